@@ -1,0 +1,1 @@
+"""What you pass to `fit(callbacks=[...])`; works on any Keras model."""

@@ -1,0 +1,126 @@
+"""Length-bucketed, right-padded batches. Legend: `B` batch, `T` steps, `N` examples."""
+
+import keras
+import numpy as np
+
+POOL = 64
+MAX_STEPS = 2**17
+
+
+class Batches(keras.utils.PyDataset):
+    """Encoded examples as right-padded NumPy batches of about equal length.
+
+    Every epoch the examples are shuffled and cut into pools of 64 batches; inside a pool they are sorted by length,
+    cut into batches, and the order of the batches is shuffled. A batch is a pure function of (seed, epoch, index).
+    Examples that are so long that a full batch of them would pass 131,072 steps get smaller batches of their own.
+
+    Keras learns the shape of a data set from its first two batches, so the first is always the longest and the
+    second the shortest one.
+
+    Args:
+        x: dict of columns. A list of arrays (T_i, ...) is padded with zeros to the longest of the batch; an array of
+            N rows is taken by row.
+        y: the target column, or None.
+        lengths: int array, shape (N,): what to sort by.
+        batch_size: examples a batch.
+        shuffle: False keeps one order, sorted by length.
+        seed: of the shuffle.
+        weights: float array, shape (N,): a weight for each example's loss, or None.
+    """
+
+    def __init__(self, x, y=None, *, lengths, batch_size=32, shuffle=False, seed=0, weights=None):
+        super().__init__()
+        self.x, self.y, self.weights = x, y, weights
+        self.batch_size = batch_size
+        self.shuffle, self.seed = shuffle, seed
+        self._lengths = np.asarray(lengths)
+        by_length = np.argsort(self._lengths, kind="stable")
+        self._long = _packed(by_length, self._lengths, batch_size)
+        self._usual = by_length[: len(by_length) - sum(map(len, self._long))]
+        self.epoch = 0
+
+    @property
+    def epoch(self) -> int:
+        """The epoch whose order is served; set it before the epoch begins."""
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._plan = self._order(np.random.default_rng((self.seed, epoch)) if self.shuffle else None)
+
+    @property
+    def num_batches(self) -> int:
+        return len(self._plan)
+
+    @property
+    def order(self) -> np.ndarray:
+        """The example behind each row, in the order in which this epoch serves them: shape (N,)."""
+        return np.concatenate(self._plan) if self._plan else np.zeros(0, dtype=int)
+
+    def __getitem__(self, index):
+        rows = self._plan[index]
+        x = {name: _take(column, rows) for name, column in self.x.items()}
+        if self.y is None:
+            return (x,)
+        y = _take(self.y, rows)
+        return (x, y) if self.weights is None else (x, y, self.weights[rows])
+
+    def _order(self, rng) -> list[np.ndarray]:
+        batches = self._cut(rng) + self._long
+        if not batches:
+            return []
+        if rng is not None:
+            batches = [batches[index] for index in rng.permutation(len(batches))]
+        longest = [self._lengths[rows].max() for rows in batches]
+        first = int(np.argmax(longest))
+        batches[0], batches[first] = batches[first], batches[0]
+        longest[0], longest[first] = longest[first], longest[0]
+        if len(batches) > 2:
+            second = 1 + int(np.argmin(longest[1:]))
+            batches[1], batches[second] = batches[second], batches[1]
+        return batches
+
+    def _cut(self, rng) -> list[np.ndarray]:
+        if rng is None:
+            pools = [self._usual]
+        else:
+            pools = _chunks(rng.permutation(self._usual), POOL * self.batch_size)
+            pools = [pool[np.argsort(self._lengths[pool], kind="stable")] for pool in pools]
+        return [rows for pool in pools for rows in _chunks(pool, self.batch_size)]
+
+
+class FollowEpoch(keras.callbacks.Callback):
+    """Tells the batches which epoch begins; Keras itself does not."""
+
+    def __init__(self, batches: Batches):
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.batches.epoch = epoch
+
+
+def _chunks(rows, size: int) -> list[np.ndarray]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def _packed(by_length, lengths, batch_size: int) -> list[np.ndarray]:
+    """Batches of the examples that are too long for a full one, from the longest down."""
+    long = by_length[lengths[by_length] * batch_size > MAX_STEPS][::-1]
+    batches = []
+    while len(long):
+        size = max(1, MAX_STEPS // int(lengths[long[0]]))
+        batches.append(long[:size])
+        long = long[size:]
+    return batches
+
+
+def _take(column, rows):
+    if isinstance(column, np.ndarray):
+        return column[rows]
+    parts = [column[row] for row in rows]
+    padded = np.zeros((len(parts), max(map(len, parts)), *parts[0].shape[1:]), dtype=parts[0].dtype)
+    for row, part in enumerate(parts):
+        padded[row, : len(part)] = part
+    return padded

@@ -1,0 +1,63 @@
+"""From a sequence of steps to one vector. Legend: `B` batch, `T` steps, `F` features."""
+
+import keras
+from keras import ops
+
+from rnnkit.errors import ArgumentError
+from rnnkit.layers.sequence import last_step, valid_steps, zero_padding
+
+POOLINGS = ("last", "max", "mean", "attention")
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class SequencePooling(keras.layers.Layer):
+    """Joins the valid steps of right-padded sequences, (B, T, F) with lengths (B,), into (B, F); padding never counts.
+
+    Args:
+        pooling: `"last"`, the step at length - 1; `"max"`, the largest value of each feature; `"mean"`; or
+            `"attention"`, a learned weight a step (Yang et al., "Hierarchical attention networks for document
+            classification", 2016).
+
+    Raises:
+        ArgumentError: `pooling` is none of these.
+    """
+
+    def __init__(self, pooling="max", **kwargs):
+        super().__init__(**kwargs)
+        if pooling not in POOLINGS:
+            raise ArgumentError(f"pooling: expected one of {', '.join(POOLINGS)}, got {pooling!r}.")
+        self.pooling = pooling
+
+    def build(self, inputs_shape, lengths_shape=None):
+        if self.pooling == "attention":
+            features = inputs_shape[-1]
+            self.projection = keras.layers.Dense(
+                features, activation="tanh", name="projection", dtype=self.dtype_policy
+            )
+            self.projection.build(inputs_shape)
+            self.score = keras.layers.Dense(1, use_bias=False, name="score", dtype=self.dtype_policy)
+            self.score.build((*inputs_shape[:-1], features))
+        self.built = True
+
+    def call(self, inputs, lengths):
+        if self.pooling == "last":
+            return last_step(inputs, lengths)
+        if self.pooling == "mean":
+            count = ops.cast(ops.maximum(lengths, 1), inputs.dtype)
+            return ops.sum(zero_padding(inputs, lengths), axis=1) / count[:, None]
+        valid = valid_steps(lengths, ops.shape(inputs)[1])[:, :, None]
+        if self.pooling == "max":
+            return ops.max(_masked(inputs, valid), axis=1)
+        weights = ops.softmax(_masked(self.score(self.projection(inputs)), valid), axis=1)
+        return ops.sum(weights * zero_padding(inputs, lengths), axis=1)
+
+    def compute_output_shape(self, inputs_shape, lengths_shape=None):
+        return (inputs_shape[0], inputs_shape[-1])
+
+    def get_config(self):
+        return {**super().get_config(), "pooling": self.pooling}
+
+
+def _masked(values, valid):
+    """Padding gets the lowest number that mixed precision can hold."""
+    return ops.where(valid, values, ops.cast(-6e4, values.dtype))

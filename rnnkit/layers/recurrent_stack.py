@@ -1,0 +1,168 @@
+"""The recurrent stack that every task shares. Legend: `B` batch, `T` steps, `F` features, `H` units."""
+
+import keras
+from keras import ops
+
+from rnnkit.cells import find_cell
+from rnnkit.errors import ArgumentError
+from rnnkit.layers.sequence import last_step, reverse_by_length, zero_padding
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class RecurrentStack(keras.layers.Layer):
+    """One or more recurrent layers over right-padded sequences, exact for every length.
+
+    No mask reaches a recurrent kernel: each layer runs over the padding too, and what it says there is thrown away.
+    Since padding comes last it cannot touch the steps before it; for the backward direction each sequence is
+    reversed by its own length first. The result equals each sequence run alone, unpadded, on CPU and GPU, and the
+    kernel is always one that cuDNN can take.
+
+    Each layer computes `y = dropout(rnn(norm(x)))`, plus `x` where `residual` is on and the widths agree.
+
+    Args:
+        cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.cells`).
+        units: int, the width of each direction, or a list with one width a layer.
+        layers: how many layers; ignored when `units` is a list.
+        bidirectional: also run backwards, and join both outputs: the width is then 2 * units.
+        activation: of the cell; None keeps the cell's own.
+        dropout: share of each layer's outputs dropped in training, in [0, 1).
+        residual: add a layer's input to its output where the widths agree.
+        layer_norm: normalise each layer's input (Ba, Kiros and Hinton, "Layer normalization", 2016).
+        recurrent_initializer: `"orthogonal"`, `"identity"`, `"glorot_uniform"`, `"chrono"` (gated cells only), or a
+            Keras initializer; None keeps the cell's own.
+        recurrent_regularizer: a Keras regularizer or its name, for the recurrent kernels.
+        return_sequences: True gives all steps, shape (B, T, width); False the last one, shape (B, width).
+
+    Raises:
+        ArgumentError: an unknown cell, or an argument out of its range.
+    """
+
+    def __init__(
+        self,
+        cell="lstm",
+        units=64,
+        layers=1,
+        bidirectional=False,
+        activation=None,
+        dropout=0.0,
+        residual=False,
+        layer_norm=False,
+        recurrent_initializer=None,
+        recurrent_regularizer=None,
+        return_sequences=True,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.cell = find_cell(cell)
+        self.units = _widths(units, layers)
+        self.bidirectional = bidirectional
+        self.activation = activation
+        if not 0 <= dropout < 1:
+            raise ArgumentError(f"dropout: expected a share in [0, 1), got {dropout}.")
+        self.dropout = dropout
+        self.residual = residual
+        self.layer_norm = layer_norm
+        self.recurrent_initializer = recurrent_initializer
+        self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
+        self.return_sequences = return_sequences
+        self.blocks = [self._block(index, width) for index, width in enumerate(self.units)]
+
+    def _block(self, index: int, width: int) -> dict[str, keras.layers.Layer]:
+        block = {"forward": self._direction(f"forward_{index}", width)}
+        if self.bidirectional:
+            block["backward"] = self._direction(f"backward_{index}", width)
+        if self.layer_norm:
+            block["norm"] = keras.layers.LayerNormalization(name=f"norm_{index}", dtype=self.dtype_policy)
+        if self.dropout:
+            block["dropout"] = keras.layers.Dropout(self.dropout, name=f"dropout_{index}", dtype=self.dtype_policy)
+        return block
+
+    def _direction(self, name: str, width: int) -> keras.layers.RNN:
+        return self.cell.layer(
+            width,
+            name=name,
+            activation=self.activation,
+            recurrent_initializer=self.recurrent_initializer,
+            recurrent_regularizer=self.recurrent_regularizer,
+        )
+
+    @property
+    def width(self) -> int:
+        """Features of one output step."""
+        return self.units[-1] * (2 if self.bidirectional else 1)
+
+    def build(self, inputs_shape, lengths_shape=None):
+        for block, units in zip(self.blocks, self.units, strict=True):
+            for part in ("norm", "forward", "backward"):
+                if part in block:
+                    block[part].build(inputs_shape)
+            inputs_shape = (*inputs_shape[:-1], units * (2 if self.bidirectional else 1))
+        self.built = True
+
+    def call(self, inputs, lengths=None, training=False):
+        """Runs the stack.
+
+        Args:
+            inputs: shape (B, T, F), padded on the right.
+            lengths: int32, shape (B,); None means that every sequence fills all T steps.
+            training: whether dropout is on.
+
+        Returns:
+            Outputs of shape (B, T, width), zero in the padding; or (B, width), the last valid step of the forward
+            direction joined with the first of the backward one, for `return_sequences=False`.
+        """
+        if lengths is None:
+            lengths = ops.broadcast_to(ops.shape(inputs)[1], (ops.shape(inputs)[0],))
+        lengths = ops.cast(lengths, "int32")
+        outputs = inputs
+        for block in self.blocks[:-1]:
+            outputs = self._run(block, outputs, lengths, training)
+        return self._run(self.blocks[-1], outputs, lengths, training, last_only=not self.return_sequences)
+
+    def _run(self, block, inputs, lengths, training, last_only=False):
+        x = block["norm"](inputs) if "norm" in block else inputs
+        outputs = [block["forward"](x, training=training)]
+        if "backward" in block:
+            outputs.append(block["backward"](reverse_by_length(x, lengths), training=training))
+        if last_only:
+            joined = ops.concatenate([last_step(y, lengths) for y in outputs], axis=-1)
+        else:
+            outputs[1:] = [reverse_by_length(y, lengths) for y in outputs[1:]]
+            joined = zero_padding(ops.concatenate(outputs, axis=-1), lengths)
+        if "dropout" in block:
+            joined = block["dropout"](joined, training=training)
+        if self.residual and inputs.shape[-1] == joined.shape[-1]:
+            joined = joined + (last_step(inputs, lengths) if last_only else zero_padding(inputs, lengths))
+        return joined
+
+    def compute_output_shape(self, inputs_shape, lengths_shape=None):
+        batch, steps, _ = inputs_shape
+        return (batch, steps, self.width) if self.return_sequences else (batch, self.width)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "cell": self.cell.name,
+            "units": self.units,
+            "bidirectional": self.bidirectional,
+            "activation": _serialized(keras.activations, self.activation),
+            "dropout": self.dropout,
+            "residual": self.residual,
+            "layer_norm": self.layer_norm,
+            "recurrent_initializer": _serialized(keras.initializers, self.recurrent_initializer),
+            "recurrent_regularizer": _serialized(keras.regularizers, self.recurrent_regularizer),
+            "return_sequences": self.return_sequences,
+        }
+
+
+def _serialized(module, value):
+    return value if value is None or isinstance(value, (str, dict)) else module.serialize(value)
+
+
+def _widths(units, layers) -> list[int]:
+    widths = list(units) if isinstance(units, (list, tuple)) else [units] * layers
+    if not widths or any(not isinstance(width, int) or width < 1 for width in widths):
+        raise ArgumentError(
+            f"units, layers: expected positive integers, or a list of units, got units={units!r} and layers={layers!r}."
+        )
+    return widths

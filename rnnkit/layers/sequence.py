@@ -1,0 +1,49 @@
+"""Right-padded sequences: what has to know where each one ends.
+
+Legend: `B` batch, `T` steps, `F` features. Lengths are int32, shape (B,), and count the steps that are not padding.
+"""
+
+from keras import ops
+
+
+def valid_steps(lengths, steps):
+    """True where a step is not padding: bool, shape (B, T)."""
+    return ops.arange(steps, dtype="int32")[None, :] < lengths[:, None]
+
+
+def zero_padding(sequences, lengths):
+    """The sequences (B, T, F) with zeros after each end; NaN in the padding is wiped out too, and gets no gradient."""
+    keep = valid_steps(lengths, ops.shape(sequences)[1])[:, :, None]
+    return ops.where(keep, sequences, ops.zeros_like(sequences))
+
+
+def reverse_by_length(sequences, lengths):
+    """Each sequence of (B, T, F) read backwards from its own last step; the padding stays behind it.
+
+    A reversal is its own inverse, so its gradient is the same gather on what comes back: rows move, nothing is added.
+    """
+
+    @ops.custom_gradient
+    def reverse(inputs):
+        def gradient(*args, upstream=None):
+            return _reverse_rows(args[0] if upstream is None else upstream, lengths)
+
+        return _reverse_rows(inputs, lengths), gradient
+
+    return reverse(sequences)
+
+
+def last_step(sequences, lengths):
+    """The step at length - 1 of each sequence: (B, T, F) -> (B, F)."""
+    batch, steps, features = ops.shape(sequences)
+    rows = ops.arange(batch, dtype="int32") * steps + ops.maximum(lengths - 1, 0)
+    return ops.take(ops.reshape(sequences, (-1, features)), rows, axis=0)
+
+
+def _reverse_rows(sequences, lengths):
+    batch, steps, features = ops.shape(sequences)
+    step = ops.arange(steps, dtype="int32")[None, :]
+    source = ops.where(step < lengths[:, None], lengths[:, None] - 1 - step, step)
+    rows = source + ops.arange(batch, dtype="int32")[:, None] * steps
+    flat = ops.take(ops.reshape(sequences, (-1, features)), ops.reshape(rows, (-1,)), axis=0)
+    return ops.reshape(flat, (-1, steps, features))

@@ -1,0 +1,43 @@
+"""Optimizers for models with large embeddings."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class LazyAdam(keras.optimizers.Adam):
+    """Adam that touches only the embedding rows that occur in the batch.
+
+    A row that is in the batch gets exactly Adam's update. A row that is not keeps its value and both of its moments,
+    where Adam would decay the moments and go on moving the row; so words that are seen rarely are trained with
+    moments of their own steps, and the cost of a step does not grow with the vocabulary. The bias correction counts
+    all steps, as Adam's does. Gradients that are not row-sparse (all other layers, tied or regularised embeddings,
+    backends without row-sparse gradients) get plain Adam.
+
+    Takes the arguments of `keras.optimizers.Adam`; saved and restored like it.
+    """
+
+    def update_step(self, gradient, variable, learning_rate):
+        if keras.backend.backend() != "tensorflow" or self.amsgrad:
+            return super().update_step(gradient, variable, learning_rate)
+        from rnnkit.sparse import is_sparse, sum_repeated_rows
+
+        if not is_sparse(gradient):
+            return super().update_step(gradient, variable, learning_rate)
+        return self._update_rows(sum_repeated_rows(gradient), variable, learning_rate)
+
+    def _update_rows(self, gradient, variable, learning_rate):
+        """Adam on the rows of a `tf.IndexedSlices` without repetitions."""
+        index = self._get_variable_index(variable)
+        momentum, velocity = self._momentums[index], self._velocities[index]
+        rows, dtype = gradient.indices, variable.dtype
+        values = ops.cast(gradient.values, dtype)
+        step = ops.cast(self.iterations + 1, dtype)
+        beta_1, beta_2 = ops.cast(self.beta_1, dtype), ops.cast(self.beta_2, dtype)
+        rate = ops.cast(learning_rate, dtype) * ops.sqrt(1 - ops.power(beta_2, step)) / (1 - ops.power(beta_1, step))
+        m, v, weights = (ops.take(each, rows, axis=0) for each in (momentum, velocity, variable))
+        m = m + (values - m) * (1 - beta_1)
+        v = v + (ops.square(values) - v) * (1 - beta_2)
+        weights = weights - rate * m / (ops.sqrt(v) + self.epsilon)
+        for target, value in ((momentum, m), (velocity, v), (variable, weights)):
+            self.assign(target, type(gradient)(value, rows))
