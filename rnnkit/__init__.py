@@ -1,3 +1,53 @@
-"""rnnkit: recurrent networks for Keras, with every trouble of training made visible."""
+"""rnnkit: recurrent networks for Keras, with every trouble of training made visible.
+
+Names are imported when they are first used, so that `import rnnkit` costs nothing until Keras is needed.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rnnkit import callbacks, datasets, layers
+    from rnnkit.cells import cell_names, register_cell
+    from rnnkit.kernel_choice import kernels
+    from rnnkit.optimizers import LazyAdam
+    from rnnkit.saving import load
+    from rnnkit.tasks import SentimentClassifier
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "LazyAdam": "rnnkit.optimizers",
+    "SentimentClassifier": "rnnkit.tasks",
+    "cell_names": "rnnkit.cells",
+    "kernels": "rnnkit.kernel_choice",
+    "load": "rnnkit.saving",
+    "register_cell": "rnnkit.cells",
+}
+_MODULES = ("callbacks", "datasets", "layers")
+
+__all__ = [
+    "LazyAdam",
+    "SentimentClassifier",
+    "callbacks",
+    "cell_names",
+    "datasets",
+    "kernels",
+    "layers",
+    "load",
+    "register_cell",
+]
+
+
+def __getattr__(name: str):
+    if name in _MODULES:
+        return importlib.import_module(f"rnnkit.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rnnkit' has no attribute '{name}'")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

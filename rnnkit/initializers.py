@@ -26,8 +26,8 @@ class GateIdentity(keras.initializers.Initializer):
         units, width = shape
         if width % units:
             raise ArgumentError(
-                f"recurrent_initializer: 'identity' needs a kernel of shape (units, gates * units), got {tuple(shape)}. "
-                "Use 'orthogonal' for this cell."
+                f"recurrent_initializer: 'identity' needs a kernel of shape (units, gates * units), got "
+                f"{tuple(shape)}. Use 'orthogonal' for this cell."
             )
         return self.gain * ops.tile(ops.eye(units, dtype=dtype), (1, width // units))
 

@@ -33,11 +33,11 @@ class LazyAdam(keras.optimizers.Adam):
         rows, dtype = gradient.indices, variable.dtype
         values = ops.cast(gradient.values, dtype)
         step = ops.cast(self.iterations + 1, dtype)
-        beta_1, beta_2 = ops.cast(self.beta_1, dtype), ops.cast(self.beta_2, dtype)
-        rate = ops.cast(learning_rate, dtype) * ops.sqrt(1 - ops.power(beta_2, step)) / (1 - ops.power(beta_1, step))
+        decay_1, decay_2 = (ops.power(ops.cast(beta, dtype), step) for beta in (self.beta_1, self.beta_2))
+        rate = ops.cast(learning_rate, dtype) * ops.sqrt(1 - decay_2) / (1 - decay_1)
         m, v, weights = (ops.take(each, rows, axis=0) for each in (momentum, velocity, variable))
-        m = m + (values - m) * (1 - beta_1)
-        v = v + (ops.square(values) - v) * (1 - beta_2)
+        m = m + (values - m) * (1 - self.beta_1)
+        v = v + (ops.square(values) - v) * (1 - self.beta_2)
         weights = weights - rate * m / (ops.sqrt(v) + self.epsilon)
         for target, value in ((momentum, m), (velocity, v), (variable, weights)):
             self.assign(target, type(gradient)(value, rows))

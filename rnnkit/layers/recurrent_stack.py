@@ -17,7 +17,7 @@ class RecurrentStack(keras.layers.Layer):
     reversed by its own length first. The result equals each sequence run alone, unpadded, on CPU and GPU, and the
     kernel is always one that cuDNN can take.
 
-    Each layer computes `y = dropout(rnn(norm(x)))`, plus `x` where `residual` is on and the widths agree.
+    Each layer computes `y = rnn(dropout(norm(x)))`, plus `x` where `residual` is on and the widths agree.
 
     Args:
         cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.cells`).
@@ -25,7 +25,7 @@ class RecurrentStack(keras.layers.Layer):
         layers: how many layers; ignored when `units` is a list.
         bidirectional: also run backwards, and join both outputs: the width is then 2 * units.
         activation: of the cell; None keeps the cell's own.
-        dropout: share of each layer's outputs dropped in training, in [0, 1).
+        dropout: share of each layer's input features dropped in training, in [0, 1).
         residual: add a layer's input to its output where the widths agree.
         layer_norm: normalise each layer's input (Ba, Kiros and Hinton, "Layer normalization", 2016).
         recurrent_initializer: `"orthogonal"`, `"identity"`, `"glorot_uniform"`, `"chrono"` (gated cells only), or a
@@ -114,13 +114,14 @@ class RecurrentStack(keras.layers.Layer):
         if lengths is None:
             lengths = ops.broadcast_to(ops.shape(inputs)[1], (ops.shape(inputs)[0],))
         lengths = ops.cast(lengths, "int32")
-        outputs = inputs
+        outputs = zero_padding(inputs, lengths)  # else NaN in the padding would reach the kernels' gradients as 0 * NaN
         for block in self.blocks[:-1]:
             outputs = self._run(block, outputs, lengths, training)
         return self._run(self.blocks[-1], outputs, lengths, training, last_only=not self.return_sequences)
 
     def _run(self, block, inputs, lengths, training, last_only=False):
         x = block["norm"](inputs) if "norm" in block else inputs
+        x = block["dropout"](x, training=training) if "dropout" in block else x
         outputs = [block["forward"](x, training=training)]
         if "backward" in block:
             outputs.append(block["backward"](reverse_by_length(x, lengths), training=training))
@@ -129,10 +130,8 @@ class RecurrentStack(keras.layers.Layer):
         else:
             outputs[1:] = [reverse_by_length(y, lengths) for y in outputs[1:]]
             joined = zero_padding(ops.concatenate(outputs, axis=-1), lengths)
-        if "dropout" in block:
-            joined = block["dropout"](joined, training=training)
         if self.residual and inputs.shape[-1] == joined.shape[-1]:
-            joined = joined + (last_step(inputs, lengths) if last_only else zero_padding(inputs, lengths))
+            joined = joined + (last_step(inputs, lengths) if last_only else inputs)
         return joined
 
     def compute_output_shape(self, inputs_shape, lengths_shape=None):

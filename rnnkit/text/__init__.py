@@ -1,0 +1,1 @@
+"""From text to numbers: tokenizer, vocabulary, word vectors."""

@@ -27,7 +27,7 @@ class Vocabulary:
 
     @classmethod
     def learn(cls, sentences: Iterable[Sequence[str]], *, min_count: int = 1, max_words: int | None = None):
-        """The words seen at least `min_count` times, the most frequent first (ties by spelling), `max_words` at most."""
+        """The `max_words` most frequent of the words seen at least `min_count` times; ties go by spelling."""
         counts = Counter(word for sentence in sentences for word in sentence)
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         return cls([word for word, count in ranked if count >= min_count][:max_words])

@@ -1,0 +1,85 @@
+"""`rnnkit evaluate` and `rnnkit predict`: use the model of a run."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from rnnkit.errors import DataError
+
+Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run made it.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
+
+
+def evaluate(
+    run: Run,
+    data: Annotated[str | None, typer.Option(help="A data set's name or a file; without it, the run's own.")] = None,
+    text: Annotated[str | None, typer.Option(help="The column of texts in a file.")] = None,
+    label: Annotated[str | None, typer.Option(help="The column of labels in a file.")] = None,
+    device: Device = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
+) -> None:
+    """Measure a run's model again: on its own test data, on another data set's, or on the whole of a file."""
+    from rnnkit import datasets
+    from rnnkit.run_folder import RunFolder
+    from rnnkit.training import RunConfig, open_data
+
+    folder = RunFolder(run)
+    config = RunConfig(**{key: value for key, value in folder.config.items() if key != "device"})
+    if data is None:
+        test = open_data(config).test
+    elif data in datasets.names():
+        test = datasets.load(data).test
+    else:
+        test = datasets.read(data, text=text or config.text, label=label or config.label)
+    console, model = _open(folder, device, as_json)
+    from rnnkit.training import evaluate as measure
+
+    metrics = measure(model, test)
+    figures = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+    console.print(f"{len(test)} examples  {figures}", highlight=False)
+    if as_json:
+        print(json.dumps(metrics))
+
+
+def predict(
+    run: Run,
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts; without any, lines of standard input.")] = None,
+    file: Annotated[Path | None, typer.Option(help="A file with one text a line.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Answer with a run's model: one line a text, the label, its probability and the text, parted by tabs."""
+    from rnnkit.run_folder import RunFolder
+
+    folder = RunFolder(run)
+    inputs = _texts(texts, file)
+    _, model = _open(folder, device, quiet=True)
+    for text, answer in zip(inputs, model.classify(inputs), strict=True):
+        print(f"{answer.label}\t{answer.score:.4f}\t{text}")
+
+
+def _open(folder, device: str, quiet: bool):
+    from rnnkit.cli.quiet import start_tensorflow
+
+    console = Console(stderr=quiet)
+    with console.status("Starting TensorFlow"):
+        start_tensorflow(device)
+        from rnnkit.saving import load
+
+        return console, load(folder.model)
+
+
+def _texts(texts: list[str] | None, file: Path | None) -> list[str]:
+    if texts:
+        return texts
+    try:
+        lines = file.read_text(encoding="utf-8-sig") if file else sys.stdin.buffer.read().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"texts: {file or 'standard input'} cannot be read as UTF-8 text: {error}.") from error
+    found = lines.splitlines()
+    if not found:
+        raise DataError("texts: there is nothing to answer. Give texts, --file, or lines on standard input.")
+    return found

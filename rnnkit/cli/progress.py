@@ -1,0 +1,58 @@
+"""Training on the terminal: a bar within an epoch, a line for each epoch that is done."""
+
+import time
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class TrainingProgress(keras.callbacks.Callback):
+    """Prints an epoch's logs as one line, marked where it is the best so far, under a bar of the epoch's steps.
+
+    Args:
+        console: where to print.
+        monitor: the log that says which epoch is best, and its direction, `"max"` or `"min"`.
+    """
+
+    async_safe = True
+
+    def __init__(self, console: Console, monitor: tuple[str, str]):
+        super().__init__()
+        self.console = console
+        self.monitor, self.mode = monitor
+        self.best: float | None = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._start = time.perf_counter()
+        self._bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self._steps = self._bar.add_task("", total=self.params["steps"], epoch=epoch + 1)
+        self._bar.start()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._bar.update(self._steps, completed=batch + 1)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._bar.stop()
+        logs = logs or {}
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
+        seconds = time.perf_counter() - self._start
+        best = "  [bold green]best so far[/]" if self._is_best(logs.get(self.monitor)) else ""
+        self.console.print(f"epoch {epoch + 1:>3}  {seconds:5.1f} s  {figures}{best}", highlight=False)
+
+    def on_train_end(self, logs=None):
+        self._bar.stop()
+
+    def _is_best(self, value) -> bool:
+        if value is None or (self.best is not None and (value <= self.best if self.mode == "max" else value >= self.best)):
+            return False
+        self.best = value
+        return True

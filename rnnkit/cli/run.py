@@ -1,0 +1,88 @@
+"""`rnnkit run`: train a task, keep everything in one folder, and say what came out."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+Task = Annotated[str, typer.Argument(help="What to train: sentiment.")]
+Data = Annotated[
+    str | None,
+    typer.Option(help="A built-in sample (the default), a public data set's name (see: rnnkit data list), or a file."),
+]
+Cell = Annotated[str, typer.Option(help="simple_rnn, lstm or gru.")]
+Units = Annotated[int, typer.Option(help="Width of each direction of a recurrent layer.")]
+Layers = Annotated[int, typer.Option(help="Recurrent layers.")]
+Epochs = Annotated[int | None, typer.Option(help="Epochs; without it, until validation no longer improves.")]
+BatchSize = Annotated[int, typer.Option(help="Examples a training step.")]
+Seed = Annotated[int, typer.Option(help="Sets all randomness.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
+Out = Annotated[Path | None, typer.Option(help="The run's folder; must be new. Default: runs/TASK-DATA-CELL-TIME.")]
+Text = Annotated[str, typer.Option(help="The column of texts in a file.")]
+Label = Annotated[str, typer.Option(help="The column of labels in a file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print metrics.json as the last line.")]
+
+
+def run(
+    task: Task,
+    data: Data = None,
+    cell: Cell = "lstm",
+    units: Units = 64,
+    layers: Layers = 1,
+    epochs: Epochs = None,
+    batch_size: BatchSize = 32,
+    seed: Seed = 0,
+    device: Device = "auto",
+    out: Out = None,
+    text: Text = "text",
+    label: Label = "label",
+    as_json: Json = False,
+) -> None:
+    """Train a task and write a run folder: model, history, metrics, samples."""
+    from rnnkit.cli.quiet import start_tensorflow
+    from rnnkit.run_folder import RunFolder
+    from rnnkit.training import RunConfig, open_data
+
+    config = RunConfig(task, data, cell, units, layers, epochs, batch_size, seed, text, label)
+    splits = open_data(config)
+    console = Console(stderr=as_json)
+    with console.status("Starting TensorFlow"):
+        used = start_tensorflow(device)
+    from rnnkit.cells import find_cell
+    from rnnkit.cli.progress import TrainingProgress
+    from rnnkit.tasks import TASKS
+    from rnnkit.training import train
+
+    find_cell(cell)
+    folder = RunFolder.create(out, {**config.as_dict(), "device": device})
+    counts = ", ".join(f"{len(part)} {name}" for name, part in splits._asdict().items())
+    console.print(f"[bold]{task}[/] on {escape(str(config.data))} ({counts}), cell {cell}, {used}")
+    trained = train(config, splits, [TrainingProgress(console, TASKS[task].monitor)])
+    folder.write(trained.model, trained.history, trained.metrics, trained.samples)
+    _report(console, trained, folder)
+    if as_json:
+        print(json.dumps(trained.metrics))
+
+
+def _report(console: Console, trained, folder) -> None:
+    metrics = trained.metrics
+    table = Table("", *metrics["test"], title="Results of the best epoch")
+    for split in ("valid", "test"):
+        table.add_row(split, *(f"{value:.4f}" for value in metrics[split].values()))
+    console.print(table)
+    console.print(f"{metrics['seconds']:.0f} s, {metrics['examples_per_second']:.0f} examples/s")
+    console.print(samples_table(trained.samples))
+    console.print(f"Everything is in [bold]{escape(str(folder.path))}[/]. Try it:", highlight=False)
+    console.print(f'  rnnkit predict {escape(str(folder.path))} "not bad at all"', highlight=False, soft_wrap=True)
+
+
+def samples_table(samples) -> Table:
+    """A DataFrame of examples and answers as a table; numbers get two digits."""
+    table = Table(*map(str, samples.columns))
+    for row in samples.itertuples(index=False):
+        table.add_row(*(f"{cell:.2f}" if isinstance(cell, float) else escape(str(cell)) for cell in row))
+    return table

@@ -1,0 +1,68 @@
+"""Which kernel each recurrent layer runs on, and why."""
+
+from typing import NamedTuple
+
+import keras
+
+
+class Kernel(NamedTuple):
+    """The kernel of one recurrent layer: `"cudnn"`, or `"loop"`, Keras' generic loop over time; and the reason."""
+
+    kernel: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.kernel}: {self.reason}"
+
+
+def kernels(model: keras.Model) -> dict[str, Kernel]:
+    """The kernel of every recurrent layer of a model, by the layer's path.
+
+    cuDNN runs an LSTM or GRU on a GPU if the layer has the activations, bias and options that it was made for; all
+    else runs in a loop over time. rnnkit's layers pass no mask to the kernel, so masks never stand in the way.
+    """
+    gpu = _gpu_in_use()
+    return {layer.path: kernel(layer, gpu=gpu) for layer in recurrent_layers(model)}
+
+
+def recurrent_layers(model: keras.Model) -> list[keras.layers.RNN]:
+    """Every recurrent layer of a model, however deep it is nested, in the order of the model's layers."""
+    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.RNN)]
+
+
+def kernel(layer: keras.layers.RNN, *, gpu: bool) -> Kernel:
+    """The kernel that `layer` runs on, with or without a GPU."""
+    if not gpu:
+        return Kernel("loop", "no GPU is in use")
+    obstacles = cudnn_obstacles(layer)
+    return Kernel("loop", "; ".join(obstacles)) if obstacles else Kernel("cudnn", "all of cuDNN's conditions hold")
+
+
+def cudnn_obstacles(layer: keras.layers.RNN) -> list[str]:
+    """What keeps a recurrent layer from cuDNN, in words; empty if nothing does."""
+    if not isinstance(layer, (keras.layers.LSTM, keras.layers.GRU)):
+        return [f"cuDNN has no kernel for {type(layer).__name__}"]
+    conditions = {
+        f"activation is {_name(layer.activation)}, not tanh": layer.activation is keras.activations.tanh,
+        f"recurrent_activation is {_name(layer.recurrent_activation)}, not sigmoid": (
+            layer.recurrent_activation is keras.activations.sigmoid
+        ),
+        "unroll is on": not layer.unroll,
+        "use_bias is off": layer.use_bias,
+        "recurrent_dropout is on": not layer.recurrent_dropout,
+        "reset_after is off": getattr(layer, "reset_after", True),
+        "use_cudnn is off": layer.use_cudnn is not False,
+    }
+    return [obstacle for obstacle, holds in conditions.items() if not holds]
+
+
+def _name(function) -> str:
+    return getattr(function, "__name__", str(function))
+
+
+def _gpu_in_use() -> bool:
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return bool(tf.config.list_logical_devices("GPU"))

@@ -1,0 +1,220 @@
+"""Sentiment classification: a text in, a label out. Legend: `B` batch, `T` words, `C` classes."""
+
+import warnings
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from rnnkit.errors import DataError
+from rnnkit.layers import RecurrentStack, SequencePooling, WordDropout
+from rnnkit.optimizers import LazyAdam
+from rnnkit.tasks.inputs import check_labels, check_texts
+from rnnkit.tasks.task import Task
+from rnnkit.text.tokenizer import words
+from rnnkit.text.vectors import read_vectors, vector_size
+from rnnkit.text.vocabulary import Vocabulary
+
+
+class Classified(NamedTuple):
+    """A text's label and the probability that the model gives it."""
+
+    label: Any
+    score: float
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class SentimentClassifier(Task):
+    """Texts into two or more classes: word embedding, recurrent stack, pooling over the words, softmax.
+
+    A `keras.Model` that takes raw texts:
+
+        model = rnnkit.SentimentClassifier(cell="gru")
+        model.fit(texts, labels, validation_data=(more_texts, more_labels))
+        model.classify("not bad at all")
+
+    Args:
+        cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.cells`).
+        units: int, the width of each direction, or a list with one width a layer.
+        layers: how many recurrent layers.
+        bidirectional: read the text in both directions.
+        embedding_dim: size of a word's vector, learned from scratch.
+        vectors: path of a GloVe or word2vec text file to start the word vectors from; it sets `embedding_dim`.
+        pooling: how the words' outputs are joined: `"max"`, `"mean"`, `"attention"` or `"last"`.
+        dropout: share of the features dropped before each recurrent layer and before the output, in [0, 1).
+        word_dropout: share of the words replaced by the unknown word in training, in [0, 1).
+        activation, residual, layer_norm, recurrent_initializer, recurrent_regularizer: see `RecurrentStack`.
+        min_count: words seen less often in training are unknown words.
+        max_words: size of the vocabulary at most; None keeps all words.
+        max_length: words after this one are cut off, with a warning that counts the texts; None cuts nothing.
+        lowercase: fold capital letters.
+
+    Raises:
+        ArgumentError: an argument out of its range.
+        DataError: from `fit` and `adapt`, data that cannot be used.
+    """
+
+    columns = ("text", "label")
+    monitor = ("val_accuracy", "max")
+
+    def __init__(
+        self,
+        cell="lstm",
+        units=64,
+        layers=1,
+        bidirectional=True,
+        embedding_dim=128,
+        vectors=None,
+        pooling="max",
+        dropout=0.5,
+        word_dropout=0.2,
+        activation=None,
+        residual=False,
+        layer_norm=False,
+        recurrent_initializer=None,
+        recurrent_regularizer=None,
+        min_count=1,
+        max_words=None,
+        max_length=None,
+        lowercase=True,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.stack = RecurrentStack(
+            cell,
+            units,
+            layers,
+            bidirectional=bidirectional,
+            activation=activation,
+            dropout=dropout,
+            residual=residual,
+            layer_norm=layer_norm,
+            recurrent_initializer=recurrent_initializer,
+            recurrent_regularizer=recurrent_regularizer,
+            return_sequences=True,
+            dtype=self.dtype_policy,
+            name="stack",
+        )
+        self.pooling = SequencePooling(pooling, dtype=self.dtype_policy, name="pooling")
+        self.embedding_dim = embedding_dim
+        self.vectors = None if vectors is None else str(vectors)
+        self.dropout = dropout
+        self.word_dropout = word_dropout
+        self.min_count = min_count
+        self.max_words = max_words
+        self.max_length = max_length
+        self.lowercase = lowercase
+
+    def learn(self, data):
+        texts, labels = check_texts(data["text"]), check_labels(data["label"])
+        classes = _classes(labels)
+        vocabulary = Vocabulary.learn(self._words(texts), min_count=self.min_count, max_words=self.max_words)
+        size = self.embedding_dim if self.vectors is None else vector_size(self.vectors)
+        return {"words": vocabulary.words, "labels": classes, "embedding_dim": size}
+
+    def make_network(self, learned):
+        self.labels = list(learned["labels"])
+        self.vocabulary = Vocabulary(learned["words"])
+        policy = self.dtype_policy
+        tokens = keras.Input((None,), dtype="int32", name="tokens")
+        lengths = keras.Input((), dtype="int32", name="lengths")
+        x = WordDropout(self.word_dropout, name="word_dropout")(tokens)
+        # Ten times Keras' own range: on SST-2 that is worth two points of accuracy.
+        start = keras.initializers.RandomUniform(-0.5, 0.5)
+        size = learned["embedding_dim"]
+        embedding = keras.layers.Embedding(len(self.vocabulary), size, start, name="embedding", dtype=policy)
+        x = self.pooling(self.stack(embedding(x), lengths), lengths)
+        x = keras.layers.Dropout(self.dropout, dtype=policy, name="dropout")(x)
+        scores = keras.layers.Dense(len(self.labels), activation="softmax", dtype="float32", name="scores")(x)
+        return keras.Model({"tokens": tokens, "lengths": lengths}, scores, name="network")
+
+    def adapt(self, x, y=None):
+        super().adapt(x, y)
+        if self.vectors is not None:
+            embedding = self.network.get_layer("embedding")
+            matrix = np.array(embedding.embeddings)
+            read_vectors(self.vectors, self.vocabulary, matrix)
+            embedding.embeddings.assign(matrix)
+
+    def encode(self, data, *, target=True):
+        sentences = [self.vocabulary.encode(sentence) for sentence in self._words(check_texts(data["text"]))]
+        lengths = np.array([len(sentence) for sentence in sentences], dtype="int32")
+        labels = self._label_numbers(check_labels(data["label"])) if target else None
+        return {"x": {"tokens": sentences, "lengths": lengths}, "y": labels, "lengths": lengths}
+
+    def default_compile(self):
+        return {"optimizer": LazyAdam(1e-3), "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
+
+    def class_weights(self, weights):
+        """`class_weight` by label name, or by class number as in Keras."""
+        if not weights or not all(label in self.labels for label in weights):
+            return weights
+        return {self.labels.index(label): weight for label, weight in weights.items()}
+
+    def classify(self, texts, batch_size=128):
+        """The most probable label of each text, with its probability.
+
+        Args:
+            texts: a text, or a list of texts.
+
+        Returns:
+            A `Classified(label, score)`, or a list of them in the order of the texts.
+        """
+        scores = self.predict(texts, batch_size=batch_size, verbose=0)
+        best = [Classified(self.labels[int(row.argmax())], float(row.max())) for row in scores]
+        return best[0] if isinstance(texts, str) else best
+
+    def preview(self, data, rows=6):
+        import pandas as pd
+
+        texts, labels = data.sample(rows, seed=0)
+        answers = pd.DataFrame(self.classify(texts))
+        return pd.DataFrame({"text": texts, "label": labels, "predicted": answers["label"], "score": answers["score"]})
+
+    def get_config(self):
+        stack = self.stack.get_config()
+        own = ("embedding_dim", "vectors", "dropout", "word_dropout", "min_count", "max_words", "max_length", "lowercase")
+        shared = (
+            "cell",
+            "units",
+            "bidirectional",
+            "activation",
+            "residual",
+            "layer_norm",
+            "recurrent_initializer",
+            "recurrent_regularizer",
+        )
+        return {
+            **super().get_config(),
+            **{name: stack[name] for name in shared},
+            **{name: getattr(self, name) for name in own},
+            "pooling": self.pooling.pooling,
+        }
+
+    def _words(self, texts) -> list[list[str]]:
+        sentences = [words(text, lowercase=self.lowercase) for text in texts]
+        if self.max_length is None:
+            return sentences
+        long = sum(len(sentence) > self.max_length for sentence in sentences)
+        if long:
+            message = f"max_length: {long} of {len(sentences)} texts are cut to their first {self.max_length} words."
+            warnings.warn(message, stacklevel=2)
+        return [sentence[: self.max_length] for sentence in sentences]
+
+    def _label_numbers(self, labels) -> np.ndarray:
+        numbers = {label: number for number, label in enumerate(self.labels)}
+        unseen = sorted({str(label) for label in labels if label not in numbers})
+        if unseen:
+            known = ", ".join(map(str, self.labels))
+            raise DataError(f"y: the labels {', '.join(unseen[:5])} were not seen in training; it knew {known}.")
+        return np.array([numbers[label] for label in labels], dtype="int32")
+
+
+def _classes(labels) -> list:
+    kinds = {isinstance(label, str) for label in labels}
+    if len(kinds) > 1:
+        raise DataError("y: expected labels of one kind, got text and numbers. Turn them into one of the two.")
+    classes = sorted(set(labels))
+    if len(classes) < 2:
+        raise DataError(f"y: expected two or more classes, got only {classes[0]!r}. Give examples of each class.")
+    return classes

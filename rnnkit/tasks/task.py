@@ -1,0 +1,235 @@
+"""What every task shares: a `keras.Model` that takes raw data and carries its vocabulary.
+
+A task is built in two steps. Its constructor holds what the user chose; `adapt`, called by the first `fit`, learns
+from the training data what the network needs (vocabulary, labels) as its *build config*, and makes the network.
+"""
+
+import contextlib
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+
+from rnnkit.batches import Batches, FollowEpoch
+from rnnkit.datasets import Dataset
+from rnnkit.errors import ArgumentError, DataError
+from rnnkit.tasks.inputs import as_dataset
+
+
+class Task(keras.Model):
+    """Base of the tasks. A subclass names its columns and fills in the four methods that raise here.
+
+    Attributes:
+        columns: the raw data's columns, inputs first, the target last.
+        monitor: the epoch log that says which epoch is best, and its direction, `"max"` or `"min"`.
+        max_epochs: where `epochs="auto"` stops at the latest.
+        patience: epochs without a better one after which `epochs="auto"` stops.
+        network: the functional model behind the task; None until `adapt` or `fit`.
+    """
+
+    columns: ClassVar[tuple[str, ...]]
+    monitor: ClassVar[tuple[str, str]]
+    max_epochs: ClassVar[int] = 30
+    patience: ClassVar[int] = 5
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.network = None
+        self._learned: dict[str, Any] | None = None
+
+    def learn(self, data: Dataset) -> dict[str, Any]:
+        """What the network needs to know about the training data, as a JSON-able dict."""
+        raise NotImplementedError
+
+    def make_network(self, learned: dict[str, Any]) -> keras.Model:
+        """The functional model for what was learned."""
+        raise NotImplementedError
+
+    def encode(self, data, *, target: bool = True) -> dict[str, Any]:
+        """Raw data as the arguments of `Batches`: `x`, `y` and `lengths`."""
+        raise NotImplementedError
+
+    def default_compile(self) -> dict[str, Any]:
+        """The optimizer, loss and metrics that `compile` uses where the user names none."""
+        raise NotImplementedError
+
+    def class_weights(self, weights):
+        """The `class_weight` of `fit` by class number; tasks with named classes translate names."""
+        return weights
+
+    def adapt(self, x, y=None) -> None:
+        """Learns vocabulary and labels from raw training data and makes the network; the first `fit` does it too."""
+        if self.network is not None:
+            raise ArgumentError("adapt: this model has its vocabulary already. Make a new model for other data.")
+        data = as_dataset(x, y, columns=self.columns)
+        self.build_from_config(self.learn(data))
+
+    def build_from_config(self, config):
+        if not config:
+            return
+        with _scope(self):
+            self.network = self.make_network(config)
+        self._learned = config
+        self.built = True
+
+    def get_build_config(self):
+        return self._learned
+
+    def call(self, inputs, training=False):
+        self._need_network()
+        return self.network(inputs, training=training)
+
+    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", jit_compile=False, **kwargs):
+        """As `keras.Model.compile`; `"auto"` takes the task's own setting.
+
+        XLA is off unless asked for: it compiles once for every batch length.
+        """
+        given = {"optimizer": optimizer, "loss": loss, "metrics": metrics}
+        with _scope(self):
+            chosen = {name: value for name, value in given.items() if not _is_auto(value)}
+            defaults = self.default_compile() if len(chosen) < len(given) else {}
+            super().compile(**{**defaults, **chosen}, jit_compile=jit_compile, **kwargs)
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=32,
+        epochs="auto",
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        validation_batch_size=128,
+        **kwargs,
+    ):
+        """Trains on raw data; learns the vocabulary first if there is none yet, and compiles if nobody did.
+
+        Args:
+            x, y: raw data in any form that `as_dataset` takes.
+            batch_size: examples a step.
+            epochs: int, exactly as in Keras; or `"auto"`: train until the validation metric has not improved for
+                `patience` epochs and keep the best epoch's weights. Without validation data that is 10 epochs.
+            validation_split: share of the rows, drawn at random, to hold out. (Keras takes the last rows, which goes
+                wrong on data that is sorted by label.)
+            validation_data: raw data.
+            sample_weight: a weight for each example's loss, shape (N,).
+            kwargs: anything else that `keras.Model.fit` takes.
+
+        Returns:
+            The `keras.callbacks.History`.
+
+        Raises:
+            DataError: data that cannot be used; the message names what and where.
+        """
+        seed = int(np.random.randint(2**31))
+        data = as_dataset(x, y, columns=self.columns)
+        weights = _weights(sample_weight, len(data))
+        if validation_split and validation_data is None:
+            rows = np.random.default_rng(seed).permutation(len(data))
+            held_out = rows[: max(1, round(validation_split * len(data)))]
+            rows = np.setdiff1d(rows, held_out)
+            data, validation_data = data.take(rows), data.take(held_out)
+            weights = None if weights is None else weights[rows]
+        if self.network is None:
+            self.adapt(data)
+        if not self.compiled:
+            self.compile()
+        batches = Batches(**self.encode(data), batch_size=batch_size, shuffle=shuffle, seed=seed, weights=weights)
+        if validation_data is not None:
+            validation_data = self._batches(validation_data, None, validation_batch_size)
+        epochs, stopping = self._epochs(epochs, validation_data is not None)
+        return super().fit(
+            batches,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=_callbacks(FollowEpoch(batches), callbacks, stopping),
+            validation_data=validation_data,
+            class_weight=self.class_weights(class_weight),
+            **kwargs,
+        )
+
+    def evaluate(self, x=None, y=None, batch_size=128, verbose="auto", sample_weight=None, **kwargs):
+        """As `keras.Model.evaluate`, on raw data."""
+        self._need_network()
+        if not self.compiled:
+            self.compile()
+        if not isinstance(x, Batches):  # Keras' own fit calls this method with the batches it was given
+            x = self._batches(x, y, batch_size, sample_weight)
+        return super().evaluate(x, verbose=verbose, **kwargs)
+
+    def predict(self, x, batch_size=128, verbose="auto", **kwargs):
+        """As `keras.Model.predict`, on raw data: one row an example, in the order of `x`."""
+        self._need_network()
+        data = as_dataset(x, columns=self.columns, target=False)
+        batches = Batches(**self.encode(data, target=False), batch_size=batch_size)
+        return super().predict(batches, verbose=verbose, **kwargs)[np.argsort(batches.order)]
+
+    def best_epoch(self, patience: int) -> keras.callbacks.EarlyStopping:
+        """A callback that ends training after `patience` epochs without a better one and keeps the best weights."""
+        name, mode = self.monitor
+        return keras.callbacks.EarlyStopping(name, mode=mode, patience=patience, restore_best_weights=True)
+
+    def preview(self, data: Dataset, rows: int = 6):
+        """A few rows of `data`, seeded, beside the model's answers, as a DataFrame."""
+        raise NotImplementedError
+
+    def summary(self, **kwargs):
+        """Prints the network's layers."""
+        self._need_network()
+        self.network.summary(**kwargs)
+
+    def _batches(self, x, y, batch_size, sample_weight=None) -> Batches:
+        if isinstance(x, tuple) and len(x) == 3:
+            x, y, sample_weight = x
+        data = as_dataset(x, y, columns=self.columns)
+        return Batches(**self.encode(data), batch_size=batch_size, weights=_weights(sample_weight, len(data)))
+
+    def _epochs(self, epochs, validated: bool):
+        if epochs != "auto":
+            if not isinstance(epochs, int) or epochs < 1:
+                raise ArgumentError(f"epochs: expected 'auto' or a positive integer, got {epochs!r}.")
+            return epochs, []
+        if not validated:
+            return 10, []
+        return self.max_epochs, [self.best_epoch(self.patience)]
+
+    def _need_network(self) -> None:
+        if self.network is None:
+            name = type(self).__name__
+            raise ArgumentError(f"{name} has seen no data yet. Call fit or adapt first, or load a saved model.")
+
+
+def _is_auto(value) -> bool:
+    return isinstance(value, str) and value == "auto"
+
+
+def _scope(model):
+    """Variables are made where the model's distribution strategy (TensorFlow only) wants them."""
+    strategy = getattr(model, "distribute_strategy", None)
+    return strategy.scope() if strategy is not None else contextlib.nullcontext()
+
+
+def _callbacks(first, given, last):
+    if isinstance(given, keras.callbacks.CallbackList):
+        given.callbacks[:0] = [first]
+        return given
+    given = given if isinstance(given, (list, tuple)) else [] if given is None else [given]
+    return [first, *given, *last]
+
+
+def _weights(values, count: int):
+    if values is None:
+        return None
+    weights = np.asarray(values, dtype="float32")
+    if weights.shape != (count,):
+        raise DataError(f"sample_weight: expected shape ({count},), one weight an example, got {weights.shape}.")
+    return weights

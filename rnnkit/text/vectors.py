@@ -1,0 +1,71 @@
+"""Word vectors from a user's own file. Legend: `V` vocabulary, `D` dimensions."""
+
+import contextlib
+import gzip
+from pathlib import Path
+
+import numpy as np
+
+from rnnkit.errors import DataError
+from rnnkit.text.vocabulary import SPECIAL, Vocabulary
+
+
+def vector_size(path: str | Path) -> int:
+    """D, the dimensions of the vectors in a GloVe or word2vec text file."""
+    with _lines(path) as lines:
+        first, second = lines.readline().split(), lines.readline().split()
+    width = len((second if _is_header(first) else first)) - 1
+    if width < 1:
+        raise DataError(f"vectors: {path} does not hold word vectors: expected lines of a word and its numbers.")
+    return width
+
+
+def read_vectors(path: str | Path, vocabulary: Vocabulary, matrix: np.ndarray) -> int:
+    """Writes the vectors of a text file into the rows of the words that the vocabulary knows.
+
+    Args:
+        path: GloVe text (`word x1 ... xD` a line) or word2vec text (the same under a line `count D`), plain or .gz.
+        vocabulary: V words; a word that is not in it is passed over.
+        matrix: float array, shape (V, D), changed in place; a word that the file lacks keeps its row.
+
+    Returns:
+        How many words were found.
+
+    Raises:
+        DataError: no such file, not UTF-8, or a line of another length (it is named).
+    """
+    rows = {word: number for number, word in enumerate(vocabulary.words, len(SPECIAL))}
+    found = 0
+    with _lines(path) as lines:
+        for number, line in enumerate(lines, 1):
+            parts = line.rstrip().split(" ")
+            if number == 1 and _is_header(parts):
+                continue
+            row = rows.get(" ".join(parts[: -matrix.shape[1]]))
+            if row is not None:
+                matrix[row] = _numbers(parts[-matrix.shape[1] :], path, number)
+                found += 1
+    return found
+
+
+@contextlib.contextmanager
+def _lines(path):
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"vectors: there is no file {path}. Give the path of a GloVe or word2vec text file.")
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else open(path, encoding="utf-8") as lines:
+            yield lines
+    except UnicodeDecodeError as error:
+        raise DataError(f"vectors: {path} is not UTF-8 text ({error.reason} at byte {error.start}).") from error
+
+
+def _is_header(parts) -> bool:
+    return len(parts) == 2 and all(part.isdigit() for part in parts)
+
+
+def _numbers(parts, path, number) -> np.ndarray:
+    try:
+        return np.array(parts, dtype="float32")
+    except ValueError:
+        raise DataError(f"vectors: line {number} of {path} does not end in numbers; is the file complete?") from None

@@ -1,0 +1,139 @@
+"""One training from a configuration to its results: what `rnnkit run` does, without the printing."""
+
+import dataclasses
+import importlib.metadata
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnnkit import datasets
+from rnnkit.datasets import Splits
+from rnnkit.errors import ArgumentError, DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rnnkit.tasks.task import Task
+
+SAMPLES = {"sentiment": "sentiment-sample"}
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All that is needed to run a training again.
+
+    Attributes:
+        task: a name of `SAMPLES`.
+        data: a built-in sample, a public data set's name, or the path of a file; None takes the task's sample.
+        cell, units, layers: of the recurrent stack.
+        epochs: how many; None stops when validation no longer improves. The best epoch is kept either way.
+        batch_size: examples a step.
+        seed: sets all randomness.
+        text, label: the columns of a file.
+    """
+
+    task: str = "sentiment"
+    data: str | None = None
+    cell: str = "lstm"
+    units: int = 64
+    layers: int = 1
+    epochs: int | None = None
+    batch_size: int = 32
+    seed: int = 0
+    text: str = "text"
+    label: str = "label"
+
+    def __post_init__(self):
+        if self.task not in SAMPLES:
+            raise ArgumentError(f"task: unknown task '{self.task}'. Known tasks: {', '.join(SAMPLES)}.")
+        for name in ("units", "layers", "epochs", "batch_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ArgumentError(f"{name}: expected a positive integer, got {value}.")
+        if self.data is None:
+            object.__setattr__(self, "data", SAMPLES[self.task])
+
+    def as_dict(self) -> dict[str, Any]:
+        """A JSON-able dict; `RunConfig(**dict)` gives the same configuration."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training leaves: the model, a row an epoch, the metrics contract, and a few answers."""
+
+    model: "Task"
+    history: "pd.DataFrame"
+    metrics: dict[str, Any]
+    samples: "pd.DataFrame"
+
+
+def open_data(config: RunConfig) -> Splits:
+    """The splits of a run's data; a file of the user's is split 80 : 10 : 10 at random, by a fixed seed.
+
+    Raises:
+        DataError: neither a known data set nor a file.
+    """
+    data = str(config.data)
+    if data in datasets.names():
+        return datasets.load(data)
+    if not Path(data).exists():
+        names = ", ".join(datasets.names())
+        raise DataError(f"data: '{data}' is neither a data set nor a file. Known data sets: {names}.")
+    whole = datasets.read(data, text=config.text, label=config.label)
+    rest, test = whole.split(0.1, seed=0)
+    train, valid = rest.split(1 / 9, seed=0)
+    return Splits(train, valid, test)
+
+
+def train(config: RunConfig, splits: Splits, callbacks=(), verbose=0) -> Trained:
+    """Trains, keeps the epoch that is best on validation, and tests once."""
+    import keras
+    import pandas as pd
+
+    from rnnkit.tasks import TASKS
+
+    keras.utils.set_random_seed(config.seed)
+    model = TASKS[config.task](cell=config.cell, units=config.units, layers=config.layers)
+    stopping = [] if config.epochs is None else [model.best_epoch(patience=config.epochs)]
+    start = time.perf_counter()
+    history = model.fit(
+        splits.train,
+        validation_data=splits.valid,
+        batch_size=config.batch_size,
+        epochs=config.epochs or "auto",
+        callbacks=[*callbacks, *stopping],
+        verbose=verbose,
+    )
+    seconds = time.perf_counter() - start
+    frame = pd.DataFrame({"epoch": history.epoch, **history.history})
+    metrics = {
+        **{name: getattr(config, name) for name in ("task", "data", "cell", "seed")},
+        "test": evaluate(model, splits.test),
+        "valid": evaluate(model, splits.valid),
+        "seconds": round(seconds, 2),
+        "examples_per_second": round(len(splits.train) * len(frame) / seconds, 1),
+        "epochs": len(frame),
+        "kernels": _kernels(model),
+        "versions": versions(),
+    }
+    return Trained(model, frame, metrics, model.preview(splits.test))
+
+
+def evaluate(model, data) -> dict[str, float]:
+    """The model's metrics on raw data, as plain floats."""
+    return {name: float(value) for name, value in model.evaluate(data, verbose=0, return_dict=True).items()}
+
+
+def versions() -> dict[str, str]:
+    """The versions that a result depends on."""
+    packages = ("rnnkit", "keras", "tensorflow", "numpy")
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}
+
+
+def _kernels(model) -> dict[str, str]:
+    from rnnkit.kernel_choice import kernels
+
+    return {path: str(kernel) for path, kernel in kernels(model).items()}
