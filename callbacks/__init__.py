@@ -1,1 +1,32 @@
-"""What you pass to `fit(callbacks=[...])`; works on any Keras model."""
+"""What you pass to `fit(callbacks=[...])`; works on any Keras model.
+
+Names are imported when they are first used, so that importing this package does not import TensorFlow.
+"""
+
+from importlib import import_module
+
+_HOMES = {
+    "GradientHealth": "gradient_health",
+    "GradientClipping": "gradient_clipping",
+    "GradientGuard": "gradient_guard",
+    "GradientStep": "clipping_rule",
+    "ClippingRule": "clipping_rule",
+    "ValueClip": "clipping_rules",
+    "NormClip": "clipping_rules",
+    "GlobalNormClip": "clipping_rules",
+    "AdaptiveClip": "clipping_rules",
+    "PercentileClip": "clipping_rules",
+    "ZScoreClip": "clipping_rules",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rnnkit.callbacks' has no attribute '{name}'")
+    return getattr(import_module(f"rnnkit.callbacks.{_HOMES[name]}"), name)
+
+
+def __dir__():
+    return __all__

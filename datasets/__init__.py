@@ -1,1 +1,22 @@
 """Data: built-in samples, loaders of public data, readers of your own files."""
+
+from rnnkit.datasets.catalog import fetch, info, load, names, path
+from rnnkit.datasets.dataset import Dataset, Splits
+from rnnkit.datasets.readers import read, read_csv, read_jsonl, read_tsv
+from rnnkit.datasets.source import Source, SourceFile
+
+__all__ = [
+    "Dataset",
+    "Source",
+    "SourceFile",
+    "Splits",
+    "fetch",
+    "info",
+    "load",
+    "names",
+    "path",
+    "read",
+    "read_csv",
+    "read_jsonl",
+    "read_tsv",
+]

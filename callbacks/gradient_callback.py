@@ -1,0 +1,100 @@
+"""What the gradient callbacks have in common: they join the seam when `fit` begins and leave it at the end."""
+
+import warnings
+
+import keras
+
+from rnnkit.callbacks import seam
+from rnnkit.errors import ArgumentError
+
+
+class GradientCallback(keras.callbacks.Callback):
+    """Base of the callbacks that see the gradients of a compiled `fit`.
+
+    A subclass says what it needs by the class attributes, and gets the measured steps in `consume`.
+
+    Attributes:
+        rule: a clipping rule, or None.
+        decides: whether its `decide` may refuse steps.
+        required: whether `fit` must fail where gradients cannot be seen; otherwise it warns once.
+        by_gate: whether the gates of recurrent kernels are to be measured apart.
+        weights_every: steps between two measurements of the weights, or None.
+        flush_every: steps between two transfers to the host.
+        state: what the compiled step keeps from step to step, NumPy arrays by name.
+        next_step: number of the next step.
+    """
+
+    rule = None
+    decides = False
+    required = True
+    by_gate = False
+    weights_every: int | None = None
+    flush_every: int = 64
+
+    def __init__(self):
+        super().__init__()
+        self.state: dict = {}
+        self.next_step = 0
+        self._seam: seam.Seam | None = None
+
+    def consume(self, block) -> None:
+        """Takes the measured steps (`rnnkit.callbacks.rows.Block`) since the last call."""
+
+    def epoch_logs(self) -> dict:
+        """What goes into the logs of the epoch that ends."""
+        return {}
+
+    def on_train_begin(self, logs=None):
+        self._seam = None
+        reason = "" if self.required else seam.missing(self.model)
+        if reason:
+            warnings.warn(f"{type(self).__name__} records nothing: {reason}.", stacklevel=2)
+            return
+        self._seam = seam.join(self)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self._seam:
+            self._seam.begin_epoch(epoch)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self._seam:
+            self._seam.before_batch(self)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self._seam:
+            self._seam.flush()
+            if logs is not None:
+                logs.update(self.epoch_logs())
+
+    def on_train_end(self, logs=None):
+        if self._seam:
+            self._seam.flush()
+            self._seam.leave(self)
+            self._seam = None
+
+    def get_state(self) -> dict:
+        """What is needed to go on after a restart: numbers and NumPy arrays by name."""
+        if self._seam:
+            self._seam.flush()
+        return {"next_step": self.next_step, **self.state}
+
+    def set_state(self, state: dict) -> None:
+        """Takes over what `get_state` gave; call it before `fit`."""
+        state = dict(state)
+        self.next_step = int(state.pop("next_step"))
+        self.state = state
+
+    def __getstate__(self):
+        """A copy or pickle carries the records and the state, not the model or a running fit."""
+        return {**vars(self), "_model": None, "_seam": None}
+
+
+def whole(name: str, value, least: int = 1) -> int:
+    """The value, if it is a whole number of at least `least`.
+
+    Raises:
+        ArgumentError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ArgumentError(f"{name}: expected a whole number of at least {least}, got {value!r}. Choose one.")
+    return value

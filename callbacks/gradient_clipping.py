@@ -1,0 +1,78 @@
+"""Gradient clipping as a callback, with a choice of rules."""
+
+import warnings
+
+import numpy as np
+import tensorflow as tf
+
+from rnnkit.callbacks.clipping_rule import ClippingRule, GradientStep
+from rnnkit.callbacks.clipping_rules import make_rule
+from rnnkit.callbacks.gradient_callback import GradientCallback, whole
+from rnnkit.callbacks.rows import Block
+
+
+class GradientClipping(GradientCallback):
+    """Clips the gradients of every optimizer step inside the compiled `fit`, on any Keras model.
+
+    It clips what the update would use: gradients summed over replicas, accumulated, with the loss scale taken out and
+    repeated rows of an embedding summed. An optimizer's own `clipnorm`, `clipvalue` or `global_clipnorm` comes first
+    and the rule clips what is left of it, which is said by a warning. Steps that a `GradientGuard` or a loss scale
+    refuses never enter a rule's memory, and neither do norms that are not finite.
+
+    The epoch logs get `clip_rate`, the share of the taken steps that any clipping made smaller, and
+    `clip_threshold`, the one in force at the last step. The rule's memory goes on from one `fit` to the next, and
+    through `get_state` and `set_state` from one process to the next.
+
+    Args:
+        rule: `"value"`, `"norm"`, `"global_norm"`, `"adaptive"` (AGC), `"percentile"` (AutoClip), `"zscore"` (ZClip), or
+            a `ClippingRule` of your own, class or instance.
+        threshold: the rule's first argument; None keeps its default.
+        warm_up: number of first steps that are not clipped; a rule with a memory learns from them.
+        **options: the rule's other arguments.
+
+    Raises:
+        ArgumentError: an unknown rule, or an argument that cannot be used; in `fit`, a model without trainable weights
+            or a second `GradientClipping`.
+        DeviceError: in `fit`, where gradients cannot be seen (another backend than TensorFlow).
+    """
+
+    def __init__(self, rule: str | type[ClippingRule] | ClippingRule = "global_norm", threshold=None, *, warm_up: int = 0,
+                 **options):
+        super().__init__()
+        self.rule = make_rule(rule, threshold, options)
+        self.warm_up = whole("warm_up", warm_up, least=0)
+        self.state = {"clip_calls": np.zeros((), "int64"), **self.rule.initial_state()}
+        self._epoch: list[Block] = []
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        own = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(optimizer, name)]
+        if own:
+            warnings.warn(f"The optimizer's own {own[0]} clips first; {type(self.rule).__name__} clips what is left.",
+                          stacklevel=2)
+
+    def clip(self, step: GradientStep, state: dict) -> tuple[list, tf.Tensor, dict]:
+        """One step of the rule, inside the compiled train step: its gradients, threshold and next state."""
+        calls = state["clip_calls"]
+        memory = {name: tf.convert_to_tensor(value) for name, value in state.items() if name != "clip_calls"}
+        clipped, threshold, memory = self.rule.clip(step, memory)
+        if self.warm_up:
+            clip = calls >= self.warm_up
+            pairs = zip(clipped, step.gradients, strict=True)
+            clipped = [tf.nest.map_structure(lambda new, old: tf.where(clip, new, old), *pair, expand_composites=True)
+                       for pair in pairs]
+        return clipped, threshold, {"clip_calls": calls + 1, **memory}
+
+    def consume(self, block: Block):
+        self._epoch.append(block)
+
+    def epoch_logs(self):
+        taken = sum(int(block.taken.sum()) for block in self._epoch)
+        clipped = sum(int(block.clipped.sum()) for block in self._epoch)
+        thresholds = [float(value) for block in self._epoch for value in block.threshold[block.taken]]
+        self._epoch = []
+        return {
+            "clip_rate": clipped / taken if taken else float("nan"),
+            "clip_threshold": thresholds[-1] if thresholds else float("nan"),
+        }

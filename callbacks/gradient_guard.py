@@ -1,0 +1,203 @@
+"""Keeping bad steps out of the weights."""
+
+import numpy as np
+import tensorflow as tf
+
+from rnnkit.callbacks.gradient_callback import GradientCallback, whole
+from rnnkit.callbacks.clipping_rule import positive
+from rnnkit.callbacks.rows import EXPLOSION, NONFINITE, STATUS, TAKEN, WAITING, Block
+from rnnkit.callbacks.snapshot import Snapshot
+from rnnkit.errors import ArgumentError
+
+ACTIONS = (None, "skip", "rollback", "stop")
+MAX_REPORTS = 1000
+
+
+class GradientGuard(GradientCallback):
+    """Refuses steps whose gradients are not finite or have exploded, inside the compiled `fit`, on any Keras model.
+
+    A refused step touches neither weights nor moments, weight decay, averages, accumulated gradients or the step count
+    of the optimizer: training goes on as if the batch had not been there. The batch's loss, where it is not finite,
+    stays out of the epoch's `loss`. (What the forward pass itself changes, such as dropout seeds, batch normalisation
+    statistics and other metrics, has seen the batch.) Unlike `keras.callbacks.TerminateOnNaN`, nothing is lost.
+
+    - `"skip"` goes on with the next batch.
+    - `"rollback"` returns to the last good state of weights and optimizer and multiplies the learning rate by
+      `lr_factor`; after `max_rollbacks` it stops.
+    - `"stop"` ends the training with the weights before the bad step.
+
+    The epoch logs get `skipped_steps`, the number of refused steps. With gradient accumulation it is a single batch
+    that is refused, with several replicas the sum over them is judged, which costs one more all-reduce.
+
+    Args:
+        on_nonfinite: what to do when a gradient, or the norm of all, is NaN or infinite; None ignores it.
+        on_explosion: what to do when the global norm is more than `explosion_factor` times its running mean.
+        explosion_factor: greater than 1.
+        warm_up: taken steps before an explosion can be noticed.
+        lr_factor: between 0 and 1, for `"rollback"`.
+        max_rollbacks: rollbacks before training is stopped.
+        snapshot_every: batches from one good state to the next, for `"rollback"`; each epoch's start is one, too.
+
+    Attributes:
+        reports: for the refused steps (the last 1000): `reason`, `action`, `step`, `epoch`, `layer`, `variable`, `gate`
+            (of the bad variable closest to the loss, where the trouble began; for an explosion of the one with the
+            largest norm), `value` (its gradient norm) and `norm` (of all gradients).
+
+    Raises:
+        ArgumentError: an argument that cannot be used, or nothing to do; in `fit`, a model without trainable weights, a
+            second guard, or `"rollback"` with a learning rate schedule, which cannot be lowered.
+        DeviceError: in `fit`, where gradients cannot be seen (another backend than TensorFlow).
+    """
+
+    decides = True
+
+    def __init__(
+        self,
+        on_nonfinite: str | None = "skip",
+        on_explosion: str | None = None,
+        *,
+        explosion_factor: float = 10.0,
+        warm_up: int = 20,
+        lr_factor: float = 0.5,
+        max_rollbacks: int = 5,
+        snapshot_every: int = 200,
+    ):
+        super().__init__()
+        for name, action in (("on_nonfinite", on_nonfinite), ("on_explosion", on_explosion)):
+            if action not in ACTIONS:
+                raise ArgumentError(f"{name}: expected 'skip', 'rollback', 'stop' or None, got {action!r}.")
+        if on_nonfinite is None and on_explosion is None:
+            raise ArgumentError("on_nonfinite: with on_explosion=None too there is nothing to guard. Give an action.")
+        if not positive("explosion_factor", explosion_factor) > 1:
+            raise ArgumentError(f"explosion_factor: expected a number greater than 1, got {explosion_factor!r}.")
+        self.on_nonfinite, self.on_explosion = on_nonfinite, on_explosion
+        self.explosion_factor = explosion_factor
+        self.warm_up = whole("warm_up", warm_up, least=0)
+        self.lr_factor = positive("lr_factor", lr_factor, at_most=1)
+        self.max_rollbacks = whole("max_rollbacks", max_rollbacks, least=0)
+        self.snapshot_every = whole("snapshot_every", snapshot_every)
+        self.state = {name: np.zeros((), "float32") for name in ("mean", "seen", "waiting")}
+        self.reports: list[dict] = []
+        self.rollbacks = 0
+        self._refused = 0
+        self._snapshot: Snapshot | None = None
+
+    @property
+    def report(self) -> dict | None:
+        """The last of `reports`; after a stop, what stopped the training."""
+        return self.reports[-1] if self.reports else None
+
+    @property
+    def actions(self) -> dict[int, str | None]:
+        """What is done for each status of a step."""
+        return {NONFINITE: self.on_nonfinite, EXPLOSION: self.on_explosion}
+
+    def decide(self, total, state: dict):
+        """Inside the compiled step: the status of a step with this global norm (int32 scalar), and the next state."""
+        mean, seen, waiting = (tf.convert_to_tensor(state[name]) for name in ("mean", "seen", "waiting"))
+        finite = tf.math.is_finite(total)
+        high = finite & (seen >= max(self.warm_up, 1)) & (total > self.explosion_factor * mean)
+        status = tf.where(finite | (self.on_nonfinite is None), TAKEN, NONFINITE)
+        status = tf.where(high & (self.on_explosion is not None), EXPLOSION, status)
+        status = tf.where(waiting > 0, WAITING, status)
+        holds = [reason for reason, action in self.actions.items() if action in ("rollback", "stop")]
+        hold = tf.reduce_any([tf.equal(status, reason) for reason in holds]) if holds else tf.constant(False)
+        learn = tf.equal(status, TAKEN) & finite
+        weight = tf.maximum(1 / (seen + 1), 0.02)  # a plain mean over the first 50 steps, exponential after
+        return status, {
+            "mean": tf.where(learn, mean + weight * (total - mean), mean),
+            "seen": tf.where(learn, seen + 1, seen),
+            "waiting": tf.where(hold, 1.0, waiting),
+        }
+
+    def on_train_begin(self, logs=None):
+        self._check_learning_rate()
+        super().on_train_begin(logs)
+        self.state["waiting"] = np.zeros((), "float32")
+        self._snapshot = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        super().on_epoch_begin(epoch, logs)
+        self._keep()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        super().on_train_batch_begin(batch, logs)
+        self._act()
+        if batch and batch % self.snapshot_every == 0:
+            self._keep()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._act()
+        super().on_epoch_end(epoch, logs)
+
+    def on_train_end(self, logs=None):
+        super().on_train_end(logs)
+        self._snapshot = None
+
+    def consume(self, block: Block):
+        refused = np.flatnonzero(np.isin(block.status, (NONFINITE, EXPLOSION, WAITING)))
+        self._refused += len(refused)
+        self.reports += [self._describe(block, row) for row in refused if block.status[row] != WAITING]
+        self.reports = self.reports[-MAX_REPORTS:]
+
+    def epoch_logs(self):
+        refused, self._refused = self._refused, 0
+        return {"skipped_steps": refused}
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_snapshot": None}
+
+    def _check_learning_rate(self) -> None:
+        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        if self._rolls_back and not isinstance(optimizer.get_config()["learning_rate"], float):
+            raise ArgumentError(
+                "on_nonfinite, on_explosion: 'rollback' lowers the learning rate, which the optimizer's schedule does not "
+                "allow. Use 'skip' or 'stop', or a learning rate that is a number."
+            )
+
+    @property
+    def _rolls_back(self) -> bool:
+        return "rollback" in self.actions.values()
+
+    def _keep(self) -> None:
+        """Takes the present weights and optimizer as the last good state, unless they are not finite."""
+        if self._rolls_back and self.model.built and self.model.optimizer.built:
+            snapshot = Snapshot(self.model)
+            self._snapshot = snapshot if snapshot.finite else self._snapshot
+
+    def _act(self) -> None:
+        """Rolls back or stops, if the compiled step waits for that."""
+        if not self._seam or set(self.actions.values()) <= {None, "skip"} or not self._seam.value(self, "waiting"):
+            return
+        self._seam.flush()
+        report = next(report for report in reversed(self.reports) if report["action"] in ("rollback", "stop"))
+        if report["action"] == "rollback" and self._snapshot and self.rollbacks < self.max_rollbacks:
+            self._roll_back()
+        else:
+            report["action"] = "stop"
+            self.model.stop_training = True
+
+    def _roll_back(self) -> None:
+        optimizer = self.model.optimizer
+        rate = float(optimizer.learning_rate) * self.lr_factor
+        self._snapshot.restore()
+        optimizer.learning_rate = rate
+        self.rollbacks += 1
+        self._seam.set_value(self, "waiting", 0.0)
+
+    def _describe(self, block: Block, row: int) -> dict:
+        status, norms = int(block.status[row]), block.norm_before[row]
+        bad = np.flatnonzero((block.nonfinite[row] > 0) | np.isinf(norms))
+        place = bad[-1] if len(bad) else int(np.nanargmax(norms))
+        unit = block.units[place]
+        return {
+            "reason": STATUS[status],
+            "action": self.actions[status],
+            "step": int(block.steps[row]),
+            "epoch": block.epoch,
+            "layer": unit.layer,
+            "variable": unit.variable,
+            "gate": unit.gate,
+            "value": float(norms[place]),
+            "norm": float(block.total_before[row]),
+        }

@@ -1,0 +1,147 @@
+"""Recording what the gradients of a training look like."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rnnkit.callbacks.gradient_callback import GradientCallback, whole
+from rnnkit.callbacks.records import Records, total_ratio
+from rnnkit.callbacks.rows import TAKEN, Block
+from rnnkit.errors import ArgumentError
+
+LEVELS = ("layer", "variable", "gate")
+
+
+class GradientHealth(GradientCallback):
+    """Records the gradients of every optimizer step inside the compiled `fit`, on any Keras model.
+
+    Recording changes nothing: weights, optimizer state and metrics are bit for bit those of a `fit` without it. Norms
+    are Euclidean, over replicas summed, accumulated gradients averaged, loss scaling taken out, and repeated rows of
+    an embedding summed. "Before" is before any clipping, the optimizer's own `clipnorm`, `clipvalue` or
+    `global_clipnorm` included (under a strategy of several replicas, where Keras clips each replica's gradient, it is
+    after that); "after" is what the update saw, 0 for a step that was not taken.
+
+    The epoch logs get `grad_norm` and `grad_norm_max` (mean and largest global norm before clipping of the epoch's
+    taken steps) and `update_ratio` (norm of the update over norm of the weights, the mean of the measured steps), so
+    place it before callbacks that read them.
+
+    Args:
+        every: keep the records of each step whose number is a multiple of this; steps not taken are always kept.
+        level: `"layer"`, `"variable"`, or `"gate"`, which splits the kernels and biases of gated recurrent layers.
+        weights_every: steps between two measurements of weight norm and update ratio, which cost a pass over all
+            weights; NaN in between. The first step of each epoch is always measured.
+        flush_every: steps between two transfers to the host.
+        log_dir: folder for TensorBoard scalars, the means of each transfer; None writes none. What cannot be written
+            is said once and never stops a training.
+        max_rows: largest number of rows of `frame`; beyond it every second kept step is dropped, again and again, so
+            that a training of any length is covered evenly.
+
+    Raises:
+        ArgumentError: an argument that cannot be used; in `fit`, a model without trainable weights.
+    """
+
+    required = False
+
+    def __init__(
+        self,
+        every: int = 1,
+        level: str = "variable",
+        *,
+        weights_every: int = 64,
+        flush_every: int = 64,
+        log_dir: str | Path | None = None,
+        max_rows: int = 200_000,
+    ):
+        super().__init__()
+        if level not in LEVELS:
+            raise ArgumentError(f"level: expected one of {', '.join(LEVELS)}, got {level!r}.")
+        self.by_gate = level == "gate"
+        self.weights_every = whole("weights_every", weights_every)
+        self.flush_every = whole("flush_every", flush_every)
+        self.log_dir = log_dir
+        self.records = Records(level, whole("every", every), whole("max_rows", max_rows))
+        self._epoch: list[tuple[np.ndarray, np.ndarray]] = []
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row a step and unit: `step, epoch, layer, variable, gate, norm_before, norm_after, weight_norm,
+        update_ratio, zeros, nonfinite`.
+
+        `step` counts optimizer steps from 0 (those of the loaded optimizer included, and steps that were not taken);
+        `zeros` is the share of elements that are exactly 0, `nonfinite` the number of those that are not finite.
+        """
+        return self.records.frame
+
+    @property
+    def steps(self) -> pd.DataFrame:
+        """One row a step: `step, epoch, norm_before, norm_after` (global norms), `update_ratio`, `threshold` (of the
+        clipping rule, NaN without one), `clipped`, and `status`: `taken`, or why not (`nonfinite`, `explosion`,
+        `overflow` of the loss scale, `waiting` for a guard to act).
+        """
+        return self.records.steps
+
+    def summary(self) -> pd.DataFrame:
+        """Median, 90 and 99 % quantile and maximum of the norm before clipping, one row a layer, finite norms only."""
+        frame = self.frame
+        squares = frame.assign(square=frame["norm_before"].astype(float) ** 2)
+        norms = np.sqrt(squares.groupby(["layer", "step"], observed=True)["square"].sum(min_count=1))
+        groups = norms[np.isfinite(norms)].groupby("layer", observed=True)
+        table = {"median": groups.median(), "p90": groups.quantile(0.9), "p99": groups.quantile(0.99)}
+        return pd.DataFrame({**table, "max": groups.max()})
+
+    def suggest_threshold(self, percentile: float = 90.0) -> float:
+        """A threshold for `GradientClipping("global_norm", ...)`: a percentile of the global norms of the taken steps.
+
+        Raises:
+            ArgumentError: nothing was recorded yet, or `percentile` is not within 0 to 100.
+        """
+        if not 0 <= percentile <= 100:
+            raise ArgumentError(f"percentile: expected a number from 0 to 100, got {percentile!r}.")
+        steps = self.steps
+        norms = steps["norm_before"][(steps["status"] == "taken") & np.isfinite(steps["norm_before"])]
+        if norms.empty:
+            raise ArgumentError("suggest_threshold: no step has been recorded. Pass the callback to `fit` first.")
+        return float(np.percentile(norms, percentile))
+
+    def plot(self):
+        """A `matplotlib.figure.Figure`: global norm, norms by layer, and update ratios over the steps."""
+        from rnnkit.callbacks.health_plot import health_figure
+
+        return health_figure(self.frame, self.steps)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Writes `frame` as CSV."""
+        self.frame.to_csv(path, index=False)
+
+    def consume(self, block: Block):
+        self.records.add(block)
+        self._epoch.append((block.total_before[block.status == TAKEN], total_ratio(block)))
+        if self.log_dir is not None:
+            self._write_scalars(block)
+
+    def epoch_logs(self):
+        norms, ratios = (np.concatenate([pair[index] for pair in self._epoch] or [[]]) for index in (0, 1))
+        self._epoch = []
+        norms, ratios = norms[np.isfinite(norms)], ratios[np.isfinite(ratios)]
+        mean = [float(np.mean(values)) if len(values) else float("nan") for values in (norms, ratios)]
+        largest = float(np.max(norms)) if len(norms) else float("nan")
+        return {"grad_norm": mean[0], "grad_norm_max": largest, "update_ratio": mean[1]}
+
+    def get_state(self):
+        return {**super().get_state(), "records": self.records}
+
+    def set_state(self, state):
+        state = dict(state)
+        self.records = state.pop("records")
+        super().set_state(state)
+
+    def _write_scalars(self, block: Block) -> None:
+        from rnnkit.callbacks.scalars import write_scalars
+
+        try:
+            write_scalars(self.log_dir, block)
+        except OSError as error:
+            warnings.warn(f"log_dir: TensorBoard scalars cannot be written and are left out: {error}", stacklevel=2)
+            self.log_dir = None

@@ -1,0 +1,89 @@
+"""Norms, zeros and non-finite values of gradients, inside the compiled train step (TensorFlow).
+
+Written for speed: the usual step pays one fused reduction a gradient for its norm and one for its zeros; what only
+matters when float32 squares have left their range is behind a condition.
+U: number of units, that is of variables, or of gates where they are measured apart.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from rnnkit.sparse import is_sparse
+
+SMALLEST_EXACT = 1e-18  # below this norm, squares in float32 lose digits
+
+
+class Measurement(NamedTuple):
+    """What is known of the gradients of one step: vectors (U,) and the total norm (), all float32.
+
+    `zeros` and `nonfinite` are numbers of elements; a non-finite element spoils the number of zeros.
+    """
+
+    norms: tf.Tensor
+    total: tf.Tensor
+    zeros: tf.Tensor
+    nonfinite: tf.Tensor
+
+
+class Meter:
+    """Measures lists of gradients that belong, one to one, to a list of variables.
+
+    Args:
+        gates: for each variable the number of equal column blocks that are measured apart (1: the whole variable).
+        sizes: the number of elements of each unit.
+    """
+
+    def __init__(self, gates: list[int], sizes: list[int]):
+        self.gates = gates
+        self.sizes = sizes
+
+    def measure(self, gradients) -> Measurement:
+        """Everything. A variable without gradient (None) has norm NaN and no part in the total."""
+        norms, total, nonfinite = self._norms(gradients)
+        nonzero = 2 * tf.stack([tf.nn.l2_loss(tf.sign(part)) for part in self._parts(gradients)])
+        return Measurement(norms, total, self.sizes - nonzero, nonfinite)
+
+    def norms(self, gradients) -> tuple[tf.Tensor, tf.Tensor]:
+        """Norms (U,) and total norm () only."""
+        return self._norms(gradients)[:2]
+
+    def by_variable(self, norms) -> list[tf.Tensor]:
+        """Norms (U,) -> one norm a variable: the gates of a variable are put together again."""
+        return [total_norm(part) for part in tf.split(norms, self.gates)]
+
+    def _parts(self, gradients) -> list:
+        pairs = zip(gradients, self.gates, strict=True)
+        return [part for gradient, count in pairs for part in _split(gradient, count)]
+
+    def _norms(self, gradients):
+        parts, absent = self._parts(gradients), self._absent(gradients)
+        norms = tf.sqrt(2 * tf.stack([tf.nn.l2_loss(part) for part in parts]))
+        usual = tf.reduce_all(tf.math.is_finite(norms) & (norms > SMALLEST_EXACT) | absent)
+        norms, nonfinite = tf.cond(usual, lambda: (norms, tf.zeros_like(norms)), lambda: _exact(parts))
+        return tf.where(absent, float("nan"), norms), total_norm(norms), nonfinite
+
+    def _absent(self, gradients) -> list[bool]:
+        pairs = zip(gradients, self.gates, strict=True)
+        return [gradient is None for gradient, count in pairs for _ in range(count)]
+
+
+def total_norm(norms) -> tf.Tensor:
+    """Euclidean norm of a vector of norms, without overflow or underflow."""
+    largest = tf.reduce_max(norms)
+    return largest * tf.norm(tf.math.divide_no_nan(norms, largest))
+
+
+def _split(gradient, count: int) -> list:
+    if gradient is None:
+        return [tf.zeros(())] * count
+    values = gradient.values if is_sparse(gradient) else gradient
+    values = values if values.dtype == tf.float32 else tf.cast(values, tf.float32)
+    return [values] if count == 1 else tf.split(values, count, axis=-1)
+
+
+def _exact(parts):
+    """Norms by way of float64, and the number of non-finite elements."""
+    norms = [tf.norm(tf.cast(part, tf.float64)) for part in parts]
+    nonfinite = [tf.math.count_nonzero(~tf.math.is_finite(part), dtype=tf.float32) for part in parts]
+    return tf.cast(tf.stack(norms), tf.float32), tf.stack(nonfinite)

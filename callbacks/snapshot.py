@@ -1,0 +1,25 @@
+"""A copy of a model's weights and optimizer, to go back to."""
+
+import numpy as np
+
+
+class Snapshot:
+    """The values of a model's weights and of its optimizer's variables at one moment, in host memory.
+
+    Args:
+        model: a built model with a built optimizer.
+    """
+
+    def __init__(self, model):
+        self.variables = [*model.weights, *model.optimizer.variables]
+        self.values = [variable.numpy() for variable in self.variables]
+
+    @property
+    def finite(self) -> bool:
+        """Whether every value is a finite number."""
+        return all(np.all(np.isfinite(value)) for value in self.values)
+
+    def restore(self) -> None:
+        """Assigns the values."""
+        for variable, value in zip(self.variables, self.values, strict=True):
+            variable.assign(value)

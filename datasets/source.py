@@ -1,0 +1,47 @@
+"""What is known about a data set: where it comes from, its licence, its files and how they are read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rnnkit.datasets.dataset import Splits
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a public data set, pinned by its digest.
+
+    Attributes:
+        name: what it is called in the data set's cache folder.
+        url: where it is downloaded from.
+        sha256: hexadecimal digest of its bytes.
+        size: in bytes.
+    """
+
+    name: str
+    url: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """One entry of the table of data sets.
+
+    Attributes:
+        name: what `load` finds it by.
+        task: what it is for: `"sentiment"`.
+        description: what it holds, in a sentence or two.
+        licence: as its source states it.
+        homepage: where to read about it.
+        read: cache folder, with all files in it -> the splits.
+        files: what has to be downloaded; empty for a generated sample.
+    """
+
+    name: str
+    task: str
+    description: str
+    licence: str
+    homepage: str
+    read: Callable[[Path], Splits] = field(repr=False)
+    files: tuple[SourceFile, ...] = ()

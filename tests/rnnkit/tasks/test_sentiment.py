@@ -1,0 +1,180 @@
+import zipfile
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+import rnnkit
+from rnnkit.datasets import Dataset
+from rnnkit.errors import ArgumentError, DataError, ModelFileError
+
+TEXTS = ["good film", "bad film indeed", "not good", "not bad at all", "good good", "a bad, bad plot"]
+LABELS = ["positive", "negative"] * 3
+
+
+def small(**options):
+    keras.utils.set_random_seed(0)
+    return rnnkit.SentimentClassifier(**{"units": 3, "embedding_dim": 3, **options})
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = small()
+    model.fit(TEXTS, LABELS, epochs=1, verbose=0)
+    return model
+
+
+@pytest.mark.parametrize("pooling", ["last", "max", "mean", "attention"])
+def test_learns_word_order_and_reloads(pooling, tmp_path):
+    order = ["not good but bad", "not bad but good"]
+    model = small(units=8, embedding_dim=8, pooling=pooling, dropout=0.0, word_dropout=0.0)
+    model.compile(optimizer=rnnkit.LazyAdam(0.02))
+    model.fit(order * 8, ["negative", "positive"] * 8, epochs=25, batch_size=8, verbose=0)
+    assert [answer.label for answer in model.classify(order)] == ["negative", "positive"]
+    model.save(tmp_path / "model.keras")
+    again = rnnkit.load(tmp_path / "model.keras")
+    assert again.classify(order) == model.classify(order)
+
+
+def test_three_classes_of_any_kind():
+    for labels in (["low", "mid", "high"], [0, 1, 2], [1.0, 2.0, 3.0]):
+        model = small()
+        model.fit(TEXTS, labels * 2, epochs=1, verbose=0)
+        assert model.labels == sorted(labels)
+        scores = model.predict(TEXTS, verbose=0)
+        assert scores.shape == (6, 3)
+        np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)
+        answer = model.classify("good")
+        assert answer.label in labels
+        assert answer.score == pytest.approx(model.predict("good", verbose=0).max())
+
+
+def test_classify_answers_in_order(model):
+    answers = model.classify(TEXTS, batch_size=2)
+    assert answers == [model.classify(text) for text in TEXTS] or all(
+        one.label == model.classify(text).label for one, text in zip(answers, TEXTS, strict=True)
+    )
+
+
+def test_padding_and_neighbours_never_change_an_answer(model):
+    alone = model.predict(["bad film"], verbose=0)
+    beside = model.predict(["bad film", "word " * 300], verbose=0)
+    np.testing.assert_allclose(alone[0], beside[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "   \n", "👍🏽🎬", "cafe\u0301", "فيلم رائع جدا", "\u200b", "\x00", "a" * 50_000, "?!"],
+    ids=["empty", "blank", "emoji", "combining", "right-to-left", "invisible", "nul", "one long word", "marks"],
+)
+def test_any_text_is_trained_on_and_answered(text, model):
+    assert 0 <= model.classify(text).score <= 1
+    fresh = small()
+    fresh.fit([*TEXTS, text], [*LABELS, "positive"], epochs=1, verbose=0)
+    assert np.isfinite(fresh.predict([text, *TEXTS], verbose=0)).all()
+
+
+def test_a_very_long_text_is_read_to_its_end():
+    model = small(bidirectional=False)
+    long = "good " * 100_000
+    model.fit([*TEXTS[:2], long], [*LABELS[:2], "positive"], epochs=1, verbose=0)
+    assert np.isfinite(model.predict([long], verbose=0)).all()
+
+
+def test_cutting_happens_only_when_asked_and_is_said():
+    model = small(max_length=2)
+    with pytest.warns(UserWarning, match="4 of 6 texts are cut to their first 2 words"):
+        model.fit(["a b", "a b c", "a b c d", "a", "b a c", "c b a"], LABELS, epochs=1, verbose=0)
+    with pytest.warns(UserWarning, match="1 of 2"):
+        scores = model.predict(["a b", "a b c"], verbose=0)
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-6)
+
+
+def test_class_weight_by_name_equals_class_weight_by_number():
+    weights = []
+    for class_weight in ({"negative": 0.0, "positive": 2.0}, {0: 0.0, 1: 2.0}):
+        model = small()
+        model.fit(TEXTS, LABELS, class_weight=class_weight, epochs=1, verbose=0)
+        weights.append(model.get_weights())
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_vectors_of_ones_own(tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text("good 1 2\nunseen 3 4\n", encoding="utf-8")
+    model = small(vectors=path)
+    model.adapt(TEXTS, LABELS)
+    table = np.array(model.network.get_layer("embedding").embeddings)
+    assert table.shape[1] == 2
+    np.testing.assert_array_equal(table[model.vocabulary.encode(["good"])[0]], [1, 2])
+    path.unlink()
+    model.save(tmp_path / "model.keras")
+    rnnkit.load(tmp_path / "model.keras").predict(TEXTS, verbose=0)
+
+
+def test_a_small_vocabulary():
+    model = small(min_count=2, max_words=2)
+    model.adapt(TEXTS, LABELS)
+    assert model.vocabulary.words == ["bad", "good"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "labels", "named"),
+    [
+        ([], [], "empty"),
+        (TEXTS, LABELS[:5], "6 and 5"),
+        (TEXTS, ["positive"] * 6, "two or more classes"),
+        (TEXTS, [*LABELS[:5], None], "None in row 5"),
+        (TEXTS, [0, 1, 0, 1, float("nan"), 1], "nan in row 4"),
+        (TEXTS, pd.Series([0, 1, None, 1, 0, 1]), "nan in row 2"),
+        (TEXTS, [0, 1, "2", 1, 0, 1], "one kind"),
+        ([*TEXTS[:5], None], LABELS, "None in row 5"),
+        ([*TEXTS[:5], 3], LABELS, "3 in row 5"),
+        (Dataset({"text": TEXTS}), None, "label is missing"),
+        (pd.DataFrame({"review": TEXTS, "label": LABELS}), None, "text is missing.*review"),
+        (TEXTS, None, "Give y"),
+    ],
+)
+def test_bad_training_data_is_named(texts, labels, named):
+    with pytest.raises(DataError, match=named):
+        small().fit(texts, labels, verbose=0)
+
+
+def test_labels_unseen_in_training_are_named(model):
+    with pytest.raises(DataError, match=r"neutral.*not seen in training.*negative, positive"):
+        model.evaluate(TEXTS, [*LABELS[:5], "neutral"], verbose=0)
+    with pytest.raises(DataError, match="neutral"):
+        model.fit(TEXTS, LABELS, validation_data=(TEXTS, ["neutral"] * 6), epochs=1, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "options", [{"pooling": "sum"}, {"dropout": 1.5}, {"units": -1}, {"recurrent_initializer": "chrono", "cell": "SimpleRNN"}]
+)
+def test_bad_arguments_are_named(options):
+    with pytest.raises(ArgumentError, match=next(iter(options))):
+        small(**options)
+
+
+def test_a_foreign_or_damaged_model_file_is_named(model, tmp_path):
+    whole = tmp_path / "model.keras"
+    model.save(whole)
+    cut, text, foreign = tmp_path / "cut.keras", tmp_path / "text.keras", tmp_path / "foreign.keras"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    text.write_text("no model", encoding="utf-8")
+    with zipfile.ZipFile(foreign, "w") as archive:
+        archive.writestr("hello.txt", "hello")
+    for path in (cut, text, foreign, tmp_path / "missing.keras"):
+        with pytest.raises(ModelFileError, match=path.name):
+            rnnkit.load(path)
+
+
+@pytest.mark.realdata
+def test_real_sentences_are_learned(public_data):
+    train, valid, _ = rnnkit.datasets.load("sst2")
+    keras.utils.set_random_seed(0)
+    model = rnnkit.SentimentClassifier(units=16, embedding_dim=32, cell="gru")
+    model.compile(optimizer=rnnkit.LazyAdam(3e-3))
+    model.fit(train, epochs=3, batch_size=64, verbose=0)
+    assert model.evaluate(valid, verbose=0, return_dict=True)["accuracy"] > 0.7

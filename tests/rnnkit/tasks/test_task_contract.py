@@ -1,0 +1,244 @@
+"""What every task promises, for every cell."""
+
+import copy
+import subprocess
+import sys
+import warnings
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+import rnnkit
+from rnnkit.cells import cell_names
+from rnnkit.datasets import Dataset
+from rnnkit.errors import ArgumentError, DataError
+from rnnkit.tasks import TASKS
+from rnnkit.tasks.inputs import as_dataset
+
+TEXTS = ["good film", "bad film indeed", "not good", "not bad at all !", "good good", "a bad , bad plot"]
+EXAMPLES = {"sentiment": Dataset({"text": TEXTS * 4, "label": ["positive", "negative"] * 12})}
+SMALL = {"sentiment": {"embedding_dim": 3}}
+
+
+def small(task, cell="lstm", **options):
+    keras.utils.set_random_seed(0)
+    return TASKS[task](cell=cell, units=3, **SMALL[task], **options)
+
+
+def trained(task, cell="lstm", **options):
+    model = small(task, cell, **options)
+    model.fit(EXAMPLES[task], batch_size=8, epochs=1, verbose=0)
+    return model
+
+
+def same_weights(first, second):
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("cell", cell_names())
+def test_every_cell_trains_and_comes_back_from_its_file(task, cell, bidirectional, tmp_path):
+    model = trained(task, cell, bidirectional=bidirectional)
+    model.save(tmp_path / "model.keras")
+    again = rnnkit.load(tmp_path / "model.keras")
+    np.testing.assert_array_equal(model.predict(EXAMPLES[task], verbose=0), again.predict(EXAMPLES[task], verbose=0))
+    assert again.get_config() == model.get_config()
+    assert again.optimizer.iterations.numpy() == model.optimizer.iterations.numpy() > 0
+    same_weights(model, again)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_without_dropout_a_loaded_model_trains_on_as_if_never_saved(task, tmp_path):
+    model = small(task, dropout=0.0, word_dropout=0.0)
+    model.fit(EXAMPLES[task], epochs=1, verbose=0, shuffle=False)
+    model.save(tmp_path / "model.keras")
+    again = rnnkit.load(tmp_path / "model.keras")
+    for each in (model, again):
+        each.fit(EXAMPLES[task], epochs=1, verbose=0, shuffle=False)
+    same_weights(model, again)
+    again.save(tmp_path / "again.keras")
+    same_weights(model, rnnkit.load(tmp_path / "again.keras"))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_fresh_process_gives_the_same_predictions(task, tmp_path):
+    model = trained(task)
+    model.save(tmp_path / "model.keras")
+    inputs = EXAMPLES[task][EXAMPLES[task].columns[0]][:5]
+    code = f"""
+import keras, numpy as np
+import rnnkit.tasks
+model = keras.saving.load_model({str(tmp_path / "model.keras")!r})
+np.save({str(tmp_path / "answers.npy")!r}, model.predict({inputs!r}, verbose=0))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=120)
+    np.testing.assert_array_equal(np.load(tmp_path / "answers.npy"), model.predict(inputs, verbose=0))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_same_seed_gives_the_same_weights_and_metrics(task):
+    histories, models = [], []
+    for _ in range(2):
+        model = small(task)
+        history = model.fit(EXAMPLES[task], validation_data=EXAMPLES[task], batch_size=8, epochs=2, verbose=0)
+        histories.append(history.history)
+        models.append(model)
+    assert histories[0] == histories[1]
+    same_weights(*models)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_all_forms_of_raw_data_are_the_same_data(task):
+    data = EXAMPLES[task]
+    x, y = (data[column] for column in data.columns)
+    forms = {
+        "dataset": (data, None),
+        "lists": (x, y),
+        "tuple": ((x, y), None),
+        "numpy": (np.array(x), np.array(y)),
+        "objects": (np.array(x, dtype=object), np.array(y, dtype=object)),
+        "series": (pd.Series(x), pd.Series(y)),
+        "frame": (data.to_pandas(), None),
+        "tf.data": (tf.data.Dataset.from_tensor_slices((x, y)), None),
+        "tf.data batches": (tf.data.Dataset.from_tensor_slices((x, y)).batch(5), None),
+    }
+    for name, (inputs, targets) in forms.items():
+        read = as_dataset(inputs, targets, columns=data.columns)
+        assert {column: read[column] for column in read.columns} == {data.columns[0]: x, data.columns[1]: y}, name
+    model = small(task)
+    model.fit(forms["tf.data"][0], batch_size=8, epochs=1, verbose=0)
+    same_weights(model, trained(task))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_predictions_keep_the_order_of_the_input(task):
+    model = trained(task)
+    x = EXAMPLES[task][EXAMPLES[task].columns[0]]
+    together = model.predict(x, batch_size=4, verbose=0)
+    for row, value in enumerate(x[:6]):
+        np.testing.assert_allclose(together[row], model.predict([value], verbose=0)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_auto_epochs_keep_the_best_of_them(task):
+    model = small(task)
+    model.max_epochs, model.patience = 6, 2
+    data = EXAMPLES[task]
+    history = model.fit(data, validation_data=data, batch_size=4, verbose=0).history
+    name, mode = model.monitor
+    best = (max if mode == "max" else min)(history[name])
+    assert model.evaluate(data, verbose=0, return_dict=True)[name.removeprefix("val_")] == pytest.approx(best)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_one_compile_argument_leaves_the_defaults_of_the_others(task):
+    model = small(task)
+    model.compile(optimizer=keras.optimizers.SGD(0.1))
+    model.fit(EXAMPLES[task], epochs=1, verbose=0)
+    assert isinstance(model.optimizer, keras.optimizers.SGD)
+    assert {"loss", "accuracy"} <= set(model.evaluate(EXAMPLES[task], verbose=0, return_dict=True))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_saved_model_keeps_its_compile_settings(task, tmp_path):
+    model = small(task)
+    model.compile(optimizer=keras.optimizers.SGD(0.125, momentum=0.5))
+    model.fit(EXAMPLES[task], epochs=1, verbose=0)
+    model.save(tmp_path / "model.keras")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = rnnkit.load(tmp_path / "model.keras")
+    assert isinstance(again.optimizer, keras.optimizers.SGD)
+    assert again.optimizer.get_config() == model.optimizer.get_config()
+    for a, b in zip(again.optimizer.variables, model.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_steps_of_any_length_are_traced_once(task):
+    model = small(task)
+    model.adapt(EXAMPLES[task])
+    model.fit(EXAMPLES[task], batch_size=4, epochs=2, verbose=0)
+    assert model.train_function.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_config_round_trips(task):
+    model = small(task, layers=3, residual=True, recurrent_regularizer=keras.regularizers.L2(0.1))
+    config = copy.deepcopy(model.get_config())
+    assert type(model).from_config(model.get_config()).get_config() == config
+    assert "cell" in config
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_validation_split_and_weights(task):
+    data = EXAMPLES[task]
+    model = small(task)
+    history = model.fit(data, validation_split=0.25, sample_weight=np.ones(24), epochs=1, verbose=0)
+    assert "val_loss" in history.history
+    with pytest.raises(DataError, match="sample_weight"):
+        small(task).fit(data, sample_weight=np.ones(3), verbose=0)
+    blind = small(task)
+    blind.adapt(data)
+    blind.compile()
+    before = blind.get_weights()
+    blind.fit(data, sample_weight=np.zeros(24), epochs=1, verbose=0)
+    for a, b in zip(before, blind.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_misuse_is_named(task):
+    model = small(task)
+    with pytest.raises(ArgumentError, match="fit or adapt"):
+        model.predict(["x"])
+    with pytest.raises(ArgumentError, match="fit or adapt"):
+        model.evaluate(EXAMPLES[task])
+    with pytest.raises(ArgumentError, match="epochs"):
+        model.fit(EXAMPLES[task], epochs=0)
+    with pytest.raises(ArgumentError, match="vocabulary already"):
+        model.adapt(EXAMPLES[task])
+    with pytest.raises(ArgumentError, match="Known cells"):
+        TASKS[task](cell="ltsm")
+    with pytest.raises(DataError, match="None"):
+        small(task).fit(None)
+
+
+class Twice(keras.layers.Layer):
+    """A cell of a user's own: h' = tanh(W x + U h), twice."""
+
+    def __init__(self, units, activation="tanh", **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+        self.activation = keras.activations.get(activation)
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1], self.units), name="kernel")
+        self.recurrent = self.add_weight(shape=(self.units, self.units), name="recurrent")
+        self.built = True
+
+    def call(self, inputs, states):
+        hidden = states[0]
+        for _ in range(2):
+            hidden = self.activation(inputs @ self.kernel + hidden @ self.recurrent)
+        return hidden, [hidden]
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units, "activation": keras.activations.serialize(self.activation)}
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("given", ["twice", Twice])
+def test_a_cell_of_ones_own_goes_through_a_task(task, given, tmp_path):
+    rnnkit.register_cell("twice", Twice)
+    model = trained(task, given)
+    model.save(tmp_path / "model.keras")
+    again = rnnkit.load(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        model.predict(EXAMPLES[task], verbose=0), again.predict(EXAMPLES[task], verbose=0)
+    )

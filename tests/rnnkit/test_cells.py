@@ -1,0 +1,111 @@
+import keras
+import numpy as np
+import pytest
+
+import rnnkit
+from rnnkit.cells import find_cell, register_cell
+from rnnkit.errors import ArgumentError
+from rnnkit.initializers import Chrono, GateIdentity
+
+
+@pytest.mark.parametrize("name", ["lstm", "LSTM", "LSTMCell", keras.layers.LSTM, keras.layers.LSTMCell])
+def test_a_cell_is_found_by_name_and_by_class(name):
+    assert find_cell(name).name == "lstm"
+
+
+@pytest.mark.parametrize("name", ["simple_rnn", "SimpleRNN", "SIMPLERNN", keras.layers.SimpleRNNCell])
+def test_names_are_compared_without_case(name):
+    assert find_cell(name).name == "simple_rnn"
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(ArgumentError, match=r"unknown cell 'ltsm'.*simple_rnn, lstm, gru.*register_cell"):
+        find_cell("ltsm")
+    with pytest.raises(ArgumentError, match="expected a name or a class"):
+        find_cell(3)
+
+
+@pytest.mark.parametrize("thing", [keras.layers.Dense, dict, len])
+def test_what_is_no_recurrent_class_is_refused(thing):
+    with pytest.raises(ArgumentError, match="factory: expected"):
+        register_cell("thing", thing)
+
+
+def test_a_taken_name_is_refused():
+    class Other(keras.layers.LSTM):
+        pass
+
+    with pytest.raises(ArgumentError, match="registered already"):
+        register_cell("lstm", Other)
+
+
+def test_a_layer_subclass_takes_what_its_base_takes():
+    class Quiet(keras.layers.GRU):
+        def __init__(self, units, **kwargs):
+            super().__init__(units, **kwargs)
+
+    layer = register_cell("quiet", Quiet, reset_after=False).layer(4, activation="relu", recurrent_initializer="identity")
+    assert isinstance(layer, Quiet)
+    assert not layer.reset_after
+    assert layer.return_sequences
+
+
+def test_a_cell_that_lacks_an_argument_says_so():
+    class Bare(keras.layers.Layer):
+        def __init__(self, units):
+            super().__init__()
+            self.units = self.state_size = units
+
+        def call(self, inputs, states):
+            return states[0], states
+
+    cell = register_cell("bare", Bare)
+    assert isinstance(cell.layer(3), keras.layers.RNN)
+    with pytest.raises(ArgumentError, match="'bare' does not take the argument activation"):
+        cell.layer(3, activation="relu")
+
+
+def test_the_table_is_public():
+    assert rnnkit.cell_names()[:3] == ["simple_rnn", "lstm", "gru"]
+
+
+@pytest.mark.parametrize(("cell", "gates"), [("simple_rnn", 1), ("lstm", 4), ("gru", 3)])
+def test_identity_start_is_an_identity_for_every_gate(cell, gates):
+    layer = find_cell(cell).layer(5, recurrent_initializer="identity")
+    layer.build((None, None, 2))
+    kernel = np.array(layer.cell.recurrent_kernel)
+    np.testing.assert_array_equal(kernel, np.tile(np.eye(5), (1, gates)))
+    with pytest.raises(ArgumentError, match="orthogonal"):
+        GateIdentity()((5, 7))
+
+
+def forget_rates(cell, bias):
+    """How much of its content each unit forgets at a step when inputs and state are zero."""
+    units = bias.shape[-1] // {"lstm": 4, "gru": 3}[cell]
+    gate = bias[units : 2 * units] if cell == "lstm" else bias[0, :units]
+    return 1 - 1 / (1 + np.exp(-gate))
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_chrono_start_spreads_the_memory_up_to_the_longest_lag(cell):
+    gates = find_cell(cell).gates
+    layer = find_cell(cell).layer(400, recurrent_initializer=Chrono(gates, max_lag=50, seed=0))
+    layer.build((None, None, 2))
+    bias = np.array(layer.cell.bias)
+    memory = 1 / forget_rates(cell, bias)
+    assert memory.min() >= 1.99
+    assert memory.max() <= 50.01
+    assert 20 < np.median(memory) < 32
+    if cell == "lstm":
+        np.testing.assert_allclose(bias[:400], -bias[400:800])
+        assert not bias[800:].any()
+    else:
+        assert not bias[1].any()
+        assert not bias[0, 400:].any()
+
+
+def test_chrono_by_name_and_its_limits():
+    layer = find_cell("lstm").layer(8, recurrent_initializer="chrono")
+    assert isinstance(keras.layers.deserialize(keras.layers.serialize(layer)).bias_initializer, Chrono)
+    with pytest.raises(ArgumentError, match="max_lag"):
+        Chrono("ifco", max_lag=2)

@@ -1,0 +1,151 @@
+"""The command line as a shell sees it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import rnnkit
+from rnnkit.run_folder import RunFolder
+
+REVIEWS = ["good film", "bad film", "not good", "not bad at all", "good, good", "a bad plot"] * 6
+LABELS = ["positive", "negative"] * 18
+
+
+def cli(*arguments, stdin="", cwd=None):
+    command = [sys.executable, "-c", "from rnnkit.cli.app import main; main()", *map(str, arguments)]
+    environment = {**os.environ, "COLUMNS": "160", "TERM": "dumb"}
+    return subprocess.run(
+        command, input=stdin, capture_output=True, text=True, encoding="utf-8", timeout=280, cwd=cwd, env=environment
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished run on a file of one's own, and what it printed."""
+    folder = tmp_path_factory.mktemp("cli")
+    data = folder / "reviews.csv"
+    pd.DataFrame({"review": REVIEWS, "verdict": LABELS}).to_csv(data, index=False)
+    options = ["--data", data, "--text", "review", "--label", "verdict", "--units", 3, "--cell", "GRU", "--epochs", 2]
+    done = cli("run", "sentiment", *options, "--batch-size", 8, "--seed", 3, "--json", "--out", folder / "run")
+    assert done.returncode == 0, done.stderr
+    return folder / "run", done
+
+
+def test_a_run_leaves_its_folder(run):
+    folder, done = run
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert json.loads(done.stdout.splitlines()[-1]) == metrics
+    assert metrics.keys() == {
+        *("task", "data", "cell", "seed", "test", "valid"),
+        *("seconds", "examples_per_second", "epochs", "kernels", "versions"),
+    }
+    assert (metrics["task"], metrics["cell"], metrics["seed"], metrics["epochs"]) == ("sentiment", "gru", 3, 2)
+    assert set(metrics["test"]) == {"accuracy", "loss"}
+    assert all("loop" in kernel for kernel in metrics["kernels"].values())
+    history = pd.read_csv(folder / "history.csv")
+    assert list(history["epoch"]) == [0, 1]
+    assert {"loss", "accuracy", "val_loss", "val_accuracy"} <= set(history)
+    assert {"text", "label", "predicted", "score"} == set(pd.read_csv(folder / "samples.csv"))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    assert (config["text"], config["epochs"], config["device"]) == ("review", 2, "auto")
+
+
+def test_a_run_says_what_it_does_and_where_things_are(run):
+    folder, done = run
+    assert "cell gru" in done.stderr
+    assert "epoch   2" in done.stderr
+    assert "best so far" in done.stderr
+    assert str(folder) in done.stderr
+    assert "E0000" not in done.stderr
+    assert "oneDNN" not in done.stderr
+
+
+def test_evaluate_gives_the_metrics_again(run):
+    folder, _ = run
+    done = cli("evaluate", folder, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == pytest.approx(RunFolder(folder).metrics["test"], rel=1e-5)
+
+
+def test_predict_from_arguments_file_and_standard_input(run, tmp_path):
+    folder, _ = run
+    texts = ["good film", "schön 👍🏽"]
+    path = tmp_path / "texts.txt"
+    path.write_text("\n".join(texts), encoding="utf-8")
+    answers = [cli("predict", folder, *texts), cli("predict", folder, "--file", path)]
+    answers.append(cli("predict", folder, stdin="\n".join(texts)))
+    assert [answer.returncode for answer in answers] == [0, 0, 0], answers[0].stderr
+    assert answers[0].stdout == answers[1].stdout == answers[2].stdout
+    expected = rnnkit.load(folder / "model.keras").classify(texts)
+    lines = [line.split("\t") for line in answers[0].stdout.splitlines()]
+    assert lines == [[each.label, f"{each.score:.4f}", text] for each, text in zip(expected, texts, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["run", "weather"], "unknown task 'weather'"),
+        (["run", "sentiment", "--data", "no-such-thing"], "neither a data set nor a file"),
+        (["run", "sentiment", "--units", "0"], "units"),
+        (["run", "sentiment", "--epochs", "-1"], "epochs"),
+        (["run", "sentiment", "--cell", "ltsm"], "Known cells: simple_rnn, lstm, gru"),
+        (["run", "sentiment", "--device", "tpu"], "auto, cpu, gpu"),
+        (["run", "sentiment", "--device", "gpu"], "sees no GPU"),
+        (["run", "sentiment", "--data", "{reviews}"], "review"),
+        (["run", "sentiment", "--data", "{latin}"], "UTF-8"),
+        (["run", "sentiment", "--out", "{full}"], "exists already"),
+        (["evaluate", "{full}"], "no run folder"),
+        (["predict", "{full}", "text"], "no run folder"),
+        (["data", "path", "no-such-data"], "sst2"),
+        (["run", "sentiment", "--colour", "red"], "--colour"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_and_exit_code_2(arguments, named, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "kept.txt").write_text("mine", encoding="utf-8")
+    (tmp_path / "reviews.csv").write_text("review,verdict\ngood,1\n", encoding="utf-8")
+    (tmp_path / "latin.csv").write_bytes(b"text,label\ncaf\xe9,1\n")
+    places = {"full": tmp_path / "full", "reviews": tmp_path / "reviews.csv", "latin": tmp_path / "latin.csv"}
+    done = cli(*(argument.format(**places) for argument in arguments), cwd=tmp_path)
+    assert done.returncode == 2
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "full" / "kept.txt").read_text(encoding="utf-8") == "mine"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_help_and_version_do_without_tensorflow():
+    code = "import sys; from rnnkit.cli.app import app; app(['--help'], standalone_mode=False); "
+    code += "print(sorted(m for m in ('tensorflow', 'keras', 'pandas', 'matplotlib') if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr
+    assert cli("--version").stdout == f"rnnkit {rnnkit.__version__}\n"
+
+
+def test_every_command_has_its_help():
+    for command in (["run"], ["evaluate"], ["predict"], ["data"], ["data", "list"], ["data", "fetch"], ["data", "path"]):
+        done = cli(*command, "--help")
+        assert done.returncode == 0
+        assert "Usage" in done.stdout
+
+
+def test_data_commands():
+    listed = cli("data", "list")
+    assert "sentiment-sample" in listed.stdout
+    assert "imdb" in listed.stdout
+    assert Path(cli("data", "path", "sst2").stdout.strip()).name == "sst2"
+
+
+def test_a_run_without_out_gets_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = {"task": "sentiment", "data": "my/reviews.csv", "cell": "lstm"}
+    first, second = RunFolder.create(None, config), RunFolder.create(None, config)
+    assert first.path != second.path
+    assert first.path.parent.name == "runs"
+    assert first.path.name.startswith("sentiment-reviews-lstm-")
+    assert first.config == config

@@ -1,0 +1,45 @@
+import keras
+import pytest
+
+import rnnkit
+from rnnkit.cells import cell_names
+from rnnkit.kernel_choice import cudnn_obstacles, kernel
+from rnnkit.layers import RecurrentStack
+
+
+@pytest.mark.parametrize(
+    ("layer", "obstacle"),
+    [
+        (keras.layers.LSTM(2, activation="relu"), "activation is relu, not tanh"),
+        (keras.layers.LSTM(2, recurrent_activation="hard_sigmoid"), "recurrent_activation is hard_sigmoid"),
+        (keras.layers.GRU(2, unroll=True), "unroll is on"),
+        (keras.layers.GRU(2, use_bias=False), "use_bias is off"),
+        (keras.layers.GRU(2, reset_after=False), "reset_after is off"),
+        (keras.layers.LSTM(2, recurrent_dropout=0.1), "recurrent_dropout is on"),
+        (keras.layers.LSTM(2, use_cudnn=False), "use_cudnn is off"),
+        (keras.layers.SimpleRNN(2), "no kernel for SimpleRNN"),
+        (keras.layers.RNN(keras.layers.LSTMCell(2)), "no kernel for RNN"),
+    ],
+)
+def test_each_condition_of_cudnn_is_named(layer, obstacle):
+    assert any(obstacle in found for found in cudnn_obstacles(layer))
+    assert kernel(layer, gpu=True).kernel == "loop"
+    assert obstacle in kernel(layer, gpu=True).reason
+
+
+@pytest.mark.parametrize(("cell", "expected"), [("lstm", "cudnn"), ("gru", "cudnn"), ("simple_rnn", "loop")])
+def test_the_stacks_layers_are_fit_for_cudnn(cell, expected):
+    for block in RecurrentStack(cell, 2, 2, bidirectional=True, dropout=0.5, layer_norm=True).blocks:
+        for direction in ("forward", "backward"):
+            assert kernel(block[direction], gpu=True).kernel == expected
+
+
+@pytest.mark.parametrize("cell", cell_names())
+def test_every_recurrent_layer_of_a_model_is_listed(cell):
+    x = keras.Input((None, 3))
+    y = RecurrentStack(cell, 2, 2, bidirectional=True)(x)
+    model = keras.Sequential([keras.Model(x, y), keras.layers.Bidirectional(keras.layers.LSTM(2))])
+    model.build((None, None, 3))
+    found = rnnkit.kernels(model)
+    assert len(found) == 6
+    assert all(str(each) == "loop: no GPU is in use" for each in found.values())

@@ -1,0 +1,52 @@
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import rnnkit
+
+ROOT = Path(__file__).resolve().parents[2]
+HOMES = {"rnnkit": "rnnkit", "callbacks": "rnnkit.callbacks", "datasets": "rnnkit.datasets"}
+
+
+def test_import_is_light():
+    code = "import sys, rnnkit; print([m for m in ('tensorflow', 'keras', 'pandas') if m in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+@pytest.mark.parametrize("name", rnnkit.__all__)
+def test_every_public_name_is_there_and_documented(name):
+    assert getattr(rnnkit, name).__doc__
+
+
+def test_a_name_that_is_not_there():
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = rnnkit.nothing
+    assert "SentimentClassifier" in dir(rnnkit)
+
+
+def test_every_package_folder_is_shipped():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    found = set()
+    for folder, package in HOMES.items():
+        for path in (ROOT / folder).rglob("*.py"):
+            inside = path.parent.relative_to(ROOT / folder).parts
+            found.add(".".join([package, *inside]))
+    assert set(listed) == found
+    assert all((ROOT / folder / "__init__.py").is_file() for folder in HOMES)
+
+
+def test_arrows_point_one_way():
+    """The data sets know nothing of models; cells and layers know nothing of tasks."""
+    forbidden = {
+        "datasets": ("rnnkit.tasks", "rnnkit.layers", "rnnkit.cells", "rnnkit.callbacks", "import keras"),
+        "rnnkit/layers": ("rnnkit.tasks", "rnnkit.cli", "tensorflow"),
+        "rnnkit/tasks": ("rnnkit.cli", "import tensorflow"),
+        "callbacks": ("rnnkit.tasks", "rnnkit.cli"),
+    }
+    for folder, names in forbidden.items():
+        for path in (ROOT / folder).rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            assert not [name for name in names if f"import {name}" in text or f"from {name}" in text], path
