@@ -41,7 +41,8 @@ def length_statistics(column: str, values: Sequence[Any]) -> dict[str, float]:
 def describe(columns: Mapping[str, Sequence[Any]]) -> str:
     """A line for each column, then the first row, every value shortened to one line."""
     width = max(map(len, columns))
-    lines = [f"  {name:<{width}}  {_types(values)}  {_content(name, values)}".rstrip() for name, values in columns.items()]
+    parts = [(name, _types(values), _content(name, values)) for name, values in columns.items()]
+    lines = [f"  {name:<{width}}  {types}  {content}".rstrip() for name, types, content in parts]
     first = [f"    {name:<{width}}  {shorten(values[0])}" for name, values in columns.items() if values]
     return "\n".join([*lines, *(["  first row:", *first] if first else [])])
 

@@ -121,5 +121,6 @@ def read(path: str | os.PathLike[str], **options: Any) -> Dataset:
     """
     suffix = Path(str(path).lower().removesuffix(".gz")).suffix
     if suffix not in READERS:
-        raise DataError(f"path: expected a file that ends on one of {', '.join(READERS)} (or with .gz), received {path}.")
+        known = ", ".join(READERS)
+        raise DataError(f"path: expected a file that ends on one of {known} (or with .gz), received {path}.")
     return READERS[suffix](path, **options)

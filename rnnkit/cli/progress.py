@@ -52,7 +52,9 @@ class TrainingProgress(keras.callbacks.Callback):
         self._bar.stop()
 
     def _is_best(self, value) -> bool:
-        if value is None or (self.best is not None and (value <= self.best if self.mode == "max" else value >= self.best)):
+        if value is None:
+            return False
+        if self.best is not None and (value <= self.best if self.mode == "max" else value >= self.best):
             return False
         self.best = value
         return True

@@ -173,7 +173,8 @@ class SentimentClassifier(Task):
 
     def get_config(self):
         stack = self.stack.get_config()
-        own = ("embedding_dim", "vectors", "dropout", "word_dropout", "min_count", "max_words", "max_length", "lowercase")
+        own = ("embedding_dim", "vectors", "dropout", "word_dropout", "lowercase")
+        limits = ("min_count", "max_words", "max_length")
         shared = (
             "cell",
             "units",
@@ -187,7 +188,7 @@ class SentimentClassifier(Task):
         return {
             **super().get_config(),
             **{name: stack[name] for name in shared},
-            **{name: getattr(self, name) for name in own},
+            **{name: getattr(self, name) for name in (*own, *limits)},
             "pooling": self.pooling.pooling,
         }
 

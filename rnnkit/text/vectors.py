@@ -14,7 +14,7 @@ def vector_size(path: str | Path) -> int:
     """D, the dimensions of the vectors in a GloVe or word2vec text file."""
     with _lines(path) as lines:
         first, second = lines.readline().split(), lines.readline().split()
-    width = len((second if _is_header(first) else first)) - 1
+    width = len(second if _is_header(first) else first) - 1
     if width < 1:
         raise DataError(f"vectors: {path} does not hold word vectors: expected lines of a word and its numbers.")
     return width

@@ -44,7 +44,9 @@ def test_a_layer_subclass_takes_what_its_base_takes():
         def __init__(self, units, **kwargs):
             super().__init__(units, **kwargs)
 
-    layer = register_cell("quiet", Quiet, reset_after=False).layer(4, activation="relu", recurrent_initializer="identity")
+    layer = register_cell("quiet", Quiet, reset_after=False).layer(
+        4, activation="relu", recurrent_initializer="identity"
+    )
     assert isinstance(layer, Quiet)
     assert not layer.reset_after
     assert layer.return_sequences

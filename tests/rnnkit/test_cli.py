@@ -128,7 +128,15 @@ def test_help_and_version_do_without_tensorflow():
 
 
 def test_every_command_has_its_help():
-    for command in (["run"], ["evaluate"], ["predict"], ["data"], ["data", "list"], ["data", "fetch"], ["data", "path"]):
+    for command in (
+        ["run"],
+        ["evaluate"],
+        ["predict"],
+        ["data"],
+        ["data", "list"],
+        ["data", "fetch"],
+        ["data", "path"],
+    ):
         done = cli(*command, "--help")
         assert done.returncode == 0
         assert "Usage" in done.stdout

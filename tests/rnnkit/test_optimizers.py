@@ -75,7 +75,9 @@ def test_dense_gradients_get_plain_adam():
 
 def model():
     keras.utils.set_random_seed(0)
-    network = keras.Sequential([keras.Input((4,), dtype="int32"), keras.layers.Embedding(ROWS, 3), keras.layers.Flatten()])
+    network = keras.Sequential(
+        [keras.Input((4,), dtype="int32"), keras.layers.Embedding(ROWS, 3), keras.layers.Flatten()]
+    )
     network.add(keras.layers.Dense(1))
     network.compile(LazyAdam(0.05, clipnorm=1.0, weight_decay=0.01), "mse", jit_compile=False)
     return network

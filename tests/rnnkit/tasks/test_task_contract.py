@@ -239,6 +239,4 @@ def test_a_cell_of_ones_own_goes_through_a_task(task, given, tmp_path):
     model = trained(task, given)
     model.save(tmp_path / "model.keras")
     again = rnnkit.load(tmp_path / "model.keras")
-    np.testing.assert_array_equal(
-        model.predict(EXAMPLES[task], verbose=0), again.predict(EXAMPLES[task], verbose=0)
-    )
+    np.testing.assert_array_equal(model.predict(EXAMPLES[task], verbose=0), again.predict(EXAMPLES[task], verbose=0))
