@@ -38,7 +38,8 @@ class Cell:
         self._check(arguments)
         if _is_layer(self.factory):
             return self.factory(units, return_sequences=True, name=name, **arguments)
-        return keras.layers.RNN(self.factory(units, **arguments), return_sequences=True, name=name)
+        cell = self.factory(units, **arguments)
+        return keras.layers.RNN(cell, return_sequences=True, name=name, dtype=arguments.get("dtype"))
 
     def _start(self, initializer) -> dict:
         if initializer is None:

@@ -74,7 +74,7 @@ def open_data(config: RunConfig) -> Splits:
     """The splits of a run's data; a file of the user's is split 80 : 10 : 10 at random, by a fixed seed.
 
     Raises:
-        DataError: neither a known data set nor a file.
+        DataError: neither a known data set nor a file, or a file that cannot be used.
     """
     data = str(config.data)
     if data in datasets.names():
@@ -83,6 +83,8 @@ def open_data(config: RunConfig) -> Splits:
         names = ", ".join(datasets.names())
         raise DataError(f"data: '{data}' is neither a data set nor a file. Known data sets: {names}.")
     whole = datasets.read(data, text=config.text, label=config.label)
+    if len(whole) < 10:
+        raise DataError(f"data: {data} has {len(whole)} rows; a run needs at least 10 to train, validate and test on.")
     rest, test = whole.split(0.1, seed=0)
     train, valid = rest.split(1 / 9, seed=0)
     return Splits(train, valid, test)
@@ -97,6 +99,8 @@ def train(config: RunConfig, splits: Splits, callbacks=(), verbose=0) -> Trained
 
     keras.utils.set_random_seed(config.seed)
     model = TASKS[config.task](cell=config.cell, units=config.units, layers=config.layers)
+    model.adapt(splits.train)
+    model.encode(splits.test)  # what is wrong with the test data is said before the training, not after it
     stopping = [] if config.epochs is None else [model.best_epoch(patience=config.epochs)]
     start = time.perf_counter()
     history = model.fit(

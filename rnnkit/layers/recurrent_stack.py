@@ -78,9 +78,11 @@ class RecurrentStack(keras.layers.Layer):
         return block
 
     def _direction(self, name: str, width: int) -> keras.layers.RNN:
+        own_policy = self.dtype_policy != keras.config.dtype_policy()
         return self.cell.layer(
             width,
             name=name,
+            dtype=self.dtype_policy if own_policy else None,
             activation=self.activation,
             recurrent_initializer=self.recurrent_initializer,
             recurrent_regularizer=self.recurrent_regularizer,

@@ -215,3 +215,12 @@ def test_saved_between_layers_of_ones_own_it_comes_back(cell, tmp_path):
 def test_bad_arguments_are_named(options, named):
     with pytest.raises(ArgumentError, match=named):
         RecurrentStack(**options)
+
+
+@pytest.mark.parametrize("cell", ["lstm", keras.layers.GRUCell])
+def test_a_dtype_policy_of_its_own_reaches_the_kernels(cell):
+    stack = RecurrentStack(cell, 3, dtype="mixed_float16")
+    outputs = stack(np.ones((2, 4, 3), "float32"), np.array([4, 2]))
+    assert outputs.dtype == "float16"
+    assert stack.blocks[0]["forward"].compute_dtype == "float16"
+    assert all(weight.dtype == "float32" for weight in stack.weights)

@@ -63,21 +63,29 @@ def test_padding_and_neighbours_never_change_an_answer(model):
     np.testing.assert_allclose(alone[0], beside[0], atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "   \n", "👍🏽🎬", "cafe\u0301", "فيلم رائع جدا", "\u200b", "\x00", "a" * 50_000, "?!"],
-    ids=["empty", "blank", "emoji", "combining", "right-to-left", "invisible", "nul", "one long word", "marks"],
-)
-def test_any_text_is_trained_on_and_answered(text, model):
-    assert 0 <= model.classify(text).score <= 1
+def test_any_text_is_trained_on_and_answered(model):
+    names = {
+        "empty": "",
+        "blank": "   \n",
+        "emoji": "👍🏽🎬",
+        "combining": "cafe\u0301",
+        "right-to-left": "فيلم رائع جدا",
+        "invisible": "\u200b",
+        "nul": "\x00",
+        "one long word": "a" * 50_000,
+        "marks": "?!",
+    }
+    texts = list(names.values())
     fresh = small()
-    fresh.fit([*TEXTS, text], [*LABELS, "positive"], epochs=1, verbose=0)
-    assert np.isfinite(fresh.predict([text, *TEXTS], verbose=0)).all()
+    fresh.fit(texts, (LABELS * 2)[: len(texts)], epochs=1, batch_size=2, verbose=0)
+    for name, text in names.items():
+        assert 0 <= model.classify(text).score <= 1, name
+        assert 0 <= fresh.classify(text).score <= 1, name
 
 
 def test_a_very_long_text_is_read_to_its_end():
     model = small(units=1, bidirectional=False, pooling="last", cell="simple_rnn")
-    model.fit([*TEXTS, "good " * 5_000], [*LABELS, "positive"], epochs=1, verbose=0)
+    model.fit([*TEXTS, "good " * 1_000], [*LABELS, "positive"], epochs=1, verbose=0)
     filler = "good " * 99_999
     scores = model.predict([filler + word for word in ("good", "bad")], verbose=0)
     assert np.isfinite(scores).all()
