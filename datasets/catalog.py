@@ -87,7 +87,7 @@ def load(name: str, *, directory: str | os.PathLike[str] | None = None) -> Split
         directory: the cache, as for `path`.
 
     Returns:
-        `(train, valid, test)`, each a `Dataset`, or None where the data has no such part.
+        `(train, valid, test)`, each a `Dataset`.
 
     Raises:
         DataError: there is no such data set.

@@ -153,7 +153,7 @@ class Dataset:
         names = [str(column) for column in frame.columns]
         if len(set(names)) < len(names):
             raise DataError(f"frame: expected columns with different names, received {names}.")
-        return cls({column: frame.iloc[:, place] for place, column in enumerate(names)}, name=name)
+        return cls({column: frame.iloc[:, place].tolist() for place, column in enumerate(names)}, name=name)
 
     def __repr__(self) -> str:
         title = f"Dataset '{self.name}'" if self.name else "Dataset"
@@ -166,11 +166,11 @@ class Dataset:
 
 
 class Splits(NamedTuple):
-    """The parts of a data set: `train, valid, test = datasets.load("sst2")`. A part that does not exist is None."""
+    """The parts of a data set: `train, valid, test = datasets.load("sst2")`."""
 
-    train: Dataset | None
-    valid: Dataset | None
-    test: Dataset | None
+    train: Dataset
+    valid: Dataset
+    test: Dataset
 
     def __repr__(self) -> str:
         return "\n".join(f"{part}: {data!r}" for part, data in self._asdict().items())

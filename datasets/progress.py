@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 LARGE = 1_000_000  # bytes: below this a bar is shown on a terminal only
 
@@ -25,4 +25,4 @@ def reading(stream: BinaryIO, size: int, description: str) -> Iterator[BinaryIO]
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=size < LARGE and not console.is_terminal) as progress:
-        yield cast(BinaryIO, progress.wrap_file(stream, total=size, description=description))
+        yield progress.wrap_file(stream, total=size, description=description)

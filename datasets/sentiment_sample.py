@@ -2,13 +2,13 @@
 
 Every review makes one or two *claims*, and its grammar says which of them is the verdict:
 
-- a claim may be negated: "The plot was hardly boring." is praise;
+- a claim may be negated, one in five is: "The plot was hardly boring." is praise;
 - the clause after "but" decides: "The acting was great, but the ending ruined it.";
 - the main clause decides against a clause with "although", wherever that clause stands;
 - a late sentence overrules an early one: "On paper it was a dull film. In the end, I loved it."
 
 The claim that does not decide says the opposite of the one that does, and negation is as likely for praise as for
-blame. So words alone, in no order, say little about the verdict.
+blame. So words alone, in no order, leave much of the verdict open.
 """
 
 import random
@@ -22,6 +22,7 @@ from rnnkit.datasets.source import Source
 LABELS = {True: "positive", False: "negative"}
 SIZES = {"train": 4000, "valid": 500, "test": 1000}
 SHORTEST, LONGEST = 5, 40  # words
+NEGATED = 0.2  # share of the claims
 
 
 def generate(seed: int = 0) -> Splits:
@@ -74,7 +75,8 @@ class Reviewer:
 
     def review(self, good: bool) -> str:
         """One to four sentences whose verdict is `good`."""
-        form = self._rng.choice((self._plain, self._but, self._although, self._main_clause_first, self._overruled))
+        contrasts = (self._but, self._although, self._main_clause_first, self._overruled)
+        form = self._rng.choice((self._plain, self._plain, *contrasts))
         sentences = [form(good)]
         if self._chance(0.4):
             sentences.insert(0, self._aside())
@@ -114,7 +116,7 @@ class Reviewer:
 
     def _judged(self, good: bool, was: str, phrase: str) -> str:
         """A judgement such as "was not dull at all"; `phrase` holds the adjective's place."""
-        negated = self._chance(0.5)
+        negated = self._chance(NEGATED)
         kinds = (words.GRADABLE,) if negated else (words.GRADABLE, words.STRONG)
         adjective = self._rng.choice(self._rng.choice(kinds)[good is not negated])
         frame = self._rng.choice(words.NEGATED if negated else words.AFFIRMED)
@@ -122,21 +124,21 @@ class Reviewer:
         return frame.format(was=was, x=article + phrase.format(adjective))
 
     def _i_felt(self, good: bool) -> str:
-        negated = self._chance(0.5)
+        negated = self._chance(NEGATED)
         feel, felt = self._rng.choice(words.FEELINGS[good is not negated])
         denied = (f"I did not {feel} it", f"I never {felt} it", f"I cannot say that I {felt} it")
         stated = (f"I {felt} it", f"I really {felt} it", f"I must say that I {felt} it")
         return self._rng.choice(denied if negated else stated)
 
     def _part_did(self, good: bool) -> str:
-        negated = self._chance(0.5)
+        negated = self._chance(NEGATED)
         part, _ = next(self._parts)
         do, did = self._rng.choice(words.EFFECTS[good is not negated])
         done = self._rng.choice((f"did not {do}", f"could not {do}") if negated else (did, f"truly {did}"))
         return f"{part} {done} the {self._noun}"
 
     def _name(self, good: bool) -> str:
-        negated = self._chance(0.5)
+        negated = self._chance(NEGATED)
         deserves = "does not deserve" if negated else "deserves"
         return f"it {deserves} its {self._rng.choice(words.NAMES[good is not negated])} reputation"
 

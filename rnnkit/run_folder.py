@@ -1,16 +1,19 @@
 """A run on disk: one folder that holds everything about one training.
 
-`config.json` (all that is needed to run it again), `model.keras`, `history.csv` (a row an epoch), `metrics.json` (a
-contract for scripts) and `samples.csv`.
+`config.json` (all that is needed to run it again), `model.keras`, `history.csv` (a row an epoch), `gradients.csv` (a row a
+step and variable), `metrics.json` (a contract for scripts) and `samples.csv`.
 """
 
 import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rnnkit.errors import ArgumentError, DataError
+
+if TYPE_CHECKING:
+    from rnnkit.training import Trained
 
 
 class RunFolder:
@@ -61,12 +64,13 @@ class RunFolder:
         """Where the model is."""
         return self.path / "model.keras"
 
-    def write(self, model, history, metrics: Mapping[str, Any], samples) -> None:
-        """Saves a finished run: `history` and `samples` are DataFrames."""
-        model.save(self.model)
-        history.to_csv(self.path / "history.csv", index=False)
-        samples.to_csv(self.path / "samples.csv", index=False)
-        _write_json(self.path / "metrics.json", metrics)
+    def write(self, trained: "Trained") -> None:
+        """Saves a finished run."""
+        trained.model.save(self.model)
+        trained.history.to_csv(self.path / "history.csv", index=False)
+        trained.health.to_csv(self.path / "gradients.csv")
+        trained.samples.to_csv(self.path / "samples.csv", index=False)
+        _write_json(self.path / "metrics.json", trained.metrics)
 
 
 def _unused(config) -> Path:

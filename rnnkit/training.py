@@ -15,6 +15,7 @@ from rnnkit.errors import ArgumentError, DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from rnnkit.callbacks import GradientClipping, GradientHealth
     from rnnkit.tasks.task import Task
 
 SAMPLES = {"sentiment": "sentiment-sample"}
@@ -32,6 +33,7 @@ class RunConfig:
         batch_size: examples a step.
         seed: sets all randomness.
         text, label: the columns of a file.
+        clip: `RULE` or `RULE:THRESHOLD`, a rule of `rnnkit.callbacks.GradientClipping`; None does not clip.
     """
 
     task: str = "sentiment"
@@ -44,6 +46,7 @@ class RunConfig:
     seed: int = 0
     text: str = "text"
     label: str = "label"
+    clip: str | None = None
 
     def __post_init__(self):
         if self.task not in SAMPLES:
@@ -55,6 +58,18 @@ class RunConfig:
         if self.data is None:
             object.__setattr__(self, "data", SAMPLES[self.task])
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "RunConfig":
+        """The configuration in a run's `config.json`, which also holds where it ran.
+
+        Raises:
+            DataError: it holds something else.
+        """
+        try:
+            return cls(**{name: value for name, value in values.items() if name != "device"})
+        except TypeError as error:
+            raise DataError(f"run: config.json is not one of rnnkit run ({error}).") from error
+
     def as_dict(self) -> dict[str, Any]:
         """A JSON-able dict; `RunConfig(**dict)` gives the same configuration."""
         return dataclasses.asdict(self)
@@ -62,11 +77,12 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training leaves: the model, a row an epoch, the metrics contract, and a few answers."""
+    """What a training leaves: the model, a row an epoch, the metrics contract, gradients, and a few answers."""
 
     model: "Task"
     history: "pd.DataFrame"
     metrics: dict[str, Any]
+    health: "GradientHealth"
     samples: "pd.DataFrame"
 
 
@@ -95,7 +111,11 @@ def train(config: RunConfig, splits: Splits, callbacks=(), verbose=0) -> Trained
     import keras
     import pandas as pd
 
+    from rnnkit.callbacks import GradientGuard, GradientHealth
     from rnnkit.tasks import TASKS
+
+    health = GradientHealth(max_rows=20_000)
+    clipping = gradient_clipping(config.clip)
 
     keras.utils.set_random_seed(config.seed)
     model = TASKS[config.task](cell=config.cell, units=config.units, layers=config.layers)
@@ -108,7 +128,7 @@ def train(config: RunConfig, splits: Splits, callbacks=(), verbose=0) -> Trained
         validation_data=splits.valid,
         batch_size=config.batch_size,
         epochs=config.epochs or "auto",
-        callbacks=[*callbacks, *stopping],
+        callbacks=[health, GradientGuard("skip"), *clipping, *callbacks, *stopping],
         verbose=verbose,
     )
     seconds = time.perf_counter() - start
@@ -123,7 +143,24 @@ def train(config: RunConfig, splits: Splits, callbacks=(), verbose=0) -> Trained
         "kernels": _kernels(model),
         "versions": versions(),
     }
-    return Trained(model, frame, metrics, model.preview(splits.test))
+    return Trained(model, frame, metrics, health, model.preview(splits.test))
+
+
+def gradient_clipping(clip: str | None) -> list["GradientClipping"]:
+    """The callback that `RULE` or `RULE:THRESHOLD` asks for, in a list; none for None.
+
+    Raises:
+        ArgumentError: an unknown rule, or a threshold that it cannot take.
+    """
+    from rnnkit.callbacks import GradientClipping
+
+    if clip is None:
+        return []
+    rule, colon, threshold = clip.partition(":")
+    try:
+        return [GradientClipping(rule, float(threshold) if colon else None)]
+    except ValueError as error:
+        raise ArgumentError(f"clip: expected RULE or RULE:THRESHOLD, got '{clip}'. {error}") from error
 
 
 def evaluate(model, data) -> dict[str, float]:

@@ -28,7 +28,7 @@ def evaluate(
     from rnnkit.training import RunConfig, open_data
 
     folder = RunFolder(run)
-    config = RunConfig(**{key: value for key, value in folder.config.items() if key != "device"})
+    config = RunConfig.from_dict(folder.config)
     if data is None:
         test = open_data(config).test
     elif data in datasets.names():

@@ -43,13 +43,17 @@ class TrainingProgress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self._bar.stop()
         logs = logs or {}
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in logs.items() if self._is_shown(name))
         seconds = time.perf_counter() - self._start
         best = "  [bold green]best so far[/]" if self._is_best(logs.get(self.monitor)) else ""
         self.console.print(f"epoch {epoch + 1:>3}  {seconds:5.1f} s  {figures}{best}", highlight=False)
 
     def on_train_end(self, logs=None):
         self._bar.stop()
+
+    @staticmethod
+    def _is_shown(name: str) -> bool:
+        return name not in ("grad_norm_max", "update_ratio", "clip_threshold", "skipped_steps")
 
     def _is_best(self, value) -> bool:
         if value is None:

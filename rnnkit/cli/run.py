@@ -24,6 +24,12 @@ Device = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
 Out = Annotated[Path | None, typer.Option(help="The run's folder; must be new. Default: runs/TASK-DATA-CELL-TIME.")]
 Text = Annotated[str, typer.Option(help="The column of texts in a file.")]
 Label = Annotated[str, typer.Option(help="The column of labels in a file.")]
+Clip = Annotated[
+    str | None,
+    typer.Option(
+        help="Clip gradients: value, norm, global_norm, adaptive, percentile or zscore; RULE or RULE:THRESHOLD."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print metrics.json as the last line.")]
 
 
@@ -40,14 +46,17 @@ def run(
     out: Out = None,
     text: Text = "text",
     label: Label = "label",
+    clip: Clip = None,
     as_json: Json = False,
 ) -> None:
-    """Train a task and write a run folder: model, history, metrics, samples."""
+    """Train a task and write a run folder: model, history, gradients, metrics, samples."""
+    import dataclasses
+
     from rnnkit.cli.quiet import start_tensorflow
     from rnnkit.run_folder import RunFolder
     from rnnkit.training import RunConfig, open_data
 
-    config = RunConfig(task, data, cell, units, layers, epochs, batch_size, seed, text, label)
+    config = RunConfig(task, data, cell, units, layers, epochs, batch_size, seed, text, label, clip)
     splits = open_data(config)
     console = Console(stderr=as_json)
     with console.status("Starting TensorFlow"):
@@ -55,14 +64,15 @@ def run(
     from rnnkit.cells import find_cell
     from rnnkit.cli.progress import TrainingProgress
     from rnnkit.tasks import TASKS
-    from rnnkit.training import train
+    from rnnkit.training import gradient_clipping, train
 
-    find_cell(cell)
+    config = dataclasses.replace(config, cell=find_cell(cell).name)
+    gradient_clipping(clip)  # a mistake is said before there is a folder
     folder = RunFolder.create(out, {**config.as_dict(), "device": device})
     counts = ", ".join(f"{len(part)} {name}" for name, part in splits._asdict().items())
-    console.print(f"[bold]{task}[/] on {escape(str(config.data))} ({counts}), cell {cell}, {used}")
+    console.print(f"[bold]{task}[/] on {escape(str(config.data))} ({counts}), cell {config.cell}, {used}")
     trained = train(config, splits, [TrainingProgress(console, TASKS[task].monitor)])
-    folder.write(trained.model, trained.history, trained.metrics, trained.samples)
+    folder.write(trained)
     _report(console, trained, folder)
     if as_json:
         print(json.dumps(trained.metrics))
@@ -70,19 +80,31 @@ def run(
 
 def _report(console: Console, trained, folder) -> None:
     metrics = trained.metrics
-    table = Table("", *metrics["test"], title="Results of the best epoch")
+    table = Table("", *metrics["test"], title="Results of the best epoch", title_justify="left")
     for split in ("valid", "test"):
         table.add_row(split, *(f"{value:.4f}" for value in metrics[split].values()))
     console.print(table)
     console.print(f"{metrics['seconds']:.0f} s, {metrics['examples_per_second']:.0f} examples/s")
-    console.print(samples_table(trained.samples))
+    console.print(data_table(trained.health.summary().reset_index(), "Gradient norms by layer, before clipping"))
+    _say_steps(console, trained.health.steps)
+    console.print(data_table(trained.samples, "A few texts of the test data"))
     console.print(f"Everything is in [bold]{escape(str(folder.path))}[/]. Try it:", highlight=False)
     console.print(f'  rnnkit predict {escape(str(folder.path))} "not bad at all"', highlight=False, soft_wrap=True)
 
 
-def samples_table(samples) -> Table:
-    """A DataFrame of examples and answers as a table; numbers get two digits."""
-    table = Table(*map(str, samples.columns))
-    for row in samples.itertuples(index=False):
-        table.add_row(*(f"{cell:.2f}" if isinstance(cell, float) else escape(str(cell)) for cell in row))
+def _say_steps(console: Console, steps) -> None:
+    """How many steps were clipped or not taken, where there were any."""
+    refused = steps[steps["status"] != "taken"]
+    if len(refused):
+        reasons = ", ".join(f"{count} {status}" for status, count in refused["status"].value_counts().items() if count)
+        console.print(f"[yellow]{len(refused)} steps were not taken[/] ({reasons}); see gradients.csv")
+    if steps["clipped"].any():
+        console.print(f"clipping made {steps['clipped'].mean():.0%} of the recorded steps smaller", highlight=False)
+
+
+def data_table(frame, title: str) -> Table:
+    """A DataFrame as a table; numbers get three significant digits."""
+    table = Table(*map(str, frame.columns), title=title, title_justify="left")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(f"{cell:.3g}" if isinstance(cell, float) else escape(str(cell)) for cell in row))
     return table

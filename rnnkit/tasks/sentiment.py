@@ -66,8 +66,8 @@ class SentimentClassifier(Task):
         embedding_dim=128,
         vectors=None,
         pooling="max",
-        dropout=0.5,
-        word_dropout=0.2,
+        dropout=0.4,
+        word_dropout=0.1,
         activation=None,
         residual=False,
         layer_norm=False,
@@ -143,7 +143,7 @@ class SentimentClassifier(Task):
         return {"x": {"tokens": sentences, "lengths": lengths}, "y": labels, "lengths": lengths}
 
     def default_compile(self):
-        return {"optimizer": LazyAdam(1e-3), "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
+        return {"optimizer": LazyAdam(2e-3), "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
 
     def class_weights(self, weights):
         """`class_weight` by label name, or by class number as in Keras."""

@@ -34,7 +34,7 @@ class Task(keras.Model):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.network = None
+        self.network: Any = None
         self._learned: dict[str, Any] | None = None
 
     def learn(self, data: Dataset) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def test_repr_is_readable():
     assert '"Loved it."' in shown
     long = repr(Dataset({"text": ["word\n" * 100, "👩‍👩‍👧"]}))
     assert max(map(len, long.splitlines())) < 110
-    assert "train: None" in repr(Splits(None, None, REVIEWS))
+    assert "valid: Dataset 'reviews': 1 rows" in repr(Splits(REVIEWS, REVIEWS[:1], REVIEWS))
     assert "empty" in repr(Dataset({"text": []}))
 
 

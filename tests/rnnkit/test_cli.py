@@ -31,7 +31,20 @@ def run(tmp_path_factory):
     data = folder / "reviews.csv"
     pd.DataFrame({"review": REVIEWS, "verdict": LABELS}).to_csv(data, index=False)
     options = ["--data", data, "--text", "review", "--label", "verdict", "--units", 3, "--cell", "GRU", "--epochs", 2]
-    done = cli("run", "sentiment", *options, "--batch-size", 8, "--seed", 3, "--json", "--out", folder / "run")
+    done = cli(
+        "run",
+        "sentiment",
+        *options,
+        "--batch-size",
+        8,
+        "--seed",
+        3,
+        "--clip",
+        "global_norm:0.01",
+        "--json",
+        "--out",
+        folder / "run",
+    )
     assert done.returncode == 0, done.stderr
     return folder / "run", done
 
@@ -51,6 +64,9 @@ def test_a_run_leaves_its_folder(run):
     assert list(history["epoch"]) == [0, 1]
     assert {"loss", "accuracy", "val_loss", "val_accuracy"} <= set(history)
     assert {"text", "label", "predicted", "score"} == set(pd.read_csv(folder / "samples.csv"))
+    gradients = pd.read_csv(folder / "gradients.csv")
+    assert (gradients["norm_after"] <= 0.01 + 1e-6).all()
+    assert gradients["step"].nunique() == 8
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert (config["text"], config["epochs"], config["device"]) == ("review", 2, "auto")
 
@@ -60,6 +76,9 @@ def test_a_run_says_what_it_does_and_where_things_are(run):
     assert "cell gru" in done.stderr
     assert "epoch   2" in done.stderr
     assert "best so far" in done.stderr
+    assert "grad_norm" in done.stderr
+    assert "Gradient norms by layer" in done.stderr
+    assert "clipping made 100%" in done.stderr
     assert str(folder) in done.stderr
     assert "E0000" not in done.stderr
     assert "oneDNN" not in done.stderr
@@ -94,6 +113,9 @@ def test_predict_from_arguments_file_and_standard_input(run, tmp_path):
         (["run", "sentiment", "--units", "0"], "units"),
         (["run", "sentiment", "--epochs", "-1"], "epochs"),
         (["run", "sentiment", "--cell", "ltsm"], "Known cells: simple_rnn, lstm, gru"),
+        (["run", "sentiment", "--clip", "hard"], "percentile"),
+        (["run", "sentiment", "--clip", "norm:-1"], "positive"),
+        (["run", "sentiment", "--clip", "norm:one"], "RULE:THRESHOLD"),
         (["run", "sentiment", "--device", "tpu"], "auto, cpu, gpu"),
         (["run", "sentiment", "--device", "gpu"], "sees no GPU"),
         (["run", "sentiment", "--data", "{reviews}"], "review"),
