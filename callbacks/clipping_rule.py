@@ -8,14 +8,12 @@ copied and pickled, and its state saved, at any time. Norms are Euclidean.
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.errors import ArgumentError
 from rnnkit.sparse import is_sparse
 
 
@@ -66,21 +64,6 @@ class ClippingRule:
     def from_config(cls, config: dict) -> "ClippingRule":
         """The rule that `get_config` describes."""
         return cls(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
-
-
-def positive(name: str, value, at_most: float | None = None):
-    """The value, if it is a positive number (or, without `at_most`, a schedule: a function of the step number).
-
-    Raises:
-        ArgumentError: it is not.
-    """
-    if at_most is None and callable(value):
-        return value
-    good = isinstance(value, Real) and not isinstance(value, bool) and 0 < value < float("inf")
-    if good and (at_most is None or value <= at_most):
-        return value
-    limit = f" of at most {at_most}" if at_most else ""
-    raise ArgumentError(f"{name}: expected a positive number{limit}, got {value!r}. Choose one.")
 
 
 def now(threshold: float | Callable, step) -> tf.Tensor:

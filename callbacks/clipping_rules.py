@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.callbacks.clipping_rule import ClippingRule, mapped, now, positive, scaled, scaled_all, shrink
+from rnnkit.callbacks.checks import positive, whole
+from rnnkit.callbacks.clipping_rule import ClippingRule, mapped, now, scaled, scaled_all, shrink
 from rnnkit.errors import ArgumentError
 from rnnkit.sparse import is_sparse
 
@@ -80,10 +81,11 @@ class AdaptiveClip(ClippingRule):
     def _limit(self, gradient, weight, ratio):
         values = gradient.values if is_sparse(gradient) else gradient
         weight = tf.gather(weight, gradient.indices) if is_sparse(gradient) else tf.convert_to_tensor(weight)
-        axes = range(1, values.shape.rank) if is_sparse(gradient) else range(max(values.shape.rank - 1, 1))
-        norm, largest = (tf.norm(each, axis=list(axes), keepdims=True) if each.shape.rank else tf.abs(each)
-                         for each in (values, tf.cast(weight, values.dtype)))
-        return scaled(gradient, shrink(ratio * tf.maximum(largest, self.epsilon), norm))
+        rank = values.shape.rank
+        axes = list(range(1, rank) if is_sparse(gradient) else range(min(rank, max(rank - 1, 1))))
+        squares = (tf.square(each) for each in (values, tf.cast(weight, values.dtype)))
+        norm, size = (tf.sqrt(tf.reduce_sum(each, axis=axes, keepdims=True)) for each in squares)
+        return scaled(gradient, shrink(ratio * tf.maximum(size, self.epsilon), norm))
 
 
 class PercentileClip(ClippingRule):
@@ -99,7 +101,7 @@ class PercentileClip(ClippingRule):
 
     def __init__(self, percentile: float = 10.0, window: int = 1024, max_norm: float | None = None):
         self.percentile = positive("percentile", percentile, at_most=100)
-        self.window = int(positive("window", window))
+        self.window = whole("window", window)
         self.max_norm = max_norm if max_norm is None else positive("max_norm", max_norm)
 
     def initial_state(self):
@@ -133,14 +135,14 @@ class ZScoreClip(ClippingRule):
     Args:
         z: the score beyond which a step is clipped; the paper takes 2.5.
         decay: of the averages; the paper takes 0.97.
-        initial_steps: steps whose plain mean and variance start the averages; they are not clipped, except to `max_norm`.
+        initial_steps: steps whose plain mean and variance start the averages; they are clipped to `max_norm` only.
         max_norm: a ceiling on the norm at all times.
     """
 
     def __init__(self, z: float = 2.5, decay: float = 0.97, initial_steps: int = 25, max_norm: float | None = None):
         self.z = positive("z", z)
         self.decay = positive("decay", decay, at_most=1)
-        self.initial_steps = int(positive("initial_steps", initial_steps))
+        self.initial_steps = whole("initial_steps", initial_steps)
         self.max_norm = max_norm if max_norm is None else positive("max_norm", max_norm)
 
     def initial_state(self):
@@ -153,7 +155,9 @@ class ZScoreClip(ClippingRule):
         outlier = (score > self.z) & (seen >= self.initial_steps)
         limit = tf.where(outlier, mean + deviation * self.z**2 / score, float("inf"))
         limit = tf.minimum(limit, self.max_norm or float("inf"))
-        return scaled_all(step, limit), limit, self._learn(tf.minimum(step.total, limit), state)
+        next_state = self._learn(tf.minimum(step.total, limit), state)
+        known = tf.math.is_finite(step.total)
+        return scaled_all(step, limit), limit, {name: tf.where(known, next_state[name], state[name]) for name in state}
 
     def _learn(self, norm, state):
         """Welford's mean and variance during the initial steps, exponential ones after."""
@@ -162,8 +166,7 @@ class ZScoreClip(ClippingRule):
         next_mean = mean + weight * (norm - mean)
         spread = tf.where(seen < self.initial_steps, norm - mean, norm - next_mean)
         next_variance = (1 - weight) * variance + weight * spread * (norm - next_mean)
-        learned = {"mean": next_mean, "variance": next_variance, "seen": seen + 1}
-        return {name: tf.where(tf.math.is_finite(norm), value, state[name]) for name, value in learned.items()}
+        return {"mean": next_mean, "variance": next_variance, "seen": seen + 1}
 
 
 RULES: dict[str, type[ClippingRule]] = {
@@ -191,7 +194,9 @@ def make_rule(rule, threshold=None, options: dict | None = None) -> ClippingRule
     options = options or {}
     if isinstance(rule, ClippingRule):
         if threshold is not None or options:
-            raise ArgumentError(f"threshold: {type(rule).__name__} is a finished rule. Set its arguments when making it.")
+            raise ArgumentError(
+                f"threshold: {type(rule).__name__} is a finished rule. Set its arguments when making it."
+            )
         return rule
     factory = RULES.get(rule) if isinstance(rule, str) else rule
     if not (isinstance(factory, type) and issubclass(factory, ClippingRule)):

@@ -5,7 +5,6 @@ import warnings
 import keras
 
 from rnnkit.callbacks import seam
-from rnnkit.errors import ArgumentError
 
 
 class GradientCallback(keras.callbacks.Callback):
@@ -16,6 +15,7 @@ class GradientCallback(keras.callbacks.Callback):
     Attributes:
         rule: a clipping rule, or None.
         decides: whether its `decide` may refuse steps.
+        drops_nonfinite: whether losses that are not finite stay out of the epoch's `loss`.
         required: whether `fit` must fail where gradients cannot be seen; otherwise it warns once.
         by_gate: whether the gates of recurrent kernels are to be measured apart.
         weights_every: steps between two measurements of the weights, or None.
@@ -26,6 +26,7 @@ class GradientCallback(keras.callbacks.Callback):
 
     rule = None
     decides = False
+    drops_nonfinite = False
     required = True
     by_gate = False
     weights_every: int | None = None
@@ -87,14 +88,3 @@ class GradientCallback(keras.callbacks.Callback):
     def __getstate__(self):
         """A copy or pickle carries the records and the state, not the model or a running fit."""
         return {**vars(self), "_model": None, "_seam": None}
-
-
-def whole(name: str, value, least: int = 1) -> int:
-    """The value, if it is a whole number of at least `least`.
-
-    Raises:
-        ArgumentError: it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ArgumentError(f"{name}: expected a whole number of at least {least}, got {value!r}. Choose one.")
-    return value

@@ -5,9 +5,10 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
+from rnnkit.callbacks.checks import whole
 from rnnkit.callbacks.clipping_rule import ClippingRule, GradientStep
 from rnnkit.callbacks.clipping_rules import make_rule
-from rnnkit.callbacks.gradient_callback import GradientCallback, whole
+from rnnkit.callbacks.gradient_callback import GradientCallback
 from rnnkit.callbacks.rows import Block
 
 
@@ -24,8 +25,8 @@ class GradientClipping(GradientCallback):
     through `get_state` and `set_state` from one process to the next.
 
     Args:
-        rule: `"value"`, `"norm"`, `"global_norm"`, `"adaptive"` (AGC), `"percentile"` (AutoClip), `"zscore"` (ZClip), or
-            a `ClippingRule` of your own, class or instance.
+        rule: `"value"`, `"norm"`, `"global_norm"`, `"adaptive"` (AGC), `"percentile"` (AutoClip), `"zscore"` (ZClip),
+            or a `ClippingRule` of your own, class or instance.
         threshold: the rule's first argument; None keeps its default.
         warm_up: number of first steps that are not clipped; a rule with a memory learns from them.
         **options: the rule's other arguments.
@@ -36,21 +37,29 @@ class GradientClipping(GradientCallback):
         DeviceError: in `fit`, where gradients cannot be seen (another backend than TensorFlow).
     """
 
-    def __init__(self, rule: str | type[ClippingRule] | ClippingRule = "global_norm", threshold=None, *, warm_up: int = 0,
-                 **options):
+    def __init__(
+        self,
+        rule: str | type[ClippingRule] | ClippingRule = "global_norm",
+        threshold=None,
+        *,
+        warm_up: int = 0,
+        **options,
+    ):
         super().__init__()
         self.rule = make_rule(rule, threshold, options)
         self.warm_up = whole("warm_up", warm_up, least=0)
         self.state = {"clip_calls": np.zeros((), "int64"), **self.rule.initial_state()}
-        self._epoch: list[Block] = []
+        self._taken, self._clipped, self._threshold = 0, 0, float("nan")
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
         own = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(optimizer, name)]
         if own:
-            warnings.warn(f"The optimizer's own {own[0]} clips first; {type(self.rule).__name__} clips what is left.",
-                          stacklevel=2)
+            warnings.warn(
+                f"The optimizer's own {own[0]} clips first; {type(self.rule).__name__} clips what is left.",
+                stacklevel=2,
+            )
 
     def clip(self, step: GradientStep, state: dict) -> tuple[list, tf.Tensor, dict]:
         """One step of the rule, inside the compiled train step: its gradients, threshold and next state."""
@@ -60,19 +69,21 @@ class GradientClipping(GradientCallback):
         if self.warm_up:
             clip = calls >= self.warm_up
             pairs = zip(clipped, step.gradients, strict=True)
-            clipped = [tf.nest.map_structure(lambda new, old: tf.where(clip, new, old), *pair, expand_composites=True)
-                       for pair in pairs]
+            clipped = [
+                tf.nest.map_structure(lambda new, old: tf.where(clip, new, old), *pair, expand_composites=True)
+                for pair in pairs
+            ]
         return clipped, threshold, {"clip_calls": calls + 1, **memory}
 
     def consume(self, block: Block):
-        self._epoch.append(block)
+        self._taken += int(block.taken.sum())
+        self._clipped += int(block.clipped.sum())
+        self._threshold = float(block.threshold[block.taken][-1]) if block.taken.any() else self._threshold
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._taken, self._clipped, self._threshold = 0, 0, float("nan")
+        super().on_epoch_begin(epoch, logs)
 
     def epoch_logs(self):
-        taken = sum(int(block.taken.sum()) for block in self._epoch)
-        clipped = sum(int(block.clipped.sum()) for block in self._epoch)
-        thresholds = [float(value) for block in self._epoch for value in block.threshold[block.taken]]
-        self._epoch = []
-        return {
-            "clip_rate": clipped / taken if taken else float("nan"),
-            "clip_threshold": thresholds[-1] if thresholds else float("nan"),
-        }
+        rate = self._clipped / self._taken if self._taken else float("nan")
+        return {"clip_rate": rate, "clip_threshold": self._threshold}

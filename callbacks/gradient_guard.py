@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.callbacks.gradient_callback import GradientCallback, whole
-from rnnkit.callbacks.clipping_rule import positive
+from rnnkit.callbacks.checks import positive, whole
+from rnnkit.callbacks.gradient_callback import GradientCallback
 from rnnkit.callbacks.rows import EXPLOSION, NONFINITE, STATUS, TAKEN, WAITING, Block
 from rnnkit.callbacks.snapshot import Snapshot
 from rnnkit.errors import ArgumentError
@@ -71,6 +71,7 @@ class GradientGuard(GradientCallback):
         if not positive("explosion_factor", explosion_factor) > 1:
             raise ArgumentError(f"explosion_factor: expected a number greater than 1, got {explosion_factor!r}.")
         self.on_nonfinite, self.on_explosion = on_nonfinite, on_explosion
+        self.drops_nonfinite = on_nonfinite is not None
         self.explosion_factor = explosion_factor
         self.warm_up = whole("warm_up", warm_up, least=0)
         self.lr_factor = positive("lr_factor", lr_factor, at_most=1)
@@ -117,6 +118,7 @@ class GradientGuard(GradientCallback):
         self._snapshot = None
 
     def on_epoch_begin(self, epoch, logs=None):
+        self._refused = 0
         super().on_epoch_begin(epoch, logs)
         self._keep()
 
@@ -141,8 +143,7 @@ class GradientGuard(GradientCallback):
         self.reports = self.reports[-MAX_REPORTS:]
 
     def epoch_logs(self):
-        refused, self._refused = self._refused, 0
-        return {"skipped_steps": refused}
+        return {"skipped_steps": self._refused}
 
     def __getstate__(self):
         return {**super().__getstate__(), "_snapshot": None}
@@ -151,8 +152,8 @@ class GradientGuard(GradientCallback):
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
         if self._rolls_back and not isinstance(optimizer.get_config()["learning_rate"], float):
             raise ArgumentError(
-                "on_nonfinite, on_explosion: 'rollback' lowers the learning rate, which the optimizer's schedule does not "
-                "allow. Use 'skip' or 'stop', or a learning rate that is a number."
+                "on_nonfinite, on_explosion: 'rollback' lowers the learning rate, which the optimizer's schedule does "
+                "not allow. Use 'skip' or 'stop', or a learning rate that is a number."
             )
 
     @property
@@ -161,7 +162,7 @@ class GradientGuard(GradientCallback):
 
     def _keep(self) -> None:
         """Takes the present weights and optimizer as the last good state, unless they are not finite."""
-        if self._rolls_back and self.model.built and self.model.optimizer.built:
+        if self._rolls_back and self.model.built:
             snapshot = Snapshot(self.model)
             self._snapshot = snapshot if snapshot.finite else self._snapshot
 
@@ -179,7 +180,7 @@ class GradientGuard(GradientCallback):
 
     def _roll_back(self) -> None:
         optimizer = self.model.optimizer
-        rate = float(optimizer.learning_rate) * self.lr_factor
+        rate = float(optimizer.learning_rate.numpy()) * self.lr_factor
         self._snapshot.restore()
         optimizer.learning_rate = rate
         self.rollbacks += 1

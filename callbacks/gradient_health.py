@@ -1,15 +1,21 @@
 """Recording what the gradients of a training look like."""
 
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from rnnkit.callbacks.gradient_callback import GradientCallback, whole
+from rnnkit.callbacks.checks import whole
+from rnnkit.callbacks.gradient_callback import GradientCallback
 from rnnkit.callbacks.records import Records, total_ratio
-from rnnkit.callbacks.rows import TAKEN, Block
+from rnnkit.callbacks.rows import Block
 from rnnkit.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from rnnkit.callbacks.scalars import ScalarWriter
 
 LEVELS = ("layer", "variable", "gate")
 
@@ -62,7 +68,8 @@ class GradientHealth(GradientCallback):
         self.flush_every = whole("flush_every", flush_every)
         self.log_dir = log_dir
         self.records = Records(level, whole("every", every), whole("max_rows", max_rows))
-        self._epoch: list[tuple[np.ndarray, np.ndarray]] = []
+        self._norms, self._ratios = Running(), Running()
+        self._writer: ScalarWriter | None = None
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -117,17 +124,18 @@ class GradientHealth(GradientCallback):
 
     def consume(self, block: Block):
         self.records.add(block)
-        self._epoch.append((block.total_before[block.status == TAKEN], total_ratio(block)))
+        self._norms.add(block.total_before[block.taken])
+        self._ratios.add(total_ratio(block))
         if self.log_dir is not None:
             self._write_scalars(block)
 
+    def on_epoch_begin(self, epoch, logs=None):
+        self._norms, self._ratios = Running(), Running()
+        super().on_epoch_begin(epoch, logs)
+
     def epoch_logs(self):
-        norms, ratios = (np.concatenate([pair[index] for pair in self._epoch] or [[]]) for index in (0, 1))
-        self._epoch = []
-        norms, ratios = norms[np.isfinite(norms)], ratios[np.isfinite(ratios)]
-        mean = [float(np.mean(values)) if len(values) else float("nan") for values in (norms, ratios)]
-        largest = float(np.max(norms)) if len(norms) else float("nan")
-        return {"grad_norm": mean[0], "grad_norm_max": largest, "update_ratio": mean[1]}
+        norms, ratios = self._norms, self._ratios
+        return {"grad_norm": norms.mean, "grad_norm_max": norms.largest, "update_ratio": ratios.mean}
 
     def get_state(self):
         return {**super().get_state(), "records": self.records}
@@ -137,11 +145,37 @@ class GradientHealth(GradientCallback):
         self.records = state.pop("records")
         super().set_state(state)
 
+    def __getstate__(self):
+        return {**super().__getstate__(), "_writer": None}
+
     def _write_scalars(self, block: Block) -> None:
-        from rnnkit.callbacks.scalars import write_scalars
+        from rnnkit.callbacks.scalars import ScalarWriter
 
         try:
-            write_scalars(self.log_dir, block)
+            self._writer = self._writer or ScalarWriter(self.log_dir)
+            self._writer.write(block)
         except OSError as error:
             warnings.warn(f"log_dir: TensorBoard scalars cannot be written and are left out: {error}", stacklevel=2)
             self.log_dir = None
+
+
+@dataclass
+class Running:
+    """Mean and maximum of the finite numbers so far; NaN before the first."""
+
+    count: int = 0
+    total: float = 0.0
+    largest: float = float("nan")
+
+    def add(self, values: np.ndarray) -> None:
+        """Takes some more numbers in."""
+        finite = values[np.isfinite(values)].astype(float)
+        if len(finite):
+            self.count += len(finite)
+            self.total += float(finite.sum())
+            self.largest = float(np.fmax(self.largest, finite.max()))
+
+    @property
+    def mean(self) -> float:
+        """NaN if there were none."""
+        return self.total / self.count if self.count else float("nan")

@@ -16,7 +16,7 @@ class Hooks:
     - `_clip_gradients`: Keras' own clipping, which is moved behind the first measurement.
     - `_all_reduce_sum_gradients`: gradients are measured and clipped here, once replicas are summed.
     - `check_finite` of a `LossScaleOptimizer`: overflows are noted.
-    - `update_state` of the loss tracker: with a guard, losses that are not finite are left out.
+    - `update_state` of the loss tracker: with a guard against them, losses that are not finite are left out.
 
     Args:
         model: the model that is trained.
@@ -58,7 +58,9 @@ class Hooks:
         """The measuring and clipping step; made once, when the model's weights are there."""
         if self.step is None:
             with tf.init_scope():
-                self.step = TrainStep(self.model, self.optimizer, self.original, self.clients, self.capacity, self.start)
+                self.step = TrainStep(
+                    self.model, self.optimizer, self.original, self.clients, self.capacity, self.start
+                )
         return self.step
 
     def _apply(self, gradients, trainable_variables=None):
@@ -85,7 +87,7 @@ class Hooks:
         return finite
 
     def _update_loss(self, values, sample_weight=None):
-        if self.active and any(client.decides for client in self.clients):
+        if self.active and any(client.drops_nonfinite for client in self.clients):
             finite = tf.reduce_all(tf.math.is_finite(values))
             weight = 1.0 if sample_weight is None else tf.cast(sample_weight, tf.float32)
             values, sample_weight = tf.where(finite, values, tf.zeros_like(values)), tf.where(finite, weight, 0.0)

@@ -8,8 +8,8 @@ import pandas as pd
 from rnnkit.callbacks.gates import Unit
 from rnnkit.callbacks.rows import STATUS, Block
 
-COLUMNS = ["step", "epoch", "layer", "variable", "gate", "norm_before", "norm_after", "weight_norm", "update_ratio"]
-COLUMNS += ["zeros", "nonfinite"]
+BY_UNIT = ("norm_before", "norm_after", "weight_norm", "update_ratio", "zeros", "nonfinite")
+COLUMNS = ["step", "epoch", "layer", "variable", "gate", *BY_UNIT]
 
 
 @dataclass
@@ -31,42 +31,58 @@ class Records:
 
     def __post_init__(self):
         self.units: list[Unit] = []
-        self.values: dict[str, np.ndarray] = {}
+        self.chunks: list[dict[str, np.ndarray]] = []
 
     def add(self, block: Block) -> None:
         """Appends the steps of a block."""
-        units, new = _grouped(block, self.level)
+        units, values = _grouped(block, self.level)
         keep = (block.steps % self.every == 0) | ~block.taken
-        new = {name: values[keep] for name, values in new.items()}
-        if self.units != units:
-            self.units, self.values = units, {}
-        self.values = {name: np.concatenate([self.values.get(name, values[:0]), values]) for name, values in new.items()}
-        while len(self.values["step"]) > max(1, self.max_rows // max(1, len(units))):
+        self._take_in(units)
+        columns = [self.units.index(unit) for unit in units]
+        self.chunks.append(_spread({name: each[keep] for name, each in values.items()}, columns, len(self.units)))
+        while sum(len(chunk["step"]) for chunk in self.chunks) > max(1, self.max_rows // max(1, len(self.units))):
             self.every *= 2
-            keep = self.values["step"] % self.every == 0
-            self.values = {name: values[keep] for name, values in self.values.items()}
+            self.chunks = [{name: each[::2] for name, each in self.values.items()}]
+
+    @property
+    def values(self) -> dict[str, np.ndarray]:
+        """The numbers by name: (N,) for a step, (N, U) for a step and unit, NaN where the unit took no part."""
+        if not self.chunks:
+            return {}
+        self.chunks = [{name: np.concatenate([chunk[name] for chunk in self.chunks]) for name in self.chunks[0]}]
+        return self.chunks[0]
 
     @property
     def frame(self) -> pd.DataFrame:
         """One row a step and unit, in the columns `COLUMNS`."""
-        count = len(self.units)
-        steps = len(self.values.get("step", ()))
-        columns = {name: np.repeat(self.values.get(name, np.zeros(0, int)), count) for name in ("step", "epoch")}
+        values, count = self.values, len(self.units)
+        steps = len(values.get("step", ()))
+        columns = {name: np.repeat(values.get(name, np.zeros(0, int)), count) for name in ("step", "epoch")}
         for name in ("layer", "variable", "gate"):
             names = [getattr(unit, name) for unit in self.units]
             columns[name] = pd.Categorical(names * steps, categories=list(dict.fromkeys(names)))
-        for name in COLUMNS[5:]:
-            columns[name] = self.values.get(name, np.zeros((0, 0))).reshape(-1)
-        return pd.DataFrame(columns)
+        for name in BY_UNIT:
+            columns[name] = values.get(name, np.zeros((0, 0))).reshape(-1)
+        frame = pd.DataFrame(columns)
+        frame = frame[frame["nonfinite"].notna()].reset_index(drop=True)
+        return frame.astype({"nonfinite": int})
 
     @property
     def steps(self) -> pd.DataFrame:
         """One row a step: `step, epoch, norm_before, norm_after, update_ratio, threshold, clipped, status`."""
+        values = self.values
         names = {"step": "step", "epoch": "epoch", "norm_before": "total_before", "norm_after": "total_after"}
         names |= {"update_ratio": "total_ratio", "threshold": "threshold", "clipped": "clipped", "status": "status"}
-        frame = pd.DataFrame({column: self.values.get(name, np.zeros(0)) for column, name in names.items()})
+        frame = pd.DataFrame({column: values.get(name, np.zeros(0)) for column, name in names.items()})
         frame["status"] = pd.Categorical.from_codes(frame["status"].astype(int), categories=list(STATUS))
         return frame.astype({"clipped": bool, "step": int, "epoch": int})
+
+    def _take_in(self, units: list[Unit]) -> None:
+        """Makes room for units that were not there before, such as those of a layer that was unfrozen."""
+        known = list(range(len(self.units)))
+        self.units += [unit for unit in units if unit not in self.units]
+        if len(self.units) > len(known):
+            self.chunks = [_spread(chunk, known, len(self.units)) for chunk in self.chunks]
 
 
 def total_ratio(block: Block) -> np.ndarray:
@@ -83,16 +99,16 @@ def _grouped(block: Block, level: str) -> tuple[list[Unit], dict[str, np.ndarray
     member = np.array([[key == name for name in names] for key in keys], dtype=bool).reshape(len(keys), len(names))
     sizes = np.array([unit.size for unit in block.units], dtype=float)
     units = [Unit(*name, size=int(sizes[member[:, index]].sum())) for index, name in enumerate(names)]
-    norms = {
-        name: _joined(getattr(block, name), member) for name in ("norm_before", "norm_after", "weight_norm", "update_norm")
-    }
-    measured = block.taken[:, None] & (norms["weight_norm"] > 0)
-    ratio = np.divide(norms.pop("update_norm"), norms["weight_norm"], where=measured, out=np.full(measured.shape, np.nan))
+    norms = ("norm_before", "norm_after", "weight_norm", "update_norm")
+    before, after, weights, updates = (np.sqrt(_summed(getattr(block, name), member, power=2)) for name in norms)
+    measured = block.taken[:, None] & (weights > 0)
     values = {
-        **norms,
-        "update_ratio": ratio,
-        "zeros": block.zeros.astype(float) @ member / np.array([unit.size for unit in units]),
-        "nonfinite": np.round(block.nonfinite.astype(float) @ member).astype(int),
+        "norm_before": before,
+        "norm_after": after,
+        "weight_norm": weights,
+        "update_ratio": np.divide(updates, weights, where=measured, out=np.full(measured.shape, np.nan)),
+        "zeros": _summed(block.zeros, member) / np.array([unit.size for unit in units]),
+        "nonfinite": np.round(_summed(block.nonfinite, member)),
         "step": block.steps,
         "epoch": np.full(len(block.steps), block.epoch),
         "total_ratio": total_ratio(block),
@@ -107,7 +123,20 @@ def _key(unit: Unit, level: str) -> tuple[str, str, str]:
     return unit.layer, variable, unit.gate if level == "gate" else ""
 
 
-def _joined(norms: np.ndarray, member: np.ndarray) -> np.ndarray:
-    """Norms (N, U) -> norms of groups (N, G)."""
-    columns = [np.sqrt(np.sum(np.square(norms[:, group], dtype=float), axis=1)) for group in member.T]
-    return np.stack(columns, axis=1) if columns else np.zeros((len(norms), 0))
+def _summed(values: np.ndarray, member: np.ndarray, power: int = 1) -> np.ndarray:
+    """Powers of values (N, U), summed within groups: (N, G). No matrix product: a NaN stays in its group."""
+    if member.shape[0] == member.shape[1]:  # nothing to sum: each group is one unit, in the same order
+        return values.astype(float) ** power
+    columns = [np.sum(values[:, group].astype(float) ** power, axis=1) for group in member.T]
+    return np.stack(columns, axis=1) if columns else np.zeros((len(values), 0))
+
+
+def _spread(values: dict[str, np.ndarray], columns: list[int], count: int) -> dict[str, np.ndarray]:
+    """The same numbers with the unit columns at other places among `count`, NaN elsewhere."""
+    if columns == list(range(count)):
+        return values
+    spread = dict(values)
+    for name in BY_UNIT:
+        spread[name] = np.full((len(values["step"]), count), np.nan)
+        spread[name][:, columns] = values[name]
+    return spread

@@ -70,4 +70,6 @@ def unpack(rows: np.ndarray, steps: np.ndarray, epoch: int, units: list[Unit]) -
     there = ~np.all(np.isnan(vectors[:, 0]) & ~(vectors[:, 3] > 0), axis=0)
     fields = {name: vectors[:, index, there] for index, name in enumerate(UNIT_FIELDS)}
     fields |= dict(zip(STEP_FIELDS, rows[:, len(UNIT_FIELDS) * count :].T, strict=True))
-    return Block(epoch=epoch, units=[unit for unit, here in zip(units, there, strict=True) if here], steps=steps, **fields)
+    return Block(
+        epoch=epoch, units=[unit for unit, here in zip(units, there, strict=True) if here], steps=steps, **fields
+    )

@@ -125,7 +125,8 @@ class Seam:
         self.hooks.remove()
         for name in ("make_train_function", _PLACE):
             vars(self.model).pop(name, None)
-        self.model.train_function = self.plain_function
+        if self.model.train_function is self.watched:  # not after `compile`, whose settings the plain one may lack
+            self.model.train_function = self.plain_function
 
     def _install(self, model) -> None:
         self.plain_function = model.train_function
@@ -150,14 +151,16 @@ class Seam:
             finally:
                 self.hooks.active = False
 
-        self.model.train_function = watched
+        self.model.train_function = self.watched = watched
         return watched
 
     def _prepare(self) -> None:
         self.ready = True
         every = min(client.flush_every for client in self.clients)
         self.capacity = max(every, self.model.steps_per_execution)
-        start = max([int(self.hooks.optimizer.iterations), *(client.next_step for client in self.clients)])
+        optimizer = self.hooks.optimizer
+        steps_so_far = int(optimizer.iterations.numpy()) // (optimizer.gradient_accumulation_steps or 1)
+        start = max([steps_so_far, *(client.next_step for client in self.clients)])
         self.hooks.prepare(self.clients, self.capacity, start)
         if self.model.built:
             with self.model.distribute_strategy.scope():

@@ -7,10 +7,13 @@ class Snapshot:
     """The values of a model's weights and of its optimizer's variables at one moment, in host memory.
 
     Args:
-        model: a built model with a built optimizer.
+        model: a built model; its optimizer is built if it is not yet.
     """
 
     def __init__(self, model):
+        if not model.optimizer.built:
+            with model.distribute_strategy.scope():
+                model.optimizer.build(model.trainable_variables)
         self.variables = [*model.weights, *model.optimizer.variables]
         self.values = [variable.numpy() for variable in self.variables]
 

@@ -69,7 +69,10 @@ class TrainStep:
     def note_overflow(self, finite, gradients: list, variables: list, scale) -> None:
         """Leaves a row where a loss scale is about to skip the step; gradients are divided by the scale."""
         self.sums = {}
-        when(~tf.convert_to_tensor(finite), lambda: self._refuse(self._measure(gradients, variables, scale), rows.OVERFLOW))
+        when(
+            ~tf.convert_to_tensor(finite),
+            lambda: self._refuse(self._measure(gradients, variables, scale), rows.OVERFLOW),
+        )
         self.sums = {}
 
     def _apply_if_good(self, gradients, variables):
