@@ -13,8 +13,8 @@ def positive(name: str, value, at_most: float | None = None):
     """
     if at_most is None and callable(value):
         return value
-    good = isinstance(value, Real) and not isinstance(value, bool) and 0 < value < float("inf")
-    if good and (at_most is None or value <= at_most):
+    good = isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < float("inf")
+    if good and (at_most is None or float(value) <= at_most):
         return value
     limit = f" of at most {at_most}" if at_most else ""
     raise ArgumentError(f"{name}: expected a positive number{limit}, got {value!r}. Choose one.")
@@ -26,6 +26,6 @@ def whole(name: str, value, least: int = 1) -> int:
     Raises:
         ArgumentError: it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
         raise ArgumentError(f"{name}: expected a whole number of at least {least}, got {value!r}. Choose one.")
     return int(value)

@@ -201,7 +201,8 @@ def make_rule(rule, threshold=None, options: dict | None = None) -> ClippingRule
     factory = RULES.get(rule) if isinstance(rule, str) else rule
     if not (isinstance(factory, type) and issubclass(factory, ClippingRule)):
         raise ArgumentError(f"rule: unknown rule {rule!r}. Choose one of {', '.join(RULES)}, or give a ClippingRule.")
+    make: Callable[..., ClippingRule] = factory
     try:
-        return factory(**options) if threshold is None else factory(threshold, **options)
+        return make(**options) if threshold is None else make(threshold, **options)
     except TypeError as error:
         raise ArgumentError(f"rule: {factory.__name__} does not take these arguments: {error}.") from None

@@ -1,6 +1,7 @@
 """What the gradient callbacks have in common: they join the seam when `fit` begins and leave it at the end."""
 
 import warnings
+from typing import Any
 
 import keras
 
@@ -24,7 +25,7 @@ class GradientCallback(keras.callbacks.Callback):
         next_step: number of the next step.
     """
 
-    rule = None
+    rule: Any = None
     decides = False
     drops_nonfinite = False
     required = True

@@ -6,6 +6,7 @@ import tensorflow as tf
 from rnnkit.callbacks.checks import positive, whole
 from rnnkit.callbacks.gradient_callback import GradientCallback
 from rnnkit.callbacks.rows import EXPLOSION, NONFINITE, STATUS, TAKEN, WAITING, Block
+from rnnkit.callbacks.seam import Seam
 from rnnkit.callbacks.snapshot import Snapshot
 from rnnkit.errors import ArgumentError
 
@@ -139,7 +140,7 @@ class GradientGuard(GradientCallback):
     def consume(self, block: Block):
         refused = np.flatnonzero(np.isin(block.status, (NONFINITE, EXPLOSION, WAITING)))
         self._refused += len(refused)
-        self.reports += [self._describe(block, row) for row in refused if block.status[row] != WAITING]
+        self.reports += [self._describe(block, int(row)) for row in refused if block.status[row] != WAITING]
         self.reports = self.reports[-MAX_REPORTS:]
 
     def epoch_logs(self):
@@ -173,18 +174,18 @@ class GradientGuard(GradientCallback):
         self._seam.flush()
         report = next(report for report in reversed(self.reports) if report["action"] in ("rollback", "stop"))
         if report["action"] == "rollback" and self._snapshot and self.rollbacks < self.max_rollbacks:
-            self._roll_back()
+            self._roll_back(self._seam, self._snapshot)
         else:
             report["action"] = "stop"
             self.model.stop_training = True
 
-    def _roll_back(self) -> None:
+    def _roll_back(self, seam: Seam, snapshot: Snapshot) -> None:
         optimizer = self.model.optimizer
         rate = float(optimizer.learning_rate.numpy()) * self.lr_factor
-        self._snapshot.restore()
+        snapshot.restore()
         optimizer.learning_rate = rate
         self.rollbacks += 1
-        self._seam.set_value(self, "waiting", 0.0)
+        seam.set_value(self, "waiting", 0.0)
 
     def _describe(self, block: Block, row: int) -> dict:
         status, norms = int(block.status[row]), block.norm_before[row]

@@ -127,7 +127,7 @@ class GradientHealth(GradientCallback):
         self._norms.add(block.total_before[block.taken])
         self._ratios.add(total_ratio(block))
         if self.log_dir is not None:
-            self._write_scalars(block)
+            self._write_scalars(self.log_dir, block)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._norms, self._ratios = Running(), Running()
@@ -148,11 +148,11 @@ class GradientHealth(GradientCallback):
     def __getstate__(self):
         return {**super().__getstate__(), "_writer": None}
 
-    def _write_scalars(self, block: Block) -> None:
+    def _write_scalars(self, folder: str | Path, block: Block) -> None:
         from rnnkit.callbacks.scalars import ScalarWriter
 
         try:
-            self._writer = self._writer or ScalarWriter(self.log_dir)
+            self._writer = self._writer or ScalarWriter(folder)
             self._writer.write(block)
         except OSError as error:
             warnings.warn(f"log_dir: TensorBoard scalars cannot be written and are left out: {error}", stacklevel=2)

@@ -67,7 +67,7 @@ def _global_norm(axis, steps: pd.DataFrame) -> None:
 
 def _lines(axis, table: pd.DataFrame, colors: dict, marker: str = "") -> None:
     for layer in table:
-        _line(axis, table[layer].dropna(), colors[layer], layer, marker)
+        _line(axis, table[layer].dropna(), colors[layer], str(layer), marker)
 
 
 def _line(axis, values: pd.Series, color, label: str, marker: str = "") -> None:
@@ -82,7 +82,7 @@ def _line(axis, values: pd.Series, color, label: str, marker: str = "") -> None:
 
 def _colors(layers: list[str]) -> dict:
     """A colour a layer: distinct ones for a few, from dark (first) to light (last) for many."""
-    few = colormaps["tab10"].colors
+    few = [f"C{number}" for number in range(10)]
     many = colormaps["viridis"](np.linspace(0, 0.92, len(layers)))
     return dict(zip(layers, few if len(layers) <= len(few) else many, strict=False))
 

@@ -1,6 +1,7 @@
 """The steps of a training as tidy tables, in bounded memory."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,7 +58,9 @@ class Records:
         """One row a step and unit, in the columns `COLUMNS`."""
         values, count = self.values, len(self.units)
         steps = len(values.get("step", ()))
-        columns = {name: np.repeat(values.get(name, np.zeros(0, int)), count) for name in ("step", "epoch")}
+        columns: dict[str, Any] = {
+            name: np.repeat(values.get(name, np.zeros(0, int)), count) for name in ("step", "epoch")
+        }
         for name in ("layer", "variable", "gate"):
             names = [getattr(unit, name) for unit in self.units]
             columns[name] = pd.Categorical(names * steps, categories=list(dict.fromkeys(names)))
@@ -74,7 +77,7 @@ class Records:
         names = {"step": "step", "epoch": "epoch", "norm_before": "total_before", "norm_after": "total_after"}
         names |= {"update_ratio": "total_ratio", "threshold": "threshold", "clipped": "clipped", "status": "status"}
         frame = pd.DataFrame({column: values.get(name, np.zeros(0)) for column, name in names.items()})
-        frame["status"] = pd.Categorical.from_codes(frame["status"].astype(int), categories=list(STATUS))
+        frame["status"] = pd.Categorical.from_codes(frame["status"].to_numpy(int), categories=pd.Index(STATUS))
         return frame.astype({"clipped": bool, "step": int, "epoch": int})
 
     def _take_in(self, units: list[Unit]) -> None:

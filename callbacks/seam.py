@@ -111,8 +111,9 @@ class Seam:
         return read(step.state[client][name]) if step else 0
 
     def set_value(self, client, name: str, value) -> None:
-        """Changes one value of a client's state inside the compiled step."""
-        self.hooks.step.state[client][name].assign(value)
+        """Changes one value of a client's state inside the compiled step, once there is one."""
+        if self.hooks.step:
+            self.hooks.step.state[client][name].assign(value)
 
     def leave(self, client) -> None:
         """Lets a callback go; the last one takes the installation away."""

@@ -1,6 +1,7 @@
 """What happens to the gradients inside the compiled train step: measure, decide, clip, measure (TensorFlow)."""
 
 from functools import partial
+from typing import Any
 
 import tensorflow as tf
 
@@ -28,8 +29,8 @@ class TrainStep:
     def __init__(self, model, optimizer, original: dict, clients: list, capacity: int, start: int):
         self.optimizer, self.original = optimizer, original
         self.single = model.distribute_strategy.num_replicas_in_sync == 1
-        self.clipping = next((client for client in clients if client.rule), None)
-        self.guard = next((client for client in clients if client.decides), None)
+        self.clipping: Any = next((client for client in clients if client.rule), None)
+        self.guard: Any = next((client for client in clients if client.decides), None)
         self.weights = model.trainable_variables
         table = units_of(model, self.weights, gate_letters(model) if any(each.by_gate for each in clients) else {})
         self.units = [unit for units in table for unit in units]

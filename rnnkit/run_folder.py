@@ -1,7 +1,7 @@
 """A run on disk: one folder that holds everything about one training.
 
-`config.json` (all that is needed to run it again), `model.keras`, `history.csv` (a row an epoch), `gradients.csv` (a row a
-step and variable), `metrics.json` (a contract for scripts) and `samples.csv`.
+`config.json` (all that is needed to run it again), `model.keras`, `history.csv` (a row an epoch), `gradients.csv` (a
+row a step and variable), `metrics.json` (a contract for scripts) and `samples.csv`.
 """
 
 import json

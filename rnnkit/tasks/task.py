@@ -30,7 +30,7 @@ class Task(keras.Model):
     columns: ClassVar[tuple[str, ...]]
     monitor: ClassVar[tuple[str, str]]
     max_epochs: ClassVar[int] = 30
-    patience: ClassVar[int] = 5
+    patience: ClassVar[int] = 3
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
