@@ -250,7 +250,7 @@ def test_a_non_finite_step_is_counted_and_spoils_no_other_row(kit, data):
             return through(inputs, tf.convert_to_tensor(self.scale))
 
     inputs = keras.Input((3,))
-    model = keras.Model(inputs, keras.layers.Dense(1)(Spoil()(inputs)))
+    model = keras.Model(inputs, keras.layers.Dense(1, name="dense")(Spoil(name="spoil")(inputs)))
     model.compile(keras.optimizers.SGD(0.0), "mse")
     health = GradientHealth()
     model.fit(np.ones((4, 3)), np.ones((4, 1)), batch_size=4, callbacks=[health], verbose=0)
