@@ -1,18 +1,20 @@
 """What seeing and clipping gradients costs a training, against the ways in which it is done by hand.
 
-    python benchmarks/gradient_overhead.py --rounds 8
+    python benchmarks/gradient_overhead.py --rounds 24
 
 Trains `SentimentClassifier()` as shipped (Embedding 128, bidirectional LSTM 64, batch 32) on SST-2 where
-`RNNKIT_DATA_DIR` has it, otherwise on random sentences of its size, in one process. Every variant gets one `fit` a
-round, the variants in turns. Each `fit` compiles anew, so its first epoch is not counted; of all others the best one
-counts for the variant, since a busy machine only ever adds time. Prints each variant's best epoch, its ratio to the
-plain `fit`, and the ratio of the medians, which shows how busy the machine was.
+`RNNKIT_DATA_DIR` has it, otherwise on random sentences of its size, in one process. Every variant has one `fit` in a
+thread of its own, and the fits take turns, an epoch each, so that all variants meet the same noise. The first epoch
+of a `fit` compiles and is not counted; of all others the best one counts for the variant, since a busy machine only
+ever adds time. Prints each variant's best epoch, its ratio to the plain `fit`, and the median over the rounds of the
+ratio to the plain epoch of the same round.
 """
 
 import argparse
 import json
 import os
 import statistics
+import threading
 import time
 from pathlib import Path
 
@@ -28,23 +30,41 @@ from rnnkit import callbacks, datasets
 WORDS, SENTENCES, MEAN_LENGTH, LONGEST = 14_000, 6920, 18, 51
 
 
-class EpochTimes(keras.callbacks.Callback):
-    """Seconds from one epoch's start to the next one's; last in the list, so that all others' work is in it."""
+class Turn(keras.callbacks.Callback):
+    """Lets one `fit` of several train, an epoch a turn, and keeps the seconds of each but the first.
 
-    def __init__(self):
+    Last in the list of callbacks, so that all others' work at an epoch's end is in its time.
+
+    Args:
+        place: whose turn it is, an int in a one-element list that all fits share.
+        number, fits: which of how many fits this is.
+        change: the condition that guards `place`.
+    """
+
+    def __init__(self, place, number, fits, change):
         super().__init__()
-        self.moments = []
+        self.place, self.number, self.fits, self.change = place, number, fits, change
+        self.seconds = []
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self.moments.append(time.perf_counter())
+    def on_train_begin(self, logs=None):
+        self._wait()
 
-    def on_train_end(self, logs=None):
-        self.moments.append(time.perf_counter())
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch:
+            self.seconds.append(time.perf_counter() - self.start)
+        self._pass_on()
+        if epoch + 1 < self.params["epochs"]:
+            self._wait()
 
-    @property
-    def seconds(self):
-        """One number an epoch, without the first epoch."""
-        return list(np.diff(self.moments))[1:]
+    def _wait(self):
+        with self.change:
+            self.change.wait_for(lambda: self.place[0] == self.number)
+        self.start = time.perf_counter()
+
+    def _pass_on(self):
+        with self.change:
+            self.place[0] = (self.number + 1) % self.fits
+            self.change.notify_all()
 
 
 class OwnTrainStep(rnnkit.SentimentClassifier):
@@ -105,44 +125,45 @@ def sentences(limit):
     return texts[:limit], random.choice(["negative", "positive"], SENTENCES).tolist()[:limit], "random sentences"
 
 
-def measure(texts, labels, rounds, epochs):
+def measure(texts, labels, rounds):
     """Variant -> seconds of each counted epoch."""
-    models = {}
-    for name, (kind, _) in VARIANTS.items():
+    place, change = [0], threading.Condition()
+    turns, threads = {}, []
+    for number, (name, (kind, make)) in enumerate(VARIANTS.items()):
         keras.utils.set_random_seed(0)
-        models[name] = kind()
-        models[name].adapt(texts, labels)
-    seconds = {name: [] for name in VARIANTS}
-    for number in range(rounds):
-        for name, (_, make) in VARIANTS.items():
-            times = EpochTimes()
-            models[name].fit(texts, labels, epochs=epochs, callbacks=[*make(), times], verbose=0)
-            seconds[name] += times.seconds
-        print(f"round {number + 1} of {rounds}", flush=True)
-    return seconds
+        model = kind()
+        model.adapt(texts, labels)
+        turns[name] = Turn(place, number, len(VARIANTS), change)
+        options = {"epochs": rounds + 1, "callbacks": [*make(), turns[name]], "verbose": 0}
+        threads.append(threading.Thread(target=model.fit, args=(texts, labels), kwargs=options, daemon=True))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return {name: turn.seconds for name, turn in turns.items()}
 
 
 def show(seconds, steps):
     """Prints a row a variant."""
     plain = next(iter(seconds.values()))
-    print(f"{'':<50} {'ms/step':>8} {'ratio':>7} {'(medians)':>10}")
+    print(f"{'':<50} {'ms/step':>8} {'ratio':>7} {'(median of rounds)':>19}")
     for name, values in seconds.items():
-        ratio, middle = min(values) / min(plain), statistics.median(values) / statistics.median(plain)
-        print(f"{name:<50} {1000 * min(values) / steps:>8.2f} {ratio:>6.3f}x {middle:>9.3f}x")
+        ratio = min(values) / min(plain)
+        middle = statistics.median(value / beside for value, beside in zip(values, plain, strict=True))
+        print(f"{name:<50} {1000 * min(values) / steps:>8.2f} {ratio:>6.3f}x {middle:>18.3f}x")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=8, help="fits of each variant")
-    parser.add_argument("--epochs", type=int, default=4, help="epochs of each fit; the first is not counted")
+    parser.add_argument("--rounds", type=int, default=24, help="counted epochs of each variant")
     parser.add_argument("--sentences", type=int, default=SENTENCES)
     parser.add_argument("--out", help="JSON file for all counted epochs")
     arguments = parser.parse_args()
-    if arguments.epochs < 2 or arguments.rounds < 1:
-        parser.error("at least one round of two epochs is needed")
+    if arguments.rounds < 1:
+        parser.error("--rounds: at least one round is needed")
     texts, labels, data = sentences(arguments.sentences)
     print(f"{data}: {len(texts)} sentences")
-    seconds = measure(texts, labels, arguments.rounds, arguments.epochs)
+    seconds = measure(texts, labels, arguments.rounds)
     show(seconds, steps=-(-len(texts) // 32))
     if arguments.out:
         Path(arguments.out).write_text(json.dumps(seconds, indent=2), encoding="utf-8")

@@ -1,6 +1,7 @@
 """Data: built-in samples, loaders of public data, readers of your own files."""
 
 from rnnkit.datasets.catalog import fetch, info, load, names, path
+from rnnkit.datasets.conll import read_conll
 from rnnkit.datasets.dataset import Dataset, Splits
 from rnnkit.datasets.readers import read, read_csv, read_jsonl, read_tsv
 from rnnkit.datasets.source import Source, SourceFile
@@ -16,6 +17,7 @@ __all__ = [
     "names",
     "path",
     "read",
+    "read_conll",
     "read_csv",
     "read_jsonl",
     "read_tsv",

@@ -6,13 +6,23 @@ A data set is one module with a `SOURCE`; adding one is adding it to the table h
 import os
 from pathlib import Path
 
-from rnnkit.datasets import imdb, sentiment_sample, sst2
+from rnnkit.datasets import imdb, ncbi_disease, ner_sample, sentiment_sample, sst2, wnut17
 from rnnkit.datasets.dataset import Splits
 from rnnkit.datasets.download import ensure
 from rnnkit.datasets.source import Source
 from rnnkit.errors import DataError
 
-SOURCES = {source.name: source for source in (sentiment_sample.SOURCE, sst2.SOURCE, imdb.SOURCE)}
+SOURCES = {
+    source.name: source
+    for source in (
+        sentiment_sample.SOURCE,
+        sst2.SOURCE,
+        imdb.SOURCE,
+        ner_sample.SOURCE,
+        wnut17.SOURCE,
+        ncbi_disease.SOURCE,
+    )
+}
 
 
 def names() -> list[str]:

@@ -1,14 +1,19 @@
-"""Readers of the user's own files: CSV, TSV and JSON lines, plain or .gz, into a `Dataset` of texts and labels."""
+"""Readers of the user's own files: CSV, TSV and JSON lines, plain or .gz, into a `Dataset` of texts and labels.
+
+`read` also knows the files of tagged sentences that `read_conll` reads.
+"""
 
 import os
 from collections.abc import Callable, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from rnnkit.datasets.conll import read_conll
 from rnnkit.datasets.dataset import Dataset
 from rnnkit.datasets.rows import assemble, csv_rows, json_examples, long_cells, table_examples, tsv_rows
 from rnnkit.datasets.textfile import lines
-from rnnkit.errors import DataError
+from rnnkit.errors import ArgumentError, DataError
 
 
 def read_csv(
@@ -103,24 +108,38 @@ READERS: dict[str, Callable[..., Dataset]] = {
     ".tsv": read_tsv,
     ".jsonl": read_jsonl,
     ".json": read_jsonl,
+    ".conll": read_conll,
+    ".iob": read_conll,
+    ".bio": read_conll,
 }
 
 
 def read(path: str | os.PathLike[str], **options: Any) -> Dataset:
-    """Read a file by its suffix: `.csv`, `.tsv`, `.jsonl` or `.json` (one object a line), each also with `.gz`.
+    """Read a file by its suffix, which may be followed by `.gz`.
+
+    Texts and labels: `.csv`, `.tsv`, and `.jsonl` or `.json` with one object a line. Tagged sentences: `.conll`,
+    `.iob` and `.bio`; those in a file of another name, such as `train.txt`, are read by `read_conll`.
 
     Args:
         path: the file.
-        **options: passed to `read_csv`, `read_tsv` or `read_jsonl`.
+        **options: passed to `read_csv`, `read_tsv`, `read_jsonl` or `read_conll`.
 
     Returns:
-        As `read_csv`.
+        As `read_csv`, or as `read_conll`.
 
     Raises:
-        DataError: the suffix is not known, or as `read_csv`.
+        ArgumentError: the reader of such files has no such option.
+        DataError: the suffix is not known, or as the reader.
     """
     suffix = Path(str(path).lower().removesuffix(".gz")).suffix
     if suffix not in READERS:
         known = ", ".join(READERS)
         raise DataError(f"path: expected a file that ends on one of {known} (or with .gz), received {path}.")
-    return READERS[suffix](path, **options)
+    reader = READERS[suffix]
+    known_options = list(signature(reader).parameters)[1:]
+    for option in options:
+        if option not in known_options:
+            raise ArgumentError(
+                f"{option}: {path} is read by {reader.__name__}, whose options are {', '.join(known_options)}."
+            )
+    return reader(path, **options)

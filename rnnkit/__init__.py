@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from rnnkit.kernel_choice import kernels
     from rnnkit.optimizers import LazyAdam
     from rnnkit.saving import load
-    from rnnkit.tasks import SentimentClassifier
+    from rnnkit.tasks import EntityRecognizer, SentimentClassifier
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "EntityRecognizer": "rnnkit.tasks",
     "LazyAdam": "rnnkit.optimizers",
     "SentimentClassifier": "rnnkit.tasks",
     "cell_names": "rnnkit.cells",
@@ -27,6 +28,7 @@ _HOMES = {
 _MODULES = ("callbacks", "datasets", "layers")
 
 __all__ = [
+    "EntityRecognizer",
     "LazyAdam",
     "SentimentClassifier",
     "callbacks",

@@ -20,7 +20,7 @@ class Batches(keras.utils.PyDataset):
     Args:
         x: dict of columns. A list of arrays (T_i, ...) is padded with zeros to the longest of the batch; an array of
             N rows is taken by row.
-        y: the target column, or None.
+        y: the target column, or None; a list of arrays is padded with -1, which no loss or metric counts.
         lengths: int array, shape (N,): what to sort by.
         batch_size: examples a batch.
         shuffle: False keeps one order, sorted by length.
@@ -58,12 +58,16 @@ class Batches(keras.utils.PyDataset):
         """The example behind each row, in the order in which this epoch serves them: shape (N,)."""
         return np.concatenate(self._plan) if self._plan else np.zeros(0, dtype=int)
 
+    def rows(self, index: int) -> np.ndarray:
+        """The examples of one batch."""
+        return self._plan[index]
+
     def __getitem__(self, index):
         rows = self._plan[index]
         x = {name: _take(column, rows) for name, column in self.x.items()}
         if self.y is None:
             return (x,)
-        y = _take(self.y, rows)
+        y = _take(self.y, rows, padding=-1)
         return (x, y) if self.weights is None else (x, y, self.weights[rows])
 
     def _order(self, rng) -> list[np.ndarray]:
@@ -116,11 +120,11 @@ def _packed(by_length, lengths, batch_size: int) -> list[np.ndarray]:
     return batches
 
 
-def _take(column, rows):
+def _take(column, rows, padding=0):
     if isinstance(column, np.ndarray):
         return column[rows]
     parts = [column[row] for row in rows]
-    padded = np.zeros((len(parts), max(map(len, parts)), *parts[0].shape[1:]), dtype=parts[0].dtype)
+    padded = np.full((len(parts), max(map(len, parts)), *parts[0].shape[1:]), padding, dtype=parts[0].dtype)
     for row, part in enumerate(parts):
         padded[row, : len(part)] = part
     return padded

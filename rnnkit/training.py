@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnkit import datasets
-from rnnkit.datasets import Splits
+from rnnkit.datasets import Dataset, Splits
 from rnnkit.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from rnnkit.callbacks import GradientClipping, GradientHealth
     from rnnkit.tasks.task import Task
 
-SAMPLES = {"sentiment": "sentiment-sample"}
+SAMPLES = {"sentiment": "sentiment-sample", "ner": "ner-sample"}
+COLUMN_OF = {"text": "token", "label": "tag"}
 
 
 @dataclass(frozen=True)
@@ -28,24 +29,24 @@ class RunConfig:
     Attributes:
         task: a name of `SAMPLES`.
         data: a built-in sample, a public data set's name, or the path of a file; None takes the task's sample.
-        cell, units, layers: of the recurrent stack.
+        cell, units, layers: of the recurrent stack; units None takes the task's own.
         epochs: how many; None stops when validation no longer improves. The best epoch is kept either way.
         batch_size: examples a step.
         seed: sets all randomness.
-        text, label: the columns of a file.
+        text, label: the columns of a file: names, or for tagged sentences numbers from 0; None takes the reader's own.
         clip: `RULE` or `RULE:THRESHOLD`, a rule of `rnnkit.callbacks.GradientClipping`; None does not clip.
     """
 
     task: str = "sentiment"
     data: str | None = None
     cell: str = "lstm"
-    units: int = 64
+    units: int | None = None
     layers: int = 1
     epochs: int | None = None
     batch_size: int = 32
     seed: int = 0
-    text: str = "text"
-    label: str = "label"
+    text: str | None = None
+    label: str | None = None
     clip: str | None = None
 
     def __post_init__(self):
@@ -94,16 +95,36 @@ def open_data(config: RunConfig) -> Splits:
     """
     data = str(config.data)
     if data in datasets.names():
+        kind = datasets.info(data).task
+        if kind != config.task:
+            raise DataError(f"data: '{data}' is data for {kind}. Run rnnkit run {kind} --data {data}, or name another.")
         return datasets.load(data)
     if not Path(data).exists():
         names = ", ".join(datasets.names())
         raise DataError(f"data: '{data}' is neither a data set nor a file. Known data sets: {names}.")
-    whole = datasets.read(data, text=config.text, label=config.label)
+    whole = read_file(config.task, data, config.text, config.label)
     if len(whole) < 10:
         raise DataError(f"data: {data} has {len(whole)} rows; a run needs at least 10 to train, validate and test on.")
     rest, test = whole.split(0.1, seed=0)
     train, valid = rest.split(1 / 9, seed=0)
     return Splits(train, valid, test)
+
+
+def read_file(task: str, path: str, text: str | None = None, label: str | None = None) -> Dataset:
+    """A user's file for a task: by its suffix, or for `"ner"` as CoNLL columns whatever it is called.
+
+    Raises:
+        ArgumentError: a column of tagged sentences is no number.
+        DataError: the file cannot be used.
+    """
+    given = {name: value for name, value in (("text", text), ("label", label)) if value is not None}
+    if task != "ner":
+        return datasets.read(path, **given)
+    try:
+        columns = {f"{COLUMN_OF[name]}_column": int(value) for name, value in given.items()}
+    except ValueError as error:
+        raise ArgumentError(f"text, label: expected the numbers of columns, from 0, got {given}.") from error
+    return datasets.read_conll(path, **columns)
 
 
 def train(config: RunConfig, splits: Splits, callbacks=(), verbose=0) -> Trained:
@@ -118,7 +139,8 @@ def train(config: RunConfig, splits: Splits, callbacks=(), verbose=0) -> Trained
     clipping = gradient_clipping(config.clip)
 
     keras.utils.set_random_seed(config.seed)
-    model = TASKS[config.task](cell=config.cell, units=config.units, layers=config.layers)
+    width = {} if config.units is None else {"units": config.units}
+    model = TASKS[config.task](cell=config.cell, layers=config.layers, **width)
     model.adapt(splits.train)
     model.encode(splits.test)  # what is wrong with the test data is said before the training, not after it
     stopping = [] if config.epochs is None else [model.best_epoch(patience=config.epochs)]

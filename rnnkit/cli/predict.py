@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from rnnkit.cli.show import entity_text, show_types
 from rnnkit.errors import DataError
 
 Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run made it.")]
@@ -25,7 +26,7 @@ def evaluate(
     """Measure a run's model again: on its own test data, on another data set's, or on the whole of a file."""
     from rnnkit import datasets
     from rnnkit.run_folder import RunFolder
-    from rnnkit.training import RunConfig, open_data
+    from rnnkit.training import RunConfig, open_data, read_file
 
     folder = RunFolder(run)
     config = RunConfig.from_dict(folder.config)
@@ -34,13 +35,15 @@ def evaluate(
     elif data in datasets.names():
         test = datasets.load(data).test
     else:
-        test = datasets.read(data, text=text or config.text, label=label or config.label)
+        test = read_file(config.task, data, text or config.text, label or config.label)
     console, model = _open(folder, device, as_json)
     from rnnkit.training import evaluate as measure
 
     metrics = measure(model, test)
     figures = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
     console.print(f"{len(test)} examples  {figures}", highlight=False)
+    if config.task == "ner":
+        show_types(console, model, test)
     if as_json:
         print(json.dumps(metrics))
 
@@ -50,15 +53,35 @@ def predict(
     texts: Annotated[list[str] | None, typer.Argument(help="Texts; without any, lines of standard input.")] = None,
     file: Annotated[Path | None, typer.Option(help="A file with one text a line.")] = None,
     device: Device = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a text.")] = False,
 ) -> None:
-    """Answer with a run's model: one line a text, the label, its probability and the text, parted by tabs."""
+    """Answer with a run's model, one line a text.
+
+    Sentiment: the label, its probability and the text, parted by tabs. Entities: the text with each entity in brackets,
+    with its type and probability; --json has their places too.
+    """
     from rnnkit.run_folder import RunFolder
+    from rnnkit.training import RunConfig
 
     folder = RunFolder(run)
+    task = RunConfig.from_dict(folder.config).task
     inputs = _texts(texts, file)
     _, model = _open(folder, device, quiet=True)
-    for text, answer in zip(inputs, model.classify(inputs), strict=True):
-        print(f"{answer.label}\t{answer.score:.4f}\t{text}")
+    lines = _entities if task == "ner" else _labels
+    for line in lines(model, inputs, as_json):
+        print(line) if isinstance(line, str) else Console(highlight=False, soft_wrap=True).print(line)
+
+
+def _labels(model, texts: list[str], as_json: bool):
+    for text, answer in zip(texts, model.classify(texts), strict=True):
+        found = {"text": text, "label": answer.label, "score": answer.score}
+        yield json.dumps(found, ensure_ascii=False) if as_json else f"{answer.label}\t{answer.score:.4f}\t{text}"
+
+
+def _entities(model, texts: list[str], as_json: bool):
+    for text, entities in zip(texts, model.tag(texts), strict=True):
+        found = {"text": text, "entities": [entity._asdict() for entity in entities]}
+        yield json.dumps(found, ensure_ascii=False) if as_json else entity_text(text, entities, model.types)
 
 
 def _open(folder, device: str, quiet: bool):

@@ -6,6 +6,9 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+# In history.csv, but too much for a line.
+HIDDEN = ("grad_norm_max", "update_ratio", "clip_threshold", "skipped_steps", "val_precision", "val_recall")
+
 
 class TrainingProgress(keras.callbacks.Callback):
     """Prints an epoch's logs as one line, marked where it is the best so far, under a bar of the epoch's steps.
@@ -53,7 +56,7 @@ class TrainingProgress(keras.callbacks.Callback):
 
     @staticmethod
     def _is_shown(name: str) -> bool:
-        return name not in ("grad_norm_max", "update_ratio", "clip_threshold", "skipped_steps")
+        return name not in HIDDEN
 
     def _is_best(self, value) -> bool:
         if value is None:

@@ -9,21 +9,23 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-Task = Annotated[str, typer.Argument(help="What to train: sentiment.")]
+from rnnkit.cli.show import EXAMPLES, data_table, show_answers
+
+Task = Annotated[str, typer.Argument(help="What to train: sentiment or ner.")]
 Data = Annotated[
     str | None,
     typer.Option(help="A built-in sample (the default), a public data set's name (see: rnnkit data list), or a file."),
 ]
 Cell = Annotated[str, typer.Option(help="simple_rnn, lstm or gru.")]
-Units = Annotated[int, typer.Option(help="Width of each direction of a recurrent layer.")]
+Units = Annotated[int | None, typer.Option(help="Width of each direction of a recurrent layer; default by task.")]
 Layers = Annotated[int, typer.Option(help="Recurrent layers.")]
 Epochs = Annotated[int | None, typer.Option(help="Epochs; without it, until validation no longer improves.")]
 BatchSize = Annotated[int, typer.Option(help="Examples a training step.")]
 Seed = Annotated[int, typer.Option(help="Sets all randomness.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
 Out = Annotated[Path | None, typer.Option(help="The run's folder; must be new. Default: runs/TASK-DATA-CELL-TIME.")]
-Text = Annotated[str, typer.Option(help="The column of texts in a file.")]
-Label = Annotated[str, typer.Option(help="The column of labels in a file.")]
+Text = Annotated[str | None, typer.Option(help="The column of texts in a file; for ner, of tokens, a number from 0.")]
+Label = Annotated[str | None, typer.Option(help="The column of labels in a file; for ner, of tags, a number from 0.")]
 Clip = Annotated[
     str | None,
     typer.Option(
@@ -37,15 +39,15 @@ def run(
     task: Task,
     data: Data = None,
     cell: Cell = "lstm",
-    units: Units = 64,
+    units: Units = None,
     layers: Layers = 1,
     epochs: Epochs = None,
     batch_size: BatchSize = 32,
     seed: Seed = 0,
     device: Device = "auto",
     out: Out = None,
-    text: Text = "text",
-    label: Label = "label",
+    text: Text = None,
+    label: Label = None,
     clip: Clip = None,
     as_json: Json = False,
 ) -> None:
@@ -73,12 +75,12 @@ def run(
     console.print(f"[bold]{task}[/] on {escape(str(config.data))} ({counts}), cell {config.cell}, {used}")
     trained = train(config, splits, [TrainingProgress(console, TASKS[task].monitor)])
     folder.write(trained)
-    _report(console, trained, folder)
+    _report(console, trained, folder, splits.test)
     if as_json:
         print(json.dumps(trained.metrics))
 
 
-def _report(console: Console, trained, folder) -> None:
+def _report(console: Console, trained, folder, test) -> None:
     metrics = trained.metrics
     table = Table("", *metrics["test"], title="Results of the best epoch", title_justify="left")
     for split in ("valid", "test"):
@@ -87,9 +89,10 @@ def _report(console: Console, trained, folder) -> None:
     console.print(f"{metrics['seconds']:.0f} s, {metrics['examples_per_second']:.0f} examples/s")
     console.print(data_table(trained.health.summary().reset_index(), "Gradient norms by layer, before clipping"))
     _say_steps(console, trained.health.steps)
-    console.print(data_table(trained.samples, "A few texts of the test data"))
+    show_answers(console, metrics["task"], trained.model, test, trained.samples)
     console.print(f"Everything is in [bold]{escape(str(folder.path))}[/]. Try it:", highlight=False)
-    console.print(f'  rnnkit predict {escape(str(folder.path))} "not bad at all"', highlight=False, soft_wrap=True)
+    example = EXAMPLES[metrics["task"]]
+    console.print(f'  rnnkit predict {escape(str(folder.path))} "{example}"', highlight=False, soft_wrap=True)
 
 
 def _say_steps(console: Console, steps) -> None:
@@ -100,11 +103,3 @@ def _say_steps(console: Console, steps) -> None:
         console.print(f"[yellow]{len(refused)} steps were not taken[/] ({reasons}); see gradients.csv")
     if steps["clipped"].any():
         console.print(f"clipping made {steps['clipped'].mean():.0%} of the recorded steps smaller", highlight=False)
-
-
-def data_table(frame, title: str) -> Table:
-    """A DataFrame as a table; numbers get three significant digits."""
-    table = Table(*map(str, frame.columns), title=title, title_justify="left")
-    for row in frame.itertuples(index=False):
-        table.add_row(*(f"{cell:.3g}" if isinstance(cell, float) else escape(str(cell)) for cell in row))
-    return table

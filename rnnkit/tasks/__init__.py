@@ -1,7 +1,8 @@
 """The ready-made tasks, each a `keras.Model`."""
 
+from rnnkit.tasks.entities import EntityRecognizer
 from rnnkit.tasks.sentiment import SentimentClassifier
 
-TASKS = {"sentiment": SentimentClassifier}
+TASKS = {"sentiment": SentimentClassifier, "ner": EntityRecognizer}
 
-__all__ = ["TASKS", "SentimentClassifier"]
+__all__ = ["TASKS", "EntityRecognizer", "SentimentClassifier"]

@@ -9,7 +9,7 @@ from rnnkit.datasets import Dataset
 from rnnkit.errors import DataError
 
 
-def as_dataset(x, y=None, *, columns: Sequence[str], target: bool = True) -> Dataset:
+def as_dataset(x, y=None, *, columns: Sequence[str], target: bool = True, rank: int = 0) -> Dataset:
     """Texts and labels, or what else a task takes, as a `Dataset` with the task's columns.
 
     Args:
@@ -18,6 +18,7 @@ def as_dataset(x, y=None, *, columns: Sequence[str], target: bool = True) -> Dat
         y: the second column, where x is only the first.
         columns: the task's column names, inputs first, the target last.
         target: whether the target is needed; without it, only the inputs are read.
+        rank: axes of one input: 0 for a text, 1 for a list of words.
 
     Raises:
         DataError: a column is missing, or x and y are of unequal length.
@@ -27,7 +28,7 @@ def as_dataset(x, y=None, *, columns: Sequence[str], target: bool = True) -> Dat
     wanted = list(columns if target else columns[:-1])
     named = _columns(x)
     if named is None:
-        named = _pairs(x, y, columns)
+        named = _pairs(x, y, columns, rank)
     missing = [name for name in wanted if name not in named]
     if missing:
         hint = "Give y as well." if named.keys() == {columns[0]} else f"There are: {', '.join(map(str, named))}."
@@ -67,6 +68,8 @@ def check_labels(labels: list) -> list:
 
 
 def _python(value):
+    if isinstance(value, (np.ndarray, list, tuple)):
+        return [_python(item) for item in value]
     value = value.item() if isinstance(value, np.generic) else value
     return value.decode("utf-8") if isinstance(value, bytes) else value
 
@@ -80,9 +83,9 @@ def _columns(x) -> dict[str, list] | None:
     return None
 
 
-def _pairs(x, y, columns) -> dict[str, list]:
+def _pairs(x, y, columns, rank) -> dict[str, list]:
     if hasattr(x, "element_spec"):
-        return _from_tf_data(x, columns)
+        return _from_tf_data(x, columns, rank)
     if x is None:
         raise DataError("x: expected data, got None.")
     named = {columns[0]: as_column(x)}
@@ -94,11 +97,11 @@ def _pairs(x, y, columns) -> dict[str, list]:
     return named
 
 
-def _from_tf_data(data, columns) -> dict[str, list]:
+def _from_tf_data(data, columns, rank) -> dict[str, list]:
     data = data if isinstance(data.element_spec, tuple) else data.map(lambda x: (x,))
     if any(not hasattr(part, "shape") for part in data.element_spec):
         raise DataError(f"x: expected a tf.data.Dataset of ({', '.join(columns)}) pairs, got {data.element_spec}.")
-    if data.element_spec[0].shape.rank:
+    if data.element_spec[0].shape.rank > rank:
         data = data.unbatch()
     rows = list(data.as_numpy_iterator())
     return {name: as_column(column) for name, column in zip(columns, zip(*rows, strict=True), strict=False)}

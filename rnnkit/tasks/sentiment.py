@@ -10,9 +10,9 @@ from rnnkit.errors import DataError
 from rnnkit.layers import RecurrentStack, SequencePooling, WordDropout
 from rnnkit.optimizers import LazyAdam
 from rnnkit.tasks.inputs import check_labels, check_texts
-from rnnkit.tasks.task import Task
+from rnnkit.tasks.task import Task, stack_config
 from rnnkit.text.tokenizer import words
-from rnnkit.text.vectors import read_vectors, vector_size
+from rnnkit.text.vectors import start_from_vectors, vector_size
 from rnnkit.text.vocabulary import Vocabulary
 
 
@@ -131,10 +131,7 @@ class SentimentClassifier(Task):
     def adapt(self, x, y=None):
         super().adapt(x, y)
         if self.vectors is not None:
-            embedding = self.network.get_layer("embedding")
-            matrix = np.array(embedding.embeddings)
-            read_vectors(self.vectors, self.vocabulary, matrix)
-            embedding.embeddings.assign(matrix)
+            start_from_vectors(self.network.get_layer("embedding"), self.vectors, self.vocabulary)
 
     def encode(self, data, *, target=True):
         sentences = [self.vocabulary.encode(sentence) for sentence in self._words(check_texts(data["text"]))]
@@ -172,22 +169,11 @@ class SentimentClassifier(Task):
         return pd.DataFrame({"text": texts, "label": labels, "predicted": answers["label"], "score": answers["score"]})
 
     def get_config(self):
-        stack = self.stack.get_config()
         own = ("embedding_dim", "vectors", "dropout", "word_dropout", "lowercase")
         limits = ("min_count", "max_words", "max_length")
-        shared = (
-            "cell",
-            "units",
-            "bidirectional",
-            "activation",
-            "residual",
-            "layer_norm",
-            "recurrent_initializer",
-            "recurrent_regularizer",
-        )
         return {
             **super().get_config(),
-            **{name: stack[name] for name in shared},
+            **stack_config(self.stack),
             **{name: getattr(self, name) for name in (*own, *limits)},
             "pooling": self.pooling.pooling,
         }

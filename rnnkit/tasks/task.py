@@ -21,6 +21,7 @@ class Task(keras.Model):
 
     Attributes:
         columns: the raw data's columns, inputs first, the target last.
+        rank: axes of one raw input: 0 for a text, 1 for a list of words.
         monitor: the epoch log that says which epoch is best, and its direction, `"max"` or `"min"`.
         max_epochs: where `epochs="auto"` stops at the latest.
         patience: epochs without a better one after which `epochs="auto"` stops.
@@ -28,6 +29,7 @@ class Task(keras.Model):
     """
 
     columns: ClassVar[tuple[str, ...]]
+    rank: ClassVar[int] = 0
     monitor: ClassVar[tuple[str, str]]
     max_epochs: ClassVar[int] = 30
     patience: ClassVar[int] = 3
@@ -61,7 +63,7 @@ class Task(keras.Model):
         """Learns vocabulary and labels from raw training data and makes the network; the first `fit` does it too."""
         if self.network is not None:
             raise ArgumentError("adapt: this model has its vocabulary already. Make a new model for other data.")
-        data = as_dataset(x, y, columns=self.columns)
+        data = as_dataset(x, y, columns=self.columns, rank=self.rank)
         self.build_from_config(self.learn(data))
 
     def build_from_config(self, config):
@@ -131,7 +133,7 @@ class Task(keras.Model):
             DataError: data that cannot be used; the message names what and where.
         """
         seed = int(np.random.randint(2**31))
-        data = as_dataset(x, y, columns=self.columns)
+        data = as_dataset(x, y, columns=self.columns, rank=self.rank)
         weights = _weights(sample_weight, len(data))
         if validation_split and validation_data is None:
             rows = np.random.default_rng(seed).permutation(len(data))
@@ -169,7 +171,7 @@ class Task(keras.Model):
     def predict(self, x, batch_size=128, verbose="auto", **kwargs):
         """As `keras.Model.predict`, on raw data: one row an example, in the order of `x`."""
         self._need_network()
-        data = as_dataset(x, columns=self.columns, target=False)
+        data = as_dataset(x, columns=self.columns, target=False, rank=self.rank)
         batches = Batches(**self.encode(data, target=False), batch_size=batch_size)
         return super().predict(batches, verbose=verbose, **kwargs)[np.argsort(batches.order)]
 
@@ -190,7 +192,7 @@ class Task(keras.Model):
     def _batches(self, x, y, batch_size, sample_weight=None) -> Batches:
         if isinstance(x, tuple) and len(x) == 3:
             x, y, sample_weight = x
-        data = as_dataset(x, y, columns=self.columns)
+        data = as_dataset(x, y, columns=self.columns, rank=self.rank)
         return Batches(**self.encode(data), batch_size=batch_size, weights=_weights(sample_weight, len(data)))
 
     def _epochs(self, epochs, validated: bool):
@@ -206,6 +208,13 @@ class Task(keras.Model):
         if self.network is None:
             name = type(self).__name__
             raise ArgumentError(f"{name} has seen no data yet. Call fit or adapt first, or load a saved model.")
+
+
+def stack_config(stack) -> dict[str, Any]:
+    """The arguments that a task hands on to its `RecurrentStack`, apart from dropout, as `get_config` keeps them."""
+    shared = ("cell", "units", "bidirectional", "activation", "residual", "layer_norm")
+    config = stack.get_config()
+    return {name: config[name] for name in (*shared, "recurrent_initializer", "recurrent_regularizer")}
 
 
 def _is_auto(value) -> bool:

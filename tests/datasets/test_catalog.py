@@ -4,7 +4,7 @@ import tarfile
 import pytest
 
 from rnnkit import datasets
-from rnnkit.datasets import imdb
+from rnnkit.datasets import imdb, ncbi_disease, wnut17
 from rnnkit.errors import DataError
 
 
@@ -52,8 +52,9 @@ def test_where_the_cache_is(monkeypatch, tmp_path):
     assert "rnnkit" in str(datasets.path("sst2"))
 
 
-def test_a_generated_sample_needs_no_folder(tmp_path):
-    assert datasets.fetch("sentiment-sample", tmp_path / "none") == tmp_path / "none" / "sentiment-sample"
+@pytest.mark.parametrize("name", ["sentiment-sample", "ner-sample"])
+def test_a_generated_sample_needs_no_folder(name, tmp_path):
+    assert datasets.fetch(name, tmp_path / "none") == tmp_path / "none" / name
     assert not (tmp_path / "none").exists()
 
 
@@ -100,9 +101,48 @@ def test_an_archive_that_is_none(tmp_path):
         imdb.read(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("source", "files"),
+    [
+        (wnut17.SOURCE, ("wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated")),
+        (ncbi_disease.SOURCE, ("train.tsv", "devel.tsv", "test.tsv")),
+    ],
+)
+def test_tagged_sentences_are_read_from_their_files(source, files, tmp_path):
+    assert [file.name for file in source.files] == list(files)
+    for number, file in enumerate(files):
+        (tmp_path / file).write_text(f"Kelby\tB-x\nlaughed\tO\n\n{number}\tO\n\t\n", encoding="utf-8")
+    splits = source.read(tmp_path)
+    for number, part in enumerate(splits):
+        assert part["tokens"] == [["Kelby", "laughed"], [str(number)]]
+        assert part["tags"] == [["B-x", "O"], ["O"]]
+    assert [part.name for part in splits] == [f"{source.name} {part}" for part in ("train", "valid", "test")]
+
+
 @pytest.mark.realdata
 def test_sst2_has_its_published_sizes(public_data):
     splits = datasets.load("sst2")
     assert [len(part) for part in splits] == [6920, 872, 1821]
     assert all(set(part["label"]) == {"negative", "positive"} for part in splits)
     assert sum(label == "positive" for label in splits.train["label"]) == 3610
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("name", "sentences", "entities", "kinds"),
+    [
+        (
+            "wnut17",
+            [3394, 1009, 1287],
+            [1975, 836, 1079],
+            {"corporation", "creative-work", "group", "location", "person", "product"},
+        ),
+        ("ncbi_disease", [5432, 923, 940], [5145, 787, 960], {"Disease"}),
+    ],
+)
+def test_tagged_sentences_have_their_published_sizes(public_data, name, sentences, entities, kinds):
+    splits = datasets.load(name)
+    assert [len(part) for part in splits] == sentences
+    tags = [[tag for row in part["tags"] for tag in row if tag != "O"] for part in splits]
+    assert [sum(tag.startswith("B-") for tag in part) for part in tags] == entities
+    assert all({tag[2:] for tag in part} == kinds and {tag[:2] for tag in part} == {"B-", "I-"} for part in tags)

@@ -111,3 +111,10 @@ def test_keras_takes_batches_of_any_length_and_is_told_the_epoch():
 def test_few_batches(count):
     data = batches([2] * count, batch_size=1)
     assert data.num_batches == count
+
+
+def test_target_sequences_are_padded_with_a_label_that_counts_nowhere():
+    sequences = [np.array([5, 6, 7]), np.array([8])]
+    x, y = Batches({"tokens": sequences}, sequences, lengths=[3, 1], batch_size=2)[0]
+    assert x["tokens"].tolist() == [[8, 0, 0], [5, 6, 7]]
+    assert y.tolist() == [[8, -1, -1], [5, 6, 7]]

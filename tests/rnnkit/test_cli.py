@@ -105,6 +105,43 @@ def test_predict_from_arguments_file_and_standard_input(run, tmp_path):
     assert lines == [[each.label, f"{each.score:.4f}", text] for each, text in zip(expected, texts, strict=True)]
 
 
+@pytest.fixture(scope="module")
+def tagged_run(tmp_path_factory):
+    """A finished run on tagged sentences in columns, and what it printed."""
+    folder = tmp_path_factory.mktemp("ner")
+    data = folder / "mine.txt"
+    sentence = "1 Ada B-PER x\n2 is O x\n3 in O x\n4 York I-LOC x\n\n"
+    data.write_bytes(("\ufeff-DOCSTART- -X- O O\n\n" + sentence * 40).replace("\n", "\r\n").encode())
+    options = ["--data", data, "--text", 1, "--label", 2, "--units", 8, "--epochs", 6, "--batch-size", 2, "--json"]
+    done = cli("run", "ner", *options, "--out", folder / "run")
+    assert done.returncode == 0, done.stderr
+    return folder / "run", done
+
+
+def test_a_run_on_tagged_sentences_says_what_was_found(tagged_run):
+    folder, done = tagged_run
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["test"].keys() == {"f1", "precision", "recall", "loss"}
+    assert metrics["test"]["f1"] > 0.9
+    assert "Entities by type" in done.stderr
+    assert "[Ada PER" in done.stderr
+    measured = cli("evaluate", folder, "--json")
+    assert json.loads(measured.stdout) == pytest.approx(metrics["test"], rel=1e-4)
+    assert "Entities by type" in measured.stderr
+
+
+def test_entities_of_a_text_on_the_command_line(tagged_run):
+    folder, _ = tagged_run
+    shown = cli("predict", folder, "Ada is in York")
+    assert shown.stdout.startswith("[Ada PER ")
+    assert "is in [York LOC " in shown.stdout
+    answer = json.loads(cli("predict", folder, "Ada is in York", "--json").stdout)
+    assert [(each["text"], each["start"], each["end"]) for each in answer["entities"]] == [
+        ("Ada", 0, 3),
+        ("York", 10, 14),
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -120,6 +157,9 @@ def test_predict_from_arguments_file_and_standard_input(run, tmp_path):
         (["run", "sentiment", "--device", "gpu"], "sees no GPU"),
         (["run", "sentiment", "--data", "{reviews}"], "review"),
         (["run", "sentiment", "--data", "{latin}"], "UTF-8"),
+        (["run", "sentiment", "--data", "wnut17"], "data for ner"),
+        (["run", "ner", "--data", "{reviews}"], "column"),
+        (["run", "ner", "--data", "{reviews}", "--text", "word"], "numbers of columns"),
         (["run", "sentiment", "--out", "{full}"], "exists already"),
         (["evaluate", "{full}"], "no run folder"),
         (["predict", "{full}", "text"], "no run folder"),

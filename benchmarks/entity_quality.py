@@ -1,0 +1,95 @@
+"""Entity F1 of `EntityRecognizer` as shipped, and what its parts are worth.
+
+    python benchmarks/entity_quality.py ncbi_disease --seeds 3 --out ncbi.json
+    python benchmarks/entity_quality.py ncbi_disease --seeds 2 --out ncbi.json --variants all
+    python benchmarks/entity_quality.py wnut17 --seeds 3 --out wnut.json
+
+The epoch is chosen on validation; the test set is looked at once a run. No outside word vectors. Each finished run is
+written to --out at once, and a run that stands there already is not done again, so a table that was broken off goes on.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+
+import rnnkit
+from rnnkit import datasets
+
+SHIPPED = "as shipped"
+VARIANTS = {
+    SHIPPED: {},
+    "softmax": {"crf": False, "chars": None},
+    "softmax + characters": {"crf": False},
+    "CRF": {"chars": None},
+    "as shipped, gru": {"cell": "gru"},
+    "as shipped, simple_rnn": {"cell": "simple_rnn"},
+}
+
+
+def one_run(splits, options, seed, verbose):
+    keras.utils.set_random_seed(seed)
+    model = rnnkit.EntityRecognizer(**options)
+    start = time.perf_counter()
+    history = model.fit(splits.train, validation_data=splits.valid, verbose=verbose)
+    seconds = time.perf_counter() - start
+    valid, test = (model.score(part) for part in splits[1:])
+    return {
+        "valid": valid.f1,
+        "test": test.f1,
+        "precision": test.precision,
+        "recall": test.recall,
+        "types": test.to_frame()["f1"].to_dict(),
+        "epochs": len(history.epoch),
+        "seconds": seconds,
+    }
+
+
+def figure(values):
+    """Mean and spread, x 100."""
+    spread = f" +- {100 * statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{100 * statistics.mean(values):.2f}{spread}"
+
+
+def show(runs):
+    print(f"{'':<26} {'dev F1':>15} {'test F1':>15}  seeds  seconds a run")
+    for variant in VARIANTS:
+        mine = [run for run in runs if run["variant"] == variant]
+        if mine:
+            seconds = statistics.mean(run["seconds"] for run in mine)
+            dev, test = (figure([run[part] for run in mine]) for part in ("valid", "test"))
+            print(f"{variant:<26} {dev:>15} {test:>15}  {len(mine):>5}  {seconds:>13.0f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", choices=["ncbi_disease", "wnut17", "ner-sample"])
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--variants", default=SHIPPED, help=f"'all', or names parted by commas: {', '.join(VARIANTS)}")
+    parser.add_argument("--verbose", type=int, default=0)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    chosen = VARIANTS if arguments.variants == "all" else arguments.variants.split(",")
+    splits = datasets.load(arguments.data)
+    runs = json.loads(arguments.out.read_text()) if arguments.out and arguments.out.exists() else []
+    done = {(run["data"], run["variant"], run["seed"]) for run in runs}
+    for seed in range(arguments.seeds):
+        for variant in chosen:
+            if (arguments.data, variant, seed) in done:
+                continue
+            result = one_run(splits, VARIANTS[variant], seed, arguments.verbose)
+            runs.append({"data": arguments.data, "variant": variant, "seed": seed, **result})
+            print(json.dumps(runs[-1]), flush=True)
+            if arguments.out:
+                arguments.out.write_text(json.dumps(runs, indent=2), encoding="utf-8")
+    show([run for run in runs if run["data"] == arguments.data])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""From a word's characters to a vector. Legend: `B` batch, `T` words, `C` characters, `F` features."""
+
+import keras
+from keras import ops
+
+from rnnkit.errors import ArgumentError
+from rnnkit.layers.recurrent_stack import RecurrentStack
+
+KINDS = ("cnn", "rnn")
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class CharacterEncoder(keras.layers.Layer):
+    """Words as character numbers (B, T, C), padded with 0 on the right, into vectors (B, T, F).
+
+    `"cnn"` looks at three neighbouring characters at a time and keeps the largest value of each feature (Ma and Hovy,
+    "End-to-end sequence labeling via bi-directional LSTM-CNNs-CRF", 2016); `"rnn"` reads the word in both directions
+    and keeps both ends (Lample et al., "Neural architectures for named entity recognition", 2016).
+
+    Args:
+        kind: `"cnn"` or `"rnn"`.
+        characters: how many character numbers there are, 0 included.
+        units: F; even for `"rnn"`, half of it a direction.
+        embedding_dim: size of a character's vector.
+        cell: of the recurrent layer, for `"rnn"`.
+        dropout: share of the character vectors' features dropped in training, in [0, 1).
+
+    Raises:
+        ArgumentError: an argument out of its range.
+    """
+
+    def __init__(self, kind, characters, units=50, embedding_dim=25, cell="lstm", dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        if kind not in KINDS:
+            raise ArgumentError(f"chars: expected one of {', '.join(KINDS)} or None, got {kind!r}.")
+        if not isinstance(units, int) or units < 1 or (kind == "rnn" and units % 2):
+            raise ArgumentError(f"char_units: expected a positive integer, even for 'rnn', got {units!r}.")
+        self.kind, self.characters, self.units = kind, characters, units
+        self.embedding_dim, self.cell, self.dropout = embedding_dim, cell, dropout
+        policy = self.dtype_policy
+        self.embedding = keras.layers.Embedding(characters, embedding_dim, name="embedding", dtype=policy)
+        self.drop = keras.layers.Dropout(dropout, name="dropout", dtype=policy)
+        if kind == "cnn":
+            self.window: keras.layers.Layer = keras.layers.Conv1D(units, 3, name="window", dtype=policy)
+        else:
+            self.window = RecurrentStack(
+                cell, units // 2, bidirectional=True, return_sequences=False, name="window", dtype=policy
+            )
+
+    def build(self, words_shape):
+        self.embedding.build((None, None))
+        self.window.build((None, words_shape[-1], self.embedding_dim))
+        self.built = True
+
+    def call(self, words, training=False):
+        _, steps, width = ops.shape(words)
+        words = ops.reshape(words, (-1, width))
+        x = self.drop(self.embedding(words), training=training)
+        if self.kind == "cnn":
+            vectors = ops.max(self.window(x), axis=1)
+        else:
+            vectors = self.window(x, ops.sum(ops.cast(words != 0, "int32"), axis=1), training=training)
+        return ops.reshape(vectors, (-1, steps, self.units))
+
+    def compute_output_shape(self, words_shape):
+        return (*words_shape[:2], self.units)
+
+    def get_config(self):
+        own = ("kind", "characters", "units", "embedding_dim", "cell", "dropout")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}

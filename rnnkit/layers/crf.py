@@ -1,0 +1,140 @@
+"""Label sequences scored as a whole. Legend: `B` batch, `T` steps, `K` labels."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from rnnkit.crf import FORBIDDEN, log_partition, path_score
+from rnnkit.errors import ArgumentError
+from rnnkit.layers.sequence import valid_steps
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class CRF(keras.layers.Layer):
+    """Linear-chain conditional random field over right-padded sequences.
+
+    Adds to the score of each label at each step what the label before it says (Lafferty, McCallum and Pereira,
+    "Conditional random fields", 2001; on recurrent networks: Lample et al., "Neural architectures for named entity
+    recognition", 2016). A path y scores `start[y_1] + sum_t emissions[t, y_t] + sum_t transitions[y_(t-1), y_t] +
+    end[y_T]`. The output carries all of it, so `CRFLoss` and the functions of `rnnkit.crf` need nothing else:
+
+        potentials = CRF(9)(keras.layers.Dense(9)(x), lengths)
+        model = keras.Model([x, lengths], potentials)
+        model.compile(loss=CRFLoss())
+        labels, scores = rnnkit.crf.viterbi(model(inputs))
+
+    The three weights start at zero, where the layer is an independent softmax at each step; the emissions break all
+    symmetry. It computes in float32 under every dtype policy, since sums over many steps do not fit float16.
+
+    Args:
+        labels: int, the number of labels K.
+        allowed: None, or which labels may start and end a sequence and which may follow each other: a dict of
+            booleans, `{"start": (K,), "end": (K,), "pairs": (K, K)}`, with `pairs[i][j]` for j right after i.
+        constrain_training: train with the constraint too. By default it holds outside training only, and the network
+            learns from all paths. A true path that breaks a constraint in force costs about 1e9 nats.
+
+    Raises:
+        ArgumentError: an argument, or the width of the emissions, does not fit.
+    """
+
+    def __init__(self, labels, allowed=None, constrain_training=False, **kwargs):
+        super().__init__(**{**kwargs, "dtype": "float32"})
+        if not isinstance(labels, int) or labels < 1:
+            raise ArgumentError(f"labels: expected a positive integer, got {labels!r}.")
+        self.labels = labels
+        self.allowed = None if allowed is None else _checked(allowed, labels)
+        self.constrain_training = constrain_training
+
+    def build(self, emissions_shape, lengths_shape=None):
+        if emissions_shape[-1] != self.labels:
+            raise ArgumentError(
+                f"emissions: expected one score a label, shape (B, T, {self.labels}), got {tuple(emissions_shape)}. "
+                f"Put a Dense({self.labels}) before the layer."
+            )
+        self.transitions = self._scores("transitions", (self.labels, self.labels))
+        self.start = self._scores("start", (self.labels,))
+        self.end = self._scores("end", (self.labels,))
+        self.built = True
+
+    def _scores(self, name, shape):
+        return self.add_weight(name=name, shape=shape, initializer="zeros")
+
+    def call(self, emissions, lengths=None, training=False):
+        """Joins all scores.
+
+        Args:
+            emissions: shape (B, T, K), the log score of each label at each step; their padding never counts.
+            lengths: int32, shape (B,); None means that every sequence fills all T steps.
+            training: whether the constraint is left out, unless `constrain_training`.
+
+        Returns:
+            Potentials, float32, shape (B, T, K, K): the log score of label i at step t - 1 followed by label j at
+            step t. All rows of the first step are equal, for nothing comes before it. Padding is the identity, 0 on
+            the diagonal and `rnnkit.crf.FORBIDDEN` off it; a sequence of length 0 is all padding, and its loss is 0.
+        """
+        emissions = ops.cast(emissions, "float32")
+        steps = ops.shape(emissions)[1]
+        if lengths is None:
+            lengths = ops.broadcast_to(steps, (ops.shape(emissions)[0],))
+        lengths = ops.cast(lengths, "int32")
+        start, end, transitions = self._constrained(training)
+        step = ops.arange(steps, dtype="int32")[:, None]
+        scores = emissions + ops.where(step == 0, start, 0.0)
+        scores = scores + ops.where(step == lengths[:, None, None] - 1, end, 0.0)
+        moves = ops.where(step[:, :, None] == 0, 0.0, transitions)
+        padding = FORBIDDEN * (1.0 - ops.eye(self.labels, dtype="float32"))
+        valid = valid_steps(lengths, steps)[:, :, None, None]
+        return ops.where(valid, scores[:, :, None, :] + moves, padding)
+
+    def _constrained(self, training):
+        """The weights `start`, `end` and `transitions`, with `FORBIDDEN` in place of what is not allowed."""
+        weights = (self.start, self.end, self.transitions)
+        if self.allowed is None or (training and not self.constrain_training):
+            return weights
+        allowed = (self.allowed[name] for name in ("start", "end", "pairs"))
+        return tuple(ops.where(ops.array(a), w, FORBIDDEN) for a, w in zip(allowed, weights, strict=True))
+
+    def compute_output_shape(self, emissions_shape, lengths_shape=None):
+        return (*emissions_shape, self.labels)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "labels": self.labels,
+            "allowed": self.allowed,
+            "constrain_training": self.constrain_training,
+        }
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class CRFLoss(keras.losses.Loss):
+    """The negative log likelihood of the true path, `log_partition - path_score`, in nats a sequence.
+
+    Called with true labels (B, T), int, -1 in the padding, and the potentials (B, T, K, K) of a `CRF` layer. Weights
+    are one a sequence, (B,). Under a constraint the likelihood is among allowed paths only, so the loss of a
+    validation set and that of unconstrained training do not compare.
+    """
+
+    def call(self, y_true, y_pred):
+        return log_partition(y_pred) - path_score(y_pred, ops.cast(y_true, "int32"))
+
+
+def _checked(allowed, labels):
+    """The constraint as plain lists, for the config."""
+    shapes = {"start": (labels,), "end": (labels,), "pairs": (labels, labels)}
+    if not isinstance(allowed, dict) or set(allowed) != set(shapes):
+        got = sorted(map(str, allowed)) if isinstance(allowed, dict) else repr(allowed)
+        raise ArgumentError(f"allowed: expected a dict with the keys start, end and pairs, got {got}.")
+    return {name: _booleans(name, allowed[name], shape) for name, shape in shapes.items()}
+
+
+def _booleans(name, values, shape):
+    try:
+        values = np.asarray(values)
+    except ValueError:
+        raise ArgumentError(f"allowed[{name!r}]: expected shape {shape}, got rows of different lengths.") from None
+    if values.shape != shape or values.dtype != bool:
+        raise ArgumentError(
+            f"allowed[{name!r}]: expected booleans of shape {shape}, got {values.dtype} of shape {values.shape}."
+        )
+    return values.tolist()
