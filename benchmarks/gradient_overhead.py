@@ -6,8 +6,8 @@ Trains `SentimentClassifier()` as shipped (Embedding 128, bidirectional LSTM 64,
 `RNNKIT_DATA_DIR` has it, otherwise on random sentences of its size, in one process. Every variant has one `fit` in a
 thread of its own, and the fits take turns, an epoch each, so that all variants meet the same noise. The first epoch
 of a `fit` compiles and is not counted; of all others the best one counts for the variant, since a busy machine only
-ever adds time. Prints each variant's best epoch, its ratio to the plain `fit`, and the median over the rounds of the
-ratio to the plain epoch of the same round.
+ever adds time. Prints each variant's best epoch and its ratio to the plain `fit`, the same of the CPU time that the
+process used, which other programs disturb less, and the medians over the rounds of both ratios.
 """
 
 import argparse
@@ -31,7 +31,7 @@ WORDS, SENTENCES, MEAN_LENGTH, LONGEST = 14_000, 6920, 18, 51
 
 
 class Turn(keras.callbacks.Callback):
-    """Lets one `fit` of several train, an epoch a turn, and keeps the seconds of each but the first.
+    """Lets one `fit` of several train, an epoch a turn, and keeps the wall and CPU seconds of each but the first.
 
     Last in the list of callbacks, so that all others' work at an epoch's end is in its time.
 
@@ -51,7 +51,7 @@ class Turn(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch:
-            self.seconds.append(time.perf_counter() - self.start)
+            self.seconds.append([now - then for now, then in zip(_clocks(), self.start, strict=True)])
         self._pass_on()
         if epoch + 1 < self.params["epochs"]:
             self._wait()
@@ -59,12 +59,16 @@ class Turn(keras.callbacks.Callback):
     def _wait(self):
         with self.change:
             self.change.wait_for(lambda: self.place[0] == self.number)
-        self.start = time.perf_counter()
+        self.start = _clocks()
 
     def _pass_on(self):
         with self.change:
             self.place[0] = (self.number + 1) % self.fits
             self.change.notify_all()
+
+
+def _clocks():
+    return time.perf_counter(), time.process_time()
 
 
 class OwnTrainStep(rnnkit.SentimentClassifier):
@@ -126,7 +130,7 @@ def sentences(limit):
 
 
 def measure(texts, labels, rounds):
-    """Variant -> seconds of each counted epoch."""
+    """Variant -> wall and CPU seconds of each counted epoch."""
     place, change = [0], threading.Condition()
     turns, threads = {}, []
     for number, (name, (kind, make)) in enumerate(VARIANTS.items()):
@@ -146,11 +150,14 @@ def measure(texts, labels, rounds):
 def show(seconds, steps):
     """Prints a row a variant."""
     plain = next(iter(seconds.values()))
-    print(f"{'':<50} {'ms/step':>8} {'ratio':>7} {'(median of rounds)':>19}")
-    for name, values in seconds.items():
-        ratio = min(values) / min(plain)
-        middle = statistics.median(value / beside for value, beside in zip(values, plain, strict=True))
-        print(f"{name:<50} {1000 * min(values) / steps:>8.2f} {ratio:>6.3f}x {middle:>18.3f}x")
+    print(f"{'':<50} {'ms/step':>8} {'ratio':>7} {'median':>7} {'CPU ms':>8} {'ratio':>7} {'median':>7}")
+    for name, rounds in seconds.items():
+        row = f"{name:<50}"
+        for clock in (0, 1):
+            mine, beside = ([each[clock] for each in values] for values in (rounds, plain))
+            middle = statistics.median(value / other for value, other in zip(mine, beside, strict=True))
+            row += f" {1000 * min(mine) / steps:>8.2f} {min(mine) / min(beside):>6.3f}x {middle:>6.3f}x"
+        print(row)
 
 
 def main():

@@ -12,14 +12,13 @@ default, and Keras' dense Adam on both sides.
 import argparse
 import json
 import os
-import statistics
-import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+from side_by_side import compare, show
 
 import rnnkit
 from rnnkit import datasets
@@ -66,32 +65,6 @@ class Rnnkit:
     def epoch(self, number):
         """One epoch from raw texts, encoding included; returns its logs."""
         return self.model.fit(self.train, batch_size=32, epochs=number + 1, initial_epoch=number, verbose=0).history
-
-
-def compare(sides, sentences, repeats):
-    """Epochs in turns; a list of results, one a side."""
-    seconds = [[] for _ in sides]
-    for number in range(repeats + 1):
-        for side, times in zip(sides, seconds, strict=True):
-            start = time.perf_counter()
-            logs = side.epoch(number)
-            times.append(time.perf_counter() - start)
-            side.loss = logs["loss"][-1]
-    rates = [[sentences / value for value in times[1:]] for times in seconds]
-    return [
-        {"side": side.name, "sentences_per_second": rate, "steps": side.steps, "loss": side.loss}
-        for side, rate in zip(sides, rates, strict=True)
-    ]
-
-
-def show(results):
-    """Prints the sides and the ratio of the second to the first."""
-    for result in results:
-        rate = statistics.median(result["sentences_per_second"])
-        print(f"{result['side']:<36} {rate:8.0f} sentences/s {result['steps']:>8} steps  loss {result['loss']:.3f}")
-    pairs = zip(results[1]["sentences_per_second"], results[0]["sentences_per_second"], strict=True)
-    ratios = sorted(ours / theirs for ours, theirs in pairs)
-    print(f"ratio: median {statistics.median(ratios):.2f}, from {ratios[0]:.2f} to {ratios[-1]:.2f}\n", flush=True)
 
 
 def main():

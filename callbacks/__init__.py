@@ -9,6 +9,7 @@ _HOMES = {
     "GradientHealth": "gradient_health",
     "GradientClipping": "gradient_clipping",
     "GradientGuard": "gradient_guard",
+    "RecurrentSpectrum": "recurrent_spectrum",
     "GradientStep": "clipping_rule",
     "ClippingRule": "clipping_rule",
     "ValueClip": "clipping_rules",

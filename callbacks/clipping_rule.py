@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.sparse import is_sparse
+from rnnkit.sparse import is_sparse, with_values
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def mapped(function: Callable, gradient):
     """`function` applied to the values of a dense or row-sparse gradient."""
     if not is_sparse(gradient):
         return function(gradient)
-    return tf.IndexedSlices(function(gradient.values), gradient.indices, gradient.dense_shape)
+    return with_values(gradient, function(gradient.values))
 
 
 def scaled(gradient, factor):

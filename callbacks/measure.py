@@ -41,7 +41,7 @@ class Meter:
     def measure(self, gradients) -> Measurement:
         """Everything. A variable without gradient (None) has norm NaN and no part in the total."""
         norms, total, nonfinite = self._norms(gradients)
-        nonzero = 2 * tf.stack([tf.nn.l2_loss(tf.sign(part)) for part in self._parts(gradients)])
+        nonzero = self._squares([tf.sign(values) for values in _values(gradients)])
         return Measurement(norms, total, self.sizes - nonzero, nonfinite)
 
     def norms(self, gradients) -> tuple[tf.Tensor, tf.Tensor]:
@@ -52,16 +52,22 @@ class Meter:
         """Norms (U,) -> one norm a variable: the gates of a variable are put together again."""
         return [total_norm(part) for part in tf.split(norms, self.gates)]
 
-    def _parts(self, gradients) -> list:
-        pairs = zip(gradients, self.gates, strict=True)
-        return [part for gradient, count in pairs for part in _split(gradient, count)]
+    def _squares(self, values: list) -> tf.Tensor:
+        """Sums of squares (U,); those of gates by way of all columns, which is one pass for all gates."""
+        pairs = zip(values, self.gates, strict=True)
+        return tf.concat([_column_squares(v, count) if count > 1 else 2 * _l2_loss(v) for v, count in pairs], axis=0)
 
     def _norms(self, gradients):
-        parts, absent = self._parts(gradients), self._absent(gradients)
-        norms = tf.sqrt(2 * tf.stack([tf.nn.l2_loss(part) for part in parts]))
+        values, absent = _values(gradients), self._absent(gradients)
+        norms = tf.sqrt(self._squares(values))
         usual = tf.reduce_all(tf.math.is_finite(norms) & (norms > SMALLEST_EXACT) | absent)
-        norms, nonfinite = tf.cond(usual, lambda: (norms, tf.zeros_like(norms)), lambda: _exact(parts))
+        norms, nonfinite = tf.cond(usual, lambda: (norms, tf.zeros_like(norms)), lambda: _exact(self._parts(values)))
         return tf.where(absent, float("nan"), norms), total_norm(norms), nonfinite
+
+    def _parts(self, values: list) -> list:
+        """The values of each unit."""
+        pairs = zip(values, self.gates, strict=True)
+        return [part for v, count in pairs for part in (tf.split(v, count, axis=-1) if v.shape.rank else [v] * count)]
 
     def _absent(self, gradients) -> list[bool]:
         pairs = zip(gradients, self.gates, strict=True)
@@ -74,12 +80,22 @@ def total_norm(norms) -> tf.Tensor:
     return largest * tf.norm(tf.math.divide_no_nan(norms, largest))
 
 
-def _split(gradient, count: int) -> list:
-    if gradient is None:
-        return [tf.zeros(())] * count
-    values = gradient.values if is_sparse(gradient) else gradient
-    values = values if values.dtype == tf.float32 else tf.cast(values, tf.float32)
-    return [values] if count == 1 else tf.split(values, count, axis=-1)
+def _values(gradients) -> list:
+    """Dense or row-sparse gradients as float32 tensors, zero for None."""
+    values = [gradient.values if is_sparse(gradient) else gradient for gradient in gradients]
+    return [tf.zeros(()) if v is None else tf.cast(v, tf.float32) for v in values]
+
+
+def _l2_loss(values) -> tf.Tensor:
+    return tf.expand_dims(tf.nn.l2_loss(values), 0)
+
+
+def _column_squares(values, count: int) -> tf.Tensor:
+    """The sums of squares of `count` equal blocks of columns (count,)."""
+    if not values.shape.rank:
+        return tf.zeros((count,))
+    columns = tf.reduce_sum(tf.square(tf.reshape(values, (-1, values.shape[-1]))), axis=0)
+    return tf.reduce_sum(tf.reshape(columns, (count, -1)), axis=1)
 
 
 def _exact(parts):

@@ -57,6 +57,8 @@ class TrainStep:
         """In place of `Optimizer._all_reduce_sum_gradients`: (gradient, variable) pairs, summed and clipped."""
         gradients, variables = map(list, zip(*self.original["_all_reduce_sum_gradients"](pairs), strict=True))
         before = self._known([gradient for gradient, _ in pairs]) or self._measure(gradients, variables)
+        if getattr(self.optimizer, "sums_repeated_rows", False):
+            gradients = [self._summed(gradient) for gradient in gradients]  # once for both of us
         clipped = self.original["_clip_gradients"](gradients) if self.single else gradients
         norms, total, threshold = before.norms, before.total, float("nan")
         if clipped is not gradients:

@@ -15,7 +15,12 @@ class LazyAdam(keras.optimizers.Adam):
     backends without row-sparse gradients) get plain Adam.
 
     Takes the arguments of `keras.optimizers.Adam`; saved and restored like it.
+
+    Attributes:
+        sums_repeated_rows: tells who looks at gradients before it that their repeated rows may be summed already.
     """
+
+    sums_repeated_rows = True
 
     def update_step(self, gradient, variable, learning_rate):
         if keras.backend.backend() != "tensorflow" or self.amsgrad:

@@ -54,7 +54,8 @@ class EntityRecognizer(Task):
             `"reject"` raises.
         dropout: share of the features dropped before each recurrent layer and before the output, in [0, 1).
         word_dropout: share of the words replaced by the unknown word in training, in [0, 1).
-        activation, residual, layer_norm, recurrent_initializer, recurrent_regularizer: see `RecurrentStack`.
+        activation, residual, layer_norm: see `RecurrentStack`.
+        recurrent_initializer, recurrent_regularizer, recurrent_constraint, bptt_steps, omega: see `RecurrentStack`.
         min_count: words seen less often in training are unknown words.
         max_words: size of the vocabulary at most; None keeps all words.
         lowercase: fold capital letters in the vocabulary; case is seen apart from it.
@@ -81,7 +82,7 @@ class EntityRecognizer(Task):
         chars="cnn",
         char_units=50,
         crf=True,
-        scheme="IOB2",
+        scheme="IOBES",
         invalid="repair",
         dropout=0.5,
         word_dropout=0.1,
@@ -90,6 +91,9 @@ class EntityRecognizer(Task):
         layer_norm=False,
         recurrent_initializer=None,
         recurrent_regularizer=None,
+        recurrent_constraint=None,
+        bptt_steps=None,
+        omega=0.0,
         min_count=1,
         max_words=None,
         lowercase=True,
@@ -110,6 +114,9 @@ class EntityRecognizer(Task):
             layer_norm=layer_norm,
             recurrent_initializer=recurrent_initializer,
             recurrent_regularizer=recurrent_regularizer,
+            recurrent_constraint=recurrent_constraint,
+            bptt_steps=bptt_steps,
+            omega=omega,
             dtype=self.dtype_policy,
             name="stack",
         )
@@ -250,6 +257,10 @@ class EntityRecognizer(Task):
         ]
         return answers[0] if isinstance(texts, str) else answers
 
+    def best_epoch(self, patience):
+        name, mode = self.monitor
+        return AfterFirstEntity(name, mode=mode, patience=patience, restore_best_weights=True)
+
     def preview(self, data, rows=6):
         import pandas as pd
 
@@ -290,6 +301,13 @@ class EntityRecognizer(Task):
             known = ", ".join(self.types)
             raise DataError(f"y: the types {', '.join(unseen[:5])} were not seen in training; it knew {known}.")
         return [np.array([numbers[tag] for tag in repair(each, self.scheme)], "int32") for each in tags]
+
+
+class AfterFirstEntity(keras.callbacks.EarlyStopping):
+    """Early stopping whose patience begins when the first entity was found: before that, all epochs score 0."""
+
+    def get_monitor_value(self, logs):
+        return super().get_monitor_value(logs) or None
 
 
 def _named(tokens, tags) -> str:

@@ -13,7 +13,7 @@ from rnnkit import EntityRecognizer
 from rnnkit.datasets import Dataset
 from rnnkit.entities.decoding import TagDecoder, span_score
 from rnnkit.entities.schemes import repair
-from rnnkit.entities.spans import Span, find_spans
+from rnnkit.entities.spans import find_spans
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import CRF
 
@@ -132,7 +132,7 @@ def test_schemes_are_read_as_one():
         model.adapt(words, [tags])
         numbers.append(model.encode(Dataset({"tokens": words, "tags": [tags]}))["y"][0].tolist())
     assert numbers[0] == numbers[1] == numbers[2]
-    assert model.tags == ["O", "B-L", "I-L", "B-P", "I-P"]
+    assert model.tags == ["O", *(f"{letter}-{label}" for label in "LP" for letter in "BIES")]
     assert repair([model.tags[number] for number in numbers[0]], "IOB2") == same["IOB2"]
 
 
@@ -141,13 +141,13 @@ def test_broken_tags_are_repaired_or_rejected_as_told():
     repaired = EntityRecognizer(**SMALL)
     repaired.adapt(words, tags)
     encoded = repaired.encode(Dataset({"tokens": words, "tags": tags}))
-    assert [repaired.tags[number] for number in encoded["y"][-1]] == ["O", "B-LOC"]
+    assert [repaired.tags[number] for number in encoded["y"][-1]] == ["O", "S-LOC"]
     with pytest.raises(DataError, match="sentence 10, position 1"):
         EntityRecognizer(invalid="reject", **SMALL).adapt(words, tags)
 
 
 @pytest.mark.parametrize(
-    "options", [{"chars": "rnn", "scheme": "IOBES"}, {"chars": None, "crf": False, "cell": "gru", "layers": 2}]
+    "options", [{"chars": "rnn", "scheme": "IOB2"}, {"chars": None, "crf": False, "cell": "gru", "layers": 2}]
 )
 def test_other_characters_schemes_and_outputs_train_and_come_back(options, tmp_path):
     model = EntityRecognizer(**SMALL, **options)
@@ -221,5 +221,17 @@ def test_one_type_is_enough():
         warnings.simplefilter("error")
         model = EntityRecognizer(**SMALL)
         model.fit([["Ada", "sat"]], [["B-PER", "O"]], epochs=1, verbose=0)
-    assert model.tags == ["O", "B-PER", "I-PER"]
-    assert Span("PER", 0, 1) in find_spans(["B-PER", "O"])
+    assert model.tags == ["O", "B-PER", "I-PER", "E-PER", "S-PER"]
+
+
+def test_patience_begins_when_something_is_found():
+    stopping = EntityRecognizer().best_epoch(patience=2)
+    model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
+    stopping.set_model(model)
+    stopping.on_train_begin()
+    stopped = []
+    for epoch, f1 in enumerate([0.0] * 5 + [0.3, 0.2, 0.1, 0.1]):
+        stopping.on_epoch_end(epoch, {"val_f1": f1})
+        stopped.append(model.stop_training)
+    assert stopped.index(True) == 7
+    assert stopping.best_epoch == 5

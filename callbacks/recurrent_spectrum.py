@@ -1,0 +1,138 @@
+"""Eigenvalues and singular values of the recurrent kernels over training."""
+
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from rnnkit.callbacks.checks import whole
+from rnnkit.callbacks.gates import gate_letters, units_of
+from rnnkit.errors import ArgumentError
+
+COLUMNS = ["epoch", "step", "layer", "gate", "radius", "sigma"]
+
+
+class RecurrentSpectrum(keras.callbacks.Callback):
+    """Records spectral radius and largest singular value of every recurrent kernel, on any Keras model.
+
+    A gated cell's kernel is taken apart into one square block a gate; one with several blocks whose gates rnnkit does
+    not know has numbers for letters. It is measured before the first step and at the end of each epoch, in NumPy on
+    the host.
+
+    How to read it (Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013), for
+    a simple RNN h_t = phi(W h_(t-1) + ...): `sigma` < 1 / max|phi'| (1 for tanh and relu, 4 for sigmoid) is sufficient
+    for gradients to vanish. Explosion has only a necessary condition, `sigma` above it. A `radius` below 1 says what
+    happens after very many steps of a linear network, and does not bound a kernel that is not normal: 0.9 I + 0.8 on
+    the superdiagonal has the radius 0.9 and grows 10^4 times in 20 steps. In gated cells the kernel is one factor
+    among several, so compare over training, and ask the gradients themselves what arrives.
+
+    The epoch logs get `spectral_radius` and `sigma_max`, the largest over layers and gates as last measured, so place
+    it before callbacks that read them. A model without a recurrent kernel of shape (units, gates * units) gives NaN and
+    a warning.
+
+    Args:
+        every: `"epoch"`, or a number N: also before each step whose number is a multiple of N.
+
+    Raises:
+        ArgumentError: `every` is neither of these.
+    """
+
+    def __init__(self, every: str | int = "epoch"):
+        super().__init__()
+        self.every = None if every == "epoch" else whole("every", every)
+        self.rows: list[dict] = []
+        self.next_step = 0
+        self._epoch = 0
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row a measurement, layer and gate: `epoch, step, layer, gate, radius, sigma`.
+
+        `step` counts the optimizer steps before the measurement, those of a loaded optimizer included; `gate` is a
+        letter (`i f c o`, `z r h`), empty where the cell has one block; weights that are not finite give NaN.
+        """
+        return pd.DataFrame(self.rows, columns=COLUMNS)
+
+    def plot(self):
+        """A `matplotlib.figure.Figure`: largest singular value and spectral radius of each layer and gate."""
+        from rnnkit.callbacks.spectrum_plot import spectrum_figure
+
+        return spectrum_figure(self.frame)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Writes `frame` as CSV."""
+        self.frame.to_csv(path, index=False)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch, self.next_step = epoch, int(self.model.optimizer.iterations)
+        if not any(row["step"] == self.next_step for row in self.rows[-1:]):
+            self._measure(self.next_step)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        step = self.next_step + batch
+        if self.every and batch and step % self.every == 0:
+            self._measure(step)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.next_step = int(self.model.optimizer.iterations)
+        measured = self._measure(self.next_step)
+        if not measured:
+            warnings.warn("RecurrentSpectrum records nothing: the model has no recurrent kernel.", stacklevel=2)
+        if logs is not None:
+            logs["spectral_radius"] = _largest([row["radius"] for row in measured])
+            logs["sigma_max"] = _largest([row["sigma"] for row in measured])
+
+    def get_state(self) -> dict:
+        """What is needed to go on after a restart."""
+        return {"next_step": self.next_step, "rows": self.rows}
+
+    def set_state(self, state: dict) -> None:
+        """Takes over what `get_state` gave; call it before `fit`."""
+        self.next_step, self.rows = int(state["next_step"]), list(state["rows"])
+
+    def __getstate__(self):
+        """A copy or pickle carries the records, not the model."""
+        return {**vars(self), "_model": None}
+
+    def _measure(self, step: int) -> list[dict]:
+        rows = [{"epoch": self._epoch, "step": step, **row} for row in spectra(self.model)]
+        self.rows += rows
+        return rows
+
+
+def spectra(model) -> list[dict]:
+    """`layer, gate, radius, sigma` of each gate of every recurrent kernel of a model, in the order of its layers."""
+    kernels = recurrent_kernels(model)
+    rows = []
+    for kernel, units in zip(kernels, units_of(model, kernels, gate_letters(model)), strict=True):
+        blocks = np.split(np.asarray(kernel, dtype="float64"), kernel.shape[1] // kernel.shape[0], axis=1)
+        letters = [unit.gate for unit in units] if len(units) == len(blocks) else map(str, range(len(blocks)))
+        for gate, block in zip(letters, blocks, strict=True):
+            rows.append({"layer": units[0].layer, "gate": gate, **spectrum(block)})
+    return rows
+
+
+def recurrent_kernels(model) -> list:
+    """The recurrent kernels of a model, shape (H, G * H), frozen ones included."""
+    found = {id(kernel): kernel for layer in model._flatten_layers() for kernel in _kernel(layer)}
+    return list(found.values())
+
+
+def spectrum(block: np.ndarray) -> dict[str, float]:
+    """Spectral radius and largest singular value of a square matrix; NaN if it is not finite."""
+    if not np.all(np.isfinite(block)):
+        return {"radius": float("nan"), "sigma": float("nan")}
+    return {"radius": float(np.abs(np.linalg.eigvals(block)).max()), "sigma": float(np.linalg.norm(block, 2))}
+
+
+def _kernel(layer) -> list:
+    kernel = getattr(layer, "recurrent_kernel", None)
+    fits = kernel is not None and len(kernel.shape) == 2 and kernel.shape[1] % kernel.shape[0] == 0
+    return [kernel] if fits else []
+
+
+def _largest(values: list[float]) -> float:
+    """NaN if one of them is, or if there are none."""
+    return float(np.max(values)) if values else float("nan")
