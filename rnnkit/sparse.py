@@ -2,7 +2,6 @@
 
 import tensorflow as tf
 
-
 _UNIQUE = "_rows_are_unique"
 
 

@@ -54,8 +54,12 @@ def test_texts_batches_token_lists_and_documents_agree(trained):
     text = "Ada lives in Paris ."
     (person, place) = model.tag(text)
     assert (person[:4], place[:4]) == (("Ada", "PER", 0, 3), ("Paris", "LOC", 13, 18))
-    assert model.tag([text, "", text]) == [[person, place], [], [person, place]]
-    assert model.tag([text.split()]) == [[person, place]]
+    first, nothing, again = model.tag([text, "", text])
+    (tokens,) = model.tag([text.split()])
+    assert nothing == []
+    for found in (first, again, tokens):
+        assert [entity[:4] for entity in found] == [person[:4], place[:4]]
+        assert [entity.score for entity in found] == pytest.approx([person.score, place.score], abs=1e-5)
     assert model.tag([]) == []
     document = "\n\n".join([text] * 40)
     found = model.tag(document, batch_size=7)
