@@ -231,6 +231,7 @@ def test_one_type_is_enough():
 def test_patience_begins_when_something_is_found():
     stopping = EntityRecognizer().best_epoch(patience=2)
     model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
+    model.stop_training = False
     stopping.set_model(model)
     stopping.on_train_begin()
     stopped = []
