@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rnnkit import callbacks, datasets, layers
     from rnnkit.cells import cell_names, register_cell
+    from rnnkit.diagnosis import Diagnosis, diagnose
     from rnnkit.kernel_choice import kernels
     from rnnkit.optimizers import LazyAdam
     from rnnkit.saving import load
-    from rnnkit.tasks import EntityRecognizer, SentimentClassifier
+    from rnnkit.tasks import EntityRecognizer, MemoryModel, SentimentClassifier
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Diagnosis": "rnnkit.diagnosis",
     "EntityRecognizer": "rnnkit.tasks",
     "LazyAdam": "rnnkit.optimizers",
+    "MemoryModel": "rnnkit.tasks",
     "SentimentClassifier": "rnnkit.tasks",
     "cell_names": "rnnkit.cells",
+    "diagnose": "rnnkit.diagnosis",
     "kernels": "rnnkit.kernel_choice",
     "load": "rnnkit.saving",
     "register_cell": "rnnkit.cells",
@@ -28,12 +32,15 @@ _HOMES = {
 _MODULES = ("callbacks", "datasets", "layers")
 
 __all__ = [
+    "Diagnosis",
     "EntityRecognizer",
     "LazyAdam",
+    "MemoryModel",
     "SentimentClassifier",
     "callbacks",
     "cell_names",
     "datasets",
+    "diagnose",
     "kernels",
     "layers",
     "load",

@@ -1,0 +1,130 @@
+"""How an error fades or grows on its way back through one layer's own recurrence.
+
+The factor a step cannot be read off `dL/ds_t`, since errors enter at every step on the way. Here one error is followed
+alone: `delta_0 = e_tau`, `delta_k = J' delta_(k-1)`.
+
+Legend: `n` sequences, `K` steps back, `S` size of the full state, `P` paths.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from rnnkit.diagnosis.replay import Replay
+from rnnkit.diagnosis.scaled import unit
+
+NEGLIGIBLE = 0.01
+RESAMPLES = 1000
+
+
+class Decay(NamedTuple):
+    """The errors of one path on their way back.
+
+    Attributes:
+        path: `"joint"`: the full state, all of J. `"h"`, `"c"`: only this part of the state, by its own block of J
+            with the other part held fixed, which tells what each route carries by itself. An LSTM's c path is the
+            product of its forget gates.
+        logs: log(|delta_k| / |delta_0|), shape (K + 1, n).
+        directions: delta_k / |delta_k|, shape (K + 1, n, S).
+    """
+
+    path: str
+    logs: np.ndarray
+    directions: np.ndarray
+
+    @property
+    def curve(self) -> np.ndarray:
+        """log R(k), the mean over the sequences, shape (K + 1,)."""
+        return self.logs.mean(axis=1)
+
+
+def own_decay(replay: Replay, entering: np.ndarray, *, seed: int = 0) -> list[Decay]:
+    """Follows `e_tau`, or a random direction where it is zero or not finite, from each sequence's tau.
+
+    Args:
+        replay: of one layer.
+        entering: `e_t`, shape (T, n, S).
+        seed: of the random directions.
+    """
+    recording = replay.recording
+    tau, n = recording.positions, len(recording.positions)
+    masks = path_masks(replay.sizes)
+    blocks = np.repeat(np.stack(list(masks.values())), n, axis=0)
+    start = np.tile(entering[tau, np.arange(n)], (len(masks), 1)) * blocks
+    noise = np.random.default_rng(seed).normal(size=start.shape).astype("float32") * blocks
+    usable = np.any(start, axis=-1, keepdims=True) & np.isfinite(start).all(axis=-1, keepdims=True)
+    start = np.where(usable, start, noise)
+    logs, directions = _follow(replay, tau, start, blocks)
+    split = [np.split(values, len(masks), axis=1) for values in (logs, directions)]
+    return [Decay(*parts) for parts in zip(masks, *split, strict=True)]
+
+
+def path_masks(sizes: list[int]) -> dict[str, np.ndarray]:
+    """Which elements of the state belong to each path: float, shape (S,)."""
+    masks = {"joint": np.ones(sum(sizes), "float32")}
+    if len(sizes) == 2:
+        hidden = (np.arange(sum(sizes)) < sizes[0]).astype("float32")
+        masks |= {"h": hidden, "c": 1 - hidden}
+    return masks
+
+
+def first_lag(max_lag: int) -> int:
+    """k0: where the fit of the gain begins. An error enters an LSTM by h and has to find the way to c first."""
+    return max(1, min(5, max_lag // 4))
+
+
+def fit(logs: np.ndarray, *, seed: int = 0) -> dict[str, float]:
+    """Numbers from log(|delta_k| / |delta_0|), shape (K + 1, n).
+
+    Returns:
+        `gain`, the factor a step: exp(slope of log R over k in [k0, K]); `gain_low`, `gain_high`, its 95 % bootstrap
+        interval over the sequences; `r2` of the fit, which says nothing about a flat curve; `half_life`, in steps,
+        infinite for a gain of 1 or more; `horizon`, the largest k with R(k) / R(k0) >= 0.01, 0 if R(k0) is zero
+        itself; and `horizon_reached`, False if that is the last k measured, so that the true one is larger.
+    """
+    K = len(logs) - 1
+    k0 = first_lag(K)
+    lags = np.arange(k0, K + 1)
+    centred = lags - lags.mean()
+    with np.errstate(invalid="ignore"):
+        slopes = centred @ logs[k0:] / (centred @ centred)
+        curve = logs.mean(axis=1)[k0:]
+        residuals = curve - curve.mean() - slopes.mean() * centred
+        r2 = 1 - np.sum(residuals**2) / np.sum((curve - curve.mean()) ** 2)
+        within = curve - curve[0] >= np.log(NEGLIGIBLE)
+    if np.isneginf(curve[-1]):  # the error died out: some delta_k is exactly zero
+        slopes = np.full_like(slopes, -np.inf)
+    drawn = np.random.default_rng(seed).integers(len(slopes), size=(RESAMPLES, len(slopes)))
+    low, high = np.quantile(np.exp(slopes[drawn].mean(axis=1)), [0.025, 0.975])
+    gain = float(np.exp(slopes.mean()))
+    horizon = int(lags[within].max(initial=0))
+    return {
+        "gain": gain,
+        "gain_low": low,
+        "gain_high": high,
+        "r2": r2,
+        "half_life": half_life(gain),
+        "horizon": horizon,
+        "horizon_reached": horizon < K,
+    }
+
+
+def half_life(gain: float) -> float:
+    """Steps in which an error loses half its size."""
+    if gain == 0:
+        return 0.0
+    return float("inf") if gain >= 1 else float(np.log(2) / -np.log(gain))
+
+
+def _follow(replay: Replay, tau, start, blocks):
+    K, copies = replay.recording.max_lag, len(start) // len(tau)
+    logs = np.zeros((K + 1, len(start)))
+    directions = np.empty((K + 1, *start.shape), "float32")
+    directions[0], _ = unit(start)
+    for k in range(1, K + 1):
+        inputs, states = (tf.tile(values, (copies, 1)) for values in replay.at(tau - k + 1))
+        delta = replay.back(inputs, states, directions[k - 1]).numpy() * blocks
+        directions[k], change = unit(delta)
+        logs[k] = logs[k - 1] + change
+    return logs, directions

@@ -1,0 +1,52 @@
+"""Whether the errors keep their directions on the way back: norms can look healthy while directions collapse.
+
+Legend: `n` sequences, `K` steps back, `S` size of the full state.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from rnnkit.diagnosis.decay import first_lag
+from rnnkit.diagnosis.replay import Replay
+
+EXPONENTS = 8
+
+
+def effective_rank(directions: np.ndarray) -> np.ndarray:
+    """(sum s^2)^2 / sum s^4 of the singular values s of n unit vectors: from 1, all parallel, to n, all orthogonal.
+
+    Args:
+        directions: shape (K + 1, n, S), of norm 1.
+
+    Returns:
+        One rank a lag, shape (K + 1,).
+    """
+    inner = directions @ np.swapaxes(directions, 1, 2)  # its eigenvalues are s^2
+    with np.errstate(invalid="ignore"):
+        return np.trace(inner, axis1=1, axis2=2) ** 2 / np.sum(inner**2, axis=(1, 2))
+
+
+def lyapunov(replay: Replay, *, seed: int = 0) -> np.ndarray:
+    """The leading Lyapunov exponents in nats a step: growth of lengths, areas, volumes going back, by repeated QR.
+
+    The same QR method as for dynamical systems (Benettin et al., "Lyapunov characteristic exponents for smooth
+    dynamical systems", 1980), with J' in place of J, from each sequence's position tau.
+
+    Returns:
+        Up to 8 exponents, largest first, the mean over sequences and over lags after k0; -inf where a direction dies.
+    """
+    tau, K = replay.recording.positions, replay.recording.max_lag
+    n, S = len(tau), sum(replay.sizes)
+    m = min(EXPONENTS, S)
+    start = np.random.default_rng(seed).normal(size=(n, S, m)).astype("float32")
+    directions, _ = tf.linalg.qr(start)
+    growth = []
+    for k in range(1, K + 1):
+        inputs, states = (tf.repeat(values, m, axis=0) for values in replay.at(tau - k + 1))
+        rows = tf.reshape(tf.transpose(directions, (0, 2, 1)), (n * m, S))
+        moved = tf.reshape(replay.back(inputs, states, rows), (n, m, S))
+        directions, triangle = tf.linalg.qr(tf.transpose(moved, (0, 2, 1)))
+        growth.append(np.abs(tf.linalg.diag_part(triangle)))
+    with np.errstate(divide="ignore"):
+        exponents = np.log(np.array(growth[first_lag(K) :], "float64")).mean(axis=(0, 1))
+    return np.sort(exponents)[::-1]
