@@ -13,7 +13,7 @@ from rnnkit.crf import best_paths, log_partition, marginals, pair_marginals, pat
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import CRF, CRFLoss
 
-LENGTHS = np.array([5, 1, 3, 4, 2], dtype="int32")
+LENGTHS = np.array([6, 1, 3, 5, 2], dtype="int32")
 SIZES = [1, 2, 5]
 
 
