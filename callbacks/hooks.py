@@ -15,7 +15,7 @@ class Hooks:
     - `apply` of the optimizer: a guard decides here, before weight decay has touched anything.
     - `_clip_gradients`: Keras' own clipping, which is moved behind the first measurement.
     - `_all_reduce_sum_gradients`: gradients are measured and clipped here, once replicas are summed.
-    - `check_finite` of a `LossScaleOptimizer`: overflows are noted.
+    - `apply` and `check_finite` of a `LossScaleOptimizer`: overflows are noted.
     - `update_state` of the loss tracker: with a guard against them, losses that are not finite are left out.
 
     Args:
@@ -33,6 +33,7 @@ class Hooks:
             (optimizer, "apply", self._apply),
             (optimizer, "_clip_gradients", self._clip_gradients),
             (optimizer, "_all_reduce_sum_gradients", self._all_reduce_sum_gradients),
+            (scaler, "apply", self._apply_scaled),
             (scaler, "check_finite", self._check_finite),
             (getattr(model, "_loss_tracker", None), "update_state", self._update_loss),
         ]
@@ -41,7 +42,7 @@ class Hooks:
         """Puts the hooks on the instances."""
         for owner, name, hook in self.places:
             if owner is not None:
-                self.original[name] = getattr(owner, name)
+                self.original[hook.__name__] = getattr(owner, name)
                 object.__setattr__(owner, name, hook)
 
     def remove(self) -> None:
@@ -65,7 +66,7 @@ class Hooks:
 
     def _apply(self, gradients, trainable_variables=None):
         if not self.active:
-            return self.original["apply"](gradients, trainable_variables)
+            return self.original["_apply"](gradients, trainable_variables)
         variables = list(trainable_variables or self.optimizer._trainable_variables)
         return self.make_step().apply(list(gradients), variables)
 
@@ -79,11 +80,15 @@ class Hooks:
             return self.original["_all_reduce_sum_gradients"](gradients_and_variables)
         return self.make_step().reduce(list(gradients_and_variables))
 
+    def _apply_scaled(self, gradients, trainable_variables=None):
+        # kept for `check_finite`, which is not told whose gradients it gets
+        self.scaled = list(trainable_variables or self.scaler._trainable_variables)
+        return self.original["_apply_scaled"](gradients, trainable_variables)
+
     def _check_finite(self, gradients):
-        finite = self.original["check_finite"](gradients)
+        finite = self.original["_check_finite"](gradients)
         if self.active:
-            scaler = self.scaler
-            self.make_step().note_overflow(finite, gradients, scaler._trainable_variables, scaler.dynamic_scale)
+            self.make_step().note_overflow(finite, gradients, self.scaled, self.scaler.dynamic_scale)
         return finite
 
     def _update_loss(self, values, sample_weight=None):
@@ -91,4 +96,4 @@ class Hooks:
             finite = tf.reduce_all(tf.math.is_finite(values))
             weight = 1.0 if sample_weight is None else tf.cast(sample_weight, tf.float32)
             values, sample_weight = tf.where(finite, values, tf.zeros_like(values)), tf.where(finite, weight, 0.0)
-        return self.original["update_state"](values, sample_weight=sample_weight)
+        return self.original["_update_loss"](values, sample_weight=sample_weight)

@@ -44,9 +44,14 @@ class Ring:
         last = tf.gather(self.rows, (self.count - 1) % self.capacity)
         self._place(self.count - 1, tf.where(tf.math.is_nan(row), last, row))
 
+    @property
+    def waiting(self) -> int:
+        """How many rows were written since the last `take`; on the host."""
+        return int(read(self.count)) - self.taken
+
     def take(self) -> tuple[np.ndarray, np.ndarray]:
         """The rows since the last call: their numbers (N,) and contents (N, width); on the host."""
-        end = int(read(self.count))
+        end = self.taken + self.waiting
         numbers = np.arange(max(self.taken, end - self.capacity), end)
         self.taken = end
         return numbers, read(self.rows)[numbers % self.capacity]

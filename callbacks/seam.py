@@ -8,11 +8,14 @@ An exception or Ctrl-C makes Keras skip `on_train_end`. Nothing needs to be clea
 this fit's own train function runs, and whoever asks the model for a train function next gets a plain one.
 """
 
+import math
+
 import keras
 
 from rnnkit.errors import ArgumentError, DeviceError
 
 REQUIRED = ("apply", "_clip_gradients", "_all_reduce_sum_gradients", "_var_key")
+ROOM = 4  # updates of one batch that find room at least: a train step of the user's may update more than once
 _PLACE = "_gradient_seam"  # the model's attribute that holds its installation
 
 
@@ -60,6 +63,7 @@ class Seam:
         self.ready = False
         self.epoch = 0
         self.pending = 0
+        self.updates = 0  # rows a batch leaves at most, known after the first
         self._install(model)
 
     def add(self, client) -> None:
@@ -82,7 +86,9 @@ class Seam:
         if client is not self.clients[0]:
             return
         steps = self.model.steps_per_execution
-        if self.pending + steps > self.capacity:
+        if not self.updates:
+            self._count_updates()
+        if (self.pending + steps) * max(self.updates, 1) > self.capacity:
             self.flush()
         self.pending += steps
 
@@ -91,6 +97,7 @@ class Seam:
         from rnnkit.callbacks.ring import read
         from rnnkit.callbacks.rows import unpack
 
+        self._count_updates()
         self.pending = 0
         step = self.hooks.step
         if step is None:
@@ -155,6 +162,10 @@ class Seam:
         self.model.train_function = self.watched = watched
         return watched
 
+    def _count_updates(self) -> None:
+        if self.pending and self.hooks.step:
+            self.updates = max(self.updates, math.ceil(self.hooks.step.ring.waiting / self.pending), 1)
+
     def _prepare(self) -> None:
         self.ready = True
         every = min(client.flush_every for client in self.clients)
@@ -162,7 +173,7 @@ class Seam:
         optimizer = self.hooks.optimizer
         steps_so_far = int(optimizer.iterations.numpy()) // (optimizer.gradient_accumulation_steps or 1)
         start = max([steps_so_far, *(client.next_step for client in self.clients)])
-        self.hooks.prepare(self.clients, self.capacity, start)
+        self.hooks.prepare(self.clients, max(every, ROOM * self.model.steps_per_execution), start)
         if self.model.built:
             with self.model.distribute_strategy.scope():
                 self.hooks.make_step()

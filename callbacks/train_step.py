@@ -20,7 +20,7 @@ class TrainStep:
     Args:
         model: a built model.
         optimizer: the one that updates its weights.
-        original: the optimizer's own methods by name, as they are without us.
+        original: the optimizer's own methods by the name of their hook, as they are without us.
         clients: the callbacks that take part.
         capacity: rows that are kept for the host.
         start: number of the first step.
@@ -47,7 +47,7 @@ class TrainStep:
     def apply(self, gradients: list, variables: list) -> None:
         """In place of `Optimizer.apply`."""
         self.sums, self.known = {}, None
-        step = partial(self._apply_if_good if self.guard else self.original["apply"], gradients, variables)
+        step = partial(self._apply_if_good if self.guard else self.original["_apply"], gradients, variables)
         if self.watch:
             self.watch.around(step)
         else:
@@ -92,7 +92,7 @@ class TrainStep:
 
     def _run_if(self, good, gradients, variables):
         """The optimizer's `apply` on a condition, which must be a cross-replica one where Keras merges replicas."""
-        run = self.original["apply"]
+        run = self.original["_apply"]
         if tf.__internal__.distribute.strategy_supports_no_merge_call():
             when(good, lambda: run(gradients, variables))
             return

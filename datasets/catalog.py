@@ -1,12 +1,22 @@
 """The table of data sets, and the ways to get at them by name.
 
-A data set is one module with a `SOURCE`; adding one is adding it to the table here.
+A data set is a module with a `SOURCE`, or with several that are read alike; adding one is adding it to the table here.
 """
 
 import os
 from pathlib import Path
 
-from rnnkit.datasets import imdb, ncbi_disease, ner_sample, sentiment_sample, sst2, wnut17
+from rnnkit.datasets import (
+    imdb,
+    jsb,
+    music_sample,
+    ncbi_disease,
+    ner_sample,
+    piano_rolls,
+    sentiment_sample,
+    sst2,
+    wnut17,
+)
 from rnnkit.datasets.dataset import Splits
 from rnnkit.datasets.download import ensure
 from rnnkit.datasets.source import Source
@@ -21,6 +31,11 @@ SOURCES = {
         ner_sample.SOURCE,
         wnut17.SOURCE,
         ncbi_disease.SOURCE,
+        music_sample.SOURCE,
+        jsb.SOURCE,
+        piano_rolls.NOTTINGHAM,
+        piano_rolls.MUSE_DATA,
+        piano_rolls.PIANO_MIDI,
     )
 }
 

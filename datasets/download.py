@@ -88,7 +88,7 @@ def _fetch(file: SourceFile, out: BinaryIO, target: Path) -> str:
     try:
         with urlopen(Request(file.url, headers={"User-Agent": "rnnkit"}), timeout=TIMEOUT) as response:
             size = response.length or 0  # 0: the server does not say
-            with reading(response, size or file.size, file.name) as stream:
+            with reading(response, size or file.size or 0, file.name) as stream:
                 digest = _copy(stream, out)
     except HTTPError as error:
         error.close()

@@ -15,13 +15,13 @@ class SourceFile:
         name: what it is called in the data set's cache folder.
         url: where it is downloaded from.
         sha256: hexadecimal digest of its bytes.
-        size: in bytes.
+        size: in bytes; None where nobody wrote it down, and then only the server knows.
     """
 
     name: str
     url: str
     sha256: str
-    size: int
+    size: int | None
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Source:
 
     Attributes:
         name: what `load` finds it by.
-        task: what it is for: `"sentiment"` or `"ner"`.
+        task: what it is for: `"sentiment"`, `"ner"` or `"music"`.
         description: what it holds, in a sentence or two.
         licence: as its source states it.
         homepage: where to read about it.

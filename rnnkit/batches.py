@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from rnnkit.errors import ArgumentError
+
 POOL = 64
 MAX_STEPS = 2**17
 
@@ -30,6 +32,8 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(self, x, y=None, *, lengths, batch_size=32, shuffle=False, seed=0, weights=None):
         super().__init__()
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ArgumentError(f"batch_size: expected a positive integer, got {batch_size!r}.")
         self.x, self.y, self.weights = x, y, weights
         self.batch_size = batch_size
         self.shuffle, self.seed = shuffle, seed

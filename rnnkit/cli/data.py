@@ -19,9 +19,10 @@ def list_() -> None:
     table = Table("name", "task", "size", "on disk", "what it is")
     for name in datasets.names():
         source = datasets.info(name)
-        size = sum(file.size for file in source.files)
         here = all((datasets.path(name) / file.name).is_file() for file in source.files)
-        table.add_row(name, source.task, _size(size), "yes" if here else "no", source.description)
+        table.add_row(
+            name, source.task, _size([file.size for file in source.files]), "yes" if here else "no", source.description
+        )
     Console().print(table)
 
 
@@ -41,7 +42,10 @@ def path(name: Name) -> None:
     print(datasets.path(name))
 
 
-def _size(size: int) -> str:
-    if not size:
+def _size(sizes: list[int | None]) -> str:
+    if not sizes:
         return "generated"
-    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
+    known = [size for size in sizes if size is not None]
+    if len(known) < len(sizes):
+        return "not known"
+    return f"{sum(known) / 1e6:.1f} MB" if sum(known) >= 1e6 else f"{sum(known) / 1e3:.0f} kB"

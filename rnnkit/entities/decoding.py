@@ -27,6 +27,7 @@ class TagDecoder(keras.Model):
 
     def __init__(self, network, tags, **kwargs):
         super().__init__(**kwargs)
+        self.jit_compile = False  # Keras' own choice on a GPU, where XLA would compile once for every batch length
         self.network = network
         self.chain = CRF(len(tags), trainable=False, name="chain")
         self.chain.build((None, None, len(tags)))

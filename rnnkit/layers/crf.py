@@ -44,6 +44,7 @@ class CRF(keras.layers.Layer):
         self.labels = labels
         self.allowed = None if allowed is None else _checked(allowed, labels)
         self.constrain_training = constrain_training
+        self.supports_masking = True
 
     def build(self, emissions_shape, lengths_shape=None):
         if emissions_shape[-1] != self.labels:
@@ -59,13 +60,15 @@ class CRF(keras.layers.Layer):
     def _scores(self, name, shape):
         return self.add_weight(name=name, shape=shape, initializer="zeros")
 
-    def call(self, emissions, lengths=None, training=False):
+    def call(self, emissions, lengths=None, training=False, mask=None):
         """Joins all scores.
 
         Args:
             emissions: shape (B, T, K), the log score of each label at each step; their padding never counts.
-            lengths: int32, shape (B,); None means that every sequence fills all T steps.
+            lengths: int32, shape (B,); None goes by the mask.
             training: whether the constraint is left out, unless `constrain_training`.
+            mask: bool, shape (B, T), true up to the end of each sequence, as Keras hands on from an
+                `Embedding(mask_zero=True)`; None means that every sequence fills all T steps.
 
         Returns:
             Potentials, float32, shape (B, T, K, K): the log score of label i at step t - 1 followed by label j at
@@ -74,7 +77,9 @@ class CRF(keras.layers.Layer):
         """
         emissions = ops.cast(emissions, "float32")
         steps = ops.shape(emissions)[1]
-        if lengths is None:
+        if lengths is None and mask is not None:
+            lengths = ops.sum(ops.cast(mask, "int32"), axis=1)
+        elif lengths is None:
             lengths = ops.broadcast_to(steps, (ops.shape(emissions)[0],))
         lengths = ops.cast(lengths, "int32")
         start, end, transitions = self._constrained(training)
@@ -93,6 +98,9 @@ class CRF(keras.layers.Layer):
             return weights
         allowed = (self.allowed[name] for name in ("start", "end", "pairs"))
         return tuple(ops.where(ops.array(a), w, FORBIDDEN) for a, w in zip(allowed, weights, strict=True))
+
+    def compute_mask(self, emissions, previous_mask):
+        return None  # the potentials' padding says it
 
     def compute_output_shape(self, emissions_shape, lengths_shape=None):
         return (*emissions_shape, self.labels)

@@ -16,7 +16,7 @@ from rnnkit.entities.spans import find_spans
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import CRF, CRFLoss, RecurrentStack, TokenLoss
 from rnnkit.optimizers import LazyAdam
-from rnnkit.tasks.inputs import as_dataset
+from rnnkit.tasks.inputs import as_column, as_dataset
 from rnnkit.tasks.task import Task, stack_config
 from rnnkit.text.vectors import start_from_vectors, vector_size
 from rnnkit.text.vocabulary import Vocabulary
@@ -50,8 +50,8 @@ class EntityRecognizer(Task):
         char_units: size of the vector made of a word's characters.
         crf: score whole tag sequences (Lample et al. 2016); False scores each word's tag by itself.
         scheme: in which the network tags inside: `"IOB2"` or `"IOBES"`.
-        invalid: what to do with tag sequences that break their own scheme: `"repair"` reads them as conlleval does,
-            `"reject"` raises.
+        invalid: what to do with tag sequences that break their own scheme, in training and evaluation: `"repair"`
+            reads them as conlleval does, `"reject"` raises.
         dropout: share of the features dropped before each recurrent layer and before the output, in [0, 1).
         word_dropout: share of the words replaced by the unknown word in training, in [0, 1).
         activation, residual, layer_norm: see `RecurrentStack`.
@@ -103,6 +103,12 @@ class EntityRecognizer(Task):
         _check_choice("scheme", scheme, tuple(LETTERS))
         _check_choice("invalid", invalid, ("repair", "reject"))
         _check_choice("chars", chars, ("cnn", "rnn", None))
+        _check_positive("embedding_dim", embedding_dim)
+        _check_positive("min_count", min_count)
+        if max_words is not None:
+            _check_positive("max_words", max_words)
+        if not 0 <= word_dropout < 1:
+            raise ArgumentError(f"word_dropout: expected a share in [0, 1), got {word_dropout!r}.")
         self.stack = RecurrentStack(
             cell,
             units,
@@ -134,10 +140,7 @@ class EntityRecognizer(Task):
         self.lowercase = lowercase
 
     def learn(self, data):
-        sentences = check_sentences(data["tokens"])
-        tags = check_tag_lists(sentences, data["tags"])
-        if self.invalid == "reject":
-            reject_broken(tags)
+        sentences, tags = data["tokens"], self._checked_tags(data)
         types = sorted({span.label for row, each in enumerate(tags) for span in find_spans(each, sentence=row)})
         if not types:
             raise DataError("y: expected entities of at least one type, got only the tag O. Give tagged sentences.")
@@ -181,11 +184,28 @@ class EntityRecognizer(Task):
         }
         if self.chars:
             x["characters"] = [self.spelling.encode(words) for words in sentences]
-        y = self._tag_numbers(check_tag_lists(sentences, data["tags"])) if target else None
+        y = self._tag_numbers(self._checked_tags(data)) if target else None
         return {"x": x, "y": y, "lengths": x["lengths"]}
 
     def default_compile(self):
         return {"optimizer": LazyAdam(2e-3), "loss": CRFLoss() if self.crf else TokenLoss(), "metrics": []}
+
+    def class_weights(self, weights):
+        if weights is not None:
+            raise ArgumentError("class_weight: a sentence has no class. Leave it out, or give a sample_weight.")
+
+    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", weighted_metrics=None, **kwargs):
+        """As `keras.Model.compile`; `"auto"` takes the task's own setting.
+
+        A loss or metric of your own gets tag numbers with -1 in the padding, and a CRF's potentials (see `CRF`) or
+        without one logits. Those that Keras knows by name take neither.
+
+        Raises:
+            ArgumentError: a loss or metric by name.
+        """
+        for name, value in {"loss": loss, "metrics": metrics, "weighted_metrics": weighted_metrics}.items():
+            _check_no_names(name, value)
+        super().compile(optimizer, loss, metrics=metrics, weighted_metrics=weighted_metrics, **kwargs)
 
     def call(self, inputs, training=False):
         self._trains = bool(training)
@@ -225,15 +245,14 @@ class EntityRecognizer(Task):
     def score(self, x, y=None, batch_size=128) -> EntityScores:
         """Precision, recall and F1, over all and by type, of raw data in any form that `evaluate` takes."""
         data = as_dataset(x, y, columns=self.columns, rank=self.rank)
-        gold = check_tag_lists(check_sentences(data["tokens"]), data["tags"])
-        return score_entities(gold, self.predict_tags(data, batch_size))
+        return score_entities(self._checked_tags(data), self.predict_tags(data, batch_size))
 
     def tag(self, texts, batch_size=128):
         """The entities in a text, with their place and probability.
 
         Args:
-            texts: a text of any length, tagged sentence by sentence; a list of texts; or a list of token lists, whose
-                offsets count in the tokens joined by blanks.
+            texts: a text of any length, tagged sentence by sentence; a list of texts; or token lists in any form that
+                `as_dataset` takes, whose offsets count in the tokens joined by blanks.
             batch_size: sentences a step.
 
         Returns:
@@ -243,7 +262,7 @@ class EntityRecognizer(Task):
             DataError: something else than texts or tokens.
         """
         self._need_network()
-        documents = [as_document(each) for each in ([texts] if isinstance(texts, str) else texts)]
+        documents = [as_document(each) for each in ([texts] if isinstance(texts, str) else self._listed(texts))]
         sentences = [sentence for document in documents for sentence in document.sentences]
         data = Dataset({"tokens": [[token.text for token in sentence] for sentence in sentences]})
         decoded = self._decoded(data, batch_size)
@@ -279,6 +298,13 @@ class EntityRecognizer(Task):
             **{name: getattr(self, name) for name in (*own, *limits)},
         }
 
+    def _listed(self, texts) -> list:
+        if hasattr(texts, "columns"):
+            return as_dataset(texts, columns=self.columns, target=False, rank=self.rank)["tokens"]
+        if isinstance(texts, (bytes, dict)) or not hasattr(texts, "__iter__"):
+            raise DataError(f"texts: expected a text, a list of texts, or a list of token lists, got {texts!r}.")
+        return as_column(texts)
+
     def _decoded(self, data, batch_size):
         """Yields the decoder's outputs for each sentence, cut to its words, in the order of the data."""
         self._need_network()
@@ -291,6 +317,12 @@ class EntityRecognizer(Task):
                 found[row] = {name: values[place, : len(rows[row])] for name, values in outputs.items()}
         return iter(found)
 
+    def _checked_tags(self, data) -> list[list[str]]:
+        tags = check_tag_lists(check_sentences(data["tokens"]), data["tags"])
+        if self.invalid == "reject":
+            reject_broken(tags)
+        return tags
+
     def _folded(self, sentences) -> list[list[str]]:
         return [[folded(word, lowercase=self.lowercase) for word in words] for words in sentences]
 
@@ -299,7 +331,10 @@ class EntityRecognizer(Task):
         unseen = sorted({span.label for each in tags for span in find_spans(each)} - set(self.types))
         if unseen:
             known = ", ".join(self.types)
-            raise DataError(f"y: the types {', '.join(unseen[:5])} were not seen in training; it knew {known}.")
+            raise DataError(
+                f"y: the types {', '.join(unseen[:5])} were not seen in training; it knew {known}. "
+                "Train on sentences that have them too, or leave these out."
+            )
         return [np.array([numbers[tag] for tag in repair(each, self.scheme)], "int32") for each in tags]
 
 
@@ -312,6 +347,20 @@ class AfterFirstEntity(keras.callbacks.EarlyStopping):
 
 def _named(tokens, tags) -> str:
     return ", ".join(f"{' '.join(tokens[start:end])} ({label})" for label, start, end in find_spans(tags)) or "-"
+
+
+def _check_positive(name, value) -> None:
+    if not isinstance(value, int) or value < 1:
+        raise ArgumentError(f"{name}: expected a positive integer, got {value!r}.")
+
+
+def _check_no_names(argument, value) -> None:
+    named = [each for each in keras.tree.flatten(value) if isinstance(each, str) and each != "auto"]
+    if named:
+        raise ArgumentError(
+            f"{argument}: expected 'auto' or objects that know what padding is, got {named[0]!r}. "
+            "Entity f1, precision and recall are measured anyway."
+        )
 
 
 def _check_choice(name, value, choices) -> None:

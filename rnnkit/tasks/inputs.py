@@ -43,6 +43,8 @@ def as_column(values) -> list:
     """A list of Python values from a list, NumPy array, Series or tensor; bytes become text."""
     if isinstance(values, (str, bytes)):
         values = [values]
+    if isinstance(values, dict) or not hasattr(values, "__iter__"):
+        raise DataError(f"x, y: expected a list, array or Series, got {type(values).__name__}.")
     if hasattr(values, "tolist"):
         values = values.tolist()
     elif hasattr(values, "numpy"):

@@ -135,6 +135,11 @@ class Task(keras.Model):
         seed = int(np.random.randint(2**31))
         data = as_dataset(x, y, columns=self.columns, rank=self.rank)
         weights = _weights(sample_weight, len(data))
+        if not 0 <= validation_split < 1 or (validation_split and round(validation_split * len(data)) >= len(data)):
+            raise ArgumentError(
+                "validation_split: expected a share in [0, 1) that leaves rows to train on, "
+                f"got {validation_split!r} of {len(data)} rows."
+            )
         if validation_split and validation_data is None:
             rows = np.random.default_rng(seed).permutation(len(data))
             held_out = rows[: max(1, round(validation_split * len(data)))]
@@ -213,8 +218,9 @@ class Task(keras.Model):
 def stack_config(stack) -> dict[str, Any]:
     """The arguments that a task hands on to its `RecurrentStack`, apart from dropout, as `get_config` keeps them."""
     shared = ("cell", "units", "bidirectional", "activation", "residual", "layer_norm")
+    cures = ("recurrent_initializer", "recurrent_regularizer", "recurrent_constraint", "bptt_steps", "omega")
     config = stack.get_config()
-    return {name: config[name] for name in (*shared, "recurrent_initializer", "recurrent_regularizer")}
+    return {name: config[name] for name in (*shared, *cures)}
 
 
 def _is_auto(value) -> bool:

@@ -41,6 +41,11 @@ def read_vectors(path: str | Path, vocabulary: Vocabulary, matrix: np.ndarray) -
             parts = line.rstrip().split(" ")
             if number == 1 and _is_header(parts):
                 continue
+            if len(parts) <= matrix.shape[1]:
+                raise DataError(
+                    f"vectors: line {number} of {path} has {len(parts)} parts; expected a word and {matrix.shape[1]} "
+                    "numbers. Is the file complete?"
+                )
             row = rows.get(" ".join(parts[: -matrix.shape[1]]))
             if row is not None:
                 matrix[row] = _numbers(parts[-matrix.shape[1] :], path, number)

@@ -171,6 +171,24 @@ def test_a_custom_train_step_is_seen_too(kit, data):
     assert np.isfinite(history["loss"][0])
 
 
+@pytest.mark.parametrize("flush_every", [1, 4, 64])
+def test_every_update_of_a_train_step_with_two_is_kept(kit, data, flush_every):
+    class Twice(keras.Sequential):
+        def train_step(self, batch):
+            super().train_step(batch)
+            return super().train_step(batch)
+
+    model = Twice([kit.build()])
+    model.compile("sgd", "mse")
+    health = GradientHealth(flush_every=flush_every)
+    kit.fit(model, data, [health])
+    assert list(health.steps["step"]) == list(range(16))
+    twice = [batch for batch in kit.in_batches(*data) for _ in range(2)]
+    oracle = kit.tape_steps(kit.build(), twice, keras.optimizers.SGD())
+    totals = [np.sqrt(sum(np.sum(g**2) for g in step.values())) for step in oracle]
+    np.testing.assert_allclose(health.steps["norm_before"], totals, rtol=1e-5)
+
+
 def test_a_checkpoint_in_mid_fit_loads_without_our_callbacks_and_goes_on(kit, data, tmp_path):
     path = tmp_path / "net-{epoch}.keras"
     model = kit.compiled(optimizer="adam")

@@ -121,3 +121,16 @@ def test_an_overflow_of_the_loss_scale_is_counted_and_later_norms_are_unscaled(k
     taken = health.steps["norm_before"][status == "taken"]
     assert scale < 2.0**20
     assert taken.max() < 100  # the raw ones are larger by the scale
+
+
+@pytest.mark.usefixtures("half_precision")
+def test_a_loss_scale_that_stays_when_a_layer_is_frozen(kit, data):
+    models = [kit.compiled(optimizer=keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01))) for _ in range(2)]
+    health = GradientHealth()
+    for model, callbacks in zip(models, ([], [health]), strict=True):
+        kit.fit(model, data)
+        model.layers[0].trainable = False
+        model.compile(model.optimizer, "mse", jit_compile=False)
+        kit.fit(model, data, callbacks)
+    kit.assert_same(kit.everything(models[0]), kit.everything(models[1]))
+    assert health.frame["variable"].unique().tolist() == ["net/dense/kernel", "net/dense/bias"]

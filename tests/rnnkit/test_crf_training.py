@@ -109,6 +109,18 @@ def test_each_sequence_is_as_if_alone(lengths):
         np.testing.assert_allclose(losses[row], alone, rtol=1e-5, atol=1e-5)
 
 
+def test_a_mask_from_an_embedding_says_the_lengths():
+    tokens = np.array([[3, 1, 2, 4], [2, 0, 0, 0], [1, 4, 3, 0]])
+    embedding, (_, y, layer) = keras.layers.Embedding(5, 3, mask_zero=True), problem()
+    inputs, lengths = keras.Input((None,), dtype="int32"), keras.Input((), dtype="int32")
+    masked = keras.Model(inputs, layer(embedding(inputs)))
+    named = keras.Model([inputs, lengths], layer(embedding(inputs), lengths))
+    np.testing.assert_array_equal(masked(tokens), named([tokens, LENGTHS]))
+    np.testing.assert_array_equal(masked(tokens[1:2, :1])[0], masked(tokens)[1, :1])
+    masked.compile(loss=CRFLoss())
+    assert masked.evaluate(tokens, y, verbose=0) > 0
+
+
 def test_weights_are_one_a_sequence():
     x, y, layer = problem()
     weights = np.array([0.5, 0.0, 2.0], "float32")

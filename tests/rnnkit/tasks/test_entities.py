@@ -57,7 +57,8 @@ def test_texts_batches_token_lists_and_documents_agree(trained):
     first, nothing, again = model.tag([text, "", text])
     (tokens,) = model.tag([text.split()])
     assert nothing == []
-    for found in (first, again, tokens):
+    same = (np.array([text]), pd.Series([text], index=[7]), [np.array(text.split())], DATA.take([2]))
+    for found in (first, again, tokens, *(model.tag(each)[0] for each in same)):
         assert [entity[:4] for entity in found] == [person[:4], place[:4]]
         assert [entity.score for entity in found] == pytest.approx([person.score, place.score], abs=1e-5)
     assert model.tag([]) == []
@@ -146,8 +147,13 @@ def test_broken_tags_are_repaired_or_rejected_as_told():
     repaired.adapt(words, tags)
     encoded = repaired.encode(Dataset({"tokens": words, "tags": tags}))
     assert [repaired.tags[number] for number in encoded["y"][-1]] == ["O", "S-LOC"]
+    strict = EntityRecognizer(invalid="reject", **SMALL)
     with pytest.raises(DataError, match="sentence 10, position 1"):
-        EntityRecognizer(invalid="reject", **SMALL).adapt(words, tags)
+        strict.adapt(words, tags)
+    strict.adapt(DATA)
+    for use in (strict.fit, strict.evaluate, strict.score):
+        with pytest.raises(DataError, match="sentence 10, position 1"):
+            use(words, tags)
 
 
 @pytest.mark.parametrize(
@@ -209,9 +215,16 @@ def test_bad_arguments_and_unknown_types_are_named(trained):
     model, _ = trained
     with pytest.raises(DataError, match="types DATE, ORG were not seen in training; it knew LOC, PER"):
         model.evaluate([["May", "in", "Acme"]], [["B-DATE", "O", "B-ORG"]], verbose=0)
-    with pytest.raises(DataError, match="texts"):
-        model.tag([3])
-    for name, value in {"scheme": "IOB1", "invalid": "keep", "chars": "lstm"}.items():
+    for texts in ([3], 3, None, b"Ada", {"Ada": 1}):
+        with pytest.raises(DataError, match="texts"):
+            model.tag(texts)
+    for settings in ({"loss": "mse"}, {"metrics": ["accuracy"]}, {"weighted_metrics": ["accuracy"]}):
+        with pytest.raises(ArgumentError, match=f"{next(iter(settings))}: .* got '(mse|accuracy)'"):
+            model.compile(**settings)
+    with pytest.raises(ArgumentError, match="class_weight"):
+        model.fit(DATA, class_weight={"PER": 2.0}, verbose=0)
+    wrong = {"scheme": "IOB1", "invalid": "keep", "chars": "lstm", "embedding_dim": 0, "word_dropout": 1.0}
+    for name, value in {**wrong, "min_count": 0, "max_words": -1}.items():
         with pytest.raises(ArgumentError, match=name):
             EntityRecognizer(**{name: value})
     with pytest.raises(ArgumentError, match="char_units"):
