@@ -29,7 +29,7 @@ def gate_letters(model) -> dict[int, str]:
     found = {}
     for layer in model._flatten_layers():
         letters = _letters(layer)
-        for variable in layer.trainable_variables if letters else ():
+        for variable in layer.weights if letters else ():
             if variable.shape and variable.shape[-1] == len(letters) * layer.units:
                 found[id(variable)] = letters
     return found

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import keras
 
 from rnnkit.errors import ArgumentError
-from rnnkit.initializers import Chrono, GateIdentity
+from rnnkit.initializers import Chrono, GateIdentity, GateOrthogonal
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,10 @@ class Cell:
             return {}
         if initializer == "identity":
             return {"recurrent_initializer": GateIdentity()}
+        if initializer == "gate_orthogonal":
+            return {"recurrent_initializer": GateOrthogonal()}
         if initializer == "chrono":
-            initializer = Chrono(self.gates)
+            initializer = Chrono()
         if not isinstance(initializer, Chrono):
             return {"recurrent_initializer": initializer}
         if not set(self.gates) & set(Chrono.keeps):
@@ -55,7 +57,8 @@ class Cell:
                 f"recurrent_initializer: 'chrono' sets gate biases, and cell '{self.name}' has no forget or update "
                 "gate. Use it with 'lstm' or 'gru', or take 'orthogonal' or 'identity' here."
             )
-        bias = {"bias_initializer": initializer, "recurrent_initializer": "orthogonal"}
+        chrono = Chrono(self.gates, initializer.max_lag, initializer.seed)
+        bias = {"bias_initializer": chrono, "recurrent_initializer": "orthogonal"}
         return {**bias, "unit_forget_bias": False} if "f" in self.gates else bias
 
     def _check(self, arguments: dict) -> None:

@@ -4,8 +4,13 @@ import keras
 from keras import ops
 
 from rnnkit.cells import find_cell
+from rnnkit.constraints import find_constraint
 from rnnkit.errors import ArgumentError
+from rnnkit.initializers import find_initializer
+from rnnkit.layers.omega import OmegaRNN
 from rnnkit.layers.sequence import last_step, reverse_by_length, zero_padding
+from rnnkit.layers.truncated import TruncatedRNN
+from rnnkit.regularizers import find_regularizer
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
@@ -28,9 +33,16 @@ class RecurrentStack(keras.layers.Layer):
         dropout: share of each layer's input features dropped in training, in [0, 1).
         residual: add a layer's input to its output where the widths agree.
         layer_norm: normalise each layer's input (Ba, Kiros and Hinton, "Layer normalization", 2016).
-        recurrent_initializer: `"orthogonal"`, `"identity"`, `"glorot_uniform"`, `"chrono"` (gated cells only), or a
-            Keras initializer; None keeps the cell's own.
-        recurrent_regularizer: a Keras regularizer or its name, for the recurrent kernels.
+        recurrent_initializer: `"orthogonal"`, `"gate_orthogonal"` (each gate by itself), `"identity"`,
+            `"glorot_uniform"`, `"chrono"` (gated cells only), or a Keras initializer, such as
+            `rnnkit.initializers.Chrono(max_lag=500)`; None keeps the cell's own.
+        recurrent_regularizer: a penalty on the recurrent kernels: `"l1"`, `"l2"`, `"orthogonal"`,
+            `"soft_orthogonality"`, or a Keras regularizer (see `rnnkit.regularizers`).
+        recurrent_constraint: a limit on the recurrent kernels: `"spectral_cap"`, or a Keras constraint, such as
+            `rnnkit.constraints.SpectralCap(2.0)`.
+        bptt_steps: int, the gradient stays within chunks of so many steps (see `TruncatedRNN`); None leaves it whole.
+        omega: strength of the penalty on gradients that shrink or grow through time, for `simple_rnn` and `gru` (see
+            `OmegaRNN`); 0 is none.
         return_sequences: True gives all steps, shape (B, T, width); False the last one, shape (B, width).
 
     Raises:
@@ -49,6 +61,9 @@ class RecurrentStack(keras.layers.Layer):
         layer_norm=False,
         recurrent_initializer=None,
         recurrent_regularizer=None,
+        recurrent_constraint=None,
+        bptt_steps=None,
+        omega=0.0,
         return_sequences=True,
         **kwargs,
     ):
@@ -62,8 +77,13 @@ class RecurrentStack(keras.layers.Layer):
         self.dropout = dropout
         self.residual = residual
         self.layer_norm = layer_norm
-        self.recurrent_initializer = recurrent_initializer
-        self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
+        self.recurrent_initializer = find_initializer(recurrent_initializer)
+        self.recurrent_regularizer = find_regularizer(recurrent_regularizer)
+        self.recurrent_constraint = find_constraint(recurrent_constraint)
+        if bptt_steps is not None and omega:
+            raise ArgumentError(f"bptt_steps, omega: expected one of them, got {bptt_steps} and {omega}. Drop one.")
+        self.bptt_steps = bptt_steps
+        self.omega = omega
         self.return_sequences = return_sequences
         self.blocks = [self._block(index, width) for index, width in enumerate(self.units)]
 
@@ -79,14 +99,18 @@ class RecurrentStack(keras.layers.Layer):
 
     def _direction(self, name: str, width: int) -> keras.layers.RNN:
         own_policy = self.dtype_policy != keras.config.dtype_policy()
-        return self.cell.layer(
+        layer = self.cell.layer(
             width,
             name=name,
             dtype=self.dtype_policy if own_policy else None,
             activation=self.activation,
             recurrent_initializer=self.recurrent_initializer,
             recurrent_regularizer=self.recurrent_regularizer,
+            recurrent_constraint=self.recurrent_constraint,
         )
+        if self.bptt_steps is not None:
+            return TruncatedRNN.around(layer, self.bptt_steps)
+        return OmegaRNN.around(layer, self.omega) if self.omega else layer
 
     @property
     def width(self) -> int:
@@ -152,6 +176,9 @@ class RecurrentStack(keras.layers.Layer):
             "layer_norm": self.layer_norm,
             "recurrent_initializer": _serialized(keras.initializers, self.recurrent_initializer),
             "recurrent_regularizer": _serialized(keras.regularizers, self.recurrent_regularizer),
+            "recurrent_constraint": _serialized(keras.constraints, self.recurrent_constraint),
+            "bptt_steps": self.bptt_steps,
+            "omega": self.omega,
             "return_sequences": self.return_sequences,
         }
 

@@ -43,7 +43,8 @@ class SentimentClassifier(Task):
         pooling: how the words' outputs are joined: `"max"`, `"mean"`, `"attention"` or `"last"`.
         dropout: share of the features dropped before each recurrent layer and before the output, in [0, 1).
         word_dropout: share of the words replaced by the unknown word in training, in [0, 1).
-        activation, residual, layer_norm, recurrent_initializer, recurrent_regularizer: see `RecurrentStack`.
+        activation, residual, layer_norm: see `RecurrentStack`.
+        recurrent_initializer, recurrent_regularizer, recurrent_constraint, bptt_steps, omega: see `RecurrentStack`.
         min_count: words seen less often in training are unknown words.
         max_words: size of the vocabulary at most; None keeps all words.
         max_length: words after this one are cut off, with a warning that counts the texts; None cuts nothing.
@@ -73,6 +74,9 @@ class SentimentClassifier(Task):
         layer_norm=False,
         recurrent_initializer=None,
         recurrent_regularizer=None,
+        recurrent_constraint=None,
+        bptt_steps=None,
+        omega=0.0,
         min_count=1,
         max_words=None,
         max_length=None,
@@ -91,6 +95,9 @@ class SentimentClassifier(Task):
             layer_norm=layer_norm,
             recurrent_initializer=recurrent_initializer,
             recurrent_regularizer=recurrent_regularizer,
+            recurrent_constraint=recurrent_constraint,
+            bptt_steps=bptt_steps,
+            omega=omega,
             return_sequences=True,
             dtype=self.dtype_policy,
             name="stack",

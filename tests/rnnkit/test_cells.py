@@ -5,7 +5,8 @@ import pytest
 import rnnkit
 from rnnkit.cells import find_cell, register_cell
 from rnnkit.errors import ArgumentError
-from rnnkit.initializers import Chrono, GateIdentity
+from rnnkit.initializers import Chrono, GateIdentity, GateOrthogonal
+from rnnkit.layers import RecurrentStack
 
 
 @pytest.mark.parametrize("name", ["lstm", "LSTM", "LSTMCell", keras.layers.LSTM, keras.layers.LSTMCell])
@@ -111,3 +112,48 @@ def test_chrono_by_name_and_its_limits():
     assert isinstance(keras.layers.deserialize(keras.layers.serialize(layer)).bias_initializer, Chrono)
     with pytest.raises(ArgumentError, match="max_lag"):
         Chrono("ifco", max_lag=2)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_the_longest_lag_is_set_by_the_user_and_the_gates_by_the_cell(cell, tmp_path):
+    stack = RecurrentStack(cell, 300, recurrent_initializer=Chrono(max_lag=1000, seed=0))
+    stack.build((None, None, 2))
+    memory = 1 / forget_rates(cell, np.array(stack.blocks[0]["forward"].cell.bias))
+    assert 400 < np.median(memory) < 600
+    assert 950 < memory.max() <= 1000.1
+    again = RecurrentStack.from_config(stack.get_config())
+    assert again.get_config() == stack.get_config()
+    assert again.recurrent_initializer.max_lag == 1000
+    assert again.blocks[0]["forward"].cell.bias_initializer.get_config() == {
+        "gates": find_cell(cell).gates,
+        "max_lag": 1000,
+        "seed": 0,
+    }
+
+
+def test_chrono_as_a_plain_bias_initializer_asks_for_the_gates():
+    with pytest.raises(ArgumentError, match="gates: expected one letter a gate"):
+        Chrono()((12,))
+
+
+def test_identity_start_copies_a_relu_networks_state_as_the_paper_says():
+    layer = find_cell("simple_rnn").layer(4, activation="relu", recurrent_initializer="identity")
+    x = np.zeros((1, 50, 2), "float32")
+    state = np.abs(np.random.default_rng(0).normal(size=(1, 4))).astype("float32")
+    np.testing.assert_array_equal(np.array(layer(x, initial_state=state))[0], np.tile(state, (50, 1)))
+
+
+@pytest.mark.parametrize(("cell", "gates"), [("simple_rnn", 1), ("lstm", 4), ("gru", 3)])
+def test_gate_orthogonal_start_is_orthogonal_in_every_gate_where_that_of_keras_is_not(cell, gates):
+    stack = RecurrentStack(cell, 16, recurrent_initializer="gate_orthogonal")
+    stack.build((None, None, 2))
+    blocks = np.split(np.array(stack.blocks[0]["forward"].cell.recurrent_kernel), gates, axis=1)
+    for block in blocks:
+        np.testing.assert_allclose(block @ block.T, np.eye(16), atol=1e-5)
+    assert len({float(block[0, 0]) for block in blocks}) == gates
+    plain = np.split(np.array(keras.initializers.Orthogonal()((16, 16 * gates))), gates, axis=1)
+    assert np.sum(plain[0] ** 2) / 16 < (0.5 if gates > 1 else 1.1)
+    start = GateOrthogonal(gain=0.5, seed=3)
+    again = GateOrthogonal.from_config(start.get_config())
+    np.testing.assert_array_equal(np.array(start((4, 12))), np.array(again((4, 12))))
+    np.testing.assert_allclose(np.linalg.svd(np.array(start((4, 4))))[1], 0.5, atol=1e-5)

@@ -21,11 +21,14 @@ from rnnkit.tasks.inputs import as_dataset
 TEXTS = ["good film", "bad film indeed", "not good", "not bad at all !", "good good", "a bad , bad plot"]
 SENTENCES = ["Ada met Charles Babbage", "he wrote", "London , 1843", "Ada of London", "met him in Paris", "no one"]
 TAGS = ["B-P O B-P I-P", "O O", "B-L O O", "B-P O B-L", "O O O B-L", "O O"]
+SYMBOLS = [[0, 1, 2, 3], [2, 1], [1, 1, 0], [3, 0, 2, 1, 1], [0], [3, 3, 1]]
 EXAMPLES = {
     "sentiment": Dataset({"text": TEXTS * 4, "label": ["positive", "negative"] * 12}),
     "ner": Dataset({"tokens": [each.split() for each in SENTENCES * 4], "tags": [each.split() for each in TAGS * 4]}),
+    "memory": Dataset({"sequence": SYMBOLS * 4, "target": [0, 1] * 12}),
 }
-SMALL = {"sentiment": {"embedding_dim": 3}, "ner": {"embedding_dim": 3, "char_units": 2}}
+SMALL = {"sentiment": {"embedding_dim": 3}, "ner": {"embedding_dim": 3, "char_units": 2}, "memory": {"target": "class"}}
+NO_DROPOUT = {task: {"dropout": 0.0} if task == "memory" else {"dropout": 0.0, "word_dropout": 0.0} for task in TASKS}
 
 
 def small(task, cell="lstm", **options):
@@ -64,7 +67,7 @@ def test_every_cell_trains_and_comes_back_from_its_file(task, cell, bidirectiona
 
 @pytest.mark.parametrize("task", TASKS)
 def test_without_dropout_a_loaded_model_trains_on_as_if_never_saved(task, tmp_path):
-    model = small(task, dropout=0.0, word_dropout=0.0)
+    model = small(task, **NO_DROPOUT[task])
     model.fit(EXAMPLES[task], epochs=1, verbose=0, shuffle=False)
     model.save(tmp_path / "model.keras")
     again = rnnkit.load(tmp_path / "model.keras")

@@ -1,0 +1,154 @@
+"""The vanishing-gradient regularizer, for TensorFlow. Legend: `B` batch, `T` steps, `F` features, `H` units.
+
+Omega needs the gradient that reaches every state, which exists only while the gradient is being computed. So a zero is
+added to each state, and the gradient of that zero, which is that of the state, is met by a function of ours: it adds
+the gradient of Omega to the recurrent kernel's. The zero added to the losses carries their scale there and back: loss
+scaling, replicas and loss weights apply to Omega as to every other penalty.
+"""
+
+import keras
+from keras import ops
+
+from rnnkit.errors import ArgumentError
+from rnnkit.layers.truncated import loop_options, run_cell, run_loop
+
+TINY = 1e-30  # in float32; below it a norm counts as zero and has no gradient
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class OmegaRNN(keras.layers.RNN):
+    """`keras.layers.RNN` with a penalty on gradients that shrink or grow on their way back through time.
+
+    Omega of Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013, equations 9
+    and 10: with g_k the gradient of the loss at state h_k,
+
+        Omega = sum over k of (|g_(k+1) dh_(k+1)/dh_k| / |g_(k+1)| - 1)^2, the mean over the sequences,
+
+    of which only the immediate partial derivative for the recurrent kernel is used: g, the states and the inputs are
+    constants. The sum goes over neighbouring states of a sequence; steps that no gradient reaches do not count. Where
+    the paper differentiates at constant x_k with h = phi(x), this is at constant h_k, so that it is defined for
+    gated cells too. Dropout inside the cell is left out of Omega.
+
+        layer = OmegaRNN.around(keras.layers.GRU(64), omega=1.0)
+
+    It acts in training only. Its value does not show in the reported loss, which stays comparable, and what stops
+    `model.losses` from counting stops Omega. A step takes about twice as long; the kernel is never that of cuDNN.
+
+    Args:
+        cell: a cell whose only state is its output, with a `recurrent_kernel`: `SimpleRNNCell`, `GRUCell`, or your own.
+        omega: float, the strength.
+        kwargs: as for `keras.layers.RNN`.
+
+    Raises:
+        ArgumentError: `omega` is not positive, the cell is of another kind, or the backend is not TensorFlow.
+    """
+
+    def __init__(self, cell, omega=1.0, **kwargs):
+        if isinstance(omega, bool) or not isinstance(omega, int | float) or not 0 < omega < float("inf"):
+            raise ArgumentError(f"omega: expected a positive number, or 0 in a stack, got {omega!r}.")
+        if keras.backend.backend() != "tensorflow":
+            raise ArgumentError(f"omega: needs the TensorFlow backend, got {keras.backend.backend()}. Leave it out.")
+        super().__init__(cell, **kwargs)
+        if len(self.state_size) != 1:
+            raise _unfit(cell, f"has {len(self.state_size)} states")
+        self.omega = float(omega)
+
+    @classmethod
+    def around(cls, layer, omega):
+        """The same layer with the penalty: with its cell, name and options.
+
+        Raises:
+            ArgumentError: the layer or its cell is of another kind.
+        """
+        return cls(layer.cell, omega, **loop_options(layer, "omega"))
+
+    def build(self, sequences_shape, initial_state_shape=None):
+        super().build(sequences_shape, initial_state_shape)
+        if getattr(self.cell, "recurrent_kernel", None) is None:
+            raise _unfit(self.cell, "has no recurrent_kernel")
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        if not training or not self.cell.recurrent_kernel.trainable:
+            return super().inner_loop(sequences, initial_state, mask, training)
+
+        units = self.state_size[0]
+
+        def step(inputs, states):
+            inputs, zero = inputs[:, :-units], inputs[:, -units:]
+            output, (state,) = run_cell(self.cell, inputs, states, training)
+            if output is not state:
+                raise _unfit(self.cell, "has another output than its state")
+            return output + zero, [state + zero]
+
+        met: dict = {}  # what the gradient function needs of the loop that has not run yet
+        zeros = ops.zeros((*ops.shape(sequences)[:2], units), dtype=sequences.dtype)
+        zeros, cost = self._meet_gradient(zeros, sequences, met)
+        self.add_loss(cost)
+        joined = ops.concatenate([sequences, zeros], axis=-1)
+        last, outputs, states = run_loop(self, step, joined, initial_state, mask, all_outputs=True)
+        met["states"] = outputs
+        return last, outputs, states
+
+    def _meet_gradient(self, zeros, sequences, met):
+        """`zeros` and a cost of zero; where their gradients arrive, that of Omega goes to the recurrent kernel."""
+        steps = slice(None, None, -1) if self.go_backwards else slice(None)
+
+        @ops.custom_gradient
+        def meet(zeros, kernel):
+            def gradient(reached, scale):
+                found = omega_gradient(self.cell, sequences[:, steps], met["states"], reached[:, steps])
+                return ops.zeros_like(zeros), ops.cast(self.omega * scale * found, kernel.dtype)
+
+            return (zeros, ops.zeros((), dtype="float32")), gradient
+
+        return meet(zeros, ops.convert_to_tensor(self.cell.recurrent_kernel))
+
+    def get_config(self):
+        return {**super().get_config(), "omega": self.omega}
+
+
+def omega_gradient(cell, inputs, states, gradients):
+    """The immediate gradient of Omega for the cell's recurrent kernel, with the kernel's shape.
+
+    Args:
+        cell: a cell with one state that is its output.
+        inputs: shape (B, T, F).
+        states: shape (B, T, H), after each step.
+        gradients: shape (B, T, H), of the loss at each state.
+    """
+    import tensorflow as tf
+
+    kernel = cell.recurrent_kernel.value
+    batch = ops.cast(ops.shape(states)[0], "float32")
+    inputs, before, directions = (_rows(each) for each in (inputs[:, 1:], states[:, :-1], gradients[:, 1:]))
+    directions, reached = _unit(ops.cast(directions, "float32"))
+    with tf.GradientTape(watch_accessed_variables=False) as outer:
+        outer.watch(kernel)
+        with tf.GradientTape(watch_accessed_variables=False) as inner:
+            inner.watch(before)
+            _, (after,) = run_cell(cell, inputs, [before], training=False)
+        back = inner.gradient(after, before, ops.cast(directions, after.dtype))
+        squared = ops.sum(ops.square(ops.cast(back, "float32")), axis=1)
+        terms = ops.square(ops.sqrt(ops.maximum(squared, TINY)) - 1.0)
+        total = ops.sum(ops.where(reached, terms, 0.0)) / batch
+    return outer.gradient(total, kernel, unconnected_gradients="zero")
+
+
+def _rows(sequences):
+    return ops.reshape(sequences, (-1, sequences.shape[-1]))
+
+
+def _unit(vectors):
+    """Rows of length 1, however tiny they were, and which of them were not zero."""
+    size = ops.sum(ops.abs(vectors), axis=1, keepdims=True)  # its squares would vanish first
+    reached = size > 0
+    scaled = ops.where(reached, vectors / ops.where(reached, size, 1.0), 0.0)
+    norm = ops.sqrt(ops.sum(ops.square(scaled), axis=1, keepdims=True))
+    return scaled / ops.where(reached, norm, 1.0), reached[:, 0]
+
+
+def _unfit(cell, what: str) -> ArgumentError:
+    return ArgumentError(
+        f"omega: is offered for cells whose only state is their output, such as 'simple_rnn' and 'gru'; "
+        f"{type(cell).__name__} {what}. Leave omega out, or change the cell."
+    )
