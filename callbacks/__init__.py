@@ -10,6 +10,7 @@ _HOMES = {
     "GradientClipping": "gradient_clipping",
     "GradientGuard": "gradient_guard",
     "RecurrentSpectrum": "recurrent_spectrum",
+    "ThroughTime": "through_time",
     "GradientStep": "clipping_rule",
     "ClippingRule": "clipping_rule",
     "ValueClip": "clipping_rules",

@@ -1,7 +1,9 @@
 """A run on disk: one folder that holds everything about one training.
 
 `config.json` (all that is needed to run it again), `model.keras`, `history.csv` (a row an epoch), `gradients.csv` (a
-row a step and variable), `metrics.json` (a contract for scripts) and `samples.csv`.
+row a step and variable), `spectrum.csv` (a row an epoch and gate), `metrics.json` (a contract for scripts),
+`samples.csv`, for entities `types.csv` (a row a type), `diagnosis/` (its tables, and `said.json`: its words, or why
+there is none) and `report.html`, which is made from all the others.
 """
 
 import json
@@ -13,7 +15,11 @@ from typing import TYPE_CHECKING, Any
 from rnnkit.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from rnnkit.training import Trained
+
+DIAGNOSIS = "diagnosis"
 
 
 class RunFolder:
@@ -70,7 +76,74 @@ class RunFolder:
         trained.history.to_csv(self.path / "history.csv", index=False)
         trained.health.to_csv(self.path / "gradients.csv")
         trained.samples.to_csv(self.path / "samples.csv", index=False)
+        for name, frame in trained.tables.items():
+            frame.to_csv(self.path / f"{name}.csv", index=False)
+        self._write_diagnosis(trained.diagnosis)
         _write_json(self.path / "metrics.json", trained.metrics)
+        self.write_report()
+
+    def has(self, name: str) -> bool:
+        """Whether there is a table of this name."""
+        return (self.path / f"{name}.csv").is_file()
+
+    def table(self, name: str) -> "pd.DataFrame":
+        """A table by its name, such as `"history"`.
+
+        Raises:
+            DataError: it is not there, or cannot be read.
+        """
+        import pandas as pd
+
+        path = self.path / f"{name}.csv"
+        try:
+            frame = pd.read_csv(path)
+        except (OSError, ValueError) as error:
+            raise DataError(f"run: {path} cannot be read as a table ({error}). Was the run finished?") from error
+        if "gate" in frame:  # empty where a cell has none
+            frame["gate"] = frame["gate"].astype(object).where(frame["gate"].notna(), "")
+        return frame
+
+    @property
+    def diagnosis(self) -> tuple[dict[str, "pd.DataFrame"], dict[str, Any]]:
+        """The tables of the run's `Diagnosis` by name, and its words: `verdict` and `cure`, or why it is `missing`.
+
+        Both are empty where nothing was written.
+        """
+        said = self.path / DIAGNOSIS / "said.json"
+        files = sorted((self.path / DIAGNOSIS).glob("*.csv"))
+        tables = {file.stem: self.table(f"{DIAGNOSIS}/{file.stem}") for file in files}
+        return tables, _read_json(said) if said.is_file() else {}
+
+    def write_report(self, out: str | Path | None = None) -> Path:
+        """Writes the run's page from what lies in the folder, and says where.
+
+        Args:
+            out: the file; None is `report.html` in the folder.
+
+        Raises:
+            ArgumentError: `out` cannot be written.
+            DataError: the run is not complete.
+        """
+        from rnnkit.report import run_page
+
+        file = Path(out) if out else self.path / "report.html"
+        page = run_page(self)
+        try:
+            file.write_text(page, encoding="utf-8")
+        except OSError as error:
+            raise ArgumentError(f"out: {file} cannot be written ({error.strerror}). Name another file.") from error
+        return file
+
+    def _write_diagnosis(self, diagnosis) -> None:
+        from rnnkit.report.through_time import tables_of, words_of
+
+        (self.path / DIAGNOSIS).mkdir()
+        if isinstance(diagnosis, str):
+            _write_json(self.path / DIAGNOSIS / "said.json", {"missing": diagnosis})
+            return
+        for name, frame in tables_of(diagnosis).items():
+            frame.to_csv(self.path / DIAGNOSIS / f"{name}.csv", index=False)
+        _write_json(self.path / DIAGNOSIS / "said.json", words_of(diagnosis))
 
 
 def _unused(config) -> Path:

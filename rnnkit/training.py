@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from rnnkit import datasets
 from rnnkit.datasets import Dataset, Splits
-from rnnkit.errors import ArgumentError, DataError
+from rnnkit.datasets.memory import read_name
+from rnnkit.entities.checks import split_tagged
+from rnnkit.errors import ArgumentError, DataError, RnnkitError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from rnnkit.callbacks import GradientClipping, GradientHealth
+    from rnnkit.diagnosis import Diagnosis
     from rnnkit.tasks.task import Task
 
-SAMPLES = {"sentiment": "sentiment-sample", "ner": "ner-sample"}
+SAMPLES = {"sentiment": "sentiment-sample", "ner": "ner-sample", "memory": "adding-100"}
 COLUMN_OF = {"text": "token", "label": "tag"}
 
 
@@ -28,8 +31,9 @@ class RunConfig:
 
     Attributes:
         task: a name of `SAMPLES`.
-        data: a built-in sample, a public data set's name, or the path of a file; None takes the task's sample.
-        cell, units, layers: of the recurrent stack; units None takes the task's own.
+        data: a built-in sample, a public data set's name, or the path of a file; None takes the task's sample. For
+            `"memory"` it is `PROBLEM-LENGTH`, such as `adding-200`.
+        cell, units, layers, activation, initializer: of the recurrent stack; None takes the task's or the cell's own.
         epochs: how many; None stops when validation no longer improves. The best epoch is kept either way.
         batch_size: examples a step.
         seed: sets all randomness.
@@ -48,6 +52,8 @@ class RunConfig:
     text: str | None = None
     label: str | None = None
     clip: str | None = None
+    activation: str | None = None
+    initializer: str | None = None
 
     def __post_init__(self):
         if self.task not in SAMPLES:
@@ -78,13 +84,20 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training leaves: the model, a row an epoch, the metrics contract, gradients, and a few answers."""
+    """What a training leaves: the model, a row an epoch, the metrics contract, gradients, and a few answers.
+
+    Attributes:
+        tables: `spectrum` (see `RecurrentSpectrum`), and for entities `types`, the scores by type on test data.
+        diagnosis: on validation examples, or why there is none.
+    """
 
     model: "Task"
     history: "pd.DataFrame"
     metrics: dict[str, Any]
     health: "GradientHealth"
     samples: "pd.DataFrame"
+    tables: dict[str, "pd.DataFrame"]
+    diagnosis: "Diagnosis | str"
 
 
 def open_data(config: RunConfig) -> Splits:
@@ -94,6 +107,8 @@ def open_data(config: RunConfig) -> Splits:
         DataError: neither a known data set nor a file, or a file that cannot be used.
     """
     data = str(config.data)
+    if config.task == "memory":
+        return datasets.memory(*read_name(data))
     if data in datasets.names():
         kind = datasets.info(data).task
         if kind != config.task:
@@ -105,6 +120,8 @@ def open_data(config: RunConfig) -> Splits:
     whole = read_file(config.task, data, config.text, config.label)
     if len(whole) < 10:
         raise DataError(f"data: {data} has {len(whole)} rows; a run needs at least 10 to train, validate and test on.")
+    if config.task == "ner":
+        return split_tagged(whole)
     rest, test = whole.split(0.1, seed=0)
     train, valid = rest.split(1 / 9, seed=0)
     return Splits(train, valid, test)
@@ -127,22 +144,33 @@ def read_file(task: str, path: str, text: str | None = None, label: str | None =
     return datasets.read_conll(path, **columns)
 
 
-def train(config: RunConfig, splits: Splits, callbacks=(), verbose=0) -> Trained:
-    """Trains, keeps the epoch that is best on validation, and tests once."""
+def prepare(config: RunConfig, splits: Splits) -> "Task":
+    """The model before its first step. All that is wrong with options or data is said here, and costs no training.
+
+    Raises:
+        ArgumentError: an option that the task, its cell or Keras does not know.
+        DataError: data that cannot be used.
+    """
     import keras
-    import pandas as pd
-
-    from rnnkit.callbacks import GradientGuard, GradientHealth
-    from rnnkit.tasks import TASKS
-
-    health = GradientHealth(max_rows=20_000)
-    clipping = gradient_clipping(config.clip)
 
     keras.utils.set_random_seed(config.seed)
-    width = {} if config.units is None else {"units": config.units}
-    model = TASKS[config.task](cell=config.cell, layers=config.layers, **width)
+    model = make_model(config)
     model.adapt(splits.train)
-    model.encode(splits.test)  # what is wrong with the test data is said before the training, not after it
+    for part in splits:
+        model.encode(part)
+    return model
+
+
+def train(config: RunConfig, splits: Splits, callbacks=(), verbose=0, model: "Task | None" = None) -> Trained:
+    """Trains, keeps the epoch that is best on validation, and tests once; `model` is what `prepare` gave, if it did."""
+    import pandas as pd
+
+    from rnnkit.callbacks import GradientGuard, GradientHealth, RecurrentSpectrum
+
+    health, spectrum = GradientHealth(max_rows=20_000), RecurrentSpectrum()
+    clipping = gradient_clipping(config.clip)
+
+    model = model or prepare(config, splits)
     stopping = [] if config.epochs is None else [model.best_epoch(patience=config.epochs)]
     start = time.perf_counter()
     history = model.fit(
@@ -150,7 +178,7 @@ def train(config: RunConfig, splits: Splits, callbacks=(), verbose=0) -> Trained
         validation_data=splits.valid,
         batch_size=config.batch_size,
         epochs=config.epochs or "auto",
-        callbacks=[health, GradientGuard("skip"), *clipping, *callbacks, *stopping],
+        callbacks=[health, GradientGuard("skip"), *clipping, *callbacks, spectrum, *stopping],
         verbose=verbose,
     )
     seconds = time.perf_counter() - start
@@ -165,7 +193,45 @@ def train(config: RunConfig, splits: Splits, callbacks=(), verbose=0) -> Trained
         "kernels": _kernels(model),
         "versions": versions(),
     }
-    return Trained(model, frame, metrics, health, model.preview(splits.test))
+    tables = {"spectrum": spectrum.frame}
+    if hasattr(model, "score"):
+        tables["types"] = model.score(splits.test).to_frame().reset_index()
+    return Trained(
+        model, frame, metrics, health, model.preview(splits.test), tables, diagnosed(model, splits.valid, health)
+    )
+
+
+def diagnosed(model, valid: Dataset, health=None) -> "Diagnosis | str":
+    """The diagnosis on up to 64 validation examples, or in words why there is none."""
+    reason = ""
+    for examples in (64, 8):  # eight, where 64 are too long for one batch
+        try:
+            from rnnkit.diagnosis import diagnose
+
+            return diagnose(model, *valid.sample(examples), health=health)
+        except Exception as error:  # the model is trained, and whatever this is must not cost it
+            reason = reason or str(error) or type(error).__name__
+    return reason
+
+
+def make_model(config: RunConfig) -> "Task":
+    """The task of a configuration, untrained.
+
+    Raises:
+        ArgumentError: an option that the task, its cell or Keras does not know.
+    """
+    from rnnkit.tasks import TASKS
+
+    stack = {"units": config.units, "activation": config.activation, "recurrent_initializer": config.initializer}
+    given = {name: value for name, value in stack.items() if value is not None}
+    if config.task == "memory":
+        given["target"] = datasets.MEMORY_PROBLEMS[read_name(str(config.data))[0]].target
+    try:
+        return TASKS[config.task](cell=config.cell, layers=config.layers, **given)
+    except RnnkitError:
+        raise
+    except ValueError as error:  # Keras' own, of a name that it does not know
+        raise ArgumentError(f"activation, initializer: {error}") from error
 
 
 def gradient_clipping(clip: str | None) -> list["GradientClipping"]:

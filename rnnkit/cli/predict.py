@@ -24,14 +24,16 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
     """Measure a run's model again: on its own test data, on another data set's, or on the whole of a file."""
+    import dataclasses
+
     from rnnkit import datasets
     from rnnkit.run_folder import RunFolder
     from rnnkit.training import RunConfig, open_data, read_file
 
     folder = RunFolder(run)
     config = RunConfig.from_dict(folder.config)
-    if data is None:
-        test = open_data(config).test
+    if data is None or config.task == "memory":
+        test = open_data(dataclasses.replace(config, data=data or config.data)).test
     elif data in datasets.names():
         test = datasets.load(data).test
     else:
@@ -58,7 +60,8 @@ def predict(
     """Answer with a run's model, one line a text.
 
     Sentiment: the label, its probability and the text, parted by tabs. Entities: the text with each entity in brackets,
-    with its type and probability; --json has their places too.
+    with its type and probability; --json has their places too. Memory: each text is a JSON list, a sequence of symbols
+    or of lists of numbers; the line is the answer.
     """
     from rnnkit.run_folder import RunFolder
     from rnnkit.training import RunConfig
@@ -67,7 +70,7 @@ def predict(
     task = RunConfig.from_dict(folder.config).task
     inputs = _texts(texts, file)
     _, model = _open(folder, device, quiet=True)
-    lines = _entities if task == "ner" else _labels
+    lines = {"ner": _entities, "memory": _memories}.get(task, _labels)
     for line in lines(model, inputs, as_json):
         print(line) if isinstance(line, str) else Console(highlight=False, soft_wrap=True).print(line)
 
@@ -82,6 +85,19 @@ def _entities(model, texts: list[str], as_json: bool):
     for text, entities in zip(texts, model.tag(texts), strict=True):
         found = {"text": text, "entities": [entity._asdict() for entity in entities]}
         yield json.dumps(found, ensure_ascii=False) if as_json else entity_text(text, entities, model.types)
+
+
+def _memories(model, texts: list[str], as_json: bool):
+    sequences = [_sequence(text) for text in texts]
+    for sequence, answer in zip(sequences, model.answer(sequences), strict=True):
+        yield json.dumps({"sequence": sequence, "answer": answer} if as_json else answer)
+
+
+def _sequence(text: str):
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise DataError(f"texts: expected a sequence as a JSON list, such as [0, 6, 2, 1], got '{text}'.") from error
 
 
 def _open(folder, device: str, quiet: bool):

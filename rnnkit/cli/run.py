@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rnnkit.cli.show import EXAMPLES, data_table, show_answers
+from rnnkit.cli.show import data_table, example, show_answers, solved
+from rnnkit.errors import ArgumentError
 
-Task = Annotated[str, typer.Argument(help="What to train: sentiment or ner.")]
+Task = Annotated[str, typer.Argument(help="What to train: sentiment, ner or memory.")]
 Data = Annotated[
     str | None,
     typer.Option(help="A built-in sample (the default), a public data set's name (see: rnnkit data list), or a file."),
@@ -19,6 +20,13 @@ Data = Annotated[
 Cell = Annotated[str, typer.Option(help="simple_rnn, lstm or gru.")]
 Units = Annotated[int | None, typer.Option(help="Width of each direction of a recurrent layer; default by task.")]
 Layers = Annotated[int, typer.Option(help="Recurrent layers.")]
+Activation = Annotated[str | None, typer.Option(help="Of the cell, such as tanh, relu or sigmoid; default by cell.")]
+Initializer = Annotated[
+    str | None,
+    typer.Option(
+        help="Start of the recurrent weights: orthogonal, identity, glorot_uniform or chrono; default by cell."
+    ),
+]
 Epochs = Annotated[int | None, typer.Option(help="Epochs; without it, until validation no longer improves.")]
 BatchSize = Annotated[int, typer.Option(help="Examples a training step.")]
 Seed = Annotated[int, typer.Option(help="Sets all randomness.")]
@@ -31,6 +39,12 @@ Clip = Annotated[
     typer.Option(
         help="Clip gradients: value, norm, global_norm, adaptive, percentile or zscore; RULE or RULE:THRESHOLD."
     ),
+]
+Problem = Annotated[
+    str | None, typer.Option(help="For memory: adding (the default), copy or temporal-order.", show_default=False)
+]
+Length = Annotated[
+    int | None, typer.Option(help="For memory: steps of a sequence; for copy, blank steps. Default: 100.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print metrics.json as the last line.")]
 
@@ -49,6 +63,10 @@ def run(
     text: Text = None,
     label: Label = None,
     clip: Clip = None,
+    activation: Activation = None,
+    initializer: Initializer = None,
+    problem: Problem = None,
+    length: Length = None,
     as_json: Json = False,
 ) -> None:
     """Train a task and write a run folder: model, history, gradients, metrics, samples."""
@@ -58,7 +76,10 @@ def run(
     from rnnkit.run_folder import RunFolder
     from rnnkit.training import RunConfig, open_data
 
-    config = RunConfig(task, data, cell, units, layers, epochs, batch_size, seed, text, label, clip)
+    data = _memory_name(task, data, problem, length)
+    config = RunConfig(
+        task, data, cell, units, layers, epochs, batch_size, seed, text, label, clip, activation, initializer
+    )
     splits = open_data(config)
     console = Console(stderr=as_json)
     with console.status("Starting TensorFlow"):
@@ -66,18 +87,34 @@ def run(
     from rnnkit.cells import find_cell
     from rnnkit.cli.progress import TrainingProgress
     from rnnkit.tasks import TASKS
-    from rnnkit.training import gradient_clipping, train
+    from rnnkit.training import gradient_clipping, prepare, train
 
     config = dataclasses.replace(config, cell=find_cell(cell).name)
     gradient_clipping(clip)  # a mistake is said before there is a folder
+    model = prepare(config, splits)
     folder = RunFolder.create(out, {**config.as_dict(), "device": device})
     counts = ", ".join(f"{len(part)} {name}" for name, part in splits._asdict().items())
     console.print(f"[bold]{task}[/] on {escape(str(config.data))} ({counts}), cell {config.cell}, {used}")
-    trained = train(config, splits, [TrainingProgress(console, TASKS[task].monitor)])
+    trained = train(config, splits, [TrainingProgress(console, TASKS[task].monitor)], model=model)
     folder.write(trained)
     _report(console, trained, folder, splits.test)
     if as_json:
         print(json.dumps(trained.metrics))
+
+
+def _memory_name(task: str, data: str | None, problem: str | None, length: int | None) -> str | None:
+    """The data's name, where --problem or --length says what it is."""
+    if problem is None and length is None:
+        return data
+    if task != "memory" or data is not None:
+        raise ArgumentError(
+            "problem, length: they choose the data of memory. Leave them out here, or leave out --data."
+        )
+    from rnnkit.datasets.memory import memory_problem
+
+    problem, length = problem or "adding", 100 if length is None else length
+    memory_problem(problem, length)
+    return f"{problem}-{length}"
 
 
 def _report(console: Console, trained, folder, test) -> None:
@@ -90,9 +127,13 @@ def _report(console: Console, trained, folder, test) -> None:
     console.print(data_table(trained.health.summary().reset_index(), "Gradient norms by layer, before clipping"))
     _say_steps(console, trained.health.steps)
     show_answers(console, metrics["task"], trained.model, test, trained.samples)
-    console.print(f"Everything is in [bold]{escape(str(folder.path))}[/]. Try it:", highlight=False)
-    example = EXAMPLES[metrics["task"]]
-    console.print(f'  rnnkit predict {escape(str(folder.path))} "{example}"', highlight=False, soft_wrap=True)
+    if metrics["task"] == "memory":
+        console.print(solved(metrics["data"], metrics["test"]), highlight=False)
+    console.print(
+        f"Everything is in [bold]{escape(str(folder.path))}[/]; open report.html there. Try it:", highlight=False
+    )
+    text = example(metrics["task"], metrics["data"])
+    console.print(f'  rnnkit predict {escape(str(folder.path))} "{escape(text)}"', highlight=False, soft_wrap=True)
 
 
 def _say_steps(console: Console, steps) -> None:

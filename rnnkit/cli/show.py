@@ -5,14 +5,37 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-EXAMPLES = {"sentiment": "not bad at all", "ner": "Ada Lovelace wrote to Charles Babbage from London on 5 July 1843."}
+EXAMPLES = {
+    "sentiment": "not bad at all",
+    "ner": "Ada Lovelace wrote to Charles Babbage from London on 5 July 1843.",
+    "adding": "[[0.5, 1], [0.9, 0], [0.2, 0], [0.25, 1]]",
+    "copy": "[1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]",
+    "temporal-order": "[0, 6, 2, 5, 3, 7, 4, 2, 1]",
+}
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
+
+
+def example(task: str, data: str) -> str:
+    """An input to try a model with."""
+    return EXAMPLES[data.rpartition("-")[0] if task == "memory" else task]
+
+
+def solved(data: str, metrics) -> str:
+    """What chance is on a memory problem, when it counts as solved, and whether it is."""
+    from rnnkit.datasets.memory import MEMORY_PROBLEMS, read_name
+
+    name, length = read_name(data)
+    problem = MEMORY_PROBLEMS[name]
+    relation = "above" if problem.metric == "accuracy" else "below"
+    verdict = "solved" if problem.solved(metrics, length) else "not solved"
+    chance, goal = f"{problem.chance(length):.4f}", f"{problem.goal(length):.4f}"
+    return f"Chance is {problem.metric} {chance}; it counts as solved {relation} {goal}: {verdict}."
 
 
 def show_answers(console: Console, task: str, model, data, samples) -> None:
     """A few answers to test data; for entities also the scores by type."""
     if task != "ner":
-        console.print(data_table(samples, "A few texts of the test data"))
+        console.print(data_table(samples, f"A few {'sequences' if task == 'memory' else 'texts'} of the test data"))
         return
     show_types(console, model, data)
     console.print("A few sentences of the test data, as the model tags them", style="italic")

@@ -1,6 +1,7 @@
 """The diagnosis of a model, in tables; the modules beside this one say how each number is found."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -8,13 +9,16 @@ import pandas as pd
 
 from rnnkit.diagnosis.capture import Recording, capture
 from rnnkit.diagnosis.credit import credit
+from rnnkit.diagnosis.cures import Cure, cures
 from rnnkit.diagnosis.decay import fit, own_decay
+from rnnkit.diagnosis.findings import finding, known_of_training, needed_steps
 from rnnkit.diagnosis.probe import probe_arrays
 from rnnkit.diagnosis.rank import effective_rank, lyapunov
 from rnnkit.diagnosis.replay import Replay
 from rnnkit.diagnosis.saturation import forget_gate, gates
 from rnnkit.diagnosis.spectrum import jacobian_sigma, kernel_spectrum
 from rnnkit.diagnosis.truncation import credit_horizon, truncation
+from rnnkit.diagnosis.verdict import Finding, Training, sentences, status
 
 
 @dataclass(frozen=True)
@@ -27,13 +31,17 @@ class Diagnosis:
         layers: a row for each path (`joint`, and `h` and `c` where the cell has both): `path`, `gain`, `gain_low`,
             `gain_high`, `r2`, `half_life`, `horizon`, `horizon_reached` (see `decay.fit`), `median_length` of the
             sequences; and, the same for all paths of a layer, `credit_horizon` (see `truncation`), `forget_gate`
-            (see `saturation`) and `jacobian_sigma`, the largest singular value of J met at the positions looked at.
+            (see `saturation`), `jacobian_sigma`, the largest singular value of J met at the positions looked at,
+            `reach` and `needed` (steps, see `verdict.Finding`), and `status`: `healthy`, `short by choice`,
+            `vanishing`, `exploding`, `rank collapse`, `saturated` or `not learning`.
         profile: `path`, `steps_back`, `decay`: R(k), and `rank`, the effective rank of the errors.
         credit: `steps_back`, `credit`: E(k), what the model as a whole still sees.
         truncation: `steps`, `cosine`: A(k), and `norm` of the truncated gradient over the full one.
         gates: see `saturation.gates`.
         spectrum: `gate`, `radius` and `sigma` of the recurrent kernel.
         lyapunov: `index`, `exponent` in nats a step; empty if it was not asked for.
+        findings: the same in short, for each layer and direction: what the verdict goes by.
+        training: what is known of the model's training.
     """
 
     layers: pd.DataFrame
@@ -43,8 +51,32 @@ class Diagnosis:
     gates: pd.DataFrame
     spectrum: pd.DataFrame
     lyapunov: pd.DataFrame
+    findings: tuple[Finding, ...]
+    training: Training
+
+    @property
+    def verdict(self) -> str:
+        """Some plain sentences for each layer and direction, evidence first and the status last."""
+        return "\n".join(sentences(found, self.training, status(found, self.training)) for found in self.findings)
+
+    @property
+    def cure(self) -> Cure | None:
+        """What to try first; None if there is no trouble."""
+        return next(iter(self.cures), None)
+
+    @property
+    def cures(self) -> list[Cure]:
+        """What to try, in order."""
+        return cures([(found, status(found, self.training)) for found in self.findings], self.training)
+
+    def to_html(self, path: str | Path) -> None:
+        """Writes one page that needs no network: the tables, with figures and how to read them."""
+        from rnnkit.report import diagnosis_page
+
+        Path(path).write_text(diagnosis_page(self), encoding="utf-8")
 
 
+TABLES = [field.name for field in fields(Diagnosis) if field.name not in ("findings", "training")]
 COLUMNS = {
     "gates": ["gate", "mean", "derivative", "variance", "stuck", "saturated"],
     "spectrum": ["gate", "radius", "sigma"],
@@ -52,14 +84,29 @@ COLUMNS = {
 }
 
 
-def diagnose(model: keras.Model, x, y=None, *, seed: int = 0, lyapunov: bool = True) -> Diagnosis:
+def diagnose(
+    model: keras.Model,
+    x,
+    y=None,
+    *,
+    needed_lag: int | None = None,
+    solved: bool | None = None,
+    health=None,
+    seed: int = 0,
+    lyapunov: bool = True,
+) -> Diagnosis:
     """Measures how far the gradient reaches back through time in each recurrent layer of any Keras model.
 
-    The model is run once on the probe, without dropout, and is left as it was: weights, seeds, metrics, attributes and
+    The model is run on the probe, without dropout, and is left as it was: weights, seeds, metrics, attributes and
     compiled functions. Some 32 to 64 sequences are enough. For TensorFlow.
 
         diagnosis = rnnkit.diagnose(model, *valid.sample(64))
         diagnosis.layers
+        print(diagnosis.verdict)
+
+    What one look at a model cannot tell is asked for: that nothing was learned is seen from the loss on the probe, once
+    the optimizer has made 100 steps; that updates are too large or too small only with `health`; and whether a short
+    memory is a trouble by the lag that the task needs, or by the model's quality.
 
     Args:
         model: a compiled and built model with recurrent layers that run a cell over time. Layers that see only
@@ -68,21 +115,37 @@ def diagnose(model: keras.Model, x, y=None, *, seed: int = 0, lyapunov: bool = T
         x, y: the probe: arrays as for `fit`; or raw data for one of our tasks, in any form that its `fit` takes. Where
             the model has one prediction a step, `credit` looks at the loss of one step of each sequence, else at the
             sequence's loss.
+        needed_lag: steps back that the task needs. None takes the whole length for a `MemoryModel`, else half of the
+            median length of the layer's sequences.
+        solved: whether the model's quality on unseen data is as good as any. A short memory is then `short by choice`.
+            None goes by the probe: True if the inputs explain 90 % of the loss.
+        health: the `GradientHealth` that watched the training, for the size of updates and a clipping threshold.
         seed: of the positions in the sequences that are looked at, and of random directions.
-        lyapunov: also measure the Lyapunov exponents, which takes about half as long as all the rest.
+        lyapunov: also measure the Lyapunov exponents, which takes about half as long as all the rest. Without them
+            `rank collapse` is not found.
 
     Raises:
         ArgumentError: a model that cannot be diagnosed; the message says why.
         DataError: data that cannot be used, or sequences that are too short.
     """
     x, y = probe_arrays(model, x, y)
-    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in Diagnosis.__dataclass_fields__}
+    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
+    findings = []
+    training = known_of_training(model, x, y, solved=solved, health=health)
     for recording in capture(model, x, y, seed=seed):
-        for name, frame in _measure(recording, seed, lyapunov).items():
+        measured = _measure(recording, seed, lyapunov)
+        found = finding(recording, measured, *needed_steps(model, recording, needed_lag))
+        findings.append(found)
+        measured["layers"] = measured["layers"].assign(reach=found.reach, needed=found.needed)
+        for name, frame in measured.items():
             frame.insert(0, "layer", recording.name)
             frame.insert(1, "direction", recording.direction)
             tables[name].append(frame)
-    return Diagnosis(**{name: _joined(frames) for name, frames in tables.items()})
+    training = training.with_depth(findings)
+    for frame, found in zip(tables["layers"], findings, strict=True):
+        frame["status"] = status(found, training)
+    joined = {name: _joined(frames) for name, frames in tables.items()}
+    return Diagnosis(**joined, findings=tuple(findings), training=training)
 
 
 @np.errstate(over="ignore")  # what explodes may be infinite

@@ -142,6 +142,45 @@ def test_entities_of_a_text_on_the_command_line(tagged_run):
     ]
 
 
+@pytest.fixture(scope="module")
+def memory_run(tmp_path_factory):
+    """A finished run on a memory problem, and what it printed."""
+    folder = tmp_path_factory.mktemp("memory") / "run"
+    problem = ["--problem", "temporal-order", "--length", 10, "--initializer", "identity", "--activation", "relu"]
+    sizes = ["--cell", "simple_rnn", "--units", 16, "--batch-size", 250, "--epochs", 3]
+    done = cli("run", "memory", *problem, *sizes, "--json", "--out", folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def test_a_run_on_a_memory_problem_says_what_chance_is_and_whether_it_is_solved(memory_run):
+    folder, done = memory_run
+    metrics = json.loads(done.stdout.splitlines()[-1])
+    assert (metrics["task"], metrics["data"]) == ("memory", "temporal-order-10")
+    assert metrics["test"].keys() == {"accuracy", "loss"}
+    assert metrics["test"]["accuracy"] > 0.99
+    assert "Chance is accuracy 0.2500; it counts as solved above 0.9900: solved." in done.stderr
+    assert {"sequence", "target", "predicted"} == set(pd.read_csv(folder / "samples.csv"))
+    layer = rnnkit.load(folder / "model.keras").stack.blocks[0]["forward"]
+    assert layer.activation.__name__ == "relu"
+    assert json.loads((folder / "config.json").read_text(encoding="utf-8"))["initializer"] == "identity"
+    again = json.loads(cli("evaluate", folder, "--json").stdout)
+    assert again == pytest.approx(metrics["test"], rel=1e-4)
+    other = cli("evaluate", folder, "--data", "temporal-order-12")
+    assert "1000 examples" in other.stderr + other.stdout
+
+
+def test_answers_to_sequences_on_the_command_line(memory_run):
+    folder, done = memory_run
+    sequence = "[0, 6, 2, 5, 3, 7, 4, 2, 1]"
+    assert sequence in done.stderr
+    assert cli("predict", folder, sequence, sequence).stdout.splitlines() == ["1", "1"]
+    answer = json.loads(cli("predict", folder, sequence, "--json").stdout)
+    assert answer == {"sequence": json.loads(sequence), "answer": 1}
+    wrong = cli("predict", folder, "0 6 2")
+    assert (wrong.returncode, "JSON list" in wrong.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -161,6 +200,15 @@ def test_entities_of_a_text_on_the_command_line(tagged_run):
         (["run", "ner", "--data", "{reviews}"], "column"),
         (["run", "ner", "--data", "{reviews}", "--text", "word"], "numbers of columns"),
         (["run", "sentiment", "--out", "{full}"], "exists already"),
+        (["run", "sentiment", "--activation", "curvy"], "activation"),
+        (["run", "sentiment", "--initializer", "zeal"], "initializer"),
+        (["run", "sentiment", "--cell", "simple_rnn", "--initializer", "chrono"], "has no forget or update gate"),
+        (["run", "sentiment", "--problem", "copy"], "they choose the data of memory"),
+        (["run", "memory", "--problem", "recall"], "Known problems: adding, copy, temporal-order"),
+        (["run", "memory", "--problem", "temporal-order", "--length", "9"], "at least 10, got 9"),
+        (["run", "memory", "--length", "-1"], "at least 2, got -1"),
+        (["run", "memory", "--data", "{reviews}"], "PROBLEM-LENGTH"),
+        (["run", "memory", "--problem", "copy", "--data", "adding-9"], "leave out --data"),
         (["evaluate", "{full}"], "no run folder"),
         (["predict", "{full}", "text"], "no run folder"),
         (["data", "path", "no-such-data"], "sst2"),

@@ -27,6 +27,9 @@ LAYERS = [
     "credit_horizon",
     "forget_gate",
     "jacobian_sigma",
+    "reach",
+    "needed",
+    "status",
 ]
 
 

@@ -29,7 +29,11 @@ def test_glove_and_word2vec_text(tmp_path, header, zipped):
 
 @pytest.mark.parametrize(
     ("content", "named"),
-    [(b"good 1 2 3\n bad x y\nbad 1 x 3", "line 3"), (b"good 1 2 3\nbad 1 2\n", "line 2"), (b"good 1 2 3\nn\xefve 1 2 3\n", "UTF-8")],
+    [
+        (b"good 1 2 3\n bad x y\nbad 1 x 3", "line 3"),
+        (b"good 1 2 3\nbad 1 2\n", "line 2"),
+        (b"good 1 2 3\nn\xefve 1 2 3\n", "UTF-8"),
+    ],
 )
 def test_bad_files_are_named(tmp_path, content, named):
     path = tmp_path / "vectors.txt"

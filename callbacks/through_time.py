@@ -1,0 +1,159 @@
+"""The diagnosis through time, over training."""
+
+import time
+import warnings
+from pathlib import Path
+
+import keras
+import pandas as pd
+
+from rnnkit.diagnosis import Diagnosis, diagnose
+from rnnkit.errors import ArgumentError
+
+NOTHING = {"gain_min": float("nan"), "gain_max": float("nan"), "horizon_min": float("nan")}
+
+
+class ThroughTime(keras.callbacks.Callback):
+    """Diagnoses a model before training, after it, and in between at the ends of epochs while that takes little time.
+
+    Each diagnosis is that of `rnnkit.diagnose`, on any Keras model with recurrent layers; those in between go without
+    Lyapunov exponents. It changes nothing: weights, seeds and metrics are bit for bit those of a `fit` without it. For
+    TensorFlow.
+
+        through_time = callbacks.ThroughTime(valid.sample(64))
+        model.fit(train, validation_data=valid, callbacks=[through_time])
+        through_time.plot()
+        print(through_time.diagnosis.verdict)
+
+    The epoch logs get `gain_min`, `gain_max` and `horizon_min` (joint path, smallest and largest over layers and
+    directions; horizon in steps) as last measured, so place it before callbacks that read them. Weights that have
+    exploded cannot be measured any more: then they are NaN, with a warning.
+
+    Args:
+        probe: `(x, y)`, some 32 to 64 sequences in any form that `rnnkit.diagnose` takes; not those trained on.
+        budget: largest share of the wall time for the diagnoses in between, those at the start counted in. Which
+            epochs are measured depends on the machine's speed; 0 leaves start and end, 1 measures every epoch.
+        options: arguments of `rnnkit.diagnose`, such as `needed_lag` and `health`.
+
+    Raises:
+        ArgumentError: `budget` is not within 0 to 1; in `fit`, a model that cannot be diagnosed.
+        DataError: in `fit`, a probe that cannot be used.
+    """
+
+    def __init__(self, probe, budget: float = 0.03, **options):
+        super().__init__()
+        if not 0 <= budget <= 1:
+            raise ArgumentError(f"budget: expected a share of the time from 0 to 1, got {budget!r}.")
+        self.probe = probe
+        self.budget = budget
+        self.options = options
+        self.diagnoses: dict[int, Diagnosis] = {}
+        self.next_step = 0
+        self._epochs = 0
+        self._numbers = dict(NOTHING)
+        self._clock = Clock()
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """The last one.
+
+        Raises:
+            ArgumentError: nothing was measured yet.
+        """
+        if not self.diagnoses:
+            raise ArgumentError("diagnosis: nothing was measured yet. Pass the callback to `fit` first.")
+        return self.diagnoses[max(self.diagnoses)]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """`Diagnosis.layers` of all diagnoses, with `epoch`, the epochs finished before it, and `step`, those taken."""
+        return self._all("layers")
+
+    @property
+    def profile(self) -> pd.DataFrame:
+        """`Diagnosis.profile` of all diagnoses, with `epoch` and `step` as in `frame`."""
+        return self._all("profile")
+
+    def plot(self):
+        """A `matplotlib.figure.Figure`: what is left of an error by steps back and epochs, each layer and direction."""
+        from rnnkit.diagnosis.heat_map import heat_map
+
+        return heat_map(self.profile)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Writes `profile` as CSV."""
+        self.profile.to_csv(path, index=False)
+
+    def on_train_begin(self, logs=None):
+        self._clock = Clock()
+        if self._epochs not in self.diagnoses or self.next_step != int(self.model.optimizer.iterations):
+            self._measure()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._epochs += 1
+        self.next_step = int(self.model.optimizer.iterations)
+        if self._clock.allows(self.budget):
+            self._try(lyapunov=False)
+        if logs is not None:
+            logs.update(self._numbers)
+
+    def on_train_end(self, logs=None):
+        self.next_step = int(self.model.optimizer.iterations)
+        self._try()
+
+    def get_state(self) -> dict:
+        """What is needed to go on after a restart."""
+        return {"next_step": self.next_step, "epochs": self._epochs, "diagnoses": self.diagnoses}
+
+    def set_state(self, state: dict) -> None:
+        """Takes over what `get_state` gave; call it before `fit`."""
+        self.next_step, self._epochs = int(state["next_step"]), int(state["epochs"])
+        self.diagnoses = dict(state["diagnoses"])
+
+    def __getstate__(self):
+        """A copy or pickle carries the records, not the model."""
+        return {**vars(self), "_model": None}
+
+    def _all(self, table: str) -> pd.DataFrame:
+        times = [{"epoch": epoch, "step": found.training.steps} for epoch, found in self.diagnoses.items()]
+        frames = [getattr(found, table).assign(**at) for at, found in zip(times, self.diagnoses.values(), strict=True)]
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["epoch", "step"])
+
+    def _measure(self, **options) -> None:
+        with self._clock:
+            found = diagnose(self.model, *self.probe, **{**options, **self.options})
+        self.diagnoses[self._epochs] = found
+        joint = found.layers[found.layers["path"] == "joint"]
+        self._numbers = {
+            "gain_min": float(joint["gain"].min()),
+            "gain_max": float(joint["gain"].max()),
+            "horizon_min": float(joint["horizon"].min()),
+        }
+
+    def _try(self, **options) -> None:
+        """A training goes on, and ends as it should, even if there is nothing left to be measured."""
+        try:
+            self._measure(**options)
+        except ArgumentError as error:
+            self._numbers = dict(NOTHING)
+            warnings.warn(f"ThroughTime measures nothing after epoch {self._epochs}. {error}", stacklevel=2)
+
+
+class Clock:
+    """What share of the time since it was made is spent inside of it."""
+
+    def __init__(self):
+        self._start = time.perf_counter()
+        self._entered = self._spent = self._last = 0.0
+
+    def allows(self, share: float) -> bool:
+        """Whether one more stay, as long as the last, would leave all stays within this share of the time."""
+        after = self._spent + self._last
+        return after <= share * (time.perf_counter() - self._start + self._last)
+
+    def __enter__(self):
+        self._entered = time.perf_counter()
+
+    def __exit__(self, *exception):
+        self._last = time.perf_counter() - self._entered
+        self._spent += self._last

@@ -1,0 +1,16 @@
+"""`rnnkit report`: a run's page, made again from its folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run made it.")]
+Out = Annotated[Path | None, typer.Option(help="The file to write; default: report.html in the run folder.")]
+
+
+def report(run: Run, out: Out = None) -> None:
+    """Write a run's page again, from what lies in its folder, and print where it is."""
+    from rnnkit.run_folder import RunFolder
+
+    print(RunFolder(run).write_report(out))

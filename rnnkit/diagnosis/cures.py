@@ -1,0 +1,142 @@
+"""What helps against which trouble: one table of rules, and one of cures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnnkit.diagnosis import verdict as v
+from rnnkit.diagnosis.cure_table import TABLE
+from rnnkit.diagnosis.verdict import Finding, Training
+
+USUAL_UPDATE = 0.01  # norm of an update over that of the weights, at the start of a training
+
+
+@dataclass(frozen=True)
+class Cure:
+    """One thing to change.
+
+    Attributes:
+        name: its name.
+        line: how to apply it, in a line of code: arguments of a task of rnnkit, or for a Keras model of your own.
+        why: how it helps.
+        source: the paper.
+        side_effect: what it can make worse.
+    """
+
+    name: str
+    line: str
+    why: str
+    source: str
+    side_effect: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.line}. {self.why} ({self.source}.) But: {self.side_effect}"
+
+
+def _simple(found: Finding, training: Training) -> bool:
+    return found.cell == "simple_rnn"
+
+
+def _gated(found: Finding, training: Training) -> bool:
+    return found.cell in ("lstm", "gru")
+
+
+def _orthogonal(found: Finding, training: Training) -> bool:
+    return found.orthogonal
+
+
+def _penalised(found: Finding, training: Training) -> bool:
+    return found.penalised
+
+
+def _biased(found: Finding, training: Training) -> bool:
+    return found.bias >= v.LARGE_BIAS
+
+
+def _null(found: Finding, training: Training) -> bool:
+    return found.zeros >= v.NULL
+
+
+def _deep(found: Finding, training: Training) -> bool:
+    return training.sunk
+
+
+def _overstepping(found: Finding, training: Training) -> bool:
+    return training.overstepping
+
+
+def _creeping(found: Finding, training: Training) -> bool:
+    return training.update_ratio < v.SMALL_UPDATE
+
+
+def _always(found: Finding, training: Training) -> bool:
+    return True
+
+
+# Trouble, condition, cures in order; the first rule that fits counts.
+RULES: list[tuple[str, Callable[[Finding, Training], bool], tuple[str, ...]]] = [
+    (v.EXPLODING, _orthogonal, ("clipping", "spectral cap", "L2 penalty")),
+    (v.EXPLODING, _simple, ("orthogonal start", "clipping", "spectral cap", "L2 penalty", "gated cell")),
+    (v.EXPLODING, _always, ("orthogonal start", "clipping", "spectral cap", "L2 penalty")),
+    (v.SATURATED, _biased, ("bias start", "layer normalisation")),
+    (v.SATURATED, _always, ("layer normalisation",)),
+    (v.COLLAPSE, _penalised, ("no penalty", "orthogonal start", "soft orthogonality")),
+    (v.COLLAPSE, _orthogonal, ("soft orthogonality",)),
+    (v.COLLAPSE, _simple, ("orthogonal start", "soft orthogonality", "gated cell")),
+    (v.COLLAPSE, _always, ("orthogonal start", "soft orthogonality")),
+    (v.NOT_LEARNING, _overstepping, ("lower learning rate", "clipping")),
+    (v.NOT_LEARNING, _null, ("fresh weights", "no penalty")),
+    (v.NOT_LEARNING, _deep, ("residual and layer normalisation",)),
+    (v.NOT_LEARNING, _creeping, ("higher learning rate",)),
+    (v.NOT_LEARNING, _always, ("lower learning rate", "layer normalisation")),
+    (v.VANISHING, _penalised, ("no penalty", "soft orthogonality")),
+    (v.VANISHING, _simple, ("gated cell", "identity start", "Omega", "soft orthogonality")),
+    (v.VANISHING, _gated, ("chrono start", "soft orthogonality")),
+    (v.VANISHING, _always, ("gated cell", "soft orthogonality")),
+]
+
+
+LAYERS = {"simple_rnn": "keras.layers.SimpleRNN", "lstm": "keras.layers.LSTM", "gru": "keras.layers.GRU"}
+CHRONO = {
+    "lstm": 'bias_initializer=rnnkit.initializers.Chrono("ifco", max_lag={lag}), unit_forget_bias=False',
+    "gru": 'bias_initializer=rnnkit.initializers.Chrono("zrh", max_lag={lag})',
+}
+
+
+def cures(findings: list[tuple[Finding, str]], training: Training) -> list[Cure]:
+    """What to try, in order: against the first trouble of `verdict.TROUBLES` that is there, and then the others.
+
+    Args:
+        findings: each with its status.
+        training: what is known of it.
+    """
+    found: dict[str, Cure] = {}
+    for trouble in v.TROUBLES:
+        for finding in (finding for finding, word in findings if word == trouble):
+            for name in names(trouble, finding, training):
+                found.setdefault(name, _cure(name, finding, training))
+    return list(found.values())
+
+
+def names(trouble: str, finding: Finding, training: Training) -> tuple[str, ...]:
+    """The cures of the first rule that fits."""
+    return next(cures for word, fits, cures in RULES if word == trouble and fits(finding, training))
+
+
+def _cure(name: str, finding: Finding, training: Training) -> Cure:
+    entry = TABLE[name]
+    lag = max(3, round(finding.needed))
+    ratio = training.update_ratio
+    values = {
+        "layer": LAYERS.get(finding.cell, finding.cell),
+        "lag": lag,
+        "limit": finding.limit,
+        "chrono": CHRONO.get(finding.cell, "").format(lag=lag),
+        "threshold": 1.0 if np.isnan(training.threshold) else training.threshold,
+        "optimizer": training.optimizer,
+        "lower": training.rate * (USUAL_UPDATE / ratio if ratio > USUAL_UPDATE else 0.1),
+        "higher": training.rate * (USUAL_UPDATE / 10 / ratio if 0 < ratio < USUAL_UPDATE / 10 else 10),
+    }
+    line, why = (text.format(**values) for text in (entry.task if training.task else entry.own, entry.why))
+    return Cure(name, line, why, entry.source, entry.side_effect)

@@ -1,0 +1,143 @@
+"""What the verdict goes by, gathered from a recording, its tables, the model and the records of its training."""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from rnnkit.diagnosis.capture import Recording
+from rnnkit.diagnosis.decay import NEGLIGIBLE, first_lag
+from rnnkit.diagnosis.learned import explained
+from rnnkit.diagnosis.verdict import RANK_STEPS, Finding, Training
+from rnnkit.errors import ArgumentError
+from rnnkit.tasks.memory import MemoryModel
+
+CELLS = {
+    keras.layers.SimpleRNNCell: "simple_rnn",
+    keras.layers.LSTMCell: "lstm",
+    keras.layers.GRUCell: "gru",
+}
+
+
+def needed_steps(model, recording: Recording, needed_lag: int | None) -> tuple[float, str]:
+    """How far a layer's errors have to reach, and what that is taken from, in words."""
+    if needed_lag is not None:
+        return float(needed_lag), "the lag that was given"
+    if isinstance(model, MemoryModel):
+        return recording.median_length - 1, "the length of the sequences, as what is asked for may stand first"
+    return recording.median_length / 2, "half the median length of the sequences, as the task's lag is not known"
+
+
+def finding(recording: Recording, tables: dict, needed: float, needed_from: str) -> Finding:
+    """One layer in one direction; `tables` are those of a `Diagnosis`, of this layer only."""
+    joint, cell = tables["layers"].iloc[0], recording.layer.cell
+    lags, span = tables["credit"]["credit"].to_numpy(), recording.max_lag
+    own = _reach(joint["horizon"], joint["horizon_reached"], joint["gain"], span)
+    gates = tables["gates"]
+    return Finding(
+        layer=recording.name,
+        direction=recording.direction,
+        cell=CELLS.get(type(cell), type(cell).__name__),
+        gain=float(joint["gain"]),
+        gain_low=float(joint["gain_low"]),
+        horizon=int(joint["horizon"]),
+        horizon_reached=bool(joint["horizon_reached"]),
+        reach=max(own, _credit_reach(lags)),
+        needed=needed,
+        needed_from=needed_from,
+        span=span,
+        rank=rank_after(tables["lyapunov"]["exponent"].to_numpy(dtype=float)),
+        kernel_rank=kernel_rank(cell),
+        saturated=tuple(gates["gate"][gates["saturated"].astype(bool)]),
+        bias=_largest_bias(cell),
+        zeros=_zeros(recording.layer),
+        orthogonal=_orthogonal(cell),
+        penalised=_penalised(cell),
+        limit=4.0 if getattr(cell, "activation", None) is keras.activations.sigmoid else 1.0,
+    )
+
+
+def known_of_training(model, x, y, *, solved: bool | None, health) -> Training:
+    """From the model, its optimizer, the probe and a `GradientHealth`."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    known = Training(
+        steps=int(optimizer.iterations),
+        explained=explained(model, x, y),
+        solved=solved,
+        rate=float(optimizer.learning_rate),
+        optimizer="SGD" if isinstance(optimizer, keras.optimizers.SGD) else type(optimizer).__name__,
+        shortcuts=_shortcuts(model),
+        task=type(model).__module__.startswith("rnnkit."),
+    )
+    if health is None or health.steps.empty:
+        return known
+    try:
+        threshold = health.suggest_threshold()
+    except ArgumentError:  # no step was taken
+        threshold = float("nan")
+    return dataclasses.replace(known, update_ratio=float(health.steps["update_ratio"].max()), threshold=threshold)
+
+
+def _shortcuts(model) -> bool:
+    layers = model._flatten_layers()
+    return any(isinstance(layer, keras.layers.Add) or getattr(layer, "residual", False) for layer in layers)
+
+
+def rank_after(exponents: np.ndarray, steps: int = RANK_STEPS) -> float:
+    """The effective rank of the stretches exp(steps * exponent) of as many directions; NaN for less than two."""
+    if len(exponents) < 2 or not np.isfinite(exponents.max()):
+        return float("nan")
+    return _effective(np.exp(steps * (exponents - exponents.max())))
+
+
+def kernel_rank(cell) -> float:
+    """The effective rank of a recurrent kernel's square blocks, the largest; infinite where there are none."""
+    kernel = getattr(cell, "recurrent_kernel", None)
+    if kernel is None or len(kernel.shape) != 2 or kernel.shape[1] % kernel.shape[0]:
+        return float("inf")
+    blocks = np.split(np.array(kernel), kernel.shape[1] // kernel.shape[0], axis=1)
+    return max(_effective(np.linalg.svd(block, compute_uv=False)) for block in blocks)
+
+
+def _effective(stretches: np.ndarray) -> float:
+    """(sum s^2)^2 / sum s^4; 0 if all are."""
+    squares = stretches.astype("float64") ** 2
+    return float(squares.sum() ** 2 / (squares**2).sum()) if squares.any() else 0.0
+
+
+def _reach(horizon: int, reached: bool, gain: float, span: int) -> float:
+    """The horizon; where the curve did not come to it, the line with the gain's slope is followed."""
+    if reached or gain >= 1:
+        return float(horizon) if reached else float("inf")
+    return max(float(span), first_lag(span) + float(np.log(NEGLIGIBLE) / np.log(gain)))
+
+
+def _credit_reach(credit: np.ndarray) -> float:
+    """The largest lag at which 1 % of the error is left, end to end; 0 if nothing is known."""
+    k0 = first_lag(len(credit) - 1)
+    with np.errstate(invalid="ignore"):
+        within = np.flatnonzero(credit[k0:] >= NEGLIGIBLE * credit[k0])
+    return float(k0 + within.max(initial=0)) if credit[k0] > 0 else 0.0
+
+
+def _largest_bias(cell) -> float:
+    bias = getattr(cell, "bias", None)
+    if bias is None:
+        return 0.0
+    gates = np.abs(np.array(bias)).reshape(-1, cell.units)
+    return float(np.median(gates, axis=1).max())
+
+
+def _zeros(layer) -> float:
+    kernels = [np.array(weight) for weight in layer.weights if len(weight.shape) > 1 and "bias" not in weight.name]
+    return float(np.mean(np.concatenate([kernel.ravel() == 0 for kernel in kernels]))) if kernels else 0.0
+
+
+def _orthogonal(cell) -> bool:
+    start = getattr(cell, "recurrent_initializer", None)
+    return isinstance(start, keras.initializers.Orthogonal) and start.gain == 1
+
+
+def _penalised(cell) -> bool:
+    kinds = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
+    return isinstance(getattr(cell, "recurrent_regularizer", None), kinds)

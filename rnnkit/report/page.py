@@ -1,0 +1,102 @@
+"""The page around the sections: its head, the top line, and the parts that every section is made of."""
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import NamedTuple
+
+from rnnkit import __version__
+from rnnkit.report.chart import swatch
+from rnnkit.report.markup import Markup, join, tag
+
+
+class Section(NamedTuple):
+    """One idea of a page: its anchor, its heading, and what it says."""
+
+    anchor: str
+    heading: str
+    parts: Sequence[Markup | None]
+
+
+class Legend(NamedTuple):
+    """What one colour, or one colour dashed, stands for."""
+
+    text: str
+    color: int
+    dashed: bool = False
+
+
+def page(title: str, top: Markup, sections: Sequence[Section]) -> str:
+    """A whole page, as text.
+
+    Args:
+        title: of the browser's window.
+        top: what stands above all sections.
+        sections: in their order.
+    """
+    style = files("rnnkit.report").joinpath("style.css").read_text(encoding="utf-8")
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", title),
+        tag("style", Markup(style)),
+    )
+    links = [tag("li", tag("a", each.heading, href=f"#{each.anchor}")) for each in sections]
+    body = tag(
+        "body",
+        tag("header", top, tag("nav", tag("ul", *links), aria_label="Sections")),
+        tag("main", *map(_section, sections)),
+        tag("footer", tag("p", f"Written by rnnkit {__version__}.")),
+    )
+    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def text(*parts) -> Markup:
+    """A paragraph."""
+    return tag("p", *parts)
+
+
+def figure(title: str, panels: Sequence[tuple[str, Markup]], caption: str, legend: Sequence[Legend] = ()) -> Markup:
+    """Charts that belong together, side by side where there is room.
+
+    Args:
+        title: what they show.
+        panels: the name of each chart, empty where there is but one, and the chart.
+        caption: how to read them.
+        legend: what the colours of all of them stand for.
+    """
+    key = [tag("li", swatch(each.color, dashed=each.dashed), " ", each.text) for each in legend]
+    charts = [tag("div", tag("h4", name) if name else None, chart, class_="panel") for name, chart in panels]
+    return tag(
+        "figure",
+        tag("h3", title),
+        tag("ul", *key, class_="legend") if key else None,
+        tag("div", *charts, class_="panels"),
+        tag("figcaption", caption),
+    )
+
+
+def tiles(pairs: Sequence[tuple[str, str]]) -> Markup:
+    """The few numbers that matter most: name and value."""
+    return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in pairs), class_="tiles")
+
+
+def conclusion(verdict: str, cure: Mapping[str, str] | None) -> Markup:
+    """What a diagnosis concludes, a paragraph a layer, and the cure that it names, if there is trouble."""
+    said = [text(line) for line in verdict.splitlines()]
+    if cure:
+        said += [
+            text(tag("strong", f"Try first: {cure['name']}. "), cure["why"]),
+            tag("pre", tag("code", cure["line"])),
+            text(
+                f"What it can make worse: {cure['side_effect']}", tag("br"), tag("small", f"Source: {cure['source']}.")
+            ),
+        ]
+    return tag("aside", *said, class_=f"verdict {'other' if cure else 'good'}", aria_label="Verdict")
+
+
+def _section(section: Section) -> Markup:
+    name = f"{section.anchor}-heading"
+    heading = tag("h2", section.heading, id=name)
+    return tag("section", heading, join(section.parts), id=section.anchor, aria_labelledby=name)

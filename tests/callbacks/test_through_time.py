@@ -1,0 +1,115 @@
+import keras
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from rnnkit import MemoryModel, callbacks, datasets
+from rnnkit.callbacks.through_time import Clock
+from rnnkit.diagnosis import diagnose
+from rnnkit.diagnosis.heat_map import edges, horizons
+from rnnkit.errors import ArgumentError, DataError
+
+LOGS = {"gain_min", "gain_max", "horizon_min"}
+
+
+def numbers(diagnosis):
+    return diagnosis.layers.select_dtypes("number").drop(columns="credit_horizon").to_numpy()
+
+
+def test_training_is_bit_for_bit_that_without_it(kit, data):
+    results = []
+    for watched in ([], [callbacks.ThroughTime(data, budget=1.0)]):
+        model = kit.compiled("lstm", optimizer="adam", metrics=["mae"])
+        keras.utils.set_random_seed(1)
+        history = kit.fit(model, data, watched, epochs=2, shuffle=True, validation_data=data).history
+        results.append((kit.everything(model), {name: history[name] for name in history.keys() - LOGS}))
+    kit.assert_same(results[0][0], results[1][0])
+    assert results[0][1] == results[1][1]
+    assert list(watched[0].diagnoses) == [0, 1, 2]
+
+
+def test_it_measures_what_diagnose_does_before_and_after(kit, data):
+    model, watch = kit.compiled("simple_rnn"), callbacks.ThroughTime(data, budget=0, needed_lag=3)
+    before = diagnose(model, *data, needed_lag=3)
+    history = kit.fit(model, data, [watch], epochs=2).history
+    after = diagnose(model, *data, needed_lag=3)
+    assert list(watch.diagnoses) == [0, 2]
+    np.testing.assert_array_equal(numbers(watch.diagnoses[0]), numbers(before))
+    np.testing.assert_array_equal(numbers(watch.diagnosis), numbers(after))
+    assert len(watch.diagnosis.lyapunov)
+    assert history["gain_min"] == [before.layers["gain"].min()] * 2  # as last measured
+    assert watch.frame.groupby("epoch")["step"].first().to_dict() == {0: 0, 2: 16}
+    assert set(watch.profile["epoch"]) == {0, 2}
+    kit.fit(model, data, [watch], epochs=1)  # goes on, and does not measure the start again
+    assert list(watch.diagnoses) == [0, 2, 3]
+
+
+def test_a_task_takes_a_raw_probe(tmp_path):
+    train = datasets.memory("adding", 8, train=32).train
+    model = MemoryModel("number", "lstm", 3, bidirectional=True)
+    watch = callbacks.ThroughTime((train, None), budget=1.0)
+    model.fit(train, epochs=1, verbose=0, callbacks=[watch])
+    assert set(watch.frame["direction"]) == {"forward", "backward"}
+    assert (watch.frame["needed"] == 7).all()
+    figure = watch.plot()
+    FigureCanvasAgg(figure).draw()
+    panels = [axis.get_title(loc="left") for axis in figure.axes if axis.get_title(loc="left")]
+    assert panels == ["stack/forward_0, forward", "stack/backward_0, backward"]
+    watch.to_csv(tmp_path / "decay.csv")
+    header = "layer,direction,path,steps_back,decay,rank,epoch,step"
+    assert (tmp_path / "decay.csv").read_text().split("\n")[0] == header
+
+
+def test_weights_that_explode_end_the_measurements_and_not_the_training(kit, data):
+    model, watch = kit.compiled("simple_rnn"), callbacks.ThroughTime(data, budget=1.0)
+
+    class Spoil(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            kernel = self.model.get_layer("simple_rnn").cell.recurrent_kernel
+            kernel.assign(np.full(kernel.shape, np.nan))
+
+    with pytest.warns(UserWarning, match="ThroughTime measures nothing after epoch 1. model: the states"):
+        history = kit.fit(model, data, [Spoil(), watch]).history
+    assert list(watch.diagnoses) == [0]
+    assert np.isnan(history["gain_min"][0])
+
+
+def test_what_cannot_be_used_is_said_when_training_begins(kit, data):
+    with pytest.raises(ArgumentError, match="no recurrent layers"):
+        kit.fit(kit.compiled("mean"), data, [callbacks.ThroughTime(data)])
+    with pytest.raises(DataError, match="expected the targets"):
+        kit.fit(kit.compiled("simple_rnn"), data, [callbacks.ThroughTime((data[0], None))])
+    with pytest.raises(ArgumentError, match="budget: expected a share"):
+        callbacks.ThroughTime(data, budget=3)
+    with pytest.raises(ArgumentError, match="nothing was measured yet"):
+        callbacks.ThroughTime(data).diagnosis  # noqa: B018
+    with pytest.raises(ArgumentError, match="nothing was measured yet"):
+        callbacks.ThroughTime(data).plot()
+
+
+def test_the_clock_allows_what_fits_into_the_share(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    clock = Clock()
+    with clock:
+        now[0] = 1.0
+    assert not clock.allows(0.03)  # 1 s of 1 s is spent; two of 66 s would be 3 %
+    now[0] = 65.0
+    assert not clock.allows(0.03)
+    now[0] = 66.0
+    assert clock.allows(0.03)
+    assert clock.allows(1)
+    assert not clock.allows(0)
+
+
+def test_the_figure_has_a_column_for_each_epoch_and_the_horizon_in_it(kit, data):
+    import pandas as pd
+
+    lags = np.arange(21)
+    table = pd.DataFrame({0: 0.5**lags, 3: 0.9**lags, 9: 0.1**lags}, index=lags)
+    found = horizons(table)
+    assert found[0] == 11  # k0 = 5, and 0.5^6 > 0.01 > 0.5^7
+    assert np.isnan(found[1])
+    assert found[2] == 7
+    np.testing.assert_array_equal(edges(np.array([0.0, 3.0, 9.0])), [-1.5, 1.5, 6.0, 12.0])
+    np.testing.assert_array_equal(edges(np.array([4.0])), [3.5, 4.5])

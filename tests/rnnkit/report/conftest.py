@@ -1,0 +1,28 @@
+import pandas as pd
+import pytest
+
+WORDS = ["good film <script>alert(1)</script>", "a bad film", "not good", "not bad at all"]
+REVIEWS = [f"{words} and some more words to be remembered" for words in WORDS] * 9
+SENTENCE = "Ada B-PER\nis O\nin O\nNew B-LOC\nYork I-LOC\ntoday O\n\n"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A finished run folder of each task, by the task's name."""
+    from rnnkit.run_folder import RunFolder
+    from rnnkit.training import RunConfig, open_data, train
+
+    folder = tmp_path_factory.mktemp("runs")
+    reviews, tagged = folder / "re<b>views.csv", folder / "tagged.txt"
+    pd.DataFrame({"text": REVIEWS, "label": ["positive", "<i>negative"] * 18}).to_csv(reviews, index=False)
+    tagged.write_text(SENTENCE * 30, encoding="utf-8")
+    configs = [
+        RunConfig("sentiment", str(reviews), "gru", 3, epochs=2, batch_size=8, clip="global_norm:0.01"),
+        RunConfig("ner", str(tagged), "lstm", 3, epochs=1, batch_size=8),
+        RunConfig("memory", "temporal-order-10", "simple_rnn", 4, epochs=1, batch_size=2500),
+    ]
+    made = {}
+    for config in configs:
+        made[config.task] = RunFolder.create(folder / config.task, {**config.as_dict(), "device": "cpu"})
+        made[config.task].write(train(config, open_data(config)))
+    return made

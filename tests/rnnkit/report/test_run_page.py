@@ -1,0 +1,180 @@
+"""The page of a run: whole, safe, alone, small, and drawn by a browser."""
+
+import re
+import shutil
+import subprocess
+from html import escape
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from rnnkit.cli.app import app
+from rnnkit.errors import DataError
+from rnnkit.report.markup import Markup, number, tag
+from rnnkit.report.through_time import history_map
+from rnnkit.run_folder import RunFolder
+
+TASKS = ("sentiment", "ner", "memory")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+class Reader(HTMLParser):
+    """Collects a page's elements and checks that each is closed where it should be."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.elements = [], []
+        self.feed(page)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def all(self, name):
+        return [attributes for tag, attributes in self.elements if tag == name]
+
+
+def page_of(folder):
+    return (folder.path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_page_is_well_formed_alone_and_small(runs, task):
+    page = page_of(runs[task])
+    reader = Reader(page)
+    assert len(page.encode()) < 3e6
+    links = [value for _, each in reader.elements for name, value in each.items() if name in ("href", "src")]
+    ids = [each["id"] for _, each in reader.elements if "id" in each]
+    assert links
+    assert all(link[1:] in ids and link[0] == "#" for link in links)
+    assert len(ids) == len(set(ids))
+    assert not re.search(r"https?://|@import|url\(", page)
+    assert not reader.all("script")
+    assert len(reader.all("h1")) == 1
+    charts = [each for each in reader.all("svg") if each.get("role") == "img"]
+    assert len(charts) >= 6
+    assert all(len(chart["aria-label"]) > 20 for chart in charts)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_page_says_what_the_run_found(runs, task):
+    folder, page = runs[task], page_of(runs[task])
+    metrics = folder.metrics
+    tables, said = folder.diagnosis
+    assert all(f">{number(value)}</td>" in page for value in metrics["test"].values())
+    assert all(escape(name) in page for name in metrics["kernels"])
+    assert metrics["versions"]["tensorflow"] in page
+    assert all(f">{escape(str(value))}</dd>" in page for value in folder.config.values() if value is not None)
+    assert escape(said["verdict"].splitlines()[0]) in page
+    assert all(status in page for status in tables["layers"]["status"])
+    assert {"spectrum", "gradients", "history", "samples"} <= {file.stem for file in folder.path.glob("*.csv")}
+
+
+def test_what_belongs_to_one_task(runs):
+    assert "Clipping made 100% of the recorded steps smaller. The threshold at the end was 0.01." in page_of(
+        runs["sentiment"]
+    )
+    assert "No recorded step was clipped." in page_of(runs["ner"])
+    assert "Entities of the test data, by type" in page_of(runs["ner"])
+    assert "remembers nothing reaches 0.2500" in page_of(runs["memory"])
+
+
+def test_texts_of_the_user_stay_texts(runs):
+    page = page_of(runs["sentiment"])
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "&lt;i&gt;negative" in page
+    assert "re&lt;b&gt;views.csv" in page
+    assert not re.search(r"<script|<i>|<b>", page)
+    assert tag("p", "<a>", title='"', id=None) == '<p title="&quot;">&lt;a&gt;</p>'
+    assert tag("p", Markup("<a>")) == "<p><a></p>"
+
+
+def test_the_page_is_made_again_from_the_folder_alone(runs, tmp_path):
+    folder = runs["sentiment"]
+    out = tmp_path / "page.html"
+    done = CliRunner().invoke(app, ["report", str(folder.path), "--out", str(out)])
+    assert (done.exit_code, done.stdout.strip()) == (0, str(out))
+    assert out.read_text(encoding="utf-8") == page_of(folder)
+
+
+@pytest.mark.parametrize("missing", ["metrics.json", "history.csv", "gradients.csv", "samples.csv"])
+def test_an_incomplete_folder_is_named(runs, tmp_path, missing):
+    folder = tmp_path / "run"
+    shutil.copytree(runs["ner"].path, folder, ignore=shutil.ignore_patterns(missing, "model.keras"))
+    with pytest.raises(DataError, match=f"{missing}.*Was the run finished"):
+        RunFolder(folder).write_report()
+
+
+def test_without_a_diagnosis_the_page_says_why(runs, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(runs["ner"].path, folder, ignore=shutil.ignore_patterns("diagnosis", "model.keras"))
+    run = RunFolder(folder)
+    run._write_diagnosis("x: sequences of <5 steps")
+    page = run.write_report().read_text(encoding="utf-8")
+    Reader(page)
+    assert "No diagnosis was made. x: sequences of &lt;5 steps" in page
+    assert "Recurrent kernels over training" in page
+
+
+def test_a_model_that_cannot_be_diagnosed_gives_the_reason():
+    from rnnkit.training import diagnosed
+
+    valid = SimpleNamespace(sample=lambda n: (["a"], ["b"]))
+    assert "expected a keras.Model" in diagnosed(None, valid)
+
+
+def test_long_records_are_thinned_out(runs, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(runs["sentiment"].path, folder, ignore=shutil.ignore_patterns("model.keras"))
+    frame = pd.read_csv(folder / "gradients.csv")
+    many = pd.concat([frame.assign(step=frame["step"] + 1000 * number) for number in range(1 + 20_000 // len(frame))])
+    many.loc[:, "norm_before"] = np.random.default_rng(0).lognormal(size=len(many))
+    many.to_csv(folder / "gradients.csv", index=False)
+    run = RunFolder(folder)
+    assert run.write_report().stat().st_size < 300_000
+
+
+def test_a_heat_map_over_training_has_a_cell_for_what_is_left():
+    lags, epochs = np.arange(100), np.arange(5)
+    rows = [
+        {"layer": "a", "direction": "forward", "path": path, "epoch": epoch, "steps_back": lag, "decay": 0.9**lag}
+        for path in ("joint", "h")
+        for epoch in epochs
+        for lag in lags
+    ]
+    drawn = history_map(pd.DataFrame(rows))
+    shown = np.unique(np.linspace(0, 99, 48).round())
+    visible = np.sum(1 - np.log10(0.9**shown) / -4 > 0.004)
+    assert drawn.count("<path d") - drawn.count('class="axis"') - drawn.count('class="grid"') == 5 * visible
+    assert history_map(pd.DataFrame(rows)[lambda frame: frame["epoch"] == 0]) is None
+
+
+MEASURE = """<iframe id=f style="width:390px;height:844px;border:0" srcdoc="{page}"></iframe><p id=out></p><script>
+f.onload = () => {{ const d = f.contentDocument, e = d.documentElement, c = [...d.querySelectorAll('svg.chart')];
+out.textContent = [e.clientWidth, e.scrollWidth, c.filter(x => x.getBoundingClientRect().height > 150 &&
+[...x.querySelectorAll('path.line, .dot, g.c0 > path')].some(p => p.getTotalLength() > 5 ||
+p.matches('.dot'))).length].join(' '); }}</script>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+@pytest.mark.parametrize("task", TASKS)
+def test_a_browser_draws_everything_within_a_phone(runs, tmp_path, task):
+    page = page_of(runs[task])
+    frame = tmp_path / "frame.html"
+    frame.write_text(MEASURE.format(page=escape(page)), encoding="utf-8")
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--hide-scrollbars", f"--user-data-dir={tmp_path / 'profile'}"]
+    command += ["--enable-logging=stderr", "--virtual-time-budget=5000", "--dump-dom", frame.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120)
+    assert "CONSOLE" not in done.stderr, done.stderr
+    width, needed, drawn = map(int, re.search(r'<p id="out">(\d+) (\d+) (\d+)</p>', done.stdout).groups())
+    assert (width, needed) == (390, 390)
+    assert drawn == page.count('class="chart"')
