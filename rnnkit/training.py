@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from rnnkit.tasks.task import Task
 
 SAMPLES = {"sentiment": "sentiment-sample", "ner": "ner-sample", "memory": "adding-100"}
-COLUMN_OF = {"text": "token", "label": "tag"}
 
 
 @dataclass(frozen=True)
@@ -138,10 +137,10 @@ def read_file(task: str, path: str, text: str | None = None, label: str | None =
     if task != "ner":
         return datasets.read(path, **given)
     try:
-        columns = {f"{COLUMN_OF[name]}_column": int(value) for name, value in given.items()}
+        token, tag = int(text or 0), int(label or -1)
     except ValueError as error:
         raise ArgumentError(f"text, label: expected the numbers of columns, from 0, got {given}.") from error
-    return datasets.read_conll(path, **columns)
+    return datasets.read_conll(path, token_column=token, tag_column=tag)
 
 
 def prepare(config: RunConfig, splits: Splits) -> "Task":

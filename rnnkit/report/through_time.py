@@ -186,8 +186,8 @@ def _heat(name: str, rows: pd.DataFrame) -> Markup:
     grid = grid.iloc[_evenly(len(grid), HIGHEST), _evenly(grid.shape[1], WIDEST)]
     with np.errstate(divide="ignore", invalid="ignore"):
         values = 1 - np.log10(grid.to_numpy(float)) / np.log10(FAINT)
-    first, last = (grid.iloc[-1, column] for column in (0, -1))
-    alt = f"Errors in {name}, {grid.index[-1]} steps back: {first:.2g} is left before training, {last:.2g} after it."
+    deepest, left = int(grid.index.max()), grid.to_numpy(float)[-1]
+    alt = f"Errors in {name}, {deepest} steps back: {left[0]:.2g} is left before training, {left[-1]:.2g} after it."
     return heat_map(grid.columns.to_numpy(), grid.index.to_numpy(), values, "epochs of training", "steps back", alt)
 
 

@@ -20,7 +20,7 @@ def learning(history: pd.DataFrame, valid: dict[str, float]) -> Section:
         history: a row an epoch.
         valid: the validation metrics of the weights that were kept, which tell their epoch.
     """
-    names = [name.removeprefix("val_") for name in history if str(name).startswith("val_")]
+    names = [name.removeprefix("val_") for name in map(str, history) if name.startswith("val_")]
     epochs = history["epoch"].to_numpy(float) + 1
     kept = epochs[(history["val_loss"] - valid["loss"]).abs().argmin()]
     panels = [(NAMES.get(name, name.capitalize()), _learning_chart(history, name, epochs, kept)) for name in names]
@@ -93,7 +93,7 @@ def _learning_chart(history, name, epochs, kept) -> Markup:
 def _norms(rows: pd.DataFrame) -> pd.DataFrame:
     """The norm over some variables at each step, with the share of steps that were made smaller in `attrs`."""
     squares = pd.DataFrame({"step": rows["step"], "before": rows["norm_before"] ** 2, "after": rows["norm_after"] ** 2})
-    norms = np.sqrt(squares.groupby("step").sum(min_count=1))
+    norms = squares.groupby("step").sum(min_count=1) ** 0.5
     taken = norms["after"] > 0
     norms.attrs["rate"] = float((norms["after"] < LESS * norms["before"])[taken].mean()) if taken.any() else 0.0
     norms.attrs["refused"] = int((~taken & (norms["before"] != 0)).sum())
