@@ -66,6 +66,19 @@ class ClippingRule:
         return cls(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
 
+class JointRule(ClippingRule):
+    """Base of the rules that scale all gradients by one factor, down to the joint norm that `limit` gives."""
+
+    def limit(self, step: GradientStep, state: dict) -> tuple[Any, dict]:
+        """The largest joint norm of this step (scalar) and the next state, with tensors only, as `clip`."""
+        raise NotImplementedError(f"{type(self).__name__} must override `limit(step, state)`.")
+
+    def clip(self, step, state):
+        limit, state = self.limit(step, state)
+        factor = shrink(limit, step.total)
+        return [scaled(gradient, factor) for gradient in step.gradients], limit, state
+
+
 def now(threshold: float | Callable, step) -> tf.Tensor:
     """The value of a number or schedule at a step, a float32 scalar."""
     return tf.cast(threshold(step) if callable(threshold) else threshold, tf.float32)
@@ -86,12 +99,6 @@ def mapped(function: Callable, gradient):
 def scaled(gradient, factor):
     """A gradient times a factor (scalar, or one that broadcasts)."""
     return mapped(lambda values: values * tf.cast(factor, values.dtype), gradient)
-
-
-def scaled_all(step: GradientStep, limit) -> list:
-    """All gradients times the one factor that brings their joint norm down to the limit."""
-    factor = shrink(limit, step.total)
-    return [scaled(gradient, factor) for gradient in step.gradients]
 
 
 def _serialized(value):

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from rnnkit.callbacks.checks import positive, whole
-from rnnkit.callbacks.clipping_rule import ClippingRule, mapped, now, scaled, scaled_all, shrink
+from rnnkit.callbacks.clipping_rule import ClippingRule, JointRule, mapped, now, scaled, shrink
 from rnnkit.errors import ArgumentError
 from rnnkit.sparse import is_sparse
 
@@ -43,7 +43,7 @@ class NormClip(ClippingRule):
         return [scaled(g, shrink(limit, norm)) for g, norm in pairs], limit, state
 
 
-class GlobalNormClip(ClippingRule):
+class GlobalNormClip(JointRule):
     """Scales all gradients by one factor so that their joint norm is at most `threshold` (Pascanu et al. 2013).
 
     Args:
@@ -53,9 +53,8 @@ class GlobalNormClip(ClippingRule):
     def __init__(self, threshold: float | Callable = 1.0):
         self.threshold = positive("threshold", threshold)
 
-    def clip(self, step, state):
-        limit = now(self.threshold, step.step)
-        return scaled_all(step, limit), limit, state
+    def limit(self, step, state):
+        return now(self.threshold, step.step), state
 
 
 class AdaptiveClip(ClippingRule):
@@ -88,7 +87,7 @@ class AdaptiveClip(ClippingRule):
         return scaled(gradient, shrink(ratio * tf.maximum(size, self.epsilon), norm))
 
 
-class PercentileClip(ClippingRule):
+class PercentileClip(JointRule):
     """Clips the global norm to a percentile of the norms seen so far (AutoClip, Seetharaman et al. 2020).
 
     The step's own norm counts among those seen, as in the paper; norms that are not finite do not.
@@ -107,13 +106,13 @@ class PercentileClip(ClippingRule):
     def initial_state(self):
         return {"norms": np.full(self.window, np.inf, "float32"), "seen": np.zeros((), "int64")}
 
-    def clip(self, step, state):
+    def limit(self, step, state):
         known = tf.math.is_finite(step.total)
         here = (tf.range(self.window, dtype=tf.int64) == state["seen"] % self.window) & known
         norms = tf.where(here, step.total, state["norms"])
         seen = state["seen"] + tf.cast(known, tf.int64)
         limit = tf.minimum(self._percentile_of(norms, seen), self.max_norm or float("inf"))
-        return scaled_all(step, limit), limit, {"norms": norms, "seen": seen}
+        return limit, {"norms": norms, "seen": seen}
 
     def _percentile_of(self, norms, seen):
         """Linear interpolation between neighbours; unused places hold infinity and sort to the end."""
@@ -125,7 +124,7 @@ class PercentileClip(ClippingRule):
         return tf.where(low == high, below, below + (above - below) * (place - tf.floor(place)))
 
 
-class ZScoreClip(ClippingRule):
+class ZScoreClip(JointRule):
     """Clips the global norm where it stands out from its own recent past (ZClip, Kumar et al. 2025).
 
     Keeps an exponential mean m and variance s^2 of the global norm. A step whose score z = (norm - m) / s exceeds
@@ -148,7 +147,7 @@ class ZScoreClip(ClippingRule):
     def initial_state(self):
         return {name: np.zeros((), "float32") for name in ("mean", "variance", "seen")}
 
-    def clip(self, step, state):
+    def limit(self, step, state):
         mean, variance, seen = state["mean"], state["variance"], state["seen"]
         deviation = tf.sqrt(variance)
         score = (step.total - mean) / tf.maximum(deviation, 1e-12)
@@ -157,7 +156,7 @@ class ZScoreClip(ClippingRule):
         limit = tf.minimum(limit, self.max_norm or float("inf"))
         next_state = self._learn(tf.minimum(step.total, limit), state)
         known = tf.math.is_finite(step.total)
-        return scaled_all(step, limit), limit, {name: tf.where(known, next_state[name], state[name]) for name in state}
+        return limit, {name: tf.where(known, next_state[name], state[name]) for name in state}
 
     def _learn(self, norm, state):
         """Welford's mean and variance during the initial steps, exponential ones after."""

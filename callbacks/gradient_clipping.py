@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from rnnkit.callbacks.checks import whole
-from rnnkit.callbacks.clipping_rule import ClippingRule, GradientStep
+from rnnkit.callbacks.clipping_rule import ClippingRule, GradientStep, JointRule
 from rnnkit.callbacks.clipping_rules import make_rule
 from rnnkit.callbacks.gradient_callback import GradientCallback
 from rnnkit.callbacks.rows import Block
@@ -50,6 +50,11 @@ class GradientClipping(GradientCallback):
         self.warm_up = whole("warm_up", warm_up, least=0)
         self.state = {"clip_calls": np.zeros((), "int64"), **self.rule.initial_state()}
         self._taken, self._clipped, self._threshold = 0, 0, float("nan")
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether every step is scaled by one factor, so that the norms after it follow from those before it."""
+        return isinstance(self.rule, JointRule) and not self.warm_up
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)

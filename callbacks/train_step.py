@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from rnnkit.callbacks import rows
-from rnnkit.callbacks.clipping_rule import GradientStep
+from rnnkit.callbacks.clipping_rule import GradientStep, shrink
 from rnnkit.callbacks.gates import gate_letters, units_of
 from rnnkit.callbacks.measure import Measurement, Meter
 from rnnkit.callbacks.ring import Ring, local_variable
@@ -65,7 +65,11 @@ class TrainStep:
             norms, total = self.meter.norms(self._aligned(clipped, variables))
         if self.clipping:
             clipped, threshold = self._clipped(clipped, variables, norms, total)
-            norms, total = self.meter.norms(self._aligned(clipped, variables))
+            if self.clipping.is_joint:
+                factor = shrink(threshold, total)
+                norms, total = norms * factor, total * factor
+            else:
+                norms, total = self.meter.norms(self._aligned(clipped, variables))
         self._write(before, norm_after=norms, total_after=total, threshold=threshold, status=rows.TAKEN)
         return list(zip(clipped, variables, strict=True))
 
