@@ -14,8 +14,7 @@ import argparse
 import json
 import os
 import statistics
-import threading
-import time
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -23,52 +22,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
+from side_by_side import in_turns
 
 import rnnkit
 from rnnkit import callbacks, datasets
 
 WORDS, SENTENCES, MEAN_LENGTH, LONGEST = 14_000, 6920, 18, 51
-
-
-class Turn(keras.callbacks.Callback):
-    """Lets one `fit` of several train, an epoch a turn, and keeps the wall and CPU seconds of each but the first.
-
-    Last in the list of callbacks, so that all others' work at an epoch's end is in its time.
-
-    Args:
-        place: whose turn it is, an int in a one-element list that all fits share.
-        number, fits: which of how many fits this is.
-        change: the condition that guards `place`.
-    """
-
-    def __init__(self, place, number, fits, change):
-        super().__init__()
-        self.place, self.number, self.fits, self.change = place, number, fits, change
-        self.seconds = []
-
-    def on_train_begin(self, logs=None):
-        self._wait()
-
-    def on_epoch_end(self, epoch, logs=None):
-        if epoch:
-            self.seconds.append([now - then for now, then in zip(_clocks(), self.start, strict=True)])
-        self._pass_on()
-        if epoch + 1 < self.params["epochs"]:
-            self._wait()
-
-    def _wait(self):
-        with self.change:
-            self.change.wait_for(lambda: self.place[0] == self.number)
-        self.start = _clocks()
-
-    def _pass_on(self):
-        with self.change:
-            self.place[0] = (self.number + 1) % self.fits
-            self.change.notify_all()
-
-
-def _clocks():
-    return time.perf_counter(), time.process_time()
 
 
 class OwnTrainStep(rnnkit.SentimentClassifier):
@@ -131,20 +90,17 @@ def sentences(limit):
 
 def measure(texts, labels, rounds):
     """Variant -> wall and CPU seconds of each counted epoch."""
-    place, change = [0], threading.Condition()
-    turns, threads = {}, []
-    for number, (name, (kind, make)) in enumerate(VARIANTS.items()):
+    fits = {}
+    for name, (kind, make) in VARIANTS.items():
         keras.utils.set_random_seed(0)
         model = kind()
         model.adapt(texts, labels)
-        turns[name] = Turn(place, number, len(VARIANTS), change)
-        options = {"epochs": rounds + 1, "callbacks": [*make(), turns[name]], "verbose": 0}
-        threads.append(threading.Thread(target=model.fit, args=(texts, labels), kwargs=options, daemon=True))
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return {name: turn.seconds for name, turn in turns.items()}
+        fits[name] = partial(fit, model, texts, labels, make())
+    return {name: turn.seconds for name, turn in in_turns(fits, rounds).items()}
+
+
+def fit(model, texts, labels, watching, epochs, callbacks):
+    model.fit(texts, labels, epochs=epochs, callbacks=[*watching, *callbacks], verbose=0)
 
 
 def show(seconds, steps):

@@ -1,38 +1,97 @@
-"""Two ways of training the same thing, measured in turns: what the speed benchmarks share.
+"""Several ways of training measured side by side, an epoch in turn each: what the speed benchmarks share.
 
-A side has a `name`, an `epoch(number)` that trains one epoch and returns its logs, and `steps`: how many, padding and
-text together, go through its recurrent layer per epoch.
+Each way has one `fit` in a thread of its own, as its user would call it, so what a `fit` prepares once is paid once.
+The first epoch of a `fit` compiles and is not counted.
 """
 
 import statistics
+import threading
 import time
 
+import keras
 
-def compare(sides, sentences, repeats):
-    """Epochs in turns, the first of each side not counted, since it compiles; a list of results, one a side."""
-    seconds = [[] for _ in sides]
-    for number in range(repeats + 1):
-        for side, times in zip(sides, seconds, strict=True):
-            start = time.perf_counter()
-            logs = side.epoch(number)
-            times.append(time.perf_counter() - start)
-            side.loss = logs["loss"][-1]
-    rates = [[sentences / value for value in times[1:]] for times in seconds]
-    return [
-        {"side": side.name, "sentences_per_second": rate, "steps": side.steps, "loss": side.loss}
-        for side, rate in zip(sides, rates, strict=True)
+
+class Turn(keras.callbacks.Callback):
+    """Lets one `fit` of several train, an epoch a turn, and keeps the wall and CPU seconds of each but the first.
+
+    Last in the list of callbacks, so that all others' work at an epoch's end is in its time.
+
+    Args:
+        place: whose turn it is, an int in a one-element list that all fits share.
+        number, fits: which of how many fits this is.
+        change: the condition that guards `place`.
+
+    Attributes:
+        seconds: for each counted epoch, wall and CPU seconds of the process.
+        loss: of the last epoch.
+    """
+
+    def __init__(self, place, number, fits, change):
+        super().__init__()
+        self.place, self.number, self.fits, self.change = place, number, fits, change
+        self.seconds = []
+        self.loss = float("nan")
+
+    def on_train_begin(self, logs=None):
+        self._wait()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch:
+            self.seconds.append([now - then for now, then in zip(_clocks(), self.start, strict=True)])
+        self.loss = (logs or {}).get("loss", self.loss)
+        self._pass_on()
+        if epoch + 1 < self.params["epochs"]:
+            self._wait()
+
+    def _wait(self):
+        with self.change:
+            self.change.wait_for(lambda: self.place[0] == self.number)
+        self.start = _clocks()
+
+    def _pass_on(self):
+        with self.change:
+            self.place[0] = (self.number + 1) % self.fits
+            self.change.notify_all()
+
+
+def in_turns(fits, rounds):
+    """Runs all fits, an epoch in turn each.
+
+    Args:
+        fits: name -> a function that calls `fit` with the `epochs` and `callbacks` it gets.
+        rounds: counted epochs of each.
+
+    Returns:
+        Name -> its `Turn`.
+    """
+    place, change = [0], threading.Condition()
+    turns = {name: Turn(place, number, len(fits), change) for number, name in enumerate(fits)}
+    threads = [
+        threading.Thread(target=fit, kwargs={"epochs": rounds + 1, "callbacks": [turns[name]]}, daemon=True)
+        for name, fit in fits.items()
     ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return turns
 
 
-def show(results):
-    """Prints the sides, and the ratio of each to the first, round by round."""
-    first = results[0]["sentences_per_second"]
-    for result in results:
-        rates = result["sentences_per_second"]
-        ratios = sorted(ours / theirs for ours, theirs in zip(rates, first, strict=True))
-        middle, best = statistics.median(ratios), max(rates) / max(first)
+def show_rates(turns, sentences, steps):
+    """Prints a row a side: sentences per second, and the ratio to the first side, round by round and of the best."""
+    first = next(iter(turns.values())).seconds
+    for name, turn in turns.items():
+        wall = [seconds for seconds, _ in turn.seconds]
+        ratios = sorted(theirs / ours for (theirs, _), ours in zip(first, wall, strict=True))
+        best = min(seconds for seconds, _ in first) / min(wall)
+        cpu = statistics.median(theirs / ours for (_, theirs), (_, ours) in zip(first, turn.seconds, strict=True))
         print(
-            f"{result['side']:<40} {statistics.median(rates):8.0f} sentences/s {result['steps']:>8} steps"
-            f"  loss {result['loss']:7.3f}  ratio {middle:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}; best {best:.2f})"
+            f"{name:<36} {sentences / statistics.median(wall):6.0f} sentences/s {steps[name]:>7} steps  "
+            f"loss {turn.loss:6.3f}  ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}), "
+            f"of the best epochs {best:.2f}, of CPU time {cpu:.2f}"
         )
     print(flush=True)
+
+
+def _clocks():
+    return time.perf_counter(), time.process_time()
