@@ -7,7 +7,7 @@ from rich.text import Text
 
 EXAMPLES = {
     "sentiment": "not bad at all",
-    "ner": "Ada Lovelace wrote to Charles Babbage from London on 5 July 1843.",
+    "ner": "Ada Lovelace, who lives in London, said on Monday that she works at Hill & King.",
     "adding": "[[0.5, 1], [0.9, 0], [0.2, 0], [0.25, 1]]",
     "copy": "[1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]",
     "temporal-order": "[0, 6, 2, 5, 3, 7, 4, 2, 1]",
