@@ -9,6 +9,7 @@ import pandas as pd
 
 from rnnkit.callbacks.checks import whole
 from rnnkit.callbacks.gates import gate_letters, units_of
+from rnnkit.spectrum import block_spectra, is_blocks
 
 COLUMNS = ["epoch", "step", "layer", "gate", "radius", "sigma"]
 
@@ -106,27 +107,19 @@ class RecurrentSpectrum(keras.callbacks.Callback):
 def spectra(model) -> list[dict]:
     """`layer, gate, radius, sigma` of each gate of every recurrent kernel of a model, in the order of its weights."""
     kernels = recurrent_kernels(model)
-    rows = []
-    for kernel, units in zip(kernels, units_of(model, kernels, gate_letters(model)), strict=True):
-        blocks = np.split(np.asarray(kernel, dtype="float64"), kernel.shape[1] // kernel.shape[0], axis=1)
-        letters = [unit.gate for unit in units] if len(units) == len(blocks) else map(str, range(len(blocks)))
-        for gate, block in zip(letters, blocks, strict=True):
-            rows.append({"layer": units[0].layer, "gate": gate, **spectrum(block)})
-    return rows
+    units = units_of(model, kernels, gate_letters(model))
+    return [
+        {"layer": gates[0].layer, **row}
+        for kernel, gates in zip(kernels, units, strict=True)
+        for row in block_spectra(kernel, [unit.gate for unit in gates])
+    ]
 
 
 def recurrent_kernels(model) -> list:
     """The recurrent kernels of a model, shape (H, G * H), frozen ones included."""
     kernels = {id(getattr(layer, "recurrent_kernel", None)) for layer in model._flatten_layers()}
     found = [weight for weight in model.weights if id(weight) in kernels]
-    return [kernel for kernel in found if len(kernel.shape) == 2 and kernel.shape[1] % kernel.shape[0] == 0]
-
-
-def spectrum(block: np.ndarray) -> dict[str, float]:
-    """Spectral radius and largest singular value of a square matrix; NaN if it is not finite."""
-    if not np.all(np.isfinite(block)):
-        return {"radius": float("nan"), "sigma": float("nan")}
-    return {"radius": float(np.abs(np.linalg.eigvals(block)).max()), "sigma": float(np.linalg.norm(block, 2))}
+    return [kernel for kernel in found if is_blocks(kernel)]
 
 
 def _largest(values: list[float]) -> float:

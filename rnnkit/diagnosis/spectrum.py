@@ -13,31 +13,15 @@ import tensorflow as tf
 from rnnkit.diagnosis.replay import Replay
 from rnnkit.diagnosis.saturation import gate_letters
 from rnnkit.diagnosis.scaled import unit
+from rnnkit.spectrum import block_spectra
 
 ITERATIONS = 30
 
 
 def kernel_spectrum(layer) -> list[dict]:
-    """Spectral radius and largest singular value of each gate's square block of the recurrent kernel.
-
-    Returns:
-        A row for each gate: `gate` (its letter or number, empty where there is one block), `radius`, `sigma`. A
-        cell whose `recurrent_kernel` is not made of square blocks has no rows.
-    """
+    """The rows of `rnnkit.spectrum.block_spectra` for a recurrent layer; none for a cell without recurrent kernel."""
     kernel = getattr(layer.cell, "recurrent_kernel", None)
-    if kernel is None or len(kernel.shape) != 2 or kernel.shape[1] % kernel.shape[0]:
-        return []
-    blocks = np.split(np.array(kernel), kernel.shape[1] // kernel.shape[0], axis=1)
-    letters = gate_letters(layer.cell)
-    names = list(letters) if len(letters) == len(blocks) else [str(number) for number in range(len(blocks))]
-    return [
-        {
-            "gate": name if len(blocks) > 1 else "",
-            "radius": float(np.abs(np.linalg.eigvals(block)).max()),
-            "sigma": float(np.linalg.norm(block, 2)),
-        }
-        for name, block in zip(names, blocks, strict=True)
-    ]
+    return [] if kernel is None else block_spectra(kernel, gate_letters(layer.cell))
 
 
 def jacobian_sigma(replay: Replay, *, seed: int = 0) -> np.ndarray:
