@@ -155,7 +155,7 @@ CHANGES = {
     "layer normalisation": {"options": {"layer_norm": True}},
     "residual and layer normalisation": {"options": {"residual": True, "layer_norm": True}},
     "lower learning rate": {},  # the rate that the cure names
-    "Omega": {"options": {"omega": 1.0}},
+    "Omega": {"options": {"omega": 4.0}},
 }
 TYPICAL = {  # what is applied against another trouble
     "exploding": "clipping",

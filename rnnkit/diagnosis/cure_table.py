@@ -34,8 +34,8 @@ TABLE = {
         "what is capped can still vanish, and every step costs a singular value decomposition.",
     ),
     "orthogonal start": Entry(
-        'recurrent_initializer="orthogonal"',
-        '{layer}(units, recurrent_initializer="orthogonal")',
+        'recurrent_initializer="{orthogonal}"',
+        "{layer}(units, recurrent_initializer={orthogonal_start})",
         "An orthogonal kernel keeps the length of what passes through it, in all directions.",
         "Henaff, Szlam and LeCun, Recurrent orthogonal networks and long-memory tasks, 2016",
         "it is a start only: training may leave it again, and what should be forgotten is kept at first.",
@@ -69,8 +69,8 @@ TABLE = {
         "relu states can explode: clip the gradient as well.",
     ),
     "Omega": Entry(
-        "omega=1.0",
-        "rnnkit.layers.OmegaRNN(keras.layers.SimpleRNNCell(units), omega=1.0)",
+        "omega=4.0",
+        "rnnkit.layers.OmegaRNN(keras.layers.SimpleRNNCell(units), omega=4.0)",
         "It penalises errors that shrink or grow from one step to the step before.",
         "Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, 2013",
         "a step takes twice as long, and a kernel held at the edge can explode: clip the gradient as well.",

@@ -128,7 +128,10 @@ def _cure(name: str, finding: Finding, training: Training) -> Cure:
     entry = TABLE[name]
     lag = max(3, round(finding.needed))
     ratio = training.update_ratio
+    gated = _gated(finding, training)
     values = {
+        "orthogonal": "gate_orthogonal" if gated else "orthogonal",
+        "orthogonal_start": "rnnkit.initializers.GateOrthogonal()" if gated else '"orthogonal"',
         "layer": LAYERS.get(finding.cell, finding.cell),
         "lag": lag,
         "limit": finding.limit,

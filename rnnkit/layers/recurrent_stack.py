@@ -9,7 +9,7 @@ from rnnkit.errors import ArgumentError
 from rnnkit.initializers import find_initializer
 from rnnkit.layers.omega import OmegaRNN
 from rnnkit.layers.sequence import last_step, reverse_by_length, zero_padding
-from rnnkit.layers.truncated import TruncatedRNN
+from rnnkit.layers.truncated import TruncatedRNN, check_stepwise, run_cell
 from rnnkit.regularizers import find_regularizer
 
 
@@ -125,12 +125,14 @@ class RecurrentStack(keras.layers.Layer):
             inputs_shape = (*inputs_shape[:-1], units * (2 if self.bidirectional else 1))
         self.built = True
 
-    def call(self, inputs, lengths=None, training=False):
+    def call(self, inputs, lengths=None, initial_states=None, training=False):
         """Runs the stack.
 
         Args:
             inputs: shape (B, T, F), padded on the right.
             lengths: int32, shape (B,); None means that every sequence fills all T steps.
+            initial_states: a list with a list of states (B, H) for each layer, as `initial_states()` gives it; None
+                starts from the cells' own, which is zero. Not with `bidirectional`.
             training: whether dropout is on.
 
         Returns:
@@ -140,15 +142,65 @@ class RecurrentStack(keras.layers.Layer):
         if lengths is None:
             lengths = ops.broadcast_to(ops.shape(inputs)[1], (ops.shape(inputs)[0],))
         lengths = ops.cast(lengths, "int32")
+        if initial_states is not None:
+            self._check_causal()
         outputs = zero_padding(inputs, lengths)  # else NaN in the padding would reach the kernels' gradients as 0 * NaN
-        for block in self.blocks[:-1]:
-            outputs = self._run(block, outputs, lengths, training)
-        return self._run(self.blocks[-1], outputs, lengths, training, last_only=not self.return_sequences)
+        for index, block in enumerate(self.blocks):
+            states = None if initial_states is None else initial_states[index]
+            last_only = block is self.blocks[-1] and not self.return_sequences
+            outputs = self._run(block, outputs, lengths, states, training, last_only)
+        return outputs
 
-    def _run(self, block, inputs, lengths, training, last_only=False):
+    def initial_states(self, batch_size) -> list[list]:
+        """The states before the first step: for each layer a list of tensors (B, H).
+
+        Raises:
+            ArgumentError: the stack is bidirectional, or a layer of it cannot be run step by step.
+        """
+        self._check_causal()
+        for block in self.blocks:
+            check_stepwise("step", block["forward"])
+        states = [block["forward"].get_initial_state(batch_size) for block in self.blocks]
+        return [list(each) if isinstance(each, (list, tuple)) else [each] for each in states]
+
+    def step(self, inputs, states, training=False):
+        """One time step with the state carried by the caller, for a loop that writes its own next input.
+
+        Args:
+            inputs: shape (B, F).
+            states: as `initial_states` gives them.
+            training: whether dropout is on.
+
+        Returns:
+            The output, shape (B, width), and the new states. Over the steps of a sequence the outputs are those of
+            `call`.
+        """
+        after = []
+        for block, before in zip(self.blocks, states, strict=True):
+            x = self._prepared(block, inputs, training)
+            output, own = run_cell(block["forward"].cell, x, before, training)
+            inputs = output + inputs if self._is_residual(inputs, output) else output
+            after.append(own)
+        return inputs, after
+
+    def _check_causal(self) -> None:
+        if self.bidirectional:
+            raise ArgumentError(
+                "bidirectional: a stack that reads backwards too has seen the whole sequence before its first output, "
+                "and carries no state from step to step. Make it with bidirectional=False."
+            )
+
+    def _prepared(self, block, inputs, training):
         x = block["norm"](inputs) if "norm" in block else inputs
-        x = block["dropout"](x, training=training) if "dropout" in block else x
-        outputs = [block["forward"](x, training=training)]
+        return block["dropout"](x, training=training) if "dropout" in block else x
+
+    def _is_residual(self, inputs, outputs) -> bool:
+        return self.residual and inputs.shape[-1] == outputs.shape[-1]
+
+    def _run(self, block, inputs, lengths, states, training, last_only):
+        x = self._prepared(block, inputs, training)
+        start = {} if states is None else {"initial_state": states}
+        outputs = [block["forward"](x, training=training, **start)]
         if "backward" in block:
             outputs.append(block["backward"](reverse_by_length(x, lengths), training=training))
         if last_only:
@@ -156,7 +208,7 @@ class RecurrentStack(keras.layers.Layer):
         else:
             outputs[1:] = [reverse_by_length(y, lengths) for y in outputs[1:]]
             joined = zero_padding(ops.concatenate(outputs, axis=-1), lengths)
-        if self.residual and inputs.shape[-1] == joined.shape[-1]:
+        if self._is_residual(inputs, joined):
             joined = joined + (last_step(inputs, lengths) if last_only else inputs)
         return joined
 

@@ -65,19 +65,32 @@ class TruncatedRNN(keras.layers.RNN):
         return {**super().get_config(), "bptt_steps": self.bptt_steps}
 
 
-def loop_options(layer, argument: str) -> dict:
-    """The options of a recurrent layer that another loop around its cell has to take over.
+def check_stepwise(argument: str, layer, trusted=("keras.", "rnnkit.")) -> None:
+    """Whether a recurrent layer runs its cell step by step in the loop of `keras.layers.RNN`, and does nothing else.
+
+    Args:
+        argument: what the user asked for, for the message.
+        layer: the layer.
+        trusted: packages whose own way through time is known to give what the cell does.
 
     Raises:
-        ArgumentError: the layer does not run its cell step by step in the loop of `keras.layers.RNN`; `argument` is
-            what the user asked for in vain.
+        ArgumentError: it does not.
     """
-    own = [base for base in type(layer).__mro__ if not base.__module__.startswith("keras.")]
+    own = [base for base in type(layer).__mro__ if not base.__module__.startswith(trusted)]
     if not hasattr(layer, "cell") or any({"call", "inner_loop"} & set(vars(base)) for base in own):
         raise ArgumentError(
             f"{argument}: {type(layer).__name__} runs through time in a way of its own. Leave {argument} out, or "
             "give a cell that keras.layers.RNN can run."
         )
+
+
+def loop_options(layer, argument: str) -> dict:
+    """The options of a recurrent layer that another loop around its cell has to take over.
+
+    Raises:
+        ArgumentError: as `check_stepwise`; `argument` is what the user asked for in vain.
+    """
+    check_stepwise(argument, layer, ("keras.",))
     names = ("name", "return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
     return {"dtype": layer.dtype_policy, **{name: getattr(layer, name) for name in names}}
 

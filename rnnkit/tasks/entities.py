@@ -14,10 +14,10 @@ from rnnkit.entities.schemes import allowed_transitions, repair
 from rnnkit.entities.scores import EntityScores, score_entities
 from rnnkit.entities.spans import find_spans
 from rnnkit.errors import ArgumentError, DataError
-from rnnkit.layers import CRF, CRFLoss, RecurrentStack, TokenLoss
+from rnnkit.layers import CRF, CRFLoss, TokenLoss
 from rnnkit.optimizers import LazyAdam
 from rnnkit.tasks.inputs import as_column, as_dataset
-from rnnkit.tasks.task import Task, stack_config
+from rnnkit.tasks.task import Task
 from rnnkit.text.vectors import start_from_vectors, vector_size
 from rnnkit.text.vocabulary import Vocabulary
 from rnnkit.text.word_shape import Spelling, folded, shape_number
@@ -54,11 +54,11 @@ class EntityRecognizer(Task):
             reads them as conlleval does, `"reject"` raises.
         dropout: share of the features dropped before each recurrent layer and before the output, in [0, 1).
         word_dropout: share of the words replaced by the unknown word in training, in [0, 1).
-        activation, residual, layer_norm: see `RecurrentStack`.
-        recurrent_initializer, recurrent_regularizer, recurrent_constraint, bptt_steps, omega: see `RecurrentStack`.
         min_count: words seen less often in training are unknown words.
         max_words: size of the vocabulary at most; None keeps all words.
         lowercase: fold capital letters in the vocabulary; case is seen apart from it.
+        options: any other argument of `RecurrentStack`, such as `activation`, `residual`, `layer_norm` and
+            `recurrent_initializer`; and `name` and `dtype` as for a `keras.Model`.
 
     Raises:
         ArgumentError: an argument out of its range.
@@ -86,20 +86,12 @@ class EntityRecognizer(Task):
         invalid="repair",
         dropout=0.5,
         word_dropout=0.1,
-        activation=None,
-        residual=False,
-        layer_norm=False,
-        recurrent_initializer=None,
-        recurrent_regularizer=None,
-        recurrent_constraint=None,
-        bptt_steps=None,
-        omega=0.0,
         min_count=1,
         max_words=None,
         lowercase=True,
-        **kwargs,
+        **options,
     ):
-        super().__init__(**kwargs)
+        super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
         _check_choice("scheme", scheme, tuple(LETTERS))
         _check_choice("invalid", invalid, ("repair", "reject"))
         _check_choice("chars", chars, ("cnn", "rnn", None))
@@ -109,23 +101,6 @@ class EntityRecognizer(Task):
             _check_positive("max_words", max_words)
         if not 0 <= word_dropout < 1:
             raise ArgumentError(f"word_dropout: expected a share in [0, 1), got {word_dropout!r}.")
-        self.stack = RecurrentStack(
-            cell,
-            units,
-            layers,
-            bidirectional=bidirectional,
-            activation=activation,
-            dropout=dropout,
-            residual=residual,
-            layer_norm=layer_norm,
-            recurrent_initializer=recurrent_initializer,
-            recurrent_regularizer=recurrent_regularizer,
-            recurrent_constraint=recurrent_constraint,
-            bptt_steps=bptt_steps,
-            omega=omega,
-            dtype=self.dtype_policy,
-            name="stack",
-        )
         self.embedding_dim = embedding_dim
         self.vectors = None if vectors is None else str(vectors)
         self.chars = chars
@@ -133,7 +108,6 @@ class EntityRecognizer(Task):
         self.crf = crf
         self.scheme = scheme
         self.invalid = invalid
-        self.dropout = dropout
         self.word_dropout = word_dropout
         self.min_count = min_count
         self.max_words = max_words
@@ -161,7 +135,7 @@ class EntityRecognizer(Task):
             inputs, features = {**inputs, **more[0]}, [*features, *more[1]]
         lengths = inputs["lengths"] = keras.Input((), dtype="int32", name="lengths")
         x = self.stack(keras.layers.Concatenate(name="features", dtype=policy)(features), lengths)
-        x = keras.layers.Dropout(self.dropout, name="dropout", dtype=policy)(x)
+        x = keras.layers.Dropout(self.stack.dropout, name="dropout", dtype=policy)(x)
         outputs = keras.layers.Dense(len(self.tags), name="emissions", dtype="float32")(x)
         if self.crf:
             outputs = CRF(len(self.tags), allowed_transitions(self.tags, self.scheme), name="crf")(outputs, lengths)
@@ -291,10 +265,9 @@ class EntityRecognizer(Task):
 
     def get_config(self):
         own = ("embedding_dim", "vectors", "chars", "char_units", "crf", "scheme", "invalid")
-        limits = ("dropout", "word_dropout", "min_count", "max_words", "lowercase")
+        limits = ("word_dropout", "min_count", "max_words", "lowercase")
         return {
             **super().get_config(),
-            **stack_config(self.stack),
             **{name: getattr(self, name) for name in (*own, *limits)},
         }
 

@@ -9,9 +9,8 @@ from keras import ops
 
 from rnnkit.batches import Batches
 from rnnkit.errors import ArgumentError, DataError
-from rnnkit.layers import RecurrentStack
 from rnnkit.tasks.inputs import as_dataset
-from rnnkit.tasks.task import Task, stack_config
+from rnnkit.tasks.task import Task
 
 TARGETS = {
     "number": "a number in every row",
@@ -86,10 +85,8 @@ class MemoryModel(Task):
         cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.cells`).
         units: int, the width of each direction, or a list with one width a layer.
         layers: how many recurrent layers.
-        bidirectional: also read the sequence backwards.
-        dropout: share of the features dropped before each recurrent layer, in [0, 1).
-        activation, residual, layer_norm: see `RecurrentStack`.
-        recurrent_initializer, recurrent_regularizer, recurrent_constraint, bptt_steps, omega: see `RecurrentStack`.
+        options: any other argument of `RecurrentStack`, such as `activation`, `residual`, `layer_norm` and
+            `recurrent_initializer`; and `name` and `dtype` as for a `keras.Model`.
 
     Raises:
         ArgumentError: an argument out of its range.
@@ -101,46 +98,11 @@ class MemoryModel(Task):
     monitor = ("val_loss", "min")
     patience = 5  # the loss stands still for long before a network begins to remember
 
-    def __init__(
-        self,
-        target="number",
-        cell="lstm",
-        units=128,
-        layers=1,
-        bidirectional=False,
-        dropout=0.0,
-        activation=None,
-        residual=False,
-        layer_norm=False,
-        recurrent_initializer=None,
-        recurrent_regularizer=None,
-        recurrent_constraint=None,
-        bptt_steps=None,
-        omega=0.0,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
+    def __init__(self, target="number", cell="lstm", units=128, layers=1, **options):
         if target not in TARGETS:
             raise ArgumentError(f"target: expected one of {', '.join(TARGETS)}, got {target!r}.")
+        super().__init__(cell, units, layers, return_sequences=target == "symbols", **options)
         self.target = target
-        self.stack = RecurrentStack(
-            cell,
-            units,
-            layers,
-            bidirectional=bidirectional,
-            activation=activation,
-            dropout=dropout,
-            residual=residual,
-            layer_norm=layer_norm,
-            recurrent_initializer=recurrent_initializer,
-            recurrent_regularizer=recurrent_regularizer,
-            recurrent_constraint=recurrent_constraint,
-            bptt_steps=bptt_steps,
-            omega=omega,
-            return_sequences=target == "symbols",
-            dtype=self.dtype_policy,
-            name="stack",
-        )
 
     def learn(self, data):
         x, y = check_sequences(data["sequence"]), check_targets(data["target"], self.target)
@@ -208,12 +170,7 @@ class MemoryModel(Task):
         return pd.DataFrame({name: [_short(value) for value in values] for name, values in columns.items()})
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            **stack_config(self.stack),
-            "target": self.target,
-            "dropout": self.stack.dropout,
-        }
+        return {**super().get_config(), "target": self.target}
 
     def _check_known(self, x) -> None:
         if (x[0].ndim == 1) != self.symbols or (not self.symbols and x[0].shape[1] != self.features):

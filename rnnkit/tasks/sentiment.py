@@ -7,10 +7,10 @@ import keras
 import numpy as np
 
 from rnnkit.errors import DataError
-from rnnkit.layers import RecurrentStack, SequencePooling, WordDropout
+from rnnkit.layers import SequencePooling, WordDropout
 from rnnkit.optimizers import LazyAdam
 from rnnkit.tasks.inputs import check_labels, check_texts
-from rnnkit.tasks.task import Task, stack_config
+from rnnkit.tasks.task import Task
 from rnnkit.text.tokenizer import words
 from rnnkit.text.vectors import start_from_vectors, vector_size
 from rnnkit.text.vocabulary import Vocabulary
@@ -43,12 +43,12 @@ class SentimentClassifier(Task):
         pooling: how the words' outputs are joined: `"max"`, `"mean"`, `"attention"` or `"last"`.
         dropout: share of the features dropped before each recurrent layer and before the output, in [0, 1).
         word_dropout: share of the words replaced by the unknown word in training, in [0, 1).
-        activation, residual, layer_norm: see `RecurrentStack`.
-        recurrent_initializer, recurrent_regularizer, recurrent_constraint, bptt_steps, omega: see `RecurrentStack`.
         min_count: words seen less often in training are unknown words.
         max_words: size of the vocabulary at most; None keeps all words.
         max_length: words after this one are cut off, with a warning that counts the texts; None cuts nothing.
         lowercase: fold capital letters.
+        options: any other argument of `RecurrentStack`, such as `activation`, `residual`, `layer_norm` and
+            `recurrent_initializer`; and `name` and `dtype` as for a `keras.Model`.
 
     Raises:
         ArgumentError: an argument out of its range.
@@ -69,43 +69,16 @@ class SentimentClassifier(Task):
         pooling="max",
         dropout=0.4,
         word_dropout=0.1,
-        activation=None,
-        residual=False,
-        layer_norm=False,
-        recurrent_initializer=None,
-        recurrent_regularizer=None,
-        recurrent_constraint=None,
-        bptt_steps=None,
-        omega=0.0,
         min_count=1,
         max_words=None,
         max_length=None,
         lowercase=True,
-        **kwargs,
+        **options,
     ):
-        super().__init__(**kwargs)
-        self.stack = RecurrentStack(
-            cell,
-            units,
-            layers,
-            bidirectional=bidirectional,
-            activation=activation,
-            dropout=dropout,
-            residual=residual,
-            layer_norm=layer_norm,
-            recurrent_initializer=recurrent_initializer,
-            recurrent_regularizer=recurrent_regularizer,
-            recurrent_constraint=recurrent_constraint,
-            bptt_steps=bptt_steps,
-            omega=omega,
-            return_sequences=True,
-            dtype=self.dtype_policy,
-            name="stack",
-        )
+        super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
         self.pooling = SequencePooling(pooling, dtype=self.dtype_policy, name="pooling")
         self.embedding_dim = embedding_dim
         self.vectors = None if vectors is None else str(vectors)
-        self.dropout = dropout
         self.word_dropout = word_dropout
         self.min_count = min_count
         self.max_words = max_words
@@ -131,7 +104,7 @@ class SentimentClassifier(Task):
         size = learned["embedding_dim"]
         embedding = keras.layers.Embedding(len(self.vocabulary), size, start, name="embedding", dtype=policy)
         x = self.pooling(self.stack(embedding(x), lengths), lengths)
-        x = keras.layers.Dropout(self.dropout, dtype=policy, name="dropout")(x)
+        x = keras.layers.Dropout(self.stack.dropout, dtype=policy, name="dropout")(x)
         scores = keras.layers.Dense(len(self.labels), activation="softmax", dtype="float32", name="scores")(x)
         return keras.Model({"tokens": tokens, "lengths": lengths}, scores, name="network")
 
@@ -176,11 +149,10 @@ class SentimentClassifier(Task):
         return pd.DataFrame({"text": texts, "label": labels, "predicted": answers["label"], "score": answers["score"]})
 
     def get_config(self):
-        own = ("embedding_dim", "vectors", "dropout", "word_dropout", "lowercase")
+        own = ("embedding_dim", "vectors", "word_dropout", "lowercase")
         limits = ("min_count", "max_words", "max_length")
         return {
             **super().get_config(),
-            **stack_config(self.stack),
             **{name: getattr(self, name) for name in (*own, *limits)},
             "pooling": self.pooling.pooling,
         }

@@ -5,6 +5,7 @@ from the training data what the network needs (vocabulary, labels) as its *build
 """
 
 import contextlib
+import inspect
 from typing import Any, ClassVar
 
 import keras
@@ -13,13 +14,29 @@ import numpy as np
 from rnnkit.batches import Batches, FollowEpoch
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.layers import RecurrentStack
 from rnnkit.tasks.inputs import as_dataset
+
+OF_KERAS = ("name", "dtype", "trainable")
+STACK_OPTIONS = [
+    name
+    for name in inspect.signature(RecurrentStack).parameters
+    if name not in ("layers", "return_sequences", "kwargs")
+]
 
 
 class Task(keras.Model):
     """Base of the tasks. A subclass names its columns and fills in the four methods that raise here.
 
+    Args:
+        cell, units, layers: of the recurrent stack (see `RecurrentStack`).
+        options: any other argument of `RecurrentStack`, and `name` and `dtype` as for a `keras.Model`.
+
+    Raises:
+        ArgumentError: an unknown argument.
+
     Attributes:
+        stack: the `RecurrentStack`.
         columns: the raw data's columns, inputs first, the target last.
         rank: axes of one raw input: 0 for a text, 1 for a list of words.
         monitor: the epoch log that says which epoch is best, and its direction, `"max"` or `"min"`.
@@ -34,8 +51,11 @@ class Task(keras.Model):
     max_epochs: ClassVar[int] = 30
     patience: ClassVar[int] = 3
 
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, cell="lstm", units=64, layers=1, *, return_sequences=True, **options):
+        _check_known(type(self), options)
+        super().__init__(**{name: options.pop(name) for name in OF_KERAS if name in options})
+        fixed = {"return_sequences": return_sequences, "dtype": self.dtype_policy, "name": "stack"}
+        self.stack = RecurrentStack(cell, units, layers, **options, **fixed)
         self.network: Any = None
         self._learned: dict[str, Any] | None = None
 
@@ -76,6 +96,10 @@ class Task(keras.Model):
 
     def get_build_config(self):
         return self._learned
+
+    def get_config(self):
+        stack = self.stack.get_config()
+        return {**super().get_config(), **{name: stack[name] for name in STACK_OPTIONS}}
 
     def call(self, inputs, training=False):
         self._need_network()
@@ -215,12 +239,12 @@ class Task(keras.Model):
             raise ArgumentError(f"{name} has seen no data yet. Call fit or adapt first, or load a saved model.")
 
 
-def stack_config(stack) -> dict[str, Any]:
-    """The arguments that a task hands on to its `RecurrentStack`, apart from dropout, as `get_config` keeps them."""
-    shared = ("cell", "units", "bidirectional", "activation", "residual", "layer_norm")
-    cures = ("recurrent_initializer", "recurrent_regularizer", "recurrent_constraint", "bptt_steps", "omega")
-    config = stack.get_config()
-    return {name: config[name] for name in (*shared, *cures)}
+def _check_known(task: type, options: dict[str, Any]) -> None:
+    for name in options:
+        if name not in (*STACK_OPTIONS, *OF_KERAS):
+            own = [each for each in inspect.signature(task).parameters if each != "options"]
+            known = ", ".join(dict.fromkeys([*own, *STACK_OPTIONS, *OF_KERAS]))
+            raise ArgumentError(f"{name}: {task.__name__} has no such argument. It takes {known}.")
 
 
 def _is_auto(value) -> bool:

@@ -1,0 +1,59 @@
+"""The stack one step at a time, against its own run over the whole sequence."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+
+from rnnkit.cells import cell_names
+from rnnkit.errors import ArgumentError
+from rnnkit.layers import RecurrentStack
+
+X = np.random.default_rng(1).normal(size=(3, 6, 5)).astype("float32")
+OPTIONS = [{}, {"residual": True, "layer_norm": True}, {"bptt_steps": 2}, {"recurrent_initializer": "orthogonal"}]
+
+
+class ForgetfulCell(keras.layers.SimpleRNNCell):
+    """A user's own cell."""
+
+
+def stepped(stack, states, x):
+    outputs = []
+    for step in range(x.shape[1]):
+        output, states = stack.step(x[:, step], states)
+        outputs.append(np.array(output))
+    return np.stack(outputs, axis=1), states
+
+
+@pytest.mark.parametrize(("cell", "options"), [*itertools.product([*cell_names(), ForgetfulCell], OPTIONS)])
+def test_steps_give_what_the_whole_sequence_gives(cell, options):
+    stack = RecurrentStack(cell, 5, 2, **options)
+    whole = np.array(stack(X))
+    outputs, _ = stepped(stack, stack.initial_states(3), X)
+    np.testing.assert_allclose(outputs, whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("cell", [*cell_names(), ForgetfulCell])
+def test_a_sequence_goes_on_from_the_states_that_its_first_half_left(cell):
+    stack = RecurrentStack(cell, [4, 3])
+    whole = np.array(stack(X))
+    _, states = stepped(stack, stack.initial_states(3), X[:, :4])
+    np.testing.assert_allclose(np.array(stack(X[:, 4:], initial_states=states)), whole[:, 4:], atol=1e-6)
+
+
+def test_a_stack_that_reads_backwards_has_no_step():
+    stack = RecurrentStack("gru", 3, bidirectional=True)
+    with pytest.raises(ArgumentError, match="bidirectional=False"):
+        stack.initial_states(1)
+    with pytest.raises(ArgumentError, match="bidirectional=False"):
+        stack(X, initial_states=[])
+
+
+def test_a_layer_with_a_way_of_its_own_has_no_step():
+    class Own(keras.layers.GRU):
+        def call(self, sequences, initial_state=None, mask=None, training=False):
+            return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+    with pytest.raises(ArgumentError, match="way of its own"):
+        RecurrentStack(Own, 3).initial_states(1)
