@@ -10,8 +10,8 @@ that fails is trained again with the first cure alone, and again with the first 
 
 Fixed beforehand: a task is solved at 99 % accuracy on validation (temporal order), a squared error below 0.01 (adding),
 or the accuracy in GOALS (sentiment), within so many epochs as the first training had. A sick configuration that solves
-its task is not sick: it is replaced by the next drawing. The status of a configuration is the first trouble of its
-layers at the end of the training, or, where it failed and its end shows no trouble, at the start. Each finished row is
+its task is not sick: it is replaced by the next drawing. The status of a configuration is the first trouble that
+`ThroughTime.cause` names, or, where it failed and its end shows no trouble, that at the start. Each finished row is
 written to --out at once, and a row that stands there already is not done again.
 """
 
@@ -206,7 +206,7 @@ def make(config, splits):
 
 
 def train(config):
-    """One training: whether it solved its task, and the diagnoses at start and end."""
+    """One training: whether it solved its task, and the callback with the diagnoses at start and end."""
     keras.utils.set_random_seed(config.seed % 2**31)
     splits, began = data_of(config), time.perf_counter()
     model = make(config, splits)
@@ -224,7 +224,7 @@ def train(config):
             verbose=0,
         )
     row = {"solved": solved.solved, "value": solved.value, "seconds": time.perf_counter() - began}
-    return row, list(watch.diagnoses.values())
+    return row, watch
 
 
 def word(diagnosis):
@@ -233,10 +233,10 @@ def word(diagnosis):
     return next((trouble for trouble in TROUBLES if trouble in found), found[0])
 
 
-def telling(diagnoses, solved):
-    """The diagnosis at the end; that at the start, if the training failed and only there is trouble to be seen."""
-    start, end = diagnoses[0], diagnoses[-1]
-    return start if not solved and word(end) not in TROUBLES and word(start) in TROUBLES else end
+def telling(watch, solved):
+    """The diagnosis to go by: `ThroughTime.cause`; where a training failed and only its start shows trouble, that."""
+    start = watch.diagnoses[0]
+    return start if not solved and word(watch.cause) not in TROUBLES and word(start) in TROUBLES else watch.cause
 
 
 def cured(config, cure, diagnosis):
@@ -251,14 +251,14 @@ def cured(config, cure, diagnosis):
 
 def examine(config):
     """A row: the first training, its diagnosis, and the trainings with a right and a wrong cure."""
-    plain, diagnoses = train(config)
-    found = telling(diagnoses, plain["solved"])
+    plain, watch = train(config)
+    found = telling(watch, plain["solved"])
     names = [cure.name for cure in found.cures]
     row = {
         "config": asdict(config),
         "status": word(found),
-        "start": word(diagnoses[0]),
-        "end": word(diagnoses[-1]),
+        "start": word(watch.diagnoses[0]),
+        "end": word(watch.diagnosis),
         "cures": names,
         "verdict": found.verdict,
         "explained": found.training.explained,

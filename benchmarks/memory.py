@@ -1,14 +1,19 @@
 """Which cells solve which memory problems, as they come and with the cure of their trouble.
 
-    python benchmarks/memory.py adding --lengths 200 --minutes 10 --seeds 3 --out adding.json
+    python benchmarks/memory.py adding --lengths 50 --seeds 0,1,2 --out adding-50.json
+    python benchmarks/memory.py adding --lengths 200 --steps 4000 --cells simple_rnn --activations tanh --variants plain
+    python benchmarks/memory.py adding --lengths 200 --steps 4000 --cells simple_rnn --activations relu --variants cured
     python benchmarks/memory.py adding --lengths 600 --cells lstm,gru --activations tanh --variants cured --until 0.001
-    python benchmarks/memory.py copy --lengths 200 --cells gru --activations tanh --out copy.json
+    python benchmarks/memory.py copy --lengths 200 --steps 4000 --cells gru --activations tanh --variants cured
 
-A run trains on fresh examples until it solves the problem on validation (`datasets.MEMORY_PROBLEMS`: adding below 0.01
-squared error, copy below a tenth of chance, temporal order above 0.99 accuracy) and is past --until, or until its
---minutes are over; then it is measured once on the test set. `plain` is Keras' own start without clipping, `cured` has
-what the table CURES says; all else is the same. Each finished run is written to --out at once, and a run that stands
-there already is not done again, so a table that was broken off goes on.
+The first makes the table of cells and activations. The next two show what another activation and clipping do for a
+SimpleRNN; then come the long adding problem, and copy memory.
+
+A run trains on fresh examples for --steps steps, with a learning rate that falls to zero as a half cosine, or until it
+solves the problem on validation (`datasets.MEMORY_PROBLEMS`: adding below 0.01 squared error, copy below a tenth of
+chance, temporal order above 0.99 accuracy) and is past --until. Then it is measured once on the test set. `plain` is
+Keras' own start without clipping, `cured` has what the table CURES says; all else is the same. Each finished run is
+written to --out at once, and a run that stands there already is not done again, so a table that was broken off goes on.
 """
 
 import argparse
@@ -26,50 +31,51 @@ import keras
 
 import rnnkit
 from rnnkit import datasets
-from rnnkit.initializers import Chrono
-from rnnkit.regularizers import SoftOrthogonality
+from rnnkit.initializers import Chrono, GateOrthogonal
 
 UNITS, BATCH, ROUND = 64, 32, 3200  # a round's examples come between two looks at the validation set
 RATES = {"simple_rnn": 3e-4, "lstm": 3e-3, "gru": 3e-3}
+CLIP = 1.0  # the global norm, in every cured run (Pascanu et al. 2013)
 
-# Cell -> what is changed for a lag of so many steps. With it the global norm is clipped (Pascanu et al. 2013).
-CURES = {
-    # Le, Jaitly and Hinton 2015, with singular values that also stay near 1 (Vorontsov et al. 2017). Whatever the
-    # activation was, it becomes relu: from the same start, and with the same penalty, tanh learns next to nothing.
-    "simple_rnn": lambda lag: {
-        "activation": "relu",
-        "recurrent_initializer": "identity",
-        "recurrent_regularizer": SoftOrthogonality(0.1),
-    },
-    "lstm": lambda lag: {"recurrent_initializer": Chrono(max_lag=lag)},  # Tallec and Ollivier 2018
-    "gru": lambda lag: {"recurrent_initializer": Chrono(max_lag=lag)},
+
+# What is changed in a SimpleRNN, besides clipping; the activation stays.
+SIMPLE_RNN_CURES = {
+    "tanh": {"omega": 4.0},  # Pascanu et al. 2013
+    "relu": {},  # clipping alone: the identity start (Le et al. 2015) diverges under Adam at a lag of 200
+    "sigmoid": {"recurrent_initializer": GateOrthogonal(4.0)},  # 4 = 1 / max|sigmoid'|
 }
-CLIP = 1.0
 
 
-def new_model(target, length, cell, activation, variant):
+def cure(cell, activation, lag):
+    """What is changed for a lag of so many steps, besides clipping."""
+    if cell == "simple_rnn":
+        return SIMPLE_RNN_CURES[activation]
+    return {"recurrent_initializer": Chrono(max_lag=max(3, lag))}  # Tallec and Ollivier 2018
+
+
+def new_model(target, length, cell, activation, variant, steps):
     cured = variant == "cured"
-    options = {"activation": activation, **(CURES[cell](max(3, length)) if cured else {})}
-    model = rnnkit.MemoryModel(target, cell, UNITS, **options)
-    return model, keras.optimizers.Adam(RATES[cell], global_clipnorm=CLIP if cured else None)
+    options = cure(cell, activation, length) if cured else {}
+    model = rnnkit.MemoryModel(target, cell, UNITS, activation=activation, **options)
+    rate = keras.optimizers.schedules.CosineDecay(RATES[cell], steps)
+    return model, keras.optimizers.Adam(rate, global_clipnorm=CLIP if cured else None)
 
 
-def one_run(problem, length, cell, activation, variant, seed, minutes, until):
+def one_run(problem, length, cell, activation, variant, seed, steps, until):
+    keras.utils.clear_session()  # the runs before leave nothing behind, above all no memory
     keras.utils.set_random_seed(seed)
     found = datasets.MEMORY_PROBLEMS[problem]
     fresh, valid, test = datasets.memory(problem, length, train=ROUND, seed=seed)
-    model, optimizer = new_model(found.target, length, cell, activation, variant)
+    model, optimizer = new_model(found.target, length, cell, activation, variant, steps)
     model.adapt(fresh)
-    model.compile(optimizer)
+    model.compile(optimizer, jit_compile=cell != "simple_rnn")  # XLA makes gated cells faster, and this one slower
     start, rounds, metrics = time.perf_counter(), 0, {}
-    while time.perf_counter() - start < 60 * minutes:
+    while rounds * ROUND < steps * BATCH:
         rounds += 1
         model.fit(fresh, batch_size=BATCH, epochs=1, verbose=0)
         metrics = model.evaluate(valid, verbose=0, return_dict=True)
-        solved = found.solved(metrics, length)
-        if not math.isfinite(metrics["loss"]) or (solved and past(found, metrics, until)):
+        if not math.isfinite(metrics["loss"]) or (found.solved(metrics, length) and past(found, metrics, until)):
             break
-        optimizer.learning_rate = RATES[cell] / 10 if solved else RATES[cell]  # what is left then is fine work
         fresh = datasets.memory(problem, length, train=ROUND, seed=1000 * (seed + 1) + rounds).train
     seconds = time.perf_counter() - start
     metrics = model.evaluate(test, verbose=0, return_dict=True)
@@ -105,25 +111,24 @@ def show(runs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("problem", choices=datasets.MEMORY_PROBLEMS)
-    parser.add_argument("--lengths", default="100", help="parted by commas")
-    parser.add_argument("--cells", default=",".join(CURES), help="parted by commas")
+    parser.add_argument("--lengths", default="50", help="parted by commas")
+    parser.add_argument("--cells", default=",".join(RATES), help="parted by commas")
     parser.add_argument("--activations", default="tanh,relu,sigmoid", help="parted by commas")
     parser.add_argument("--variants", default="plain,cured", help="plain, cured, or both parted by a comma")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=10, help="for one run")
+    parser.add_argument("--seeds", default="0", help="parted by commas")
+    parser.add_argument("--steps", type=int, default=2000, help="for one run at most")
     parser.add_argument("--until", type=float, help="train on, past the goal, until the metric is past this value")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    lengths = map(int, arguments.lengths.split(","))
-    choices = (arguments.cells, arguments.activations, arguments.variants)
-    keys = ("problem", "length", "cell", "activation", "variant", "seed")
-    wanted = product([arguments.problem], lengths, *(each.split(",") for each in choices), range(arguments.seeds))
+    lengths, seeds = (map(int, each.split(",")) for each in (arguments.lengths, arguments.seeds))
+    choices = (each.split(",") for each in (arguments.cells, arguments.activations, arguments.variants))
+    keys = ("problem", "length", "cell", "activation", "variant", "seed", "budget")
     runs = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out and arguments.out.exists() else []
     done = {tuple(run[key] for key in keys) for run in runs}
-    for row in wanted:
+    for row in product([arguments.problem], lengths, *choices, seeds, [arguments.steps]):
         if row in done:
             continue
-        runs.append(dict(zip(keys, row, strict=True)) | one_run(*row, arguments.minutes, arguments.until))
+        runs.append(dict(zip(keys, row, strict=True)) | one_run(*row, arguments.until))
         print(json.dumps(runs[-1]), flush=True)
         if arguments.out:
             arguments.out.write_text(json.dumps(runs, indent=2), encoding="utf-8")

@@ -8,8 +8,10 @@ import keras
 import pandas as pd
 
 from rnnkit.diagnosis import Diagnosis, diagnose
+from rnnkit.diagnosis.verdict import COLLAPSE, EXPLODING, SATURATED, TROUBLES
 from rnnkit.errors import ArgumentError
 
+CAUSES = {EXPLODING, SATURATED, COLLAPSE}
 NOTHING = {"gain_min": float("nan"), "gain_max": float("nan"), "horizon_min": float("nan")}
 
 
@@ -63,6 +65,23 @@ class ThroughTime(keras.callbacks.Callback):
         if not self.diagnoses:
             raise ArgumentError("diagnosis: nothing was measured yet. Pass the callback to `fit` first.")
         return self.diagnoses[max(self.diagnoses)]
+
+    @property
+    def cause(self) -> Diagnosis:
+        """The diagnosis whose cure to try first.
+
+        That is the last one, unless its troubles are only what comes of another: that nothing was learned, or that
+        errors vanish in what is left. Then it is the earliest that names one which keeps a network from learning at
+        all: errors that explode or collapse, or saturated gates.
+
+        Raises:
+            ArgumentError: nothing was measured yet.
+        """
+        troubles = self.diagnosis.statuses & set(TROUBLES)
+        if not troubles or troubles & CAUSES:
+            return self.diagnosis
+        earlier = (self.diagnoses[epoch] for epoch in sorted(self.diagnoses))
+        return next((found for found in earlier if found.statuses & CAUSES), self.diagnosis)
 
     @property
     def frame(self) -> pd.DataFrame:

@@ -9,12 +9,14 @@ from pathlib import Path
 from rnnkit.datasets import (
     imdb,
     jsb,
+    multi30k,
     music_sample,
     ncbi_disease,
     ner_sample,
     piano_rolls,
     sentiment_sample,
     sst2,
+    translation_sample,
     wnut17,
 )
 from rnnkit.datasets.dataset import Splits
@@ -36,42 +38,50 @@ SOURCES = {
         piano_rolls.NOTTINGHAM,
         piano_rolls.MUSE_DATA,
         piano_rolls.PIANO_MIDI,
+        translation_sample.SOURCE,
+        multi30k.SOURCE,
     )
 }
+MORE = {source.name: source for source in multi30k.PAIRS.values()}  # too many for a list
 
 
 def names() -> list[str]:
-    """The names of all data sets that `load` knows."""
+    """The names of the data sets; of Multi30k's twelve pairs of languages, one (see `info`)."""
     return list(SOURCES)
+
+
+def is_known(name: str) -> bool:
+    """Whether `load` knows a data set of this name."""
+    return name in SOURCES or name in MORE
 
 
 def info(name: str) -> Source:
     """What is known about a data set: task, description, licence, homepage and files.
 
     Args:
-        name: one of `names()`.
+        name: one of `names()`, or another pair of languages that its description speaks of.
 
     Raises:
         DataError: there is no such data set.
     """
-    if name not in SOURCES:
+    if not is_known(name):
         raise DataError(
             f"name: expected one of the data sets {', '.join(SOURCES)}, received '{name}'. "
             "A file of your own is read by datasets.read(path)."
         )
-    return SOURCES[name]
+    return SOURCES.get(name) or MORE[name]
 
 
 def path(name: str, directory: str | os.PathLike[str] | None = None) -> Path:
     """The cache folder of a data set, whether or not it exists yet.
 
     Args:
-        name: one of `names()`.
+        name: as for `info`.
         directory: the cache; None takes the environment variable `RNNKIT_DATA_DIR`, or else the platform's cache
             folder.
 
     Returns:
-        `<cache>/<name>`.
+        `<cache>/<name>`; for all pairs of Multi30k `<cache>/multi30k`.
 
     Raises:
         DataError: there is no such data set.
@@ -81,14 +91,15 @@ def path(name: str, directory: str | os.PathLike[str] | None = None) -> Path:
         import platformdirs
 
         cache = platformdirs.user_cache_dir("rnnkit")
-    return Path(cache).expanduser() / info(name).name
+    source = info(name)
+    return Path(cache).expanduser() / (source.folder or source.name)
 
 
 def fetch(name: str, directory: str | os.PathLike[str] | None = None) -> Path:
     """Download the files of a data set that are not in the cache yet, and check the digests of all.
 
     Args:
-        name: one of `names()`.
+        name: as for `info`.
         directory: the cache, as for `path`.
 
     Returns:
@@ -108,7 +119,7 @@ def load(name: str, *, directory: str | os.PathLike[str] | None = None) -> Split
     """A data set by name, downloaded at its first use.
 
     Args:
-        name: one of `names()`.
+        name: as for `info`.
         directory: the cache, as for `path`.
 
     Returns:

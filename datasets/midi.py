@@ -44,7 +44,8 @@ def read_midi_folder(path: str | os.PathLike[str], *, steps_per_beat: int = 4, m
     """Read all MIDI files of a folder and of the folders in it, in the order of their names.
 
     A file that cannot be used is passed over, and one that has notes outside the piano's keys loses them; a warning
-    names all these files with the reasons. Silence before the first and after the last note of a piece is cut.
+    names all these files with the reasons. Silence before the first and after the last note of a piece is cut, and
+    pieces of a single step, in which nothing can be predicted, are passed over.
 
     Args:
         path: the folder. Files count that end on `.mid` or `.midi`.
@@ -174,6 +175,8 @@ def _without_silence(roll: np.ndarray) -> np.ndarray:
     sounding = np.flatnonzero(roll.any(axis=1))
     if not len(sounding):
         raise DataError("it has no notes that the piano's keys can play, drums left out.")
+    if sounding[0] == sounding[-1]:
+        raise DataError("it has a single step of music, and nothing follows it.")
     return roll[sounding[0] : sounding[-1] + 1]
 
 

@@ -30,12 +30,13 @@ class Source:
 
     Attributes:
         name: what `load` finds it by.
-        task: what it is for: `"sentiment"`, `"ner"` or `"music"`.
+        task: what it is for: `"sentiment"`, `"ner"`, `"music"` or `"translation"`.
         description: what it holds, in a sentence or two.
         licence: as its source states it.
         homepage: where to read about it.
         read: cache folder, with all files in it -> the splits.
         files: what has to be downloaded; empty for a generated sample.
+        folder: of the cache, where data sets that have files in common share one; empty takes the name.
     """
 
     name: str
@@ -45,3 +46,4 @@ class Source:
     homepage: str
     read: Callable[[Path], Splits] = field(repr=False)
     files: tuple[SourceFile, ...] = ()
+    folder: str = ""

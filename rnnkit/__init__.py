@@ -7,13 +7,14 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rnnkit import callbacks, datasets, layers
+    from rnnkit import callbacks, constraints, datasets, initializers, layers, regularizers
     from rnnkit.cells import cell_names, register_cell
     from rnnkit.diagnosis import Diagnosis, diagnose
     from rnnkit.kernel_choice import kernels
+    from rnnkit.music.piece import Piece
     from rnnkit.optimizers import LazyAdam
     from rnnkit.saving import load
-    from rnnkit.tasks import EntityRecognizer, MemoryModel, SentimentClassifier
+    from rnnkit.tasks import EntityRecognizer, MemoryModel, MusicGenerator, SentimentClassifier, Translator
 
 __version__ = "0.1.0"
 
@@ -22,29 +23,38 @@ _HOMES = {
     "EntityRecognizer": "rnnkit.tasks",
     "LazyAdam": "rnnkit.optimizers",
     "MemoryModel": "rnnkit.tasks",
+    "MusicGenerator": "rnnkit.tasks",
+    "Piece": "rnnkit.music",
     "SentimentClassifier": "rnnkit.tasks",
+    "Translator": "rnnkit.tasks",
     "cell_names": "rnnkit.cells",
     "diagnose": "rnnkit.diagnosis",
     "kernels": "rnnkit.kernel_choice",
     "load": "rnnkit.saving",
     "register_cell": "rnnkit.cells",
 }
-_MODULES = ("callbacks", "datasets", "layers")
+_MODULES = ("callbacks", "constraints", "datasets", "initializers", "layers", "regularizers")
 
 __all__ = [
     "Diagnosis",
     "EntityRecognizer",
     "LazyAdam",
     "MemoryModel",
+    "MusicGenerator",
+    "Piece",
     "SentimentClassifier",
+    "Translator",
     "callbacks",
     "cell_names",
+    "constraints",
     "datasets",
     "diagnose",
+    "initializers",
     "kernels",
     "layers",
     "load",
     "register_cell",
+    "regularizers",
 ]
 
 

@@ -12,6 +12,7 @@ import keras
 
 from rnnkit.errors import ArgumentError
 from rnnkit.initializers import Chrono, GateIdentity, GateOrthogonal
+from rnnkit.min_rnn import MinGRU, MinLSTM
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,9 @@ class Cell:
                 "gate. Use it with 'lstm' or 'gru', or take 'orthogonal' or 'identity' here."
             )
         chrono = Chrono(self.gates, initializer.max_lag, initializer.seed)
-        bias = {"bias_initializer": chrono, "recurrent_initializer": "orthogonal"}
-        return {**bias, "unit_forget_bias": False} if "f" in self.gates else bias
+        beside = {"recurrent_initializer": "orthogonal", "unit_forget_bias": False}
+        known = _parameters(self.factory)
+        return {"bias_initializer": chrono, **{key: value for key, value in beside.items() if key in known}}
 
     def _check(self, arguments: dict) -> None:
         unknown = sorted(set(arguments) - _parameters(self.factory))
@@ -114,7 +116,7 @@ def find_cell(cell) -> Cell:
     for entry in _TABLE.values():
         if entry.factory is cell:
             return entry
-    if cell.__module__.startswith("keras.") and _key(cell.__name__) in _TABLE:
+    if cell.__module__.startswith(("keras.", "rnnkit.")) and _key(cell.__name__) in _TABLE:
         return _TABLE[_key(cell.__name__)]
     return register_cell(cell.__name__, cell)
 
@@ -157,3 +159,5 @@ def _parameters(factory) -> set[str]:
 register_cell("simple_rnn", keras.layers.SimpleRNN)
 register_cell("lstm", keras.layers.LSTM, gates="ifco")
 register_cell("gru", keras.layers.GRU, gates="zrh")
+register_cell("min_gru", MinGRU, gates=MinGRU.cell_class.gates)
+register_cell("min_lstm", MinLSTM, gates=MinLSTM.cell_class.gates)

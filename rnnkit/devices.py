@@ -34,3 +34,14 @@ def use_device(device: str) -> str:
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     return "gpu" if gpus else "cpu"
+
+
+def gpu_in_use() -> bool:
+    """Whether TensorFlow has a GPU to run on; False on another backend."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return bool(tf.config.list_logical_devices("GPU"))

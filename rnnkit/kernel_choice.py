@@ -4,9 +4,15 @@ from typing import NamedTuple
 
 import keras
 
+from rnnkit.devices import gpu_in_use
+from rnnkit.min_rnn import ParallelRNN
+
 
 class Kernel(NamedTuple):
-    """The kernel of one recurrent layer: `"cudnn"`, or `"loop"`, Keras' generic loop over time; and the reason."""
+    """The kernel of one recurrent layer, and the reason.
+
+    `"cudnn"`; `"scan"`, the elementwise recurrence of a parallel cell; or `"loop"`, Keras' generic loop over time.
+    """
 
     kernel: str
     reason: str
@@ -18,10 +24,11 @@ class Kernel(NamedTuple):
 def kernels(model: keras.Model) -> dict[str, Kernel]:
     """The kernel of every recurrent layer of a model, by the layer's path.
 
-    cuDNN runs an LSTM or GRU on a GPU if the layer has the activations, bias and options that it was made for; all
-    else runs in a loop over time. rnnkit's layers pass no mask to the kernel, so masks never stand in the way.
+    cuDNN runs an LSTM or GRU on a GPU if the layer has the activations, bias and options that it was made for; a
+    parallel cell runs as a scan; all else in a loop over time. rnnkit's layers pass no mask to the kernel, so masks
+    never stand in the way.
     """
-    gpu = _gpu_in_use()
+    gpu = gpu_in_use()
     return {layer.path: kernel(layer, gpu=gpu) for layer in recurrent_layers(model)}
 
 
@@ -32,6 +39,8 @@ def recurrent_layers(model: keras.Model) -> list[keras.layers.RNN]:
 
 def kernel(layer: keras.layers.RNN, *, gpu: bool) -> Kernel:
     """The kernel that `layer` runs on, with or without a GPU."""
+    if isinstance(layer, ParallelRNN):
+        return Kernel("scan", f"{'a' if gpu else 'no'} GPU is in use: blocks {'side by side' if gpu else 'in turn'}")
     if not gpu:
         return Kernel("loop", "no GPU is in use")
     obstacles = cudnn_obstacles(layer)
@@ -58,11 +67,3 @@ def cudnn_obstacles(layer: keras.layers.RNN) -> list[str]:
 
 def _name(function) -> str:
     return getattr(function, "__name__", str(function))
-
-
-def _gpu_in_use() -> bool:
-    if keras.backend.backend() != "tensorflow":
-        return False
-    import tensorflow as tf
-
-    return bool(tf.config.list_logical_devices("GPU"))

@@ -1,9 +1,10 @@
 """A run on disk: one folder that holds everything about one training.
 
 `config.json` (all that is needed to run it again), `model.keras`, `history.csv` (a row an epoch), `gradients.csv` (a
-row a step and variable), `spectrum.csv` (a row an epoch and gate), `metrics.json` (a contract for scripts),
-`samples.csv`, for entities `types.csv` (a row a type), `diagnosis/` (its tables, and `said.json`: its words, or why
-there is none) and `report.html`, which is made from all the others.
+row a step and variable), `spectrum.csv` (a row an epoch and gate), `through_time.csv` (a row a diagnosis and step
+back), `metrics.json` (a contract for scripts), `samples.csv`, for entities `types.csv` (a row a type), for music
+`statistics.csv`, `baselines.csv` and `pieces/` (generated ones, as MIDI files and pictures), `diagnosis/` (its tables
+at the end, and `said.json`: its words, or why there is none) and `report.html`, which is made from all the others.
 """
 
 import json
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
     from rnnkit.training import Trained
 
-DIAGNOSIS = "diagnosis"
+DIAGNOSIS, PIECES = "diagnosis", "pieces"
+KEPT = 4  # of the generated pieces
 
 
 class RunFolder:
@@ -78,7 +80,10 @@ class RunFolder:
         trained.samples.to_csv(self.path / "samples.csv", index=False)
         for name, frame in trained.tables.items():
             frame.to_csv(self.path / f"{name}.csv", index=False)
-        self._write_diagnosis(trained.diagnosis)
+        self._write_pieces(trained.pieces)
+        for part, translated in trained.translations.items():
+            translated.write(self.translations, part)
+        self._write_diagnosis(trained.diagnosis, trained.cause)
         _write_json(self.path / "metrics.json", trained.metrics)
         self.write_report()
 
@@ -102,6 +107,16 @@ class RunFolder:
         if "gate" in frame:  # empty where a cell has none
             frame["gate"] = frame["gate"].astype(object).where(frame["gate"].notna(), "")
         return frame
+
+    @property
+    def pieces(self) -> list[Path]:
+        """The MIDI files of a run of music."""
+        return sorted((self.path / PIECES).glob("*.mid"))
+
+    @property
+    def translations(self) -> Path:
+        """The folder of what a run's model has translated; see `TranslatedSet.write`."""
+        return self.path / "translations"
 
     @property
     def diagnosis(self) -> tuple[dict[str, "pd.DataFrame"], dict[str, Any]]:
@@ -134,7 +149,13 @@ class RunFolder:
             raise ArgumentError(f"out: {file} cannot be written ({error.strerror}). Name another file.") from error
         return file
 
-    def _write_diagnosis(self, diagnosis) -> None:
+    def _write_pieces(self, pieces) -> None:
+        for number, piece in enumerate(pieces[:KEPT], start=1):
+            (self.path / PIECES).mkdir(exist_ok=True)
+            piece.save(self.path / PIECES / f"piece-{number}.mid")
+            piece.plot().savefig(self.path / PIECES / f"piece-{number}.png", dpi=120)
+
+    def _write_diagnosis(self, diagnosis, cause=None) -> None:
         from rnnkit.report.through_time import tables_of, words_of
 
         (self.path / DIAGNOSIS).mkdir()
@@ -143,7 +164,7 @@ class RunFolder:
             return
         for name, frame in tables_of(diagnosis).items():
             frame.to_csv(self.path / DIAGNOSIS / f"{name}.csv", index=False)
-        _write_json(self.path / DIAGNOSIS / "said.json", words_of(diagnosis))
+        _write_json(self.path / DIAGNOSIS / "said.json", words_of(diagnosis, cause))
 
 
 def _unused(config) -> Path:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from rnnkit import __version__
-from rnnkit.cli import data, predict, report, run
+from rnnkit.cli import data, generate, predict, report, run, translate
 from rnnkit.errors import RnnkitError
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("evaluate")(predict.evaluate)
 app.command("predict")(predict.predict)
+app.command("generate")(generate.generate)
+app.command("translate")(translate.translate)
 app.command("report")(report.report)
 app.add_typer(data.app, name="data")
 

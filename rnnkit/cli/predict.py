@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from rnnkit.cli.show import entity_text, show_types
-from rnnkit.errors import DataError
+from rnnkit.cli.show import entity_text, notices, show_signatures, show_types
+from rnnkit.cli.translate import check_translation_options, translate_data
+from rnnkit.errors import ArgumentError, DataError
 
 Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run made it.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
@@ -20,10 +21,17 @@ def evaluate(
     data: Annotated[str | None, typer.Option(help="A data set's name or a file; without it, the run's own.")] = None,
     text: Annotated[str | None, typer.Option(help="The column of texts in a file.")] = None,
     label: Annotated[str | None, typer.Option(help="The column of labels in a file.")] = None,
+    target: Annotated[
+        Path | None, typer.Option(help="For translation: a file with the translations of the lines of --data.")
+    ] = None,
+    beam: Annotated[int | None, typer.Option(help="For translation: as for rnnkit translate.")] = None,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
-    """Measure a run's model again: on its own test data, on another data set's, or on the whole of a file."""
+    """Measure a run's model again: on its own test data, on another data set's, or on the whole of a file.
+
+    Translations are also written into the run's folder, with their sources and references.
+    """
     import dataclasses
 
     from rnnkit import datasets
@@ -32,20 +40,34 @@ def evaluate(
 
     folder = RunFolder(run)
     config = RunConfig.from_dict(folder.config)
+    check_translation_options(config.task, data, target, beam)
     if data is None or config.task == "memory":
-        test = open_data(dataclasses.replace(config, data=data or config.data)).test
-    elif data in datasets.names():
+        with notices(Console(stderr=as_json)):
+            test = open_data(dataclasses.replace(config, data=data or config.data)).test
+    elif datasets.is_known(data):
         test = datasets.load(data).test
     else:
-        test = read_file(config.task, data, text or config.text, label or config.label)
+        columns = dataclasses.replace(
+            config, text=text or config.text, label=label or config.label, target=str(target) if target else None
+        )
+        with notices(Console(stderr=as_json)):
+            test = read_file(columns, data)
     console, model = _open(folder, device, as_json)
     from rnnkit.training import evaluate as measure
 
-    metrics = measure(model, test)
+    with notices(console), console.status("Measuring"):
+        metrics = measure(model, test)
+    with notices(console):
+        translated = translate_data(console, model, test, beam) if config.task == "translation" else None
+    metrics |= translated.metrics if translated else {}
     figures = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
     console.print(f"{len(test)} examples  {figures}", highlight=False)
     if config.task == "ner":
         show_types(console, model, test)
+    if translated:
+        name = f"on-{Path(data).name.split('.')[0]}" if data else "test"
+        files = translated.write(folder.translations, name)
+        show_signatures(console, translated.signatures, files[-1])
     if as_json:
         print(json.dumps(metrics))
 
@@ -61,13 +83,18 @@ def predict(
 
     Sentiment: the label, its probability and the text, parted by tabs. Entities: the text with each entity in brackets,
     with its type and probability; --json has their places too. Memory: each text is a JSON list, a sequence of symbols
-    or of lists of numbers; the line is the answer.
+    or of lists of numbers; the line is the answer. Music: use rnnkit generate. Translation: use rnnkit
+    translate.
     """
     from rnnkit.run_folder import RunFolder
     from rnnkit.training import RunConfig
 
     folder = RunFolder(run)
     task = RunConfig.from_dict(folder.config).task
+    if task == "music":
+        raise ArgumentError(f"run: {run} is a run of music. Use rnnkit generate {run} -o piece.mid.")
+    if task == "translation":
+        raise ArgumentError(f"run: {run} is a run of translation. Use rnnkit translate {run}.")
     inputs = _texts(texts, file)
     _, model = _open(folder, device, quiet=True)
     lines = {"ner": _entities, "memory": _memories}.get(task, _labels)

@@ -9,13 +9,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rnnkit.cli.show import data_table, example, show_answers, solved
+from rnnkit.cli.show import data_table, notices, show_answers, show_music, show_signatures, solved, trial
 from rnnkit.errors import ArgumentError
 
-Task = Annotated[str, typer.Argument(help="What to train: sentiment, ner or memory.")]
+Task = Annotated[str, typer.Argument(help="What to train: sentiment, ner, memory, music or translation.")]
 Data = Annotated[
     str | None,
-    typer.Option(help="A built-in sample (the default), a public data set's name (see: rnnkit data list), or a file."),
+    typer.Option(
+        help="A built-in sample (the default), a public data set's name (see: rnnkit data list), or a file; "
+        "for music, a folder of MIDI files; for translation, a text, a tab and its translation on each line."
+    ),
 ]
 Cell = Annotated[str, typer.Option(help="simple_rnn, lstm or gru.")]
 Units = Annotated[int | None, typer.Option(help="Width of each direction of a recurrent layer; default by task.")]
@@ -46,6 +49,19 @@ Problem = Annotated[
 Length = Annotated[
     int | None, typer.Option(help="For memory: steps of a sequence; for copy, blank steps. Default: 100.")
 ]
+Head = Annotated[
+    str | None, typer.Option(help="For music: independent keys, or joint, which learns chords as a whole.")
+]
+Grid = Annotated[
+    int | None,
+    typer.Option(help="For a folder of MIDI files: the grid, steps of a quarter note. Default: 4."),
+]
+Target = Annotated[
+    Path | None, typer.Option(help="For translation: a file with the translations of the lines of --data.")
+]
+Attention = Annotated[
+    str | None, typer.Option(help="For translation: additive, dot, general, or none; default: general.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print metrics.json as the last line.")]
 
 
@@ -67,6 +83,10 @@ def run(
     initializer: Initializer = None,
     problem: Problem = None,
     length: Length = None,
+    head: Head = None,
+    steps_per_beat: Grid = None,
+    target: Target = None,
+    attention: Attention = None,
     as_json: Json = False,
 ) -> None:
     """Train a task and write a run folder: model, history, gradients, metrics, samples."""
@@ -77,11 +97,11 @@ def run(
     from rnnkit.training import RunConfig, open_data
 
     data = _memory_name(task, data, problem, length)
-    config = RunConfig(
-        task, data, cell, units, layers, epochs, batch_size, seed, text, label, clip, activation, initializer
-    )
-    splits = open_data(config)
+    stack = (cell, units, layers, epochs, batch_size, seed, text, label, clip, activation, initializer)
+    config = RunConfig(task, data, *stack, head, steps_per_beat, str(target) if target else None, attention)
     console = Console(stderr=as_json)
+    with notices(console):
+        splits = open_data(config)
     with console.status("Starting TensorFlow"):
         used = start_tensorflow(device)
     from rnnkit.cells import find_cell
@@ -126,14 +146,19 @@ def _report(console: Console, trained, folder, test) -> None:
     console.print(f"{metrics['seconds']:.0f} s, {metrics['examples_per_second']:.0f} examples/s")
     console.print(data_table(trained.health.summary().reset_index(), "Gradient norms by layer, before clipping"))
     _say_steps(console, trained.health.steps)
-    show_answers(console, metrics["task"], trained.model, test, trained.samples)
+    if metrics["task"] == "music":
+        show_music(console, trained.tables["statistics"], trained.tables["baselines"])
+    else:
+        show_answers(console, metrics["task"], trained.model, test, trained.samples)
+    if metrics["task"] == "translation":
+        show_signatures(console, metrics["signatures"], folder.translations / "test.hypotheses.txt")
     if metrics["task"] == "memory":
         console.print(solved(metrics["data"], metrics["test"]), highlight=False)
     console.print(
         f"Everything is in [bold]{escape(str(folder.path))}[/]; open report.html there. Try it:", highlight=False
     )
-    text = example(metrics["task"], metrics["data"])
-    console.print(f'  rnnkit predict {escape(str(folder.path))} "{escape(text)}"', highlight=False, soft_wrap=True)
+    command = trial(str(folder.path), metrics["task"], metrics["data"], trained.samples)
+    console.print(f"  {escape(command)}", highlight=False, soft_wrap=True)
 
 
 def _say_steps(console: Console, steps) -> None:

@@ -1,5 +1,9 @@
 """Answers and data on the terminal."""
 
+import contextlib
+import shlex
+import warnings
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -15,9 +19,23 @@ EXAMPLES = {
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
 
 
-def example(task: str, data: str) -> str:
-    """An input to try a model with."""
-    return EXAMPLES[data.rpartition("-")[0] if task == "memory" else task]
+def trial(folder: str, task: str, data: str, samples) -> str:
+    """A command to try a run's model with."""
+    if task == "music":
+        return f"rnnkit generate {folder} -o piece.mid"
+    if task == "translation":
+        return f"rnnkit translate {folder} {shlex.quote(samples['source'].iloc[0])}"
+    return f'rnnkit predict {folder} "{EXAMPLES[data.rpartition("-")[0] if task == "memory" else task]}"'
+
+
+@contextlib.contextmanager
+def notices(console: Console):
+    """Prints the warnings of what is done within, each once, when it is done."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        console.print(f"[yellow]note:[/] {escape(message)}", highlight=False, soft_wrap=True)
 
 
 def solved(data: str, metrics) -> str:
@@ -42,6 +60,23 @@ def show_answers(console: Console, task: str, model, data, samples) -> None:
     tokens, _ = data.sample(6, seed=0)
     for words, entities in zip(tokens, model.tag(tokens), strict=True):
         console.print(" ", entity_text(" ".join(words), entities, model.types), sep="")
+
+
+def show_music(console: Console, statistics, baselines) -> None:
+    """What the generated pieces are like, and what the model's NLL is worth."""
+    count = statistics.set_index("measure").loc["pieces", "generated"]
+    shown = statistics[~statistics["measure"].isin(["pieces", "steps"])].drop(columns="what it is")
+    console.print(data_table(shown, f"{count:.0f} generated pieces beside the data (see statistics.csv)"))
+    *others, (_, own) = baselines.itertuples(index=False)
+    beside = ", ".join(f"{name} {nll:.2f}" for name, nll in others)
+    console.print(f"NLL on test data, in nats a step: {own:.2f}. Without a network: {beside}.", highlight=False)
+
+
+def show_signatures(console: Console, signatures, hypotheses) -> None:
+    """How BLEU and chrF were counted, and where the translations are from which both can be counted again."""
+    for name, signature in signatures.items():
+        console.print(f"{name}: {signature}", highlight=False, soft_wrap=True)
+    console.print(f"The translations are in {escape(str(hypotheses))}", highlight=False, soft_wrap=True)
 
 
 def show_types(console: Console, model, data) -> None:

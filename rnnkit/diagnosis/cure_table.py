@@ -90,7 +90,7 @@ TABLE = {
         "nothing holds exploding gradients and overfitting back any longer: watch both.",
     ),
     "bias start": Entry(
-        'recurrent_initializer="orthogonal"  # in a new model: its biases start at zero',
+        "recurrent_initializer={plain_start}  # in a new model: its biases start at zero",
         '{layer}(units, bias_initializer="zeros")',
         "Without large biases the gates start where they can move.",
         "Jozefowicz, Zaremba and Sutskever, An empirical exploration of recurrent network architectures, 2015",
@@ -125,8 +125,8 @@ TABLE = {
         "updates that are large beside the weights destroy what was learned.",
     ),
     "fresh weights": Entry(
-        'recurrent_initializer="orthogonal"  # in a new model',
-        '{layer}(units, kernel_initializer="glorot_uniform", recurrent_initializer="orthogonal")',
+        "recurrent_initializer={plain_start}  # in a new model",
+        '{layer}(units, kernel_initializer="glorot_uniform")',
         "Weights of zero pass nothing on, and all units get the same gradient.",
         "Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010",
         "if a penalty has made them zero, it will do so again: lower it.",

@@ -39,7 +39,15 @@ def _simple(found: Finding, training: Training) -> bool:
 
 
 def _gated(found: Finding, training: Training) -> bool:
-    return found.cell in ("lstm", "gru")
+    return found.cell in CHRONO
+
+
+def _parallel(found: Finding, training: Training) -> bool:
+    return found.cell in ("min_gru", "min_lstm")
+
+
+def _growing_state(found: Finding, training: Training) -> bool:
+    return _simple(found, training) and found.unbounded
 
 
 def _orthogonal(found: Finding, training: Training) -> bool:
@@ -77,10 +85,12 @@ def _always(found: Finding, training: Training) -> bool:
 # Trouble, condition, cures in order; the first rule that fits counts.
 RULES: list[tuple[str, Callable[[Finding, Training], bool], tuple[str, ...]]] = [
     (v.EXPLODING, _orthogonal, ("clipping", "spectral cap", "L2 penalty")),
+    (v.EXPLODING, _growing_state, ("gated cell", "orthogonal start", "clipping", "spectral cap", "L2 penalty")),
     (v.EXPLODING, _simple, ("orthogonal start", "clipping", "spectral cap", "L2 penalty", "gated cell")),
     (v.EXPLODING, _always, ("orthogonal start", "clipping", "spectral cap", "L2 penalty")),
     (v.SATURATED, _biased, ("bias start", "layer normalisation")),
     (v.SATURATED, _always, ("layer normalisation",)),
+    (v.COLLAPSE, _parallel, ("chrono start",)),
     (v.COLLAPSE, _penalised, ("no penalty", "orthogonal start", "soft orthogonality")),
     (v.COLLAPSE, _orthogonal, ("soft orthogonality",)),
     (v.COLLAPSE, _simple, ("orthogonal start", "soft orthogonality", "gated cell")),
@@ -97,10 +107,19 @@ RULES: list[tuple[str, Callable[[Finding, Training], bool], tuple[str, ...]]] = 
 ]
 
 
-LAYERS = {"simple_rnn": "keras.layers.SimpleRNN", "lstm": "keras.layers.LSTM", "gru": "keras.layers.GRU"}
+ON_RECURRENT_KERNELS = {"orthogonal start", "soft orthogonality", "spectral cap", "L2 penalty", "no penalty"}
+LAYERS = {
+    "simple_rnn": "keras.layers.SimpleRNN",
+    "lstm": "keras.layers.LSTM",
+    "gru": "keras.layers.GRU",
+    "min_gru": "rnnkit.layers.MinGRU",
+    "min_lstm": "rnnkit.layers.MinLSTM",
+}
 CHRONO = {
     "lstm": 'bias_initializer=rnnkit.initializers.Chrono("ifco", max_lag={lag}), unit_forget_bias=False',
     "gru": 'bias_initializer=rnnkit.initializers.Chrono("zrh", max_lag={lag})',
+    "min_gru": 'bias_initializer=rnnkit.initializers.Chrono("zh", max_lag={lag})',
+    "min_lstm": 'bias_initializer=rnnkit.initializers.Chrono("fih", max_lag={lag})',
 }
 
 
@@ -120,8 +139,9 @@ def cures(findings: list[tuple[Finding, str]], training: Training) -> list[Cure]
 
 
 def names(trouble: str, finding: Finding, training: Training) -> tuple[str, ...]:
-    """The cures of the first rule that fits."""
-    return next(cures for word, fits, cures in RULES if word == trouble and fits(finding, training))
+    """The cures of the first rule that fits, without those that a cell without recurrent kernel cannot take."""
+    found = next(cures for word, fits, cures in RULES if word == trouble and fits(finding, training))
+    return tuple(name for name in found if not (_parallel(finding, training) and name in ON_RECURRENT_KERNELS))
 
 
 def _cure(name: str, finding: Finding, training: Training) -> Cure:
@@ -131,6 +151,7 @@ def _cure(name: str, finding: Finding, training: Training) -> Cure:
     gated = _gated(finding, training)
     values = {
         "orthogonal": "gate_orthogonal" if gated else "orthogonal",
+        "plain_start": None if _parallel(finding, training) else '"orthogonal"',
         "orthogonal_start": "rnnkit.initializers.GateOrthogonal()" if gated else '"orthogonal"',
         "layer": LAYERS.get(finding.cell, finding.cell),
         "lag": lag,

@@ -60,6 +60,11 @@ class Diagnosis:
         return "\n".join(sentences(found, self.training, status(found, self.training)) for found in self.findings)
 
     @property
+    def statuses(self) -> set[str]:
+        """The statuses of all layers and directions."""
+        return {status(found, self.training) for found in self.findings}
+
+    @property
     def cure(self) -> Cure | None:
         """What to try first; None if there is no trouble."""
         return next(iter(self.cures), None)

@@ -8,15 +8,14 @@ import numpy as np
 from rnnkit.diagnosis.capture import Recording
 from rnnkit.diagnosis.decay import NEGLIGIBLE, first_lag
 from rnnkit.diagnosis.learned import explained
+from rnnkit.diagnosis.saturation import KINDS
 from rnnkit.diagnosis.verdict import RANK_STEPS, Finding, Training
 from rnnkit.errors import ArgumentError
 from rnnkit.tasks.memory import MemoryModel
 
-CELLS = {
-    keras.layers.SimpleRNNCell: "simple_rnn",
-    keras.layers.LSTMCell: "lstm",
-    keras.layers.GRUCell: "gru",
-}
+FAR = 1e6  # a state that only an activation without a bound can take
+
+CELLS = {kind: name for name, kind in KINDS.items()}
 
 
 def needed_steps(model, recording: Recording, needed_lag: int | None) -> tuple[float, str]:
@@ -54,6 +53,7 @@ def finding(recording: Recording, tables: dict, needed: float, needed_from: str)
         orthogonal=_orthogonal(cell),
         penalised=_penalised(cell),
         limit=4.0 if getattr(cell, "activation", None) is keras.activations.sigmoid else 1.0,
+        unbounded=_unbounded(cell),
     )
 
 
@@ -136,6 +136,11 @@ def _zeros(layer) -> float:
 def _orthogonal(cell) -> bool:
     start = getattr(cell, "recurrent_initializer", None)
     return isinstance(start, keras.initializers.Orthogonal) and start.gain == 1
+
+
+def _unbounded(cell) -> bool:
+    activation = getattr(cell, "activation", None)
+    return activation is not None and bool(np.abs(np.array(activation(np.array([-FAR, FAR], "float32")))).max() == FAR)
 
 
 def _penalised(cell) -> bool:

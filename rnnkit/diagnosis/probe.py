@@ -6,7 +6,6 @@ import tensorflow as tf
 from rnnkit.batches import Batches
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.kernel_choice import recurrent_layers
-from rnnkit.tasks.inputs import as_dataset
 from rnnkit.tasks.task import Task
 
 
@@ -19,7 +18,7 @@ def probe_arrays(model, x, y):
     """
     _check(model)
     if isinstance(model, Task):
-        data = as_dataset(x, y, columns=model.columns, rank=model.rank)
+        data = model.read(x, y)
         batches = Batches(**model.encode(data), batch_size=len(data))
         if batches.num_batches > 1:
             raise DataError(f"x: {len(data)} sequences of this length are too much for one probe. Give fewer.")

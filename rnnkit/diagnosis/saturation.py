@@ -7,11 +7,19 @@ import tensorflow as tf
 from rnnkit.cells import find_cell
 from rnnkit.diagnosis.replay import Replay
 from rnnkit.errors import ArgumentError
+from rnnkit.min_cells import MinGRUCell, MinLSTMCell
 
 TINY_DERIVATIVE = 0.01
 TINY_VARIANCE = 1e-3
 OPEN = 0.5
-KEEPING = {"lstm": "f", "gru": "z"}
+KEEPING = {"lstm": "f", "gru": "z", "min_gru": "z", "min_lstm": "f"}
+KINDS = {
+    "lstm": keras.layers.LSTMCell,
+    "gru": keras.layers.GRUCell,
+    "simple_rnn": keras.layers.SimpleRNNCell,
+    "min_gru": MinGRUCell,
+    "min_lstm": MinLSTMCell,
+}
 
 
 def gate_letters(cell) -> str:
@@ -23,15 +31,16 @@ def gate_letters(cell) -> str:
 
 
 def gates(replay: Replay) -> list[dict]:
-    """How the gates of a stock LSTM, GRU or SimpleRNN cell stand on the probe.
+    """How the gates of a cell of the table stand on the probe.
 
     A unit is stuck when its derivative is tiny and its activation hardly varies over the inputs; a unit of the gate
-    that keeps the state (LSTM's f, GRU's z) is not when it is held open, since remembering is what it is there for
-    (Tallec and Ollivier, "Can recurrent neural networks warp time?", 2018). A gate is saturated when more than half
-    of its units are stuck.
+    that keeps the state (f of an LSTM, z of a GRU) is not when it is held open, since remembering is what it is there
+    for (Tallec and Ollivier, "Can recurrent neural networks warp time?", 2018). A gate is saturated when more than
+    half of its units are stuck.
 
     Returns:
-        A row for each gate: `gate`, its letter (`h` for SimpleRNN's only activation), `mean` activation, mean
+        A row for each gate: `gate`, its letter (`h` for SimpleRNN's only activation; minLSTM's `f` is the normalised
+        one, of which `i` is the rest), `mean` activation, mean
         `derivative`, `variance` over the inputs (mean over the units), share of `stuck` units, and `saturated`. No
         rows for other cells.
     """
@@ -62,7 +71,7 @@ def gates(replay: Replay) -> list[dict]:
 
 
 def forget_gate(replay: Replay) -> float:
-    """exp(mean log f), what a stock cell keeps of its state each step (f of an LSTM, z of a GRU); NaN for others."""
+    """exp(mean log f), what a cell of the table keeps of its state each step (f, or z of a GRU); NaN for others."""
     keeping = KEEPING.get(_kind(replay.recording.layer.cell))
     if keeping is None:
         return float("nan")
@@ -72,8 +81,7 @@ def forget_gate(replay: Replay) -> float:
 
 
 def _kind(cell) -> str:
-    kinds = {"lstm": keras.layers.LSTMCell, "gru": keras.layers.GRUCell, "simple_rnn": keras.layers.SimpleRNNCell}
-    return next((name for name, kind in kinds.items() if type(cell) is kind), "")
+    return next((name for name, kind in KINDS.items() if type(cell) is kind), "")
 
 
 def preactivations(replay: Replay) -> dict:
@@ -84,7 +92,7 @@ def preactivations(replay: Replay) -> dict:
         return {}
     valid = np.arange(replay.steps)[:, None] < replay.recording.lengths
     x, h = replay.inputs[valid], replay.states[:-1][valid][:, : replay.sizes[0]]
-    return {"lstm": _lstm, "gru": _gru, "simple_rnn": _simple}[kind](cell, x, h)
+    return {"lstm": _lstm, "gru": _gru, "simple_rnn": _simple}.get(kind, _parallel)(cell, x, h)
 
 
 def _simple(cell, x, h):
@@ -112,3 +120,9 @@ def _gru(cell, x, h):
     else:
         candidate = from_x[2] + (reset * h) @ cell.recurrent_kernel[:, 2 * units :]
     return {"z": (cell.recurrent_activation, z), "r": (cell.recurrent_activation, r), "h": (cell.activation, candidate)}
+
+
+def _parallel(cell, x, h):
+    projected = cell.project(x)
+    keep, candidate = cell.packed(projected)[:, : cell.units], projected[:, -cell.units :]
+    return {KEEPING[_kind(cell)]: (keras.activations.sigmoid, keep), "h": (cell.activation, candidate)}

@@ -29,7 +29,7 @@ class Finding:
 
     Attributes:
         layer, direction: as in the tables.
-        cell: `"simple_rnn"`, `"lstm"`, `"gru"`, or the class name of another cell.
+        cell: its name in the cell table, or the class name of a cell of your own.
         gain, gain_low: factor a step of the joint path, and the lower end of its interval.
         horizon, horizon_reached: see `decay.fit`.
         reach: steps back from which at least 1 % of an error is left by any route: this layer's own recurrence, or
@@ -45,6 +45,7 @@ class Finding:
         orthogonal: whether the recurrent kernel started orthogonal, as in Keras unless something else is asked for.
         penalised: whether an L1 or L2 penalty shrinks the recurrent kernel.
         limit: 1 / max|phi'| of the cell's activation, where SimpleRNN's kernel begins to be able to explode.
+        unbounded: whether the activation lets the state itself grow without end, as relu does.
     """
 
     layer: str
@@ -66,6 +67,7 @@ class Finding:
     orthogonal: bool = False
     penalised: bool = False
     limit: float = 1.0
+    unbounded: bool = False
 
     @property
     def grows(self) -> bool:

@@ -1,5 +1,15 @@
-"""Pieces of music: seen, heard, and written to files."""
+"""Pieces of music: seen, heard, written to files, measured, and the models that a network must beat."""
 
+from rnnkit.music.baselines import KeyMarginals, KeyMarkov, baseline_nll
 from rnnkit.music.piece import Piece
+from rnnkit.music.statistics import compare_music, music_statistics, pitch_classes
 
-__all__ = ["Piece"]
+__all__ = [
+    "KeyMarginals",
+    "KeyMarkov",
+    "Piece",
+    "baseline_nll",
+    "compare_music",
+    "music_statistics",
+    "pitch_classes",
+]

@@ -1,4 +1,4 @@
-"""Line charts and heat maps as SVG.
+"""Line charts, heat maps and piano rolls as SVG.
 
 Colours are classes of the page's style sheet (`c0` to `c7`), so that one drawing serves light, dark and paper. A chart
 is 440 units wide, about the width of a phone, so that its letters stay legible there.
@@ -77,6 +77,24 @@ def heat_map(x, y, values, x_label: str, y_label: str, alt: str) -> Markup:
     up = Scale(-0.5, len(y) - 0.5, ticks=_named(y)).onto(HEIGHT - BOTTOM, TOP)
     name = _text(LEFT, TOP - 1, y_label, "label")
     return _frame([tag("g", *cells, class_="c0"), _y_axis(up), _x_axis(across, x_label), name], alt)
+
+
+def piano_roll(notes, beats: float, alt: str) -> Markup:
+    """Bars for notes: time to the right, pitch upwards, a line at each C from the one below all notes to the one above.
+
+    Args:
+        notes: list of MIDI pitch, beginning and end in beats.
+        beats: how long the drawing is.
+        alt: what there is to see, for those who cannot.
+    """
+    pitches = [pitch for pitch, _, _ in notes] or [60]
+    low = min(pitches) // 12 * 12
+    high = max(low + 12, -(-max(pitches) // 12) * 12)
+    cs = [(float(pitch), f"C{pitch // 12 - 1}") for pitch in range(low, high + 1, 12)]
+    x = Scale(0, beats).onto(LEFT, WIDTH - RIGHT)
+    y = Scale(low - 0.5, high + 0.5, ticks=cs).onto(HEIGHT - BOTTOM, TOP)
+    bars = [_bar(x(start), x(end), y(pitch + 0.5), y(pitch - 0.5)) for pitch, start, end in notes]
+    return _frame([_y_axis(y), _x_axis(x, "beat"), tag("g", tag("path", d="".join(bars) or "M0 0"), class_="c0")], alt)
 
 
 def swatch(color: int, *, dashed: bool = False) -> Markup:
@@ -158,6 +176,11 @@ def _x_axis(scale: Scale, label: str) -> Markup:
 
 def _text(x: float, y: float, words: str, class_: str) -> Markup:
     return tag("text", words, x=f"{x:.1f}", y=f"{y:.1f}", class_=class_)
+
+
+def _bar(left, right, top, bottom) -> str:
+    """The path of a bar, half a unit short, so that a note parts from the next one on its key."""
+    return f"M{left:.1f} {top:.1f}H{right - 0.5:.1f}V{bottom:.1f}H{left:.1f}z"
 
 
 def _cell(x, y, width, height, value) -> Markup:

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from rnnkit.datasets.memory import MEMORY_PROBLEMS, read_name
+from rnnkit.music import Piece
+from rnnkit.music.grid import grid_of
 from rnnkit.report.markup import Markup, facts, number, table, tag
+from rnnkit.report.music import floors, generated
 from rnnkit.report.page import Section, conclusion, page, text, tiles
 from rnnkit.report.through_time import history_map, sections
 from rnnkit.report.training import gradients, learning, spectrum
@@ -16,11 +19,18 @@ from rnnkit.report.training import gradients, learning, spectrum
 if TYPE_CHECKING:
     from rnnkit.run_folder import RunFolder
 
-TASKS = {"sentiment": "Sentiment", "ner": "Entities", "memory": "Memory"}
-CELLS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "Simple RNN"}
-TEST = {"sentiment": ("accuracy",), "ner": ("f1", "precision", "recall"), "memory": ("accuracy", "mse", "loss")}
+TASKS = {"sentiment": "Sentiment", "ner": "Entities", "memory": "Memory", "music": "Music"}
+CELLS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "Simple RNN", "min_gru": "minGRU", "min_lstm": "minLSTM"}
+TEST = {
+    "sentiment": ("accuracy",),
+    "ner": ("f1", "precision", "recall"),
+    "memory": ("accuracy", "mse", "loss"),
+    "music": ("nll",),
+}
+MORE = ("types", "spectrum", "through_time", "statistics", "baselines")  # where a run has them
 LONGEST = 400  # characters of a sample
 SHOWN = 60  # rows of a table by class
+PICTURES = 2  # of pieces
 
 
 def run_page(folder: "RunFolder") -> str:
@@ -31,17 +41,21 @@ def run_page(folder: "RunFolder") -> str:
     """
     config, metrics = folder.config, folder.metrics
     tables = {name: folder.table(name) for name in ("history", "gradients", "samples")}
-    more = {name: folder.table(name) for name in ("types", "spectrum", "through_time") if folder.has(name)}
+    more = {name: folder.table(name) for name in MORE if folder.has(name)}
     found, said = folder.diagnosis
     body = [
-        _results(metrics, more.get("types")),
+        _results(metrics, more.get("types"), more.get("baselines")),
+        *_music(folder, more),
         learning(tables["history"], metrics["valid"]),
         gradients(tables["gradients"], tables["history"]),
         *_through_time(found, said, more),
         Section(
             "samples",
             "Samples",
-            [text(SAMPLES), table(tables["samples"].map(_short), "A few of the test examples", wrap=True)],
+            [
+                text(PLAYED if config["task"] == "music" else SAMPLES),
+                table(tables["samples"].map(_short), "A few of the test examples", wrap=True),
+            ],
         ),
         _configuration(config),
         _timing(metrics),
@@ -50,13 +64,14 @@ def run_page(folder: "RunFolder") -> str:
 
 
 SAMPLES = "Drawn at random from the test data, beside what the model says."
+PLAYED = "Pieces drawn at random from the test data, each with its length in steps and the model's figures on it."
 
 
 def _top(config, metrics, found, said) -> Markup:
     names = [name for name in TEST.get(config["task"], ()) if name in metrics["test"]][:1] or list(metrics["test"])[:1]
     layers = found.get("layers")
     shown = [
-        (f"Test {names[0]}", str(number(metrics["test"][names[0]]))),
+        (f"Test {'NLL' if names[0] == 'nll' else names[0]}", str(number(metrics["test"][names[0]]))),
         ("Cell", f"{CELLS.get(config['cell'], config['cell'])}{_depth(config['layers'])}"),
         ("Epochs", str(metrics["epochs"])),
         ("Training time", _duration(metrics["seconds"])),
@@ -72,11 +87,21 @@ def _title(config) -> str:
     return f"{TASKS.get(task, task)} on {data}"
 
 
-def _results(metrics, types: pd.DataFrame | None) -> Section:
+def _results(metrics, types: pd.DataFrame | None, baselines: pd.DataFrame | None) -> Section:
     rows = [{"": split, **metrics[split]} for split in ("test", "valid")]
     shown = table(pd.DataFrame(rows).replace({"valid": "validation"}), "Metrics of the kept epoch")
     by_type = table(types.head(SHOWN), "Entities of the test data, by type") if types is not None else None
-    return Section("results", "Results", [_chance(metrics), shown, by_type])
+    worth = floors(baselines) if baselines is not None else _chance(metrics)
+    return Section("results", "Results", [worth, shown, by_type])
+
+
+def _music(folder: "RunFolder", more) -> list[Section]:
+    """What was generated, if it is a run of music."""
+    if "statistics" not in more:
+        return []
+    grid = grid_of(folder.config["data"], folder.config.get("steps_per_beat"))
+    pieces = [Piece.load(file, steps_per_beat=grid) for file in folder.pieces[:PICTURES]]
+    return [generated(more["statistics"], pieces)]
 
 
 def _chance(metrics) -> Markup | None:

@@ -45,9 +45,17 @@ def tables_of(diagnosis) -> dict[str, pd.DataFrame]:
     return {name: table for name, table in vars(diagnosis).items() if isinstance(table, pd.DataFrame)}
 
 
-def words_of(diagnosis) -> dict[str, Any]:
-    """What a `Diagnosis` says: `verdict`, and `cure` as a dict, None if there is no trouble."""
-    return {"verdict": diagnosis.verdict, "cure": diagnosis.cure and vars(diagnosis.cure)}
+def words_of(diagnosis, cause=None) -> dict[str, Any]:
+    """What a `Diagnosis` says: `verdict`, and `cure` as a dict, None if there is no trouble.
+
+    Args:
+        diagnosis: that of the trained model.
+        cause: an earlier one that tells where its trouble comes from (see `ThroughTime.cause`).
+    """
+    if cause is None or cause is diagnosis:
+        return {"verdict": diagnosis.verdict, "cure": diagnosis.cure and vars(diagnosis.cure)}
+    verdict = f"{diagnosis.verdict}\nHow it began, in an earlier epoch:\n{cause.verdict}"
+    return {"verdict": verdict, "cure": vars(cause.cure)}
 
 
 def sections(tables: Mapping[str, pd.DataFrame], over_training: tuple[Markup | None, ...] = ()) -> list[Section]:

@@ -10,7 +10,7 @@ from rnnkit.report.scale import Scale
 
 MOST_LAYERS = 24
 LESS = 1 - 1e-5  # a norm after clipping that is smaller than before by more than rounding
-NAMES = {"loss": "Loss", "mse": "Mean squared error", "accuracy": "Accuracy", "f1": "F1"}
+NAMES = {"loss": "Loss", "mse": "Mean squared error", "accuracy": "Accuracy", "f1": "F1", "nll": "NLL"}
 
 
 def learning(history: pd.DataFrame, valid: dict[str, float]) -> Section:

@@ -2,9 +2,17 @@
 
 from rnnkit.tasks.entities import EntityRecognizer
 from rnnkit.tasks.memory import MemoryModel
+from rnnkit.tasks.music import MusicGenerator
 from rnnkit.tasks.sentiment import SentimentClassifier
 from rnnkit.tasks.task import Task
+from rnnkit.tasks.translation import Translator
 
-TASKS: dict[str, type[Task]] = {"sentiment": SentimentClassifier, "ner": EntityRecognizer, "memory": MemoryModel}
+TASKS: dict[str, type[Task]] = {
+    "sentiment": SentimentClassifier,
+    "ner": EntityRecognizer,
+    "music": MusicGenerator,
+    "translation": Translator,
+    "memory": MemoryModel,
+}
 
-__all__ = ["TASKS", "EntityRecognizer", "MemoryModel", "SentimentClassifier"]
+__all__ = ["TASKS", "EntityRecognizer", "MemoryModel", "MusicGenerator", "SentimentClassifier", "Translator"]

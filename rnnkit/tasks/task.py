@@ -79,11 +79,15 @@ class Task(keras.Model):
         """The `class_weight` of `fit` by class number; tasks with named classes translate names."""
         return weights
 
+    def read(self, x, y=None, *, target: bool = True) -> Dataset:
+        """Raw data in any form that `as_dataset` takes, with the task's columns; without the target, its inputs."""
+        return as_dataset(x, y, columns=self.columns, target=target, rank=self.rank)
+
     def adapt(self, x, y=None) -> None:
         """Learns vocabulary and labels from raw training data and makes the network; the first `fit` does it too."""
         if self.network is not None:
             raise ArgumentError("adapt: this model has its vocabulary already. Make a new model for other data.")
-        data = as_dataset(x, y, columns=self.columns, rank=self.rank)
+        data = self.read(x, y)
         self.build_from_config(self.learn(data))
 
     def build_from_config(self, config):
@@ -157,7 +161,7 @@ class Task(keras.Model):
             DataError: data that cannot be used; the message names what and where.
         """
         seed = int(np.random.randint(2**31))
-        data = as_dataset(x, y, columns=self.columns, rank=self.rank)
+        data = self.read(x, y)
         weights = _weights(sample_weight, len(data))
         if not 0 <= validation_split < 1 or (validation_split and round(validation_split * len(data)) >= len(data)):
             raise ArgumentError(
@@ -200,7 +204,7 @@ class Task(keras.Model):
     def predict(self, x, batch_size=128, verbose="auto", **kwargs):
         """As `keras.Model.predict`, on raw data: one row an example, in the order of `x`."""
         self._need_network()
-        data = as_dataset(x, columns=self.columns, target=False, rank=self.rank)
+        data = self.read(x, target=False)
         batches = Batches(**self.encode(data, target=False), batch_size=batch_size)
         return super().predict(batches, verbose=verbose, **kwargs)[np.argsort(batches.order)]
 
@@ -221,7 +225,7 @@ class Task(keras.Model):
     def _batches(self, x, y, batch_size, sample_weight=None) -> Batches:
         if isinstance(x, tuple) and len(x) == 3:
             x, y, sample_weight = x
-        data = as_dataset(x, y, columns=self.columns, rank=self.rank)
+        data = self.read(x, y)
         return Batches(**self.encode(data), batch_size=batch_size, weights=_weights(sample_weight, len(data)))
 
     def _epochs(self, epochs, validated: bool):

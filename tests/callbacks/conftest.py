@@ -3,8 +3,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rnnkit.layers import MinGRU, MinLSTM
+
 VOCABULARY, STEPS, BATCH = 7, 6, 4
-CELLS = {"simple_rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+CELLS = {
+    "simple_rnn": keras.layers.SimpleRNN,
+    "lstm": keras.layers.LSTM,
+    "gru": keras.layers.GRU,
+    "min_gru": MinGRU,
+    "min_lstm": MinLSTM,
+}
 
 
 def build(cell="mean"):

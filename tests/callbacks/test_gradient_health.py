@@ -17,7 +17,7 @@ def norms_of(steps):
     return {(number, path): np.linalg.norm(g) for number, step in enumerate(steps) for path, g in step.items()}
 
 
-@pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "gru"])
+@pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "gru", "min_gru"])
 def test_norms_equal_those_of_a_tape_on_the_same_batches(kit, data, cell):
     health = GradientHealth()
     kit.fit(kit.compiled(cell, keras.optimizers.Adam(0.05)), data, [health], epochs=2)
@@ -32,7 +32,10 @@ def test_norms_equal_those_of_a_tape_on_the_same_batches(kit, data, cell):
     assert list(health.steps["epoch"]) == [0] * 8 + [1] * 8
 
 
-@pytest.mark.parametrize(("cell", "letters"), [("lstm", "ifco"), ("gru", "zrh")])
+GATES = {"lstm": "ifco", "gru": "zrh", "min_gru": "zh", "min_lstm": "fih"}
+
+
+@pytest.mark.parametrize(("cell", "letters"), GATES.items())
 def test_gate_norms_are_those_of_the_kernels_columns(kit, data, cell, letters):
     health = GradientHealth(level="gate")
     kit.fit(kit.compiled(cell), data, [health])

@@ -132,10 +132,11 @@ def test_weights_that_are_not_finite_give_nan_and_stop_nothing(kit):
     assert frame["radius"].isna().tolist() == [False, True, False, False]
 
 
-def test_a_model_without_a_recurrent_kernel_is_told_so(kit, data):
+@pytest.mark.parametrize("cell", ["mean", "min_gru"])
+def test_a_model_without_a_recurrent_kernel_is_told_so(cell, kit, data):
     spectrum = RecurrentSpectrum()
     with pytest.warns(UserWarning, match="records nothing: the model has no recurrent kernel") as caught:
-        history = kit.fit(kit.compiled(), data, [spectrum], epochs=2).history
+        history = kit.fit(kit.compiled(cell), data, [spectrum], epochs=2).history
     assert len(caught) == 1
     assert np.isnan(history["sigma_max"]).all()
     assert spectrum.frame.empty

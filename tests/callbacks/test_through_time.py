@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -113,3 +115,33 @@ def test_the_figure_has_a_column_for_each_epoch_and_the_horizon_in_it(kit, data)
     assert found[2] == 7
     np.testing.assert_array_equal(edges(np.array([0.0, 3.0, 9.0])), [-1.5, 1.5, 6.0, 12.0])
     np.testing.assert_array_equal(edges(np.array([4.0])), [3.5, 4.5])
+
+
+def watched(*statuses):
+    """A callback that has seen diagnoses of these statuses, an epoch each."""
+    watch = callbacks.ThroughTime(None)
+    watch.diagnoses = {epoch: SimpleNamespace(statuses={status}) for epoch, status in enumerate(statuses)}
+    return watch
+
+
+@pytest.mark.parametrize(
+    ("statuses", "told"),
+    [
+        (["healthy", "healthy"], 1),
+        (["exploding", "healthy"], 1),  # it came out of it
+        (["exploding", "not learning"], 0),
+        (["healthy", "saturated", "exploding", "not learning"], 1),
+        (["rank collapse", "vanishing"], 0),
+        (["vanishing", "not learning"], 1),  # a gated cell can look so at first, and learn
+        (["healthy", "not learning"], 1),
+        (["exploding", "saturated"], 1),
+    ],
+)
+def test_the_cause_is_the_trouble_that_others_come_from(statuses, told):
+    watch = watched(*statuses)
+    assert watch.cause is watch.diagnoses[told]
+
+
+def test_without_a_measurement_there_is_no_cause():
+    with pytest.raises(ArgumentError, match="nothing was measured yet"):
+        _ = callbacks.ThroughTime(None).cause

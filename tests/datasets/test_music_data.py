@@ -12,6 +12,7 @@ from rnnkit import datasets
 from rnnkit.cli.data import _size as size_text
 from rnnkit.datasets import SourceFile, download, jsb, piano_rolls
 from rnnkit.datasets.music_sample import generate
+from rnnkit.music.baselines import KeyMarkov, baseline_nll
 
 # The chords of one key of each mode in note names: an oracle apart from the generator's semitones
 NAMES = {"C": 0, "C#": 1, "D": 2, "Eb": 3, "E": 4, "F": 5, "F#": 6, "G": 7, "Ab": 8, "G#": 8, "A": 9, "Bb": 10, "B": 11}
@@ -129,52 +130,28 @@ def test_the_melody_is_an_arch(sample):
     assert tops.max() - max(tops[0], tops[6]) > 2
 
 
-def nats(sounding, probability):
-    """Negative log likelihood of frames whose keys are independent, summed."""
-    return -np.log(np.where(sounding, probability, 1 - probability)).sum()
-
-
-def per_frame(pieces, predict):
-    """Nats a frame; each frame but the first of its piece is predicted from the frames before it."""
-    total = sum(nats(roll[1:], predict(roll[:-1])) for roll in pieces)
-    return total / sum(len(roll) - 1 for roll in pieces)
-
-
-def marginals(train):
-    """Each key by its share of all frames, with half a frame of either kind added (Krichevsky and Trofimov)."""
-    frames = np.concatenate(train)
-    share = (frames.sum(axis=0) + 0.5) / (len(frames) + 1)
-    return lambda before: np.broadcast_to(share, before.shape)
-
-
-def markov_chain(train, context=lambda frame: ()):
-    """Each key given itself a frame before, and given what `context` says of that whole frame; smoothed as above.
-
-    A context that was never met is taken for none.
-    """
-    counts = defaultdict(lambda: np.full((2, 2, 88), 0.5))
-    for before, after in (pair for roll in train for pair in itertools.pairwise(roll.astype(int))):
-        for seen in {(), context(before)}:
-            counts[seen][before, after, np.arange(88)] += 1
-    share = {seen: table[:, 1] / table.sum(axis=1) for seen, table in counts.items()}
-
-    def predict(before):
-        tables = [share.get(context(frame), share[()]) for frame in before]
-        return np.stack([table[frame, np.arange(88)] for table, frame in zip(tables, before, strict=True)])
-
-    return predict
-
-
 def chord(frame):
     """Bass and pitch classes."""
     pitches = np.flatnonzero(frame)
     return (pitches[0] % 12, *np.unique(pitches % 12))
 
 
+def steps_by_chord(rolls):
+    """All steps and the ones before them, as pieces of two steps, by the chord of the first."""
+    found = defaultdict(list)
+    for roll in rolls:
+        for place in range(len(roll) - 1):
+            found[chord(roll[place])].append(roll[place : place + 2])
+    return found
+
+
 def test_there_is_structure_to_learn(sample):
     train, test = sample.train["roll"], sample.test["roll"]
-    floor, chain = per_frame(test, marginals(train)), per_frame(test, markov_chain(train))
-    bigram = per_frame(test, markov_chain(train, chord))
+    floor, chain = baseline_nll(train, test).values()
+    known = {chord: KeyMarkov().fit(steps) for chord, steps in steps_by_chord(train).items()}
+    any_chord = KeyMarkov().fit(train)
+    totals = [known.get(chord, any_chord).nll(steps) * len(steps) for chord, steps in steps_by_chord(test).items()]
+    bigram = sum(totals) / sum(len(roll) - 1 for roll in test)
     assert [floor, chain, bigram] == pytest.approx([10.79, 10.41, 7.87], abs=0.05)  # nats a frame
 
 
@@ -235,7 +212,7 @@ def test_a_file_of_unknown_size_is_fetched_and_listed(monkeypatch, tmp_path):
 @pytest.mark.realdata
 @pytest.mark.parametrize(
     ("name", "sizes", "floor", "chain"),
-    [("jsb", [229, 76, 77], 11.09, 10.49), ("nottingham", [694, 173, 170], 10.26, 5.16)],
+    [("jsb", [229, 76, 77], 11.091, 10.491), ("nottingham", [694, 173, 170], 10.261, 5.153)],
 )
 def test_published_sizes_and_known_floors(public_data, name, sizes, floor, chain):
     train, valid, test = datasets.load(name)
@@ -243,8 +220,9 @@ def test_published_sizes_and_known_floors(public_data, name, sizes, floor, chain
     assert {(roll.dtype.name, roll.shape[1], roll.max()) for part in (train, valid, test) for roll in part["roll"]} == {
         ("uint8", 88, 1)
     }
-    assert per_frame(test["roll"], marginals(train["roll"])) == pytest.approx(floor, abs=0.005)
-    assert per_frame(test["roll"], markov_chain(train["roll"])) == pytest.approx(chain, abs=0.01)
+    found = baseline_nll(train["roll"], test["roll"])
+    assert found["train marginals"] == pytest.approx(floor, abs=5e-4)
+    assert found["per-key Markov chain"] == pytest.approx(chain, abs=5e-4)
 
 
 @pytest.mark.realdata

@@ -70,6 +70,7 @@ def test_a_cell_that_lacks_an_argument_says_so():
 
 def test_the_table_is_public():
     assert rnnkit.cell_names()[:3] == ["simple_rnn", "lstm", "gru"]
+    assert rnnkit.cell_names()[3:5] == ["min_gru", "min_lstm"]
 
 
 @pytest.mark.parametrize(("cell", "gates"), [("simple_rnn", 1), ("lstm", 4), ("gru", 3)])
@@ -84,12 +85,15 @@ def test_identity_start_is_an_identity_for_every_gate(cell, gates):
 
 def forget_rates(cell, bias):
     """How much of its content each unit forgets at a step when inputs and state are zero."""
-    units = bias.shape[-1] // {"lstm": 4, "gru": 3}[cell]
-    gate = bias[units : 2 * units] if cell == "lstm" else bias[0, :units]
-    return 1 - 1 / (1 + np.exp(-gate))
+    gates = np.split(np.atleast_2d(bias)[0], len(find_cell(cell).gates))
+    keep = 1 / (1 + np.exp(-gates[find_cell(cell).gates.index("f" if "lstm" in cell else "z")]))
+    if cell == "min_lstm":
+        write = 1 / (1 + np.exp(-gates[1]))
+        keep = keep / (keep + write)
+    return 1 - keep
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "min_gru", "min_lstm"])
 def test_chrono_start_spreads_the_memory_up_to_the_longest_lag(cell):
     gates = find_cell(cell).gates
     layer = find_cell(cell).layer(400, recurrent_initializer=Chrono(gates, max_lag=50, seed=0))
@@ -102,9 +106,11 @@ def test_chrono_start_spreads_the_memory_up_to_the_longest_lag(cell):
     if cell == "lstm":
         np.testing.assert_allclose(bias[:400], -bias[400:800])
         assert not bias[800:].any()
-    else:
+    elif cell == "gru":
         assert not bias[1].any()
         assert not bias[0, 400:].any()
+    else:
+        assert not bias[-400:].any()
 
 
 def test_chrono_by_name_and_its_limits():
@@ -114,7 +120,7 @@ def test_chrono_by_name_and_its_limits():
         Chrono("ifco", max_lag=2)
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "min_gru", "min_lstm"])
 def test_the_longest_lag_is_set_by_the_user_and_the_gates_by_the_cell(cell, tmp_path):
     stack = RecurrentStack(cell, 300, recurrent_initializer=Chrono(max_lag=1000, seed=0))
     stack.build((None, None, 2))

@@ -242,6 +242,7 @@ def test_every_command_has_its_help():
         ["run"],
         ["evaluate"],
         ["predict"],
+        ["generate"],
         ["data"],
         ["data", "list"],
         ["data", "fetch"],

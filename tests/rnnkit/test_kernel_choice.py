@@ -42,4 +42,13 @@ def test_every_recurrent_layer_of_a_model_is_listed(cell):
     model.build((None, None, 3))
     found = rnnkit.kernels(model)
     assert len(found) == 6
-    assert all(str(each) == "loop: no GPU is in use" for each in found.values())
+    ours = "scan: no GPU is in use: blocks in turn" if cell.startswith("min_") else "loop: no GPU is in use"
+    assert [str(each) for each in found.values()] == [ours] * 4 + ["loop: no GPU is in use"] * 2
+
+
+@pytest.mark.parametrize("cell", ["min_gru", "min_lstm"])
+def test_parallel_cells_run_as_a_scan_unless_something_else_runs_their_cell(cell):
+    (block,) = RecurrentStack(cell, 2).blocks
+    assert str(kernel(block["forward"], gpu=True)) == "scan: a GPU is in use: blocks side by side"
+    (block,) = RecurrentStack(cell, 2, bptt_steps=3).blocks
+    assert kernel(block["forward"], gpu=False).kernel == "loop"

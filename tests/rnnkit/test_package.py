@@ -21,6 +21,11 @@ def test_every_public_name_is_there_and_documented(name):
     assert getattr(rnnkit, name).__doc__
 
 
+def test_every_public_module_is_there_after_importing_the_package_alone():
+    code = "import rnnkit; [getattr(rnnkit, name).__file__ for name in rnnkit._MODULES]"
+    assert not subprocess.check_output([sys.executable, "-W", "ignore", "-c", code], stderr=subprocess.DEVNULL)
+
+
 def test_a_name_that_is_not_there():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = rnnkit.nothing

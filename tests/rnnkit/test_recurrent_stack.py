@@ -12,10 +12,11 @@ from keras import ops
 
 from rnnkit.cells import cell_names
 from rnnkit.errors import ArgumentError
-from rnnkit.layers import RecurrentStack
+from rnnkit.layers import MinGRUCell, MinLSTMCell, RecurrentStack
 from rnnkit.layers.sequence import last_step, reverse_by_length, zero_padding
 
 LENGTHS = np.array([7, 1, 4, 6], dtype="int32")
+STEPPED = {"min_gru": MinGRUCell, "min_lstm": MinLSTMCell}
 STOCK = {"simple_rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 PRODUCT = list(itertools.product(cell_names(), (False, True), (1, 3)))
 
@@ -33,15 +34,20 @@ def alone(stack, sequence):
             if name not in block:
                 continue
             ours = block[name]
-            stock = STOCK[stack.cell.name](
-                ours.units, activation=ours.activation, return_sequences=True, go_backwards=name == "backward"
-            )
+            stock = stock_layer(stack.cell.name, ours, name == "backward")
             stock.build(x.shape)
             stock.set_weights(ours.get_weights())
             y = stock(x)
             outputs.append(ops.flip(y, axis=1) if name == "backward" else y)
         x = ops.concatenate(outputs, axis=-1)
     return np.array(x)
+
+
+def stock_layer(cell, ours, backward):
+    if cell in STEPPED:
+        stepped = STEPPED[cell](ours.units, activation=ours.activation)
+        return keras.layers.RNN(stepped, return_sequences=True, go_backwards=backward)
+    return STOCK[cell](ours.units, activation=ours.activation, return_sequences=True, go_backwards=backward)
 
 
 @pytest.mark.parametrize(("cell", "bidirectional", "layers"), PRODUCT)
@@ -192,7 +198,9 @@ def test_saved_between_layers_of_ones_own_it_comes_back(cell, tmp_path):
     x = keras.Input((None, 5))
     lengths = keras.Input((), dtype="int32")
     options = {"bidirectional": True, "residual": True, "layer_norm": True, "dropout": 0.1, "activation": "relu"}
-    y = RecurrentStack(cell, [4, 6], recurrent_regularizer="l2", **options)(keras.layers.Dense(4)(x), lengths)
+    if cell not in STEPPED:
+        options["recurrent_regularizer"] = "l2"
+    y = RecurrentStack(cell, [4, 6], **options)(keras.layers.Dense(4)(x), lengths)
     model = keras.Model([x, lengths], keras.layers.Dense(2)(y))
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")

@@ -13,7 +13,8 @@ from rnnkit.kernel_choice import kernel
 from rnnkit.layers import RecurrentStack, TruncatedRNN
 
 LENGTHS = np.array([8, 1, 4, 6], dtype="int32")
-PRODUCT = list(itertools.product([*cell_names()[:3], "leaky"], (1, 3, 4, 8, 20)))
+CELLS = [*cell_names()[:5], "leaky"]
+PRODUCT = list(itertools.product(CELLS, (1, 3, 4, 8, 20)))
 
 
 @keras.saving.register_keras_serializable(package="test")
@@ -84,7 +85,7 @@ def test_outputs_and_gradients_are_those_of_chunks_when_the_length_is_unknown(ce
     for first, second in zip(ours, expected, strict=True):
         np.testing.assert_allclose(first, second, atol=2e-5)
     whole = gradients(lambda x: layer(x)[0], x, layer.weights)
-    np.testing.assert_array_equal(ours[0], whole[0])
+    np.testing.assert_allclose(ours[0], whole[0], atol=1e-6 if str(cell).startswith("min_") else 0)
     assert np.allclose(ours[1], whole[1], atol=1e-4) == (steps >= 8)
 
 
@@ -102,7 +103,7 @@ def alone(stack, plain, x, steps):
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("cell", [*cell_names()[:3], "leaky"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_a_stack_is_cut_in_each_directions_own_order(cell, bidirectional):
     given = LeakyCell if cell == "leaky" else cell
     stack = RecurrentStack(given, 4, 2, bidirectional=bidirectional, bptt_steps=3)

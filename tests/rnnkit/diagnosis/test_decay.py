@@ -7,6 +7,8 @@ import pytest
 from rnnkit.diagnosis import diagnose
 from rnnkit.diagnosis.decay import fit, own_decay
 from rnnkit.diagnosis.replay import Replay
+from rnnkit.diagnosis.saturation import forget_gate
+from rnnkit.layers import MinGRU, MinLSTM
 
 UNITS, STEPS = 6, 24
 
@@ -99,6 +101,27 @@ def test_cell_path_of_an_lstm_without_recurrence_decays_by_its_forget_gate(compi
     profile = diagnosis.profile[diagnosis.profile["path"] == "c"]
     np.testing.assert_allclose(profile["decay"], f ** profile["steps_back"], rtol=1e-4)
     assert rows.loc["h", ["gain", "half_life", "horizon"]].tolist() == [0, 0, 0]  # its block of J is zero
+
+
+@pytest.mark.parametrize("layer", [MinGRU, MinLSTM])
+def test_decay_of_a_parallel_cell_is_the_product_of_what_its_gates_keep(layer, compiled, record, noise):
+    rnn = layer(UNITS, bias_initializer="random_normal", return_sequences=True)
+    x = noise(4, STEPS, 3)
+    (recording,) = record(compiled(rnn, keras.layers.Dense(2)), x, noise(4, STEPS, 2))
+    replay = Replay(recording)
+    entering = replay.entering(recording.errors)
+    (decay,) = own_decay(replay, entering)
+    gates = 1 / (1 + np.exp(-(x @ np.array(rnn.cell.kernel, "float64") + np.array(rnn.cell.bias))))
+    z, i = gates[..., :UNITS], gates[..., UNITS : 2 * UNITS]
+    kept = z if layer is MinGRU else z / (z + i)
+    for row, tau in enumerate(recording.positions):
+        error = entering[tau, row]
+        for k in range(1, recording.max_lag + 1):
+            left = np.prod(kept[row, tau - k + 1 : tau + 1], axis=0) * error
+            expected = np.log(np.linalg.norm(left) / np.linalg.norm(error))
+            assert decay.logs[k, row] == pytest.approx(expected, abs=1e-4)
+    rows = [kept[row, step] for row in range(4) for step in range(STEPS)]
+    assert forget_gate(replay) == pytest.approx(np.exp(np.log(rows).mean()), rel=1e-5)
 
 
 def test_random_direction_where_no_error_enters(compiled, record, noise, orthogonal):

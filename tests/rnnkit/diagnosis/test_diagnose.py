@@ -169,7 +169,7 @@ def reviews():
     return texts, ["pos" if text.count("good") > text.count("bad") else "neg" for text in texts]
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "simple_rnn"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "simple_rnn", "min_gru", "min_lstm"])
 def test_sentiment_classifier_on_raw_texts(cell, reviews):
     model = rnnkit.SentimentClassifier(cell=cell, units=6, embedding_dim=5)
     model.adapt(*reviews)

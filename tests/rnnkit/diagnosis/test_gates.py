@@ -9,6 +9,7 @@ from rnnkit.diagnosis.decay import own_decay
 from rnnkit.diagnosis.replay import Replay
 from rnnkit.diagnosis.saturation import forget_gate, gates, preactivations
 from rnnkit.diagnosis.spectrum import jacobian_sigma, kernel_spectrum
+from rnnkit.layers import MinGRU, MinLSTM
 
 UNITS, STEPS = 5, 12
 
@@ -31,6 +32,8 @@ LAYERS = {
         UNITS, return_sequences=True, reset_after=False, bias_initializer="random_normal"
     ),
     "no_bias": lambda: keras.layers.GRU(UNITS, return_sequences=True, use_bias=False),
+    "min_gru": lambda: MinGRU(UNITS, return_sequences=True, bias_initializer="random_normal"),
+    "min_lstm": lambda: MinLSTM(UNITS, activation="tanh", return_sequences=True, bias_initializer="random_normal"),
 }
 
 
@@ -46,6 +49,7 @@ def test_gates_are_those_that_make_the_layers_outputs(name, replayed):
         c = values["f"] * before[:, UNITS:] + values["i"] * values["c"]
         made = np.concatenate([values["o"] * np.tanh(c), c], axis=1)
     else:
+        values["z"] = values.get("z", values.get("f"))
         made = values["z"] * before + (1 - values["z"]) * values["h"]
     np.testing.assert_allclose(made, after, atol=1e-5)
 

@@ -218,6 +218,7 @@ def test_causes_come_before_what_follows_from_them(finding, training, word):
         (dataclasses.replace(SHORT, penalised=True), {}, "no penalty"),
         (dataclasses.replace(WELL, gain_low=2.0), {}, "orthogonal start"),
         (dataclasses.replace(WELL, gain_low=2.0, orthogonal=True), {}, "clipping"),
+        (dataclasses.replace(WELL, gain_low=2.0, unbounded=True), {}, "gated cell"),
         (dataclasses.replace(WELL, rank=1.0, orthogonal=True), {}, "soft orthogonality"),
         (dataclasses.replace(WELL, saturated=("i",)), {}, "layer normalisation"),
     ],
@@ -243,7 +244,7 @@ def test_numbers_from_the_records_are_filled_in():
     assert '"global_norm", 3.2)' in lines["clipping"]
 
 
-@pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "gru", "MyCell"])
+@pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "gru", "min_gru", "min_lstm", "MyCell"])
 @pytest.mark.parametrize("task", [True, False])
 def test_every_rule_leads_to_cures_that_say_all(cell, task):
     known = dataclasses.replace(FAILED, task=task)
@@ -264,7 +265,7 @@ def test_every_cure_has_a_rule_and_every_trouble_a_rule_without_condition():
 
 def test_lines_for_a_model_of_ones_own_are_python_that_runs():
     scope = {"keras": keras, "rnnkit": rnnkit, "units": 4, "x": keras.Input((None, 4))}
-    for cell in ("simple_rnn", "lstm", "gru"):
+    for cell in ("simple_rnn", "lstm", "gru", "min_gru", "min_lstm"):
         found = dataclasses.replace(WELL, cell=cell, penalised=False)
         for trouble in v.TROUBLES:
             for cure in cures([(found, trouble)], dataclasses.replace(FAILED, task=False)):
@@ -273,7 +274,7 @@ def test_lines_for_a_model_of_ones_own_are_python_that_runs():
 
 
 def test_lines_for_a_task_are_arguments_that_it_takes():
-    for cell in ("simple_rnn", "lstm", "gru"):
+    for cell in ("simple_rnn", "lstm", "gru", "min_gru", "min_lstm"):
         found = dataclasses.replace(WELL, cell=cell)
         for trouble in v.TROUBLES:
             for cure in cures([(found, trouble)], FAILED):

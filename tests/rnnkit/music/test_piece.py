@@ -208,13 +208,14 @@ def test_files_that_are_skipped_are_named_with_the_reason(chord, tmp_path):
     write_midi(tmp_path / "inner" / "drums.mid", note(40, 0, 96, channel=9))
     write_midi(tmp_path / "three-hours.mid", note(60, 0, 96 * 120 * 180))
     write_midi(tmp_path / "no-length.mid", note(60, 0, 0))
-    with pytest.warns(UserWarning, match="1 of 9") as caught:
+    write_midi(tmp_path / "one-step.mid", note(60, 96, 100))
+    with pytest.warns(UserWarning, match="1 of 10") as caught:
         data = read_midi_folder(tmp_path)
     assert len(data) == 1
     (warning,) = caught
     assert warning.filename == __file__
     first, *lines = str(warning.message).splitlines()
-    assert first == f"{tmp_path}: 1 of 9 MIDI files read. Not as they are:"
+    assert first == f"{tmp_path}: 1 of 10 MIDI files read. Not as they are:"
     reasons = dict(line.strip().split(": skipped; ", 1) for line in lines)
     expected = {
         "cut.mid": "EOFError",
@@ -222,6 +223,7 @@ def test_files_that_are_skipped_are_named_with_the_reason(chord, tmp_path):
         "inner/drums.mid": "no notes",
         "no-length.mid": "no length",
         "nothing.mid": "is no whole MIDI file",
+        "one-step.mid": "a single step of music",
         "smpte.mid": "not timed in beats",
         "text.mid": "cannot be read: MThd not found",
         "three-hours.mid": "has 86400 steps at 4 steps a beat; at most 20000 are read",

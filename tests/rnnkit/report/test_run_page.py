@@ -126,10 +126,12 @@ def test_without_a_diagnosis_the_page_says_why(runs, tmp_path):
 
 
 def test_a_model_that_cannot_be_diagnosed_gives_the_reason():
-    from rnnkit.training import diagnosed
+    from rnnkit.run_diagnosis import RunDiagnosis
 
-    valid = SimpleNamespace(sample=lambda n: (["a"], ["b"]))
-    assert "expected a keras.Model" in diagnosed(None, valid)
+    watch = RunDiagnosis(SimpleNamespace(sample=lambda n: (["a"], ["b"])))
+    watch.set_model(None)
+    watch._measure()
+    assert "expected a keras.Model" in watch.outcome
 
 
 def test_long_records_are_thinned_out(runs, tmp_path):

@@ -1,0 +1,153 @@
+"""`rnnkit generate`: pieces of music from a trained model."""
+
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from rnnkit.errors import ArgumentError, DataError
+
+Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run music made it, or a .keras file.")]
+Out = Annotated[
+    Path, typer.Option("--out", "-o", help="The MIDI file to write. Several pieces are numbered: NAME-1.mid, ...")
+]
+Primer = Annotated[Path | None, typer.Option(help="A MIDI file to go on from; the pieces begin with it.")]
+Length = Annotated[
+    int | None,
+    typer.Option(help="Steps of a piece, those of the primer included; default: as long as training pieces."),
+]
+Count = Annotated[int, typer.Option(help="How many pieces.")]
+Temperature = Annotated[float, typer.Option(help="Below 1 the model plays safer, above 1 bolder.")]
+TopK = Annotated[int | None, typer.Option("--top-k", help="Draw from the K most probable answers only.")]
+TopP = Annotated[float | None, typer.Option("--top-p", help="Draw from the most probable answers that make up P.")]
+Seed = Annotated[int | None, typer.Option(help="Gives the same pieces again; without it they are new each time.")]
+Grid = Annotated[int | None, typer.Option(help="Steps of a quarter note; default: as in the training data.")]
+Tempo = Annotated[float | None, typer.Option(help="Quarter notes a minute; default: 120.")]
+Wav = Annotated[Path | None, typer.Option(help="Write the sound as well, numbered likewise.")]
+Plot = Annotated[Path | None, typer.Option(help="Write the picture as well: .png, .svg or .pdf, numbered likewise.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
+
+MOST_STEPS = 1_000_000  # of all pieces together
+SUFFIXES = {"out": (".mid", ".midi"), "wav": (".wav",), "plot": (".png", ".svg", ".pdf")}
+
+
+def generate(
+    run: Run,
+    out: Out,
+    primer: Primer = None,
+    length: Length = None,
+    count: Count = 1,
+    temperature: Temperature = 1.0,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    seed: Seed = None,
+    steps_per_beat: Grid = None,
+    tempo: Tempo = None,
+    wav: Wav = None,
+    plot: Plot = None,
+    overwrite: Overwrite = False,
+    device: Device = "auto",
+) -> None:
+    """Generate pieces of music, from nothing or going on from a primer, and write them as MIDI files.
+
+    Files that exist are left as they are, unless --overwrite is given.
+    """
+    _check_sizes(count, length or 1, seed or 0)
+    wanted = {"out": out, "wav": wav, "plot": plot}
+    files = {name: _numbered(name, path, count, overwrite) for name, path in wanted.items() if path is not None}
+    file = _model_file(run)
+    if primer is not None:
+        _check_primer(primer)
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    console = Console()
+    with console.status("Starting TensorFlow") as status:
+        model = _open(file, device)
+        status.update("Generating")
+        pieces = model.generate(
+            count=count,
+            length=length,
+            primer=primer,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+            steps_per_beat=steps_per_beat,
+            tempo=tempo,
+        )
+    for number, piece in enumerate([pieces] if count == 1 else pieces):
+        _write(piece, {name: paths[number] for name, paths in files.items()})
+        console.print(f"[bold]{escape(str(files['out'][number]))}[/]  {piece!r}", highlight=False, soft_wrap=True)
+    console.print(f"seed {seed}", highlight=False)
+
+
+def _check_sizes(count: int, length: int, seed: int) -> None:
+    """What the model itself would only notice when memory is used up, or not say in our words."""
+    if not 1 <= count <= MOST_STEPS // max(length, 1):
+        raise ArgumentError(f"count: expected at least 1, and {MOST_STEPS} steps in all at most, got {count}.")
+    if seed < 0:
+        raise ArgumentError(f"seed: expected a whole number from 0, got {seed}.")
+
+
+def _numbered(name: str, path: Path, count: int, overwrite: bool) -> list[Path]:
+    """The files to write, which may be written as far as one can tell before."""
+    if path.suffix.lower() not in SUFFIXES[name]:
+        raise ArgumentError(f"{name}: expected a name that ends on {' or '.join(SUFFIXES[name])}, got '{path}'.")
+    if not path.parent.is_dir():
+        raise ArgumentError(f"{name}: there is no folder {path.parent}. Make it first, or name another.")
+    numbered = [path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(1, count + 1)]
+    files = [path] if count == 1 else numbered
+    for file in files:
+        if file.exists() and not (overwrite and file.is_file()):
+            raise ArgumentError(f"{name}: {file} exists already. Name another file, or add --overwrite.")
+    return files
+
+
+def _model_file(run: Path) -> Path:
+    """Where the model is; a run of another task is said before TensorFlow starts."""
+    from rnnkit.run_folder import RunFolder
+    from rnnkit.training import RunConfig
+
+    if run.suffix == ".keras":
+        return run
+    folder = RunFolder(run)
+    task = RunConfig.from_dict(folder.config).task
+    if task != "music":
+        raise ArgumentError(f"run: {run} is a run of {task}; expected one of music, as rnnkit run music makes it.")
+    return folder.model
+
+
+def _check_primer(path: Path) -> None:
+    """What is wrong with a primer on any grid is said before TensorFlow starts."""
+    from rnnkit.music import Piece
+
+    if not Piece.load(path, steps_per_beat=1).roll.any():
+        raise DataError(f"primer: {path} has no notes that the piano's keys can play, drums left out.")
+
+
+def _open(file: Path, device: str):
+    from rnnkit.cli.quiet import start_tensorflow
+
+    start_tensorflow(device)
+    from rnnkit.saving import load
+    from rnnkit.tasks import TASKS
+
+    model = load(file)
+    if not isinstance(model, TASKS["music"]):
+        raise ArgumentError(f"run: {file} holds a {type(model).__name__}, expected a MusicGenerator.")
+    return model
+
+
+def _write(piece, files: dict[str, Path]) -> None:
+    """Sound and picture first: where one of them cannot be made, there is no MIDI file either."""
+    try:
+        if "wav" in files:
+            piece.synthesize(files["wav"])
+        if "plot" in files:
+            piece.plot().savefig(files["plot"], dpi=120)
+        piece.save(files["out"])
+    except OSError as error:
+        raise ArgumentError(f"out, wav, plot: {error.filename} cannot be written ({error.strerror}).") from error

@@ -1,0 +1,147 @@
+"""`rnnkit translate`: translate with the model of a run."""
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from rnnkit.cli.show import notices
+from rnnkit.errors import ArgumentError, DataError
+
+Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run translation made it, or a .keras file.")]
+Texts = Annotated[list[str] | None, typer.Argument(help="Texts; without any, lines of standard input.")]
+File = Annotated[Path | None, typer.Option(help="A file with one text a line, plain or .gz.")]
+Beam = Annotated[int | None, typer.Option(help="Hypotheses followed side by side; 1 is greedy. Default: 4.")]
+NBest = Annotated[int | None, typer.Option("--n-best", help="Print the N best translations of each text.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a text.")]
+
+
+def translate(
+    run: Run,
+    texts: Texts = None,
+    file: File = None,
+    beam: Beam = None,
+    n_best: NBest = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Translate with a run's model, one line a text; blank lines stay blank.
+
+    With --n-best, N lines a text, best first: the text's number from 1, the score and the translation, parted by tabs.
+    """
+    _check_sizes(beam, n_best)
+    if texts and file:
+        raise ArgumentError("texts, file: give the one or the other.")
+    path = _model_file(run)
+    sources = texts or (_file_lines(file) if file else _input_lines())
+    console = Console(stderr=True)
+    model = _open(console, path, device)
+    from rnnkit.translation.results import BEAM, translate_lines
+
+    with notices(console), counted(console, len(sources)) as progress:
+        answers = translate_lines(model, sources, beam or max(BEAM, n_best or 1), n_best, progress)
+    for number, (source, answer) in enumerate(zip(sources, answers, strict=True), start=1):
+        for line in _lines(number, source, answer, as_json):
+            print(line)
+
+
+def _check_sizes(beam: int | None, n_best: int | None) -> None:
+    for name, value in {"beam": beam, "n_best": n_best}.items():
+        if value is not None and value < 1:
+            raise ArgumentError(f"{name}: expected a positive integer, got {value}.")
+    if beam and n_best and n_best > beam:
+        raise ArgumentError(f"n_best: expected at most the beam's {beam}, got {n_best}. Give a wider --beam.")
+
+
+def check_translation_options(task: str, data: str | None, target: Path | None, beam: int | None) -> None:
+    """Raises where options of `rnnkit evaluate` do not fit a run.
+
+    Raises:
+        ArgumentError: it says which.
+    """
+    if task != "translation" and (target or beam):
+        raise ArgumentError(f"target, beam: they belong to translation. Leave them out for a run of {task}.")
+    if target and not data:
+        raise ArgumentError("target: a file of translations needs --data, the file of the texts.")
+    _check_sizes(beam, None)
+
+
+def translate_data(console: Console, model, data, beam: int | None):
+    """The `TranslatedSet` of a data set, made under a bar."""
+    from rnnkit.translation.results import BEAM, translate_set
+
+    with counted(console, len(data)) as progress:
+        return translate_set(model, data, beam or BEAM, progress)
+
+
+def _lines(number: int, source: str, answer, as_json: bool):
+    """What is printed for a text."""
+    if isinstance(answer, str):
+        yield json.dumps({"source": source, "translation": answer}, ensure_ascii=False) if as_json else answer
+    elif as_json:
+        found = {"source": source, "translations": [each._asdict() for each in answer]}
+        yield json.dumps(found, ensure_ascii=False)
+    else:
+        yield from (f"{number}\t{each.score:.4f}\t{each.text}" for each in answer)
+
+
+@contextlib.contextmanager
+def counted(console: Console, total: int):
+    """A bar under which texts are translated; gives what to call with the number of those that were done."""
+    columns = (TextColumn("translating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+def _model_file(run: Path) -> Path:
+    """Where the model is; a run of another task is said before TensorFlow starts."""
+    from rnnkit.run_folder import RunFolder
+    from rnnkit.training import RunConfig
+
+    if run.suffix == ".keras":
+        return run
+    folder = RunFolder(run)
+    task = RunConfig.from_dict(folder.config).task
+    if task != "translation":
+        raise ArgumentError(f"run: {run} is a run of {task}, not of translation.")
+    return folder.model
+
+
+def _open(console: Console, path: Path, device: str):
+    from rnnkit.cli.quiet import start_tensorflow
+
+    with console.status("Starting TensorFlow"):
+        start_tensorflow(device)
+        from rnnkit.saving import load
+        from rnnkit.tasks import TASKS
+
+        model = load(path)
+    if not isinstance(model, TASKS["translation"]):
+        raise ArgumentError(f"run: {path} holds a {type(model).__name__}, expected a Translator.")
+    return model
+
+
+def _file_lines(file: Path) -> list[str]:
+    from rnnkit.datasets.textfile import lines
+
+    found = [line.rstrip("\r\n") for line in lines(file, "utf-8-sig")]
+    if not found:
+        raise DataError(f"texts: {file} is empty.")
+    return found
+
+
+def _input_lines() -> list[str]:
+    try:
+        text = sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"texts: standard input cannot be read as UTF-8 text: {error}.") from error
+    if not text:
+        raise DataError("texts: there is nothing to translate. Give texts, --file, or lines on standard input.")
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]

@@ -1,0 +1,113 @@
+"""One step of the cells that train in parallel, minGRU and minLSTM; `rnnkit.min_rnn` has the layers.
+
+Their gates and candidates see the input and not the state, so a layer computes them for all steps as one product, and
+only an elementwise recurrence is left to go through time (Feng, Tung, Ahmed, Bengio and Hajimirsadeghi, "Were RNNs all
+we needed?", 2024). There is no recurrent kernel: a unit hears of other units in the layer above, and no gradient
+explodes through time, for each step's factor is the share that its gate keeps.
+
+Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates.
+"""
+
+import keras
+from keras import ops
+
+
+class ParallelCell(keras.layers.Layer):
+    """One step of both cells; they differ in `gates` and `packed`."""
+
+    gates = ""
+
+    def __init__(
+        self,
+        units,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.units = self.state_size = self.output_size = units
+        self.activation = keras.activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+
+    def build(self, input_shape):
+        width = len(self.gates) * self.units
+        for name, shape in {"kernel": (input_shape[-1], width), "bias": (width,)}.items():
+            options = {key: getattr(self, f"{name}_{key}") for key in ("initializer", "regularizer", "constraint")}
+            wanted = name == "kernel" or self.use_bias
+            setattr(self, name, self.add_weight(shape=shape, name=name, **options) if wanted else None)
+        self.built = True
+
+    def project(self, inputs):
+        """What goes into the gates: (..., F) -> (..., G * H), as one product over all rows."""
+        rows = ops.matmul(ops.reshape(inputs, (-1, inputs.shape[-1])), self.kernel)
+        rows = ops.add(rows, self.bias) if self.use_bias else rows
+        return ops.reshape(rows, (*ops.shape(inputs)[:-1], len(self.gates) * self.units))
+
+    def packed(self, projected):
+        """Keep logits and candidates, (..., G * H) -> (..., 2 * H), as `rnnkit.linear_scan` takes them."""
+        raise NotImplementedError
+
+    def call(self, inputs, states):
+        """One step: inputs (B, F) and [h] with h (B, H) -> h and [h]."""
+        (hidden,) = states if isinstance(states, (list, tuple)) else [states]
+        keep, candidate = ops.split(self.packed(self.project(inputs)), 2, axis=-1)
+        write = ops.sigmoid(-keep)
+        hidden = (1 - write) * hidden + write * candidate
+        return hidden, [hidden]
+
+    def get_config(self):
+        kinds = {"initializer": keras.initializers, "regularizer": keras.regularizers, "constraint": keras.constraints}
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": keras.activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            **{
+                f"{name}_{kind}": module.serialize(getattr(self, f"{name}_{kind}"))
+                for name in ("kernel", "bias")
+                for kind, module in kinds.items()
+            },
+        }
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class MinGRUCell(ParallelCell):
+    """One step of a minGRU: `MinGRU` has the equations and arguments.
+
+    Weights: kernel (F, 2 * H) and bias (2 * H,), columns in the order z, h.
+    """
+
+    gates = "zh"
+
+    def packed(self, projected):
+        if self.activation is keras.activations.linear:
+            return projected
+        keep, candidate = ops.split(projected, 2, axis=-1)
+        return ops.concatenate([keep, self.activation(candidate)], axis=-1)
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class MinLSTMCell(ParallelCell):
+    """One step of a minLSTM: `MinLSTM` has the equations and arguments.
+
+    Weights: kernel (F, 3 * H) and bias (3 * H,), columns in the order f, i, h.
+    """
+
+    gates = "fih"
+
+    def packed(self, projected):
+        forget, write, candidate = ops.split(projected, 3, axis=-1)
+        keep = ops.softplus(-write) - ops.softplus(-forget)  # log(f / i), also where both are zero in float32
+        return ops.concatenate([keep, self.activation(candidate)], axis=-1)

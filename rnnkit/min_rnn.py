@@ -1,0 +1,143 @@
+"""The layers of the cells that train in parallel, minGRU and minLSTM.
+
+Legend: `B` batch, `T` steps, `F` features, `H` units.
+"""
+
+import keras
+from keras import ops
+
+from rnnkit.devices import gpu_in_use
+from rnnkit.linear_scan import from_blocks, gated_scan, to_blocks
+from rnnkit.min_cells import MinGRUCell, MinLSTMCell, ParallelCell
+
+
+class ParallelRNN(keras.layers.RNN):
+    """`keras.layers.RNN` over a parallel cell: its outputs, states and gradients, without its loop.
+
+    Masks, `go_backwards`, `return_state`, `initial_state` and `stateful` mean what they mean there; `unroll` changes
+    nothing. In half precision the state is summed in float32, where the cell's own steps round it every time.
+    """
+
+    cell_class: type[ParallelCell]
+
+    def __init__(
+        self,
+        units,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
+        cell = self.cell_class(
+            units,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            dtype=kwargs.get("dtype"),
+            trainable=kwargs.get("trainable", True),
+            name="parallel_cell",
+        )
+        super().__init__(cell, **kwargs)
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        steps = ops.shape(sequences)[1]
+        if mask is not None:
+            mask = ops.reshape(ops.cast(mask, "bool"), (-1, steps, 1))
+        if self.go_backwards:
+            sequences = ops.flip(sequences, axis=1)
+            mask = None if mask is None else ops.flip(mask, axis=1)
+        packed = self.cell.packed(self.cell.project(to_blocks(sequences)))
+        if mask is not None:
+            packed = self._holding(packed, mask)
+        wide = keras.backend.result_type(packed.dtype, "float32")
+        initial = ops.cast(initial_state[0], wide)
+        states = gated_scan(ops.cast(packed, wide), initial, side_by_side=gpu_in_use())
+        outputs = from_blocks(states, steps)
+        state = ops.reshape(states, (-1, *ops.shape(initial)))[steps - 1]
+        if mask is None:
+            return state, outputs, [state]
+        outputs = ops.where(self._shown(mask), outputs, 0.0)
+        return outputs[:, -1], outputs, [state]
+
+    def _holding(self, packed, mask):
+        """Steps that do not count keep all of the state, whatever stands in them."""
+        counts = ops.cast(to_blocks(ops.cast(mask, "int32")), "bool")
+        half = ops.zeros((self.units,), dtype=packed.dtype)
+        return ops.where(counts, packed, ops.concatenate([half + float("inf"), half]))
+
+    def _shown(self, mask):
+        """Steps with an output other than zero: the loop of Keras repeats its last one, and starts from zero."""
+        return mask if self.zero_output_for_mask else ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
+
+    @property
+    def units(self):
+        """H."""
+        return self.cell.units
+
+    @property
+    def activation(self):
+        """The candidates' activation function."""
+        return self.cell.activation
+
+    def get_config(self):
+        config = {**self.cell.get_config(), **super().get_config()}
+        return {key: value for key, value in config.items() if key != "cell"}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class MinGRU(ParallelRNN):
+    """The minGRU of Feng et al., "Were RNNs all we needed?", 2024, section 3.1: a GRU whose gate sees the input only.
+
+        z_t = sigmoid(W_z x_t + b_z)
+        c_t = activation(W_h x_t + b_h)
+        h_t = z_t * h_(t-1) + (1 - z_t) * c_t
+
+    As in `keras.layers.GRU`, z is what is kept; the paper writes 1 - z for it, which is the same up to the sign of the
+    weights. The state is a running mean of the candidates, so it stays within their range at any length.
+
+    Args:
+        units: int, H.
+        activation: of the candidates; None, as in the paper, is the identity.
+        use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, kernel_constraint,
+            bias_constraint: as in `keras.layers.GRU`; `rnnkit.initializers.Chrono("zh")` is a bias initializer for it.
+        kwargs: as for `keras.layers.RNN`: `return_sequences`, `return_state`, `go_backwards`, `stateful`, ...
+    """
+
+    cell_class = MinGRUCell
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class MinLSTM(ParallelRNN):
+    """The minLSTM of Feng et al., "Were RNNs all we needed?", 2024, section 3.2: two gates, which share out one whole.
+
+        f_t = sigmoid(W_f x_t + b_f)
+        i_t = sigmoid(W_i x_t + b_i)
+        c_t = activation(W_h x_t + b_h)
+        h_t = f_t / (f_t + i_t) * h_(t-1) + i_t / (f_t + i_t) * c_t
+
+    There is no output gate and one state only.
+
+    Args:
+        units: int, H.
+        activation: of the candidates; None, as in the paper, is the identity.
+        use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, kernel_constraint,
+            bias_constraint: as in `keras.layers.LSTM`; `rnnkit.initializers.Chrono("fih")` is a bias initializer for
+            it.
+        kwargs: as for `keras.layers.RNN`: `return_sequences`, `return_state`, `go_backwards`, `stateful`, ...
+    """
+
+    cell_class = MinLSTMCell

@@ -1,0 +1,249 @@
+"""Music: piano rolls in, the next frame out, and new pieces. Legend: `B` batch, `T` frames; a frame has 88 keys."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from rnnkit.batches import Batches
+from rnnkit.datasets import Dataset
+from rnnkit.datasets.piano_rolls import KEYS
+from rnnkit.errors import ArgumentError, DataError
+from rnnkit.layers import IndependentKeys, JointKeys
+from rnnkit.layers.truncated import check_stepwise
+from rnnkit.music.generation import check_count, find_grid, lengthen, primer_roll, sampler_settings
+from rnnkit.music.likelihood import FrameAccuracy, FrameNLL, RollLoss
+from rnnkit.music.piece import Piece
+from rnnkit.music.rolls import check_rolls, longest_runs, roll_column
+from rnnkit.music.sampling import RollSampler
+from rnnkit.tasks.task import Task
+
+HEADS = ("independent", "joint")
+USUAL = 0.99  # the share of the training pieces that keep to the limits on holding and silence
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class MusicGenerator(Task):
+    """Learns piano rolls and writes new ones: recurrent stack over the frames, and a head for the keys of the next.
+
+        train, valid, test = datasets.load("jsb")
+        model = rnnkit.MusicGenerator(head="joint", cell="gru")
+        model.fit(train, validation_data=valid)
+        model.evaluate(test, return_dict=True)["nll"]
+        model.generate(length=64, steps_per_beat=1).save("chorale.mid")
+
+    Data are rolls of 0 and 1, shape (T, 88), or `Piece`s; there is no y. Each frame is predicted from all frames before
+    it, the first one from nothing. `nll` is the negative log likelihood in nats a frame, summed over the keys, and
+    leaves out the first frame of each piece, as the field's benchmarks do; `accuracy` is that of `FrameAccuracy`. The
+    `loss` counts the first frame too, and the penalties on weights.
+
+    A melody is a roll with one key at a time. A model that saw no chord in training writes none.
+
+    Args:
+        head: `"independent"`: the keys of a frame are independent of each other, given the frames before; or
+            `"joint"`: each key also depends on those below it, so that chords hold together (see `JointKeys`).
+        cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.cells`).
+        units: int, the width, or a list with one width a layer.
+        layers: how many recurrent layers.
+        dropout: share of the features dropped before each recurrent layer and before the head, in [0, 1).
+        head_units: size of the joint head's hidden layer.
+        options: any other argument of `RecurrentStack`, such as `activation`, `residual`, `layer_norm` and
+            `recurrent_initializer`; and `name` and `dtype` as for a `keras.Model`. `bidirectional` cannot be.
+
+    Raises:
+        ArgumentError: an argument out of its range.
+        DataError: from `fit` and `adapt`, data that cannot be used.
+    """
+
+    columns = ("roll",)
+    rank = 2
+    monitor = ("val_nll", "min")
+    max_epochs = 300
+    patience = 10
+
+    def __init__(self, head="independent", cell="lstm", units=200, layers=1, dropout=0.5, head_units=128, **options):
+        if head not in HEADS:
+            raise ArgumentError(f"head: expected one of {', '.join(HEADS)}, got {head!r}.")
+        if options.get("bidirectional"):
+            raise ArgumentError("bidirectional: music is written forwards, and a backward layer would see the future.")
+        super().__init__(cell, units, layers, dropout=dropout, **options)
+        self.head = head
+        self.head_units = head_units
+
+    def read(self, x, y=None, *, target=True):
+        """A `Dataset` with the column `roll` from any form that `roll_column` takes."""
+        if y is not None:
+            raise DataError("y: the target of music is the music itself. Leave y out.")
+        return Dataset({"roll": roll_column(x)}, name=getattr(x, "name", None) or "")
+
+    def learn(self, data):
+        rolls = check_rolls(data["roll"])
+        sounding = np.sum([roll.sum(axis=0, dtype=int) for roll in rolls], axis=0)
+        if not sounding.any():
+            raise DataError("x: no key sounds in any of the pieces. Give at least one with notes.")
+        limits = np.quantile([longest_runs(roll) for roll in rolls], USUAL, axis=0, method="higher")
+        return {
+            "sounding": sounding.tolist(),
+            "frames": sum(map(len, rolls)),
+            "length": int(np.median([len(roll) for roll in rolls])),
+            "max_notes": max(int(roll.sum(axis=1).max()) for roll in rolls),
+            "max_hold": max(1, int(limits[0])),
+            "max_silence": max(1, int(limits[1])),
+            "grid": _common_grid(data["roll"]),
+        }
+
+    def make_network(self, learned):
+        sounding = np.array(learned["sounding"])
+        share = (sounding + 0.5) / (learned["frames"] + 1)
+        # A key that never sounds in training starts, and so stays, at finite odds: no frame is impossible.
+        options = {"bias_initializer": keras.initializers.Constant(np.log(share / (1 - share)).tolist())}
+        options |= {"name": "head", "dtype": "float32"}
+        if self.head == "joint":
+            head = JointKeys(KEYS, self.head_units, learned["max_notes"], **options)
+        else:
+            head = IndependentKeys(KEYS, **options)
+        roll = keras.Input((None, KEYS), dtype="int8", name="roll")
+        lengths = keras.Input((), dtype="int32", name="lengths")
+        frames = ops.cast(roll, "float32")
+        before = ops.pad(frames, ((0, 0), (1, 0), (0, 0)))[:, :-1]
+        context = self.stack(before, lengths)
+        context = keras.layers.Dropout(self.stack.dropout, dtype=self.dtype_policy, name="dropout")(context)
+        network = keras.Model({"roll": roll, "lengths": lengths}, head(context, frames), name="network")
+        sampler = RollSampler(self.stack, head, sounding > 0, learned["max_notes"])
+        self._sample = sampler.predict_on_batch  # a method, so that Keras does not save it twice
+        return network
+
+    def encode(self, data, *, target=True):
+        rolls = check_rolls(data["roll"])
+        lengths = np.array([len(roll) for roll in rolls], "int32")
+        return {"x": {"roll": rolls, "lengths": lengths}, "y": rolls if target else None, "lengths": lengths}
+
+    def default_compile(self):
+        metrics = [FrameNLL(), FrameAccuracy()]
+        return {"optimizer": keras.optimizers.Adam(2e-3), "loss": RollLoss(), "metrics": metrics}
+
+    def class_weights(self, weights):
+        if weights is not None:
+            raise ArgumentError("class_weight: a piece of music has no class. Leave it out, or give a sample_weight.")
+
+    def predict(self, x, batch_size=128, verbose="auto", **kwargs):
+        """The probability of each key to sound in each frame, given the frames before, and for `joint` the keys below.
+
+        Args:
+            x: rolls or `Piece`s, in any form that `fit` takes.
+            batch_size: pieces a step.
+            verbose, kwargs: for Keras' sake; nothing is printed.
+
+        Returns:
+            A list with an array of shape (T_i, 88) for each piece.
+        """
+        self._need_network()
+        rolls = self.read(x, target=False)["roll"]
+        return [1 / (1 + np.exp(-odds)) for odds in self._odds(rolls, batch_size)]
+
+    def generate(
+        self,
+        count=1,
+        length=None,
+        primer=None,
+        temperature=1.0,
+        top_k=None,
+        top_p=None,
+        seed=None,
+        tempo=None,
+        steps_per_beat=None,
+        max_hold=None,
+        max_silence=None,
+    ):
+        """New pieces, all at once, from nothing or going on from a primer.
+
+        The notes of a frame are drawn from low to high: each draw chooses the next key above that sounds, or that none
+        does. `temperature`, `top_k` and `top_p` act on this choice. No chord has more notes than the largest of the
+        training data, and keys that never sound there do not sound here.
+
+        Left to themselves such models can fall silent, or hold one chord, for ever. `max_hold` and `max_silence` forbid
+        it: after so many frames without change the next one is drawn given that it differs.
+
+        Args:
+            count: how many pieces.
+            length: frames of each piece, those of the primer included; None takes the median length of the training
+                pieces, after the primer.
+            primer: what the pieces begin with, on the grid of the training data: a `Piece`, a roll of shape (T, 88), or
+                the path of a MIDI file.
+            temperature: positive. The probabilities are raised to the power of 1 / temperature: below 1 the model plays
+                safer, above 1 bolder.
+            top_k: draw from the so many most probable choices only.
+            top_p: draw from the most probable choices only that together reach this probability, in (0, 1].
+            seed: the same seed gives the same pieces; None takes one from NumPy's global generator.
+            tempo: beats a minute of the pieces; None takes that of the primer, or of the training data, or 120.
+            steps_per_beat: frames of a quarter note; None takes that of the primer, or of the training data if they
+                were `Piece`s of one grid, or 4.
+            max_hold: frames that a chord may last without change; None takes what all but one in a hundred training
+                pieces keep to, `math.inf` sets no limit.
+            max_silence: the same for silence.
+
+        Returns:
+            A `Piece`; for `count` above 1 a list of them.
+
+        Raises:
+            ArgumentError: an argument is out of its range, the primer is not shorter than `length`, or the cell cannot
+                be run step by step.
+            DataError: the primer's file cannot be read.
+        """
+        self._need_network()
+        check_count("count", count)
+        for block in self.stack.blocks:
+            check_stepwise("generate", block["forward"])
+        limits = {"max_hold": max_hold, "max_silence": max_silence}
+        limits = {name: self._learned[name] if value is None else value for name, value in limits.items()}
+        settings = sampler_settings(temperature, top_k, top_p, **limits)
+        grid = find_grid({"steps_per_beat": steps_per_beat, "tempo": tempo}, primer, self._learned["grid"])
+        start = primer_roll(primer, grid["steps_per_beat"])
+        length = len(start) + self._learned["length"] if length is None else length
+        check_count("length", length)
+        rolls = self._sampled(lengthen(start, length), len(start), count, seed, settings)
+        pieces = [Piece(roll, **grid) for roll in rolls]
+        return pieces[0] if count == 1 else pieces
+
+    def preview(self, data, rows=6):
+        import pandas as pd
+
+        rolls = check_rolls(data.sample(rows, seed=0)[0])
+        columns = [_scores(roll, odds) for roll, odds in zip(rolls, self._odds(rolls), strict=True)]
+        return pd.DataFrame(columns, index=pd.RangeIndex(1, len(rolls) + 1, name="piece"))
+
+    def get_config(self):
+        return {**super().get_config(), "head": self.head, "head_units": self.head_units}
+
+    def _sampled(self, roll, primed, count, seed, settings) -> np.ndarray:
+        """`count` rolls, (count, T, 88), that begin with the first `primed` frames of `roll`."""
+        rng = np.random.default_rng(np.random.randint(2**31) if seed is None else seed)
+        uniforms = 1 - rng.random((count, len(roll), self._learned["max_notes"] + 2), dtype="float32")  # in (0, 1]
+        inputs = {"uniforms": uniforms, "primer": np.stack([roll] * count), "primed": np.full(count, primed, "int32")}
+        return self._sample({**settings, **inputs})[:count]
+
+    def _odds(self, rolls, batch_size=128) -> list[np.ndarray]:
+        """The log-odds of each piece's keys, (T_i, 88), in the order of the pieces."""
+        batches = Batches(**self.encode({"roll": rolls}, target=False), batch_size=batch_size)
+        found: list = [None] * len(rolls)
+        for index in range(batches.num_batches):
+            odds = self.predict_on_batch(batches[index][0])
+            for place, row in enumerate(batches.rows(index)):
+                found[row] = odds[place, : len(rolls[row])]
+        return found
+
+
+def _scores(roll, odds) -> dict[str, float]:
+    """The metrics of one piece, which leave out its first frame."""
+    scores: dict[str, float] = {"frames": len(roll)}
+    for metric in (FrameNLL(), FrameAccuracy()):
+        metric.update_state(roll[None], odds[None])
+        scores[metric.name] = float(metric.result())
+    return scores
+
+
+def _common_grid(pieces) -> dict[str, float]:
+    """`steps_per_beat` and the median `tempo` of training data that are `Piece`s of one grid; else nothing."""
+    grids = {getattr(piece, "steps_per_beat", None) for piece in pieces}
+    if len(grids) > 1 or None in grids:
+        return {}
+    return {"steps_per_beat": grids.pop(), "tempo": float(np.median([piece.tempo for piece in pieces]))}

@@ -1,0 +1,1 @@
+"""Translation around the model: decoding, and scores of translations."""
