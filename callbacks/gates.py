@@ -14,7 +14,7 @@ class Unit:
     Attributes:
         layer: path of the layer that owns the variable; a recurrent cell counts as its layer.
         variable: the variable's path, made unique within the model.
-        gate: the gate's letter (`i f c o`, `z r h`), empty where the whole variable is meant.
+        gate: the gate's letter (`i f c o`, `z r h`, `z h`, `f i h`), empty where the whole variable is meant.
         size: number of elements.
     """
 

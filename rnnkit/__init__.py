@@ -7,18 +7,21 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rnnkit import callbacks, constraints, datasets, initializers, layers, regularizers
+    from rnnkit import callbacks, constraints, datasets, initializers, layers, regularizers, tuning
     from rnnkit.cells import cell_names, register_cell
+    from rnnkit.comparison import Comparison, compare
     from rnnkit.diagnosis import Diagnosis, diagnose
     from rnnkit.kernel_choice import kernels
     from rnnkit.music.piece import Piece
     from rnnkit.optimizers import LazyAdam
     from rnnkit.saving import load
     from rnnkit.tasks import EntityRecognizer, MemoryModel, MusicGenerator, SentimentClassifier, Translator
+    from rnnkit.tuning import tune
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Comparison": "rnnkit.comparison",
     "Diagnosis": "rnnkit.diagnosis",
     "EntityRecognizer": "rnnkit.tasks",
     "LazyAdam": "rnnkit.optimizers",
@@ -28,14 +31,17 @@ _HOMES = {
     "SentimentClassifier": "rnnkit.tasks",
     "Translator": "rnnkit.tasks",
     "cell_names": "rnnkit.cells",
+    "compare": "rnnkit.comparison",
     "diagnose": "rnnkit.diagnosis",
     "kernels": "rnnkit.kernel_choice",
     "load": "rnnkit.saving",
     "register_cell": "rnnkit.cells",
+    "tune": "rnnkit.tuning",
 }
-_MODULES = ("callbacks", "constraints", "datasets", "initializers", "layers", "regularizers")
+_MODULES = ("callbacks", "constraints", "datasets", "initializers", "layers", "regularizers", "tuning")
 
 __all__ = [
+    "Comparison",
     "Diagnosis",
     "EntityRecognizer",
     "LazyAdam",
@@ -46,6 +52,7 @@ __all__ = [
     "Translator",
     "callbacks",
     "cell_names",
+    "compare",
     "constraints",
     "datasets",
     "diagnose",
@@ -55,6 +62,8 @@ __all__ = [
     "load",
     "register_cell",
     "regularizers",
+    "tune",
+    "tuning",
 ]
 
 

@@ -11,6 +11,8 @@ Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates.
 import keras
 from keras import ops
 
+from rnnkit.errors import ArgumentError
+
 
 class ParallelCell(keras.layers.Layer):
     """One step of both cells; they differ in `gates` and `packed`."""
@@ -30,6 +32,8 @@ class ParallelCell(keras.layers.Layer):
         bias_constraint=None,
         **kwargs,
     ):
+        if not isinstance(units, int) or units < 1:
+            raise ArgumentError(f"units: expected a positive integer, got {units!r}.")
         super().__init__(**kwargs)
         self.units = self.state_size = self.output_size = units
         self.activation = keras.activations.get(activation)
@@ -43,10 +47,21 @@ class ParallelCell(keras.layers.Layer):
 
     def build(self, input_shape):
         width = len(self.gates) * self.units
-        for name, shape in {"kernel": (input_shape[-1], width), "bias": (width,)}.items():
-            options = {key: getattr(self, f"{name}_{key}") for key in ("initializer", "regularizer", "constraint")}
-            wanted = name == "kernel" or self.use_bias
-            setattr(self, name, self.add_weight(shape=shape, name=name, **options) if wanted else None)
+        self.kernel = self.add_weight(
+            shape=(input_shape[-1], width),
+            name="kernel",
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(
+                shape=(width,),
+                name="bias",
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
         self.built = True
 
     def project(self, inputs):

@@ -54,20 +54,21 @@ class ParallelRNN(keras.layers.RNN):
         if mask is not None:
             mask = ops.reshape(ops.cast(mask, "bool"), (-1, steps, 1))
         if self.go_backwards:
-            sequences = ops.flip(sequences, axis=1)
-            mask = None if mask is None else ops.flip(mask, axis=1)
-        packed = self.cell.packed(self.cell.project(to_blocks(sequences)))
-        if mask is not None:
-            packed = self._holding(packed, mask)
-        wide = keras.backend.result_type(packed.dtype, "float32")
-        initial = ops.cast(initial_state[0], wide)
-        states = gated_scan(ops.cast(packed, wide), initial, side_by_side=gpu_in_use())
+            sequences, mask = (each if each is None else ops.flip(each, axis=1) for each in (sequences, mask))
+        states = self._states(sequences, initial_state[0], mask)
         outputs = from_blocks(states, steps)
-        state = ops.reshape(states, (-1, *ops.shape(initial)))[steps - 1]
+        state = ops.reshape(states, (-1, *ops.shape(states)[2:]))[steps - 1]
         if mask is None:
             return state, outputs, [state]
         outputs = ops.where(self._shown(mask), outputs, 0.0)
         return outputs[:, -1], outputs, [state]
+
+    def _states(self, sequences, initial, mask):
+        packed = self.cell.packed(self.cell.project(to_blocks(sequences)))
+        if mask is not None:
+            packed = self._holding(packed, mask)
+        wide = keras.backend.result_type(packed.dtype, "float32")
+        return gated_scan(ops.cast(packed, wide), ops.cast(initial, wide), side_by_side=gpu_in_use())
 
     def _holding(self, packed, mask):
         """Steps that do not count keep all of the state, whatever stands in them."""

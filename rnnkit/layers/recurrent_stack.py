@@ -39,7 +39,8 @@ class RecurrentStack(keras.layers.Layer):
         recurrent_regularizer: a penalty on the recurrent kernels: `"l1"`, `"l2"`, `"orthogonal"`,
             `"soft_orthogonality"`, or a Keras regularizer (see `rnnkit.regularizers`).
         recurrent_constraint: a limit on the recurrent kernels: `"spectral_cap"`, or a Keras constraint, such as
-            `rnnkit.constraints.SpectralCap(2.0)`.
+            `rnnkit.constraints.SpectralCap(2.0)`. `min_gru` and `min_lstm` have no recurrent kernel: of the three
+            they take the initializer `"chrono"` only.
         bptt_steps: int, the gradient stays within chunks of so many steps (see `TruncatedRNN`); None leaves it whole.
         omega: strength of the penalty on gradients that shrink or grow through time, for `simple_rnn` and `gru` (see
             `OmegaRNN`); 0 is none.

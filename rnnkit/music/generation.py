@@ -13,7 +13,7 @@ from rnnkit.music.piece import Piece
 NO_LIMIT = 2**31 - 1
 
 
-def sampler_settings(temperature, top_k, top_p, max_hold, max_silence) -> dict[str, np.ndarray]:
+def sampler_settings(temperature, top_k, top_p, max_hold, max_silence) -> dict[str, np.generic]:
     """The scalars that `RollSampler` takes.
 
     Raises:

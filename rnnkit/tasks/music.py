@@ -1,8 +1,11 @@
 """Music: piano rolls in, the next frame out, and new pieces. Legend: `B` batch, `T` frames; a frame has 88 keys."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
+from scipy.special import expit
 
 from rnnkit.batches import Batches
 from rnnkit.datasets import Dataset
@@ -92,6 +95,7 @@ class MusicGenerator(Task):
         }
 
     def make_network(self, learned):
+        self._heard: dict[str, Any] = learned
         sounding = np.array(learned["sounding"])
         share = (sounding + 0.5) / (learned["frames"] + 1)
         # A key that never sounds in training starts, and so stays, at finite odds: no frame is impossible.
@@ -138,7 +142,7 @@ class MusicGenerator(Task):
         """
         self._need_network()
         rolls = self.read(x, target=False)["roll"]
-        return [1 / (1 + np.exp(-odds)) for odds in self._odds(rolls, batch_size)]
+        return [expit(odds) for odds in self._odds(rolls, batch_size)]
 
     def generate(
         self,
@@ -157,8 +161,8 @@ class MusicGenerator(Task):
         """New pieces, all at once, from nothing or going on from a primer.
 
         The notes of a frame are drawn from low to high: each draw chooses the next key above that sounds, or that none
-        does. `temperature`, `top_k` and `top_p` act on this choice. No chord has more notes than the largest of the
-        training data, and keys that never sound there do not sound here.
+        does. `temperature`, `top_k` and `top_p` act on this choice. Keys that never sound in the training data do not
+        sound here, and no more notes are drawn once a chord is as large as the largest there.
 
         Left to themselves such models can fall silent, or hold one chord, for ever. `max_hold` and `max_silence` forbid
         it: after so many frames without change the next one is drawn given that it differs.
@@ -194,11 +198,11 @@ class MusicGenerator(Task):
         for block in self.stack.blocks:
             check_stepwise("generate", block["forward"])
         limits = {"max_hold": max_hold, "max_silence": max_silence}
-        limits = {name: self._learned[name] if value is None else value for name, value in limits.items()}
+        limits = {name: self._heard[name] if value is None else value for name, value in limits.items()}
         settings = sampler_settings(temperature, top_k, top_p, **limits)
-        grid = find_grid({"steps_per_beat": steps_per_beat, "tempo": tempo}, primer, self._learned["grid"])
+        grid = find_grid({"steps_per_beat": steps_per_beat, "tempo": tempo}, primer, self._heard["grid"])
         start = primer_roll(primer, grid["steps_per_beat"])
-        length = len(start) + self._learned["length"] if length is None else length
+        length = len(start) + self._heard["length"] if length is None else length
         check_count("length", length)
         rolls = self._sampled(lengthen(start, length), len(start), count, seed, settings)
         pieces = [Piece(roll, **grid) for roll in rolls]
@@ -217,7 +221,7 @@ class MusicGenerator(Task):
     def _sampled(self, roll, primed, count, seed, settings) -> np.ndarray:
         """`count` rolls, (count, T, 88), that begin with the first `primed` frames of `roll`."""
         rng = np.random.default_rng(np.random.randint(2**31) if seed is None else seed)
-        uniforms = 1 - rng.random((count, len(roll), self._learned["max_notes"] + 2), dtype="float32")  # in (0, 1]
+        uniforms = 1 - rng.random((count, len(roll), self._heard["max_notes"] + 2), dtype=np.float32)  # in (0, 1]
         inputs = {"uniforms": uniforms, "primer": np.stack([roll] * count), "primed": np.full(count, primed, "int32")}
         return self._sample({**settings, **inputs})[:count]
 
@@ -243,7 +247,7 @@ def _scores(roll, odds) -> dict[str, float]:
 
 def _common_grid(pieces) -> dict[str, float]:
     """`steps_per_beat` and the median `tempo` of training data that are `Piece`s of one grid; else nothing."""
-    grids = {getattr(piece, "steps_per_beat", None) for piece in pieces}
-    if len(grids) > 1 or None in grids:
+    grids = {piece.steps_per_beat if isinstance(piece, Piece) else 0 for piece in pieces}
+    if len(grids) > 1 or 0 in grids:
         return {}
     return {"steps_per_beat": grids.pop(), "tempo": float(np.median([piece.tempo for piece in pieces]))}

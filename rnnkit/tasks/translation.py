@@ -91,7 +91,7 @@ class Translator(Task):
         vocabulary_size=5000,
         shared_vocabulary=False,
         tied_embeddings=True,
-        dropout=0.3,
+        dropout=0.4,
         label_smoothing=0.1,
         validation_sentences=500,
         **options,
@@ -110,7 +110,6 @@ class Translator(Task):
         self.vocabulary_size = vocabulary_size
         self.shared_vocabulary = shared_vocabulary
         self.tied_embeddings = tied_embeddings
-        self.dropout = dropout
         self.label_smoothing = label_smoothing
         self.validation_sentences = validation_sentences
         decoder_stack = self._decoder_stack(decoder_cell)
@@ -133,7 +132,7 @@ class Translator(Task):
             widths = [self.decoder_units] * len(widths)
         own = {"units": self.decoder_units if isinstance(self.decoder_units, (list, tuple)) else widths}
         own |= {"cell": cell or self.stack.cell.name, "bidirectional": False, "name": "decoder_stack"}
-        return RecurrentStack.from_config({**encoder, **own})
+        return RecurrentStack(**{**encoder, **own})
 
     def learn(self, data):
         texts = {side: check_texts(data[side]) for side in self.columns}
@@ -187,6 +186,13 @@ class Translator(Task):
             "loss": SubwordLoss(self.label_smoothing),
             "metrics": [Perplexity()],
         }
+
+    def _epochs(self, epochs, validated):
+        """`"auto"` also halves the learning rate where BLEU stands still."""
+        epochs, stopping = super()._epochs(epochs, validated)
+        name, mode = self.monitor
+        slower = [keras.callbacks.ReduceLROnPlateau(name, mode=mode, factor=0.5, patience=2)] if stopping else []
+        return epochs, [*slower, *stopping]
 
     def class_weights(self, weights):
         if weights is not None:
@@ -311,7 +317,7 @@ class Translator(Task):
     def get_config(self):
         sizes = ("decoder_cell", "decoder_units", "embedding_dim", "attention", "input_feeding")
         texts = ("tokenization", "vocabulary_size", "shared_vocabulary", "tied_embeddings")
-        training = ("dropout", "label_smoothing", "validation_sentences")
+        training = ("label_smoothing", "validation_sentences")
         return {**super().get_config(), **{name: getattr(self, name) for name in (*sizes, *texts, *training)}}
 
     def _sources(self, texts) -> list[np.ndarray]:

@@ -1,6 +1,6 @@
 import pytest
 
-from rnnkit.devices import use_device
+from rnnkit.devices import gpu_in_use, use_device
 from rnnkit.errors import ArgumentError, DeviceError
 
 
@@ -19,3 +19,11 @@ def test_a_gpu_that_is_not_there(monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
     with pytest.raises(DeviceError, match=r"rnnkit\[gpu\]"):
         use_device("gpu")
+
+
+@pytest.mark.parametrize("found", [[], ["GPU:0"]])
+def test_a_gpu_that_is_there_is_in_use(monkeypatch, found):
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: found if kind == "GPU" else ["CPU:0"])
+    assert gpu_in_use() == bool(found)

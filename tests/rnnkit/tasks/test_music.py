@@ -139,6 +139,11 @@ def test_endless_silence_and_a_chord_held_for_ever_are_broken(head, odds):
     assert max(longest_runs(free.roll)) == 60
 
 
+def test_half_precision_writes_music_too():
+    piece = adapted(dtype="mixed_float16").generate(length=8, seed=0)
+    assert len(piece) == 8
+
+
 def test_the_limits_are_those_of_the_training_data():
     learned = adapted(data=[np.repeat(SONG, 3, axis=0), np.pad(CHORDS, ((0, 3), (0, 0)))]).get_build_config()
     assert (learned["max_hold"], learned["max_silence"]) == (6, 3)

@@ -1,0 +1,104 @@
+"""The folder of a search: which search it belongs to, and files that are whole at any moment."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnnkit.datasets import Dataset
+from rnnkit.errors import ArgumentError
+
+
+def open_folder(folder: Path, file: str, identity: Mapping[str, Any], overwrite: bool = False) -> Path:
+    """Makes a folder, or finds the one that holds the same work, to go on with it.
+
+    Args:
+        folder: its path.
+        file: the file in it that says what it belongs to.
+        identity: JSON-able; what the work is.
+        overwrite: start anew where such a file is, whatever work it belongs to.
+
+    Raises:
+        ArgumentError: the folder belongs to other work, holds other things, or cannot be written.
+    """
+    identity = json.loads(json.dumps(identity, default=str))
+    try:
+        if overwrite and (folder / file).is_file():
+            shutil.rmtree(folder)
+        if folder.is_dir() and any(folder.iterdir()):
+            _check_same(folder, file, identity)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / file, identity)
+    except OSError as error:
+        raise ArgumentError(
+            f"directory: {folder} cannot be written ({error.strerror}). Name another folder."
+        ) from error
+    return folder
+
+
+def _check_same(folder: Path, file: str, identity: dict) -> None:
+    if not (folder / file).is_file():
+        raise ArgumentError(f"directory: {folder} holds other things: there is no {file} in it. Name another folder.")
+    before = json.loads((folder / file).read_text(encoding="utf-8"))
+    other = [name for name in {**before, **identity} if before.get(name) != identity.get(name)]
+    if other:
+        differences = ", ".join(_difference(name, before.get(name), identity.get(name)) for name in other)
+        raise ArgumentError(
+            f"directory: {folder} belongs to other work; it differs in {differences}. "
+            "Name another folder, or start anew with overwrite=True."
+        )
+
+
+def _difference(name: str, before, now) -> str:
+    words = f"{name} ({json.dumps(before)}, now {json.dumps(now)})"
+    return words if len(words) < 100 else name
+
+
+def write_json(path: str | os.PathLike, value: Any) -> str:
+    """Writes JSON so that the file is the old one or the new one, whenever the process is killed; returns its text."""
+    text = json.dumps(value)
+    temporary = Path(f"{path}.new")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+    return text
+
+
+@contextlib.contextmanager
+def whole_files() -> Iterator[None]:
+    """While it lasts, KerasTuner writes its files as `write_json` does, and not in place."""
+    from keras_tuner.src import utils
+
+    before = utils.save_json
+    utils.save_json = write_json
+    try:
+        yield
+    finally:
+        utils.save_json = before
+
+
+def fingerprint(data: Dataset) -> str:
+    """Sixteen characters that change with the data's columns, values or their order."""
+    found = hashlib.sha256()
+    for name in data.columns:
+        found.update(name.encode())
+        for part in _bytes(data[name]):
+            found.update(part)
+    return found.hexdigest()[:16]
+
+
+def _bytes(value: Any) -> Iterable[bytes]:
+    if isinstance(value, np.ndarray):
+        yield f"{value.dtype}{value.shape}".encode()
+        yield np.ascontiguousarray(value).tobytes()
+    elif isinstance(value, (list, tuple)):
+        yield f"{len(value)}[".encode()
+        for each in value:
+            yield from _bytes(each)
+    else:
+        yield f"{type(value).__name__}{value!r};".encode()

@@ -1,0 +1,96 @@
+"""The tuners of KerasTuner by name, made so that they search to the end and go on where they were."""
+
+import contextlib
+import functools
+import inspect
+import io
+import sys
+from pathlib import Path
+
+import keras_tuner
+
+from rnnkit.errors import ArgumentError
+from rnnkit.tuning.guided import GuidedSearch
+from rnnkit.tuning.hypermodel import TaskHyperModel
+
+ALGORITHMS = {
+    "bayesian": keras_tuner.BayesianOptimization,
+    "random": keras_tuner.RandomSearch,
+    "hyperband": keras_tuner.Hyperband,
+    "grid": keras_tuner.GridSearch,
+}
+RANDOM_FIRST = 8  # trials of a Bayesian search at least before it models anything; a third of the budget at most
+
+
+def find_algorithm(algorithm) -> type[keras_tuner.Tuner]:
+    """A tuner class from its name or itself.
+
+    Raises:
+        ArgumentError: neither.
+    """
+    if isinstance(algorithm, type) and issubclass(algorithm, keras_tuner.Tuner):
+        return algorithm
+    if algorithm not in ALGORITHMS:
+        names = ", ".join(ALGORITHMS)
+        raise ArgumentError(f"algorithm: expected one of {names}, or a tuner class of KerasTuner, got {algorithm!r}.")
+    return ALGORITHMS[algorithm]
+
+
+def make_tuner(
+    algorithm: type[keras_tuner.Tuner],
+    model: TaskHyperModel,
+    objective,
+    folder: Path,
+    *,
+    max_trials: int | None,
+    epochs: int,
+    seed: int,
+) -> GuidedSearch:
+    """A tuner with `GuidedSearch` before it; it has loaded what lies in the folder.
+
+    Args:
+        algorithm: a tuner class.
+        model: what it builds.
+        objective: a KerasTuner objective, or a list of them.
+        folder: its own.
+        max_trials: None is without limit.
+        epochs: of a trial at most, for Hyperband.
+        seed: of the search.
+    """
+    options = {
+        "objective": objective,
+        "seed": seed + 1,  # KerasTuner takes 0 for none
+        "max_trials": max_trials,
+        "max_epochs": epochs,
+        "num_initial_points": max(3, min(RANDOM_FIRST, (max_trials or 100) // 3)),
+        "directory": str(folder.parent),
+        "project_name": folder.name,
+    }
+    taken = [name for cls in algorithm.__mro__ for name in inspect.signature(cls.__init__).parameters]
+    with contextlib.redirect_stdout(io.StringIO()):  # it says that it reloads
+        tuner = _guided(algorithm)(model, **{name: value for name, value in options.items() if name in taken})
+    oracle = tuner.oracle
+    oracle.max_trials = max_trials  # Hyperband takes none
+    oracle.max_consecutive_failed_trials = sys.maxsize  # a failed trial is a row of the table, however many there are
+    for trial_id in set(oracle.trials) - set(oracle.start_order):  # killed in the moment between the two files
+        del oracle.trials[trial_id]
+    if isinstance(oracle, keras_tuner.oracles.GridSearchOracle) and oracle.trials:
+        _resume_grid(oracle)
+    return tuner
+
+
+@functools.cache
+def _guided(tuner_class: type) -> type:
+    return type(f"Guided{tuner_class.__name__}", (GuidedSearch, tuner_class), {"__doc__": GuidedSearch.__doc__})
+
+
+def _resume_grid(oracle) -> None:
+    """Puts together again what a grid search does not save: the order of its trials, and where to go on."""
+
+    def compare(first, second):
+        values = [oracle.trials[trial_id].hyperparameters.values for trial_id in (first, second)]
+        return oracle._compare(*values)
+
+    for trial_id in sorted(oracle.trials, key=functools.cmp_to_key(compare)):
+        oracle._ordered_ids.insert(trial_id)
+    oracle._populate_next = list(oracle.start_order)
