@@ -4,12 +4,12 @@
     python benchmarks/memory.py adding --lengths 200 --steps 4000 --cells simple_rnn --activations tanh --variants plain
     python benchmarks/memory.py adding --lengths 200 --steps 4000 --cells simple_rnn --activations relu --variants cured
     python benchmarks/memory.py adding --lengths 600 --cells lstm,gru --activations tanh --variants cured --until 0.001
-    python benchmarks/memory.py copy --lengths 200 --steps 4000 --cells gru --activations tanh --variants cured
+    python benchmarks/memory.py copy --lengths 200 --rate 0.001 --cells simple_rnn --activations linear
 
 The first makes the table of cells and activations. The next two show what another activation and clipping do for a
 SimpleRNN; then come the long adding problem, and copy memory.
 
-A run trains on fresh examples for --steps steps, with a learning rate that falls to zero as a half cosine, or until it
+A run trains on fresh examples for --steps steps, while its learning rate falls to zero as a half cosine, or until it
 solves the problem on validation (`datasets.MEMORY_PROBLEMS`: adding below 0.01 squared error, copy below a tenth of
 chance, temporal order above 0.99 accuracy) and is past --until. Then it is measured once on the test set. `plain` is
 Keras' own start without clipping, `cured` has what the table CURES says; all else is the same. Each finished run is
@@ -33,6 +33,7 @@ import keras
 import rnnkit
 from rnnkit import datasets
 from rnnkit.initializers import Chrono, GateOrthogonal
+from rnnkit.regularizers import SoftOrthogonality
 
 UNITS, BATCH, ROUND = 64, 32, 3200  # a round's examples come between two looks at the validation set
 CELLS = ("simple_rnn", "lstm", "gru")
@@ -49,6 +50,7 @@ SIMPLE_RNN_CURES = {
     "tanh": {"omega": 4.0},  # Pascanu et al. 2013
     "relu": {},  # clipping alone: the identity start (Le et al. 2015) is as good at a lag of 50, and diverges at 200
     "sigmoid": {"recurrent_initializer": GateOrthogonal(4.0)},  # 4 = 1 / max|sigmoid'|
+    "linear": {"recurrent_regularizer": SoftOrthogonality(0.1)},  # Henaff et al. 2016, Vorontsov et al. 2017
 }
 
 
@@ -59,20 +61,20 @@ def cure(cell, activation, lag):
     return {"recurrent_initializer": Chrono(max_lag=max(3, lag))}  # Tallec and Ollivier 2018
 
 
-def new_model(target, length, cell, activation, variant, steps):
+def new_model(target, length, cell, activation, variant, steps, rate):
     cured = variant == "cured"
     options = cure(cell, activation, length) if cured else {}
     model = rnnkit.MemoryModel(target, cell, UNITS, activation=activation, **options)
-    rate = keras.optimizers.schedules.CosineDecay(learning_rate(cell, length), steps)
-    return model, keras.optimizers.Adam(rate, global_clipnorm=CLIP if cured else None)
+    schedule = keras.optimizers.schedules.CosineDecay(rate or learning_rate(cell, length), steps)
+    return model, keras.optimizers.Adam(schedule, global_clipnorm=CLIP if cured else None)
 
 
-def one_run(problem, length, cell, activation, variant, seed, steps, until):
+def one_run(problem, length, cell, activation, variant, seed, steps, rate, until):
     keras.utils.clear_session()  # the runs before leave nothing behind, above all no memory
     keras.utils.set_random_seed(seed)
     found = datasets.MEMORY_PROBLEMS[problem]
     fresh, valid, test = datasets.memory(problem, length, train=ROUND, seed=seed)
-    model, optimizer = new_model(found.target, length, cell, activation, variant, steps)
+    model, optimizer = new_model(found.target, length, cell, activation, variant, steps, rate)
     model.adapt(fresh)
     model.compile(optimizer, jit_compile=cell != "simple_rnn")  # XLA makes gated cells faster, and this one slower
     start, rounds, metrics = time.perf_counter(), 0, {}
@@ -124,15 +126,16 @@ def main():
     parser.add_argument("--variants", default="plain,cured", help="plain, cured, or both parted by a comma")
     parser.add_argument("--seeds", default="0", help="parted by commas")
     parser.add_argument("--steps", type=int, default=2000, help="for one run at most")
+    parser.add_argument("--rate", type=float, help="learning rate at the start, if not that of `learning_rate`")
     parser.add_argument("--until", type=float, help="train on, past the goal, until the metric is past this value")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     lengths, seeds = (map(int, each.split(",")) for each in (arguments.lengths, arguments.seeds))
     choices = (each.split(",") for each in (arguments.cells, arguments.activations, arguments.variants))
-    keys = ("problem", "length", "cell", "activation", "variant", "seed", "budget")
+    keys = ("problem", "length", "cell", "activation", "variant", "seed", "budget", "rate")
     runs = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out and arguments.out.exists() else []
     done = {tuple(run[key] for key in keys) for run in runs}
-    for row in product([arguments.problem], lengths, *choices, seeds, [arguments.steps]):
+    for row in product([arguments.problem], lengths, *choices, seeds, [arguments.steps], [arguments.rate]):
         if row in done:
             continue
         runs.append(dict(zip(keys, row, strict=True)) | one_run(*row, arguments.until))

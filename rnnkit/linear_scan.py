@@ -60,9 +60,9 @@ def _in_turn(packed, initial):
 
     def block(carry, index):
         state = start = carry[0]
-        write, candidates = _gates(packed[index])
+        keep, write, candidates = _gates(packed[index])
         states = []
-        for kept, written in zip(ops.unstack(1 - write, BLOCK), ops.unstack(write * candidates, BLOCK), strict=True):
+        for kept, written in zip(ops.unstack(keep, BLOCK), ops.unstack(write * candidates, BLOCK), strict=True):
             state = kept * state + written
             states.append(state)
         states = ops.stack(states)
@@ -77,14 +77,14 @@ def _in_turn_back(packed, starts, states, upstream):
 
     def block(carry, index):
         back = carry[0]
-        write, _ = _gates(packed[index])
+        gates = _gates(packed[index])
         errors = []
-        pairs = zip(ops.unstack(1 - write, BLOCK), ops.unstack(upstream[index], BLOCK), strict=True)
+        pairs = zip(ops.unstack(gates[0], BLOCK), ops.unstack(upstream[index], BLOCK), strict=True)
         for kept, entering in reversed(list(pairs)):
             errors.append(entering + back)
             back = kept * errors[-1]
         before = ops.concatenate([starts[index][None], states[index][:-1]], axis=0)
-        after = (back, _to_packed(packed[index], before, ops.stack(errors[::-1])))
+        after = (back, _to_packed(gates, before, ops.stack(errors[::-1])))
         return after, after
 
     nothing = (ops.zeros_like(starts[0]), ops.zeros_like(packed[0]))
@@ -94,19 +94,20 @@ def _in_turn_back(packed, starts, states, upstream):
 
 def _side_by_side(packed, initial):
     """As `_in_turn`."""
-    write, candidates = _gates(packed)
-    states = ops.reshape(_linear(_rows(1 - write), _rows(write * candidates), initial), ops.shape(write))
+    keep, write, candidates = _gates(packed)
+    states = ops.reshape(_linear(_rows(keep), _rows(write * candidates), initial), ops.shape(write))
     return ops.concatenate([initial[None], states[:-1, -1]], axis=0), states
 
 
 def _side_by_side_back(packed, starts, states, upstream):
     """As `_in_turn_back`; errors go through time as states do, from the end, each step by the next one's gate."""
-    kept = _rows(1 - _gates(packed)[0])
+    gates = _gates(packed)
+    kept = _rows(gates[0])
     later = ops.concatenate([kept[1:], ops.zeros_like(kept[:1])], axis=0)
     nothing = ops.zeros_like(starts[0])
     errors = ops.flip(_linear(ops.flip(later, axis=0), ops.flip(_rows(upstream), axis=0), nothing), axis=0)
     before = ops.concatenate([starts[:, None], states[:, :-1]], axis=1)
-    return _to_packed(packed, before, ops.reshape(errors, ops.shape(states))), kept[0] * errors[0]
+    return _to_packed(gates, before, ops.reshape(errors, ops.shape(states))), kept[0] * errors[0]
 
 
 def _linear(kept, written, state, levels=LEVELS):
@@ -131,16 +132,17 @@ def _linear(kept, written, state, levels=LEVELS):
 
 
 def _gates(packed):
-    """What each step writes, 1 - a_t, and its candidates."""
-    keep, candidates = ops.split(packed, 2, axis=-1)
-    return ops.sigmoid(-keep), candidates  # 1 - sigmoid(keep) would round long memories away
+    """What each step keeps, a_t, what it writes, 1 - a_t, and its candidates."""
+    logits, candidates = ops.split(packed, 2, axis=-1)
+    write = ops.sigmoid(-logits)  # 1 - sigmoid(logits) would round long memories away
+    return 1 - write, write, candidates
 
 
-def _to_packed(packed, before, errors):
+def _to_packed(gates, before, errors):
     """The gradient of `packed` from the errors at the states after each step, and the states before it."""
-    write, candidates = _gates(packed)
+    keep, write, candidates = gates
     written = write * errors
-    return ops.concatenate([(1 - write) * written * (before - candidates), written], axis=-1)
+    return ops.concatenate([keep * written * (before - candidates), written], axis=-1)
 
 
 def _rows(blocks):

@@ -77,7 +77,7 @@ class ParallelRNN(keras.layers.RNN):
         return ops.where(counts, packed, ops.concatenate([half + float("inf"), half]))
 
     def _shown(self, mask):
-        """Steps with an output other than zero: the loop of Keras repeats its last one, and starts from zero."""
+        """Steps with an output other than zero: Keras, on TensorFlow, repeats its last one and starts from zero."""
         return mask if self.zero_output_for_mask else ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
 
     @property

@@ -2,9 +2,9 @@
 
 `config.json` (all that is needed to run it again), `model.keras`, `history.csv` (a row an epoch), `gradients.csv` (a
 row a step and variable), `spectrum.csv` (a row an epoch and gate), `through_time.csv` (a row a diagnosis and step
-back), `metrics.json` (a contract for scripts), `samples.csv`, for entities `types.csv` (a row a type), for music
-`statistics.csv`, `baselines.csv` and `pieces/` (generated ones, as MIDI files and pictures), `diagnosis/` (its tables
-at the end, and `said.json`: its words, or why there is none) and `report.html`, which is made from all the others.
+back), `metrics.json` (a contract for scripts), `samples.csv`, `diagnosis/` (its tables at the end, and `said.json`: its
+words, or why there is none), what the task's recipe leaves (for entities `types.csv`; for music `statistics.csv`,
+`baselines.csv` and `pieces/`; for translation `translations/`) and `report.html`, which is made from all the others.
 """
 
 import json
@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.recipes.music import PIECES
+from rnnkit.recipes.translation import FOLDER
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from rnnkit.training import Trained
 
-DIAGNOSIS, PIECES = "diagnosis", "pieces"
-KEPT = 4  # of the generated pieces
+DIAGNOSIS = "diagnosis"
 
 
 class RunFolder:
@@ -80,9 +81,8 @@ class RunFolder:
         trained.samples.to_csv(self.path / "samples.csv", index=False)
         for name, frame in trained.tables.items():
             frame.to_csv(self.path / f"{name}.csv", index=False)
-        self._write_pieces(trained.pieces)
-        for part, translated in trained.translations.items():
-            translated.write(self.translations, part)
+        for leaving in trained.leavings:
+            leaving.write(self.path)
         self._write_diagnosis(trained.diagnosis, trained.cause)
         _write_json(self.path / "metrics.json", trained.metrics)
         self.write_report()
@@ -116,7 +116,7 @@ class RunFolder:
     @property
     def translations(self) -> Path:
         """The folder of what a run's model has translated; see `TranslatedSet.write`."""
-        return self.path / "translations"
+        return self.path / FOLDER
 
     @property
     def diagnosis(self) -> tuple[dict[str, "pd.DataFrame"], dict[str, Any]]:
@@ -148,12 +148,6 @@ class RunFolder:
         except OSError as error:
             raise ArgumentError(f"out: {file} cannot be written ({error.strerror}). Name another file.") from error
         return file
-
-    def _write_pieces(self, pieces) -> None:
-        for number, piece in enumerate(pieces[:KEPT], start=1):
-            (self.path / PIECES).mkdir(exist_ok=True)
-            piece.save(self.path / PIECES / f"piece-{number}.mid")
-            piece.plot().savefig(self.path / PIECES / f"piece-{number}.png", dpi=120)
 
     def _write_diagnosis(self, diagnosis, cause=None) -> None:
         from rnnkit.report.through_time import tables_of, words_of

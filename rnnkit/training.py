@@ -4,35 +4,21 @@ import dataclasses
 import importlib.metadata
 import platform
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rnnkit import datasets
-from rnnkit.datasets import Dataset, Splits
-from rnnkit.datasets.memory import read_name
-from rnnkit.entities.checks import split_tagged
+from rnnkit.datasets import Splits
 from rnnkit.errors import ArgumentError, DataError, RnnkitError
-from rnnkit.music.grid import load_music, read_music
+from rnnkit.recipes import RECIPES, find_recipe
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from rnnkit.callbacks import GradientClipping, GradientHealth
     from rnnkit.diagnosis import Diagnosis
-    from rnnkit.music import Piece
+    from rnnkit.recipes.recipe import Leaving
     from rnnkit.tasks.task import Task
-    from rnnkit.translation.results import TranslatedSet
-
-SAMPLES = {
-    "sentiment": "sentiment-sample",
-    "ner": "ner-sample",
-    "memory": "adding-100",
-    "music": "music-sample",
-    "translation": "translation-sample",
-}
-TABLES = (".csv", ".jsonl", ".json")  # files of pairs whose columns have names
 
 
 @dataclass(frozen=True)
@@ -40,7 +26,7 @@ class RunConfig:
     """All that is needed to run a training again.
 
     Attributes:
-        task: a name of `SAMPLES`.
+        task: a name of `RECIPES`.
         data: a built-in sample, a public data set's name, or the path of a file; None takes the task's sample. For
             `"memory"` it is `PROBLEM-LENGTH`, such as `adding-200`; for `"music"` a path is that of a folder of MIDI
             files.
@@ -75,12 +61,11 @@ class RunConfig:
     attention: str | None = None
 
     def __post_init__(self):
-        if self.task not in SAMPLES:
-            raise ArgumentError(f"task: unknown task '{self.task}'. Known tasks: {', '.join(SAMPLES)}.")
-        if self.task != "music" and (self.head is not None or self.steps_per_beat is not None):
-            raise ArgumentError(f"head, steps_per_beat: they belong to music. Leave them out for {self.task}.")
-        if self.task != "translation" and (self.target is not None or self.attention is not None):
-            raise ArgumentError(f"target, attention: they belong to translation. Leave them out for {self.task}.")
+        recipe = find_recipe(self.task)
+        for name in {name for each in RECIPES.values() for name in each.options} - {*recipe.options}:
+            if getattr(self, name) is not None:
+                owners = ", ".join(each.task for each in RECIPES.values() if name in each.options)
+                raise ArgumentError(f"{name}: it belongs to {owners}. Leave it out for {self.task}.")
         for name in ("units", "layers", "epochs", "batch_size", "steps_per_beat"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -88,7 +73,7 @@ class RunConfig:
         if not 0 <= self.seed < 2**32:
             raise ArgumentError(f"seed: expected a whole number from 0 to {2**32 - 1}, got {self.seed}.")
         if self.data is None:
-            object.__setattr__(self, "data", SAMPLES[self.task])
+            object.__setattr__(self, "data", recipe.sample)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "RunConfig":
@@ -113,12 +98,10 @@ class Trained:
 
     Attributes:
         tables: `spectrum` (see `RecurrentSpectrum`), `through_time` (see `ThroughTime.profile`) unless nothing could be
-            measured, for entities `types`, the scores by type on test data, and for music `statistics` and `baselines`
-            (see `rnnkit.music.results`).
+            measured, and those of the task's recipe.
         diagnosis: on validation examples, or why there is none.
         cause: the diagnosis that tells what the trouble comes from (see `ThroughTime.cause`); None if there is none.
-        pieces: for music, what the model generates.
-        translations: for translation, by `"test"` and `"valid"`.
+        leavings: other files, by the task's recipe.
     """
 
     model: "Task"
@@ -129,69 +112,12 @@ class Trained:
     tables: dict[str, "pd.DataFrame"]
     diagnosis: "Diagnosis | str"
     cause: "Diagnosis | None" = None
-    pieces: "Sequence[Piece]" = ()
-    translations: "Mapping[str, TranslatedSet]" = field(default_factory=dict)
+    leavings: "Sequence[Leaving]" = ()
 
 
 def open_data(config: RunConfig) -> Splits:
-    """The splits of a run's data; a file of the user's is split 80 : 10 : 10 at random, by a fixed seed.
-
-    Raises:
-        DataError: neither a known data set nor a file, or a file that cannot be used.
-    """
-    data = str(config.data)
-    if config.task == "memory":
-        return datasets.memory(*read_name(data))
-    if datasets.is_known(data):
-        kind = datasets.info(data).task
-        if kind != config.task:
-            raise DataError(f"data: '{data}' is data for {kind}. Run rnnkit run {kind} --data {data}, or name another.")
-        if config.steps_per_beat is not None:
-            raise ArgumentError(f"steps_per_beat: it is the grid of a folder of MIDI files; '{data}' has its own.")
-        if config.target is not None:
-            raise ArgumentError(f"target: '{data}' has its own translations. Leave the file of translations out.")
-        return load_music(data) if kind == "music" else datasets.load(data)
-    if not Path(data).exists():
-        names = ", ".join(datasets.names())
-        raise DataError(f"data: '{data}' is neither a data set nor a file. Known data sets: {names}.")
-    whole = read_file(config, data)
-    if len(whole) < 10:
-        raise DataError(
-            f"data: {data} has {len(whole)} {'pieces' if config.task == 'music' else 'rows'} that can be used; a run "
-            "needs at least 10 to train, validate and test on."
-        )
-    if config.task == "ner":
-        return split_tagged(whole)
-    split = datasets.split_pairs if config.task == "translation" else Dataset.split
-    rest, test = split(whole, 0.1, seed=0)
-    train, valid = split(rest, 1 / 9, seed=0)
-    return Splits(train, valid, test)
-
-
-def read_file(config: RunConfig, path: str) -> Dataset:
-    """A user's file for a run's task, in the run's columns: by its suffix; for `"ner"` as CoNLL columns whatever it is
-    called; for `"music"` a folder of MIDI files; for `"translation"` as `read_pairs` does, unless columns are named or
-    its suffix is that of a table with names, `source` and `target` where no others are given.
-
-    Raises:
-        ArgumentError: a column of tagged sentences is no number.
-        DataError: the file cannot be used.
-    """
-    if config.task == "music":
-        return read_music(path, config.steps_per_beat)
-    given = {name: value for name in ("text", "label") if (value := getattr(config, name)) is not None}
-    if config.task == "translation":
-        if config.target is not None or not (given or path.lower().removesuffix(".gz").endswith(TABLES)):
-            return datasets.read_pairs(path, config.target)
-        table = datasets.read(path, **{"text": "source", "label": "target", **given})
-        return Dataset({"source": table["text"], "target": table["label"]}, name=table.name)
-    if config.task != "ner":
-        return datasets.read(path, **given)
-    try:
-        token, tag = int(config.text or 0), int(config.label or -1)
-    except ValueError as error:
-        raise ArgumentError(f"text, label: expected the numbers of columns, from 0, got {given}.") from error
-    return datasets.read_conll(path, token_column=token, tag_column=tag)
+    """The splits of a run's data (see `Recipe.splits`)."""
+    return find_recipe(config.task).splits(config)
 
 
 def prepare(config: RunConfig, splits: Splits) -> "Task":
@@ -246,27 +172,20 @@ def train(config: RunConfig, splits: Splits, callbacks=(), verbose=0, model: "Ta
         "versions": versions(),
     }
     tables = {"spectrum": spectrum.frame}
-    cause = through_time.cause if through_time.diagnoses else None
     if through_time.diagnoses:
         tables["through_time"] = through_time.profile
-    if hasattr(model, "score"):
-        tables["types"] = model.score(splits.test).to_frame().reset_index()
-    pieces: list[Piece] = []
-    if config.task == "music":
-        from rnnkit.music.results import GENERATED, result_tables
-
-        pieces = model.generate(count=GENERATED, seed=config.seed)
-        tables |= result_tables(pieces, splits, metrics["test"]["nll"])
-    translations = {}
-    if config.task == "translation":
-        from rnnkit.translation.results import BEAM, translate_set
-
-        translations = {part: translate_set(model, getattr(splits, part)) for part in ("test", "valid")}
-        for part, translated in translations.items():
-            metrics[part] |= translated.metrics
-        metrics |= {"beam": BEAM, "signatures": translations["test"].signatures}
-    samples, diagnosis = model.preview(splits.test), through_time.outcome
-    return Trained(model, frame, metrics, health, samples, tables, diagnosis, cause, pieces, translations)
+    more = find_recipe(config.task).results(model, splits, config, metrics)
+    return Trained(
+        model=model,
+        history=frame,
+        metrics={**metrics, **more.metrics},
+        health=health,
+        samples=model.preview(splits.test),
+        tables={**tables, **more.tables},
+        diagnosis=through_time.outcome,
+        cause=through_time.cause if through_time.diagnoses else None,
+        leavings=more.leavings,
+    )
 
 
 def make_model(config: RunConfig) -> "Task":
@@ -277,18 +196,9 @@ def make_model(config: RunConfig) -> "Task":
     """
     from rnnkit.tasks import TASKS
 
-    options = {
-        "units": config.units,
-        "activation": config.activation,
-        "recurrent_initializer": config.initializer,
-        "head": config.head,
-        "attention": config.attention,
-    }
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    if config.attention == "none":
-        given["attention"] = None
-    if config.task == "memory":
-        given["target"] = datasets.MEMORY_PROBLEMS[read_name(str(config.data))[0]].target
+    stack = {"units": config.units, "activation": config.activation, "recurrent_initializer": config.initializer}
+    given = {name: value for name, value in stack.items() if value is not None}
+    given |= find_recipe(config.task).model_options(config)
     try:
         return TASKS[config.task](cell=config.cell, layers=config.layers, **given)
     except RnnkitError:

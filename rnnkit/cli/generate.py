@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from rnnkit.cli.model import model_file, open_model
 from rnnkit.errors import ArgumentError, DataError
 
 Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run music made it, or a .keras file.")]
@@ -59,14 +60,13 @@ def generate(
     _check_sizes(count, length or 1, seed or 0)
     wanted = {"out": out, "wav": wav, "plot": plot}
     files = {name: _numbered(name, path, count, overwrite) for name, path in wanted.items() if path is not None}
-    file = _model_file(run)
+    file = model_file(run, "music")
     if primer is not None:
         _check_primer(primer)
     seed = secrets.randbelow(2**31) if seed is None else seed
     console = Console()
-    with console.status("Starting TensorFlow") as status:
-        model = _open(file, device)
-        status.update("Generating")
+    model = open_model(console, file, device, "music")
+    with console.status("Generating"):
         pieces = model.generate(
             count=count,
             length=length,
@@ -106,39 +106,12 @@ def _numbered(name: str, path: Path, count: int, overwrite: bool) -> list[Path]:
     return files
 
 
-def _model_file(run: Path) -> Path:
-    """Where the model is; a run of another task is said before TensorFlow starts."""
-    from rnnkit.run_folder import RunFolder
-    from rnnkit.training import RunConfig
-
-    if run.suffix == ".keras":
-        return run
-    folder = RunFolder(run)
-    task = RunConfig.from_dict(folder.config).task
-    if task != "music":
-        raise ArgumentError(f"run: {run} is a run of {task}; expected one of music, as rnnkit run music makes it.")
-    return folder.model
-
-
 def _check_primer(path: Path) -> None:
     """What is wrong with a primer on any grid is said before TensorFlow starts."""
     from rnnkit.music import Piece
 
     if not Piece.load(path, steps_per_beat=1).roll.any():
         raise DataError(f"primer: {path} has no notes that the piano's keys can play, drums left out.")
-
-
-def _open(file: Path, device: str):
-    from rnnkit.cli.quiet import start_tensorflow
-
-    start_tensorflow(device)
-    from rnnkit.saving import load
-    from rnnkit.tasks import TASKS
-
-    model = load(file)
-    if not isinstance(model, TASKS["music"]):
-        raise ArgumentError(f"run: {file} holds a {type(model).__name__}, expected a MusicGenerator.")
-    return model
 
 
 def _write(piece, files: dict[str, Path]) -> None:

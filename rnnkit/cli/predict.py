@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from rnnkit.cli.model import open_model
 from rnnkit.cli.show import entity_text, notices, show_signatures, show_types
 from rnnkit.cli.translate import check_translation_options, translate_data
 from rnnkit.errors import ArgumentError, DataError
@@ -34,25 +35,19 @@ def evaluate(
     """
     import dataclasses
 
-    from rnnkit import datasets
+    from rnnkit.recipes import find_recipe
     from rnnkit.run_folder import RunFolder
-    from rnnkit.training import RunConfig, open_data, read_file
+    from rnnkit.training import RunConfig, open_data
 
     folder = RunFolder(run)
     config = RunConfig.from_dict(folder.config)
     check_translation_options(config.task, data, target, beam)
-    if data is None or config.task == "memory":
-        with notices(Console(stderr=as_json)):
-            test = open_data(dataclasses.replace(config, data=data or config.data)).test
-    elif datasets.is_known(data):
-        test = datasets.load(data).test
-    else:
-        columns = dataclasses.replace(
-            config, text=text or config.text, label=label or config.label, target=str(target) if target else None
-        )
-        with notices(Console(stderr=as_json)):
-            test = read_file(columns, data)
-    console, model = _open(folder, device, as_json)
+    of_file = {"text": text or config.text, "label": label or config.label, "target": target and str(target)}
+    asked = dataclasses.replace(config, **({"data": data, **of_file} if data else {}))
+    console = Console(stderr=as_json)
+    with notices(console):
+        test = find_recipe(config.task).test_data(asked) if data else open_data(config).test
+    model = open_model(console, folder.model, device)
     from rnnkit.training import evaluate as measure
 
     with notices(console), console.status("Measuring"):
@@ -63,7 +58,7 @@ def evaluate(
     figures = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
     console.print(f"{len(test)} examples  {figures}", highlight=False)
     if config.task == "ner":
-        show_types(console, model, test)
+        show_types(console, model.score(test).to_frame().reset_index())
     if translated:
         name = f"on-{Path(data).name.split('.')[0]}" if data else "test"
         files = translated.write(folder.translations, name)
@@ -96,7 +91,7 @@ def predict(
     if task == "translation":
         raise ArgumentError(f"run: {run} is a run of translation. Use rnnkit translate {run}.")
     inputs = _texts(texts, file)
-    _, model = _open(folder, device, quiet=True)
+    model = open_model(Console(stderr=True), folder.model, device)
     lines = {"ner": _entities, "memory": _memories}.get(task, _labels)
     for line in lines(model, inputs, as_json):
         print(line) if isinstance(line, str) else Console(highlight=False, soft_wrap=True).print(line)
@@ -125,17 +120,6 @@ def _sequence(text: str):
         return json.loads(text)
     except ValueError as error:
         raise DataError(f"texts: expected a sequence as a JSON list, such as [0, 6, 2, 1], got '{text}'.") from error
-
-
-def _open(folder, device: str, quiet: bool):
-    from rnnkit.cli.quiet import start_tensorflow
-
-    console = Console(stderr=quiet)
-    with console.status("Starting TensorFlow"):
-        start_tensorflow(device)
-        from rnnkit.saving import load
-
-        return console, load(folder.model)
 
 
 def _texts(texts: list[str] | None, file: Path | None) -> list[str]:

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rnnkit.cli.show import data_table, notices, show_answers, show_music, show_signatures, solved, trial
+from rnnkit.cli.outcome import show_outcome
+from rnnkit.cli.show import data_table, notices
 from rnnkit.errors import ArgumentError
 
 Task = Annotated[str, typer.Argument(help="What to train: sentiment, ner, memory, music or translation.")]
@@ -146,18 +147,10 @@ def _report(console: Console, trained, folder, test) -> None:
     console.print(f"{metrics['seconds']:.0f} s, {metrics['examples_per_second']:.0f} examples/s")
     console.print(data_table(trained.health.summary().reset_index(), "Gradient norms by layer, before clipping"))
     _say_steps(console, trained.health.steps)
-    if metrics["task"] == "music":
-        show_music(console, trained.tables["statistics"], trained.tables["baselines"])
-    else:
-        show_answers(console, metrics["task"], trained.model, test, trained.samples)
-    if metrics["task"] == "translation":
-        show_signatures(console, metrics["signatures"], folder.translations / "test.hypotheses.txt")
-    if metrics["task"] == "memory":
-        console.print(solved(metrics["data"], metrics["test"]), highlight=False)
+    command = show_outcome(console, trained, str(folder.path), test)
     console.print(
         f"Everything is in [bold]{escape(str(folder.path))}[/]; open report.html there. Try it:", highlight=False
     )
-    command = trial(str(folder.path), metrics["task"], metrics["data"], trained.samples)
     console.print(f"  {escape(command)}", highlight=False, soft_wrap=True)
 
 

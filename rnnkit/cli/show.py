@@ -1,7 +1,6 @@
 """Answers and data on the terminal."""
 
 import contextlib
-import shlex
 import warnings
 
 from rich.console import Console
@@ -9,23 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-EXAMPLES = {
-    "sentiment": "not bad at all",
-    "ner": "Ada Lovelace, who lives in London, said on Monday that she works at Hill & King.",
-    "adding": "[[0.5, 1], [0.9, 0], [0.2, 0], [0.25, 1]]",
-    "copy": "[1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]",
-    "temporal-order": "[0, 6, 2, 5, 3, 7, 4, 2, 1]",
-}
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
-
-
-def trial(folder: str, task: str, data: str, samples) -> str:
-    """A command to try a run's model with."""
-    if task == "music":
-        return f"rnnkit generate {folder} -o piece.mid"
-    if task == "translation":
-        return f"rnnkit translate {folder} {shlex.quote(samples['source'].iloc[0])}"
-    return f'rnnkit predict {folder} "{EXAMPLES[data.rpartition("-")[0] if task == "memory" else task]}"'
 
 
 @contextlib.contextmanager
@@ -38,40 +21,6 @@ def notices(console: Console):
         console.print(f"[yellow]note:[/] {escape(message)}", highlight=False, soft_wrap=True)
 
 
-def solved(data: str, metrics) -> str:
-    """What chance is on a memory problem, when it counts as solved, and whether it is."""
-    from rnnkit.datasets.memory import MEMORY_PROBLEMS, read_name
-
-    name, length = read_name(data)
-    problem = MEMORY_PROBLEMS[name]
-    relation = "above" if problem.metric == "accuracy" else "below"
-    verdict = "solved" if problem.solved(metrics, length) else "not solved"
-    chance, goal = f"{problem.chance(length):.4f}", f"{problem.goal(length):.4f}"
-    return f"Chance is {problem.metric} {chance}; it counts as solved {relation} {goal}: {verdict}."
-
-
-def show_answers(console: Console, task: str, model, data, samples) -> None:
-    """A few answers to test data; for entities also the scores by type."""
-    if task != "ner":
-        console.print(data_table(samples, f"A few {'sequences' if task == 'memory' else 'texts'} of the test data"))
-        return
-    show_types(console, model, data)
-    console.print("A few sentences of the test data, as the model tags them", style="italic")
-    tokens, _ = data.sample(6, seed=0)
-    for words, entities in zip(tokens, model.tag(tokens), strict=True):
-        console.print(" ", entity_text(" ".join(words), entities, model.types), sep="")
-
-
-def show_music(console: Console, statistics, baselines) -> None:
-    """What the generated pieces are like, and what the model's NLL is worth."""
-    count = statistics.set_index("measure").loc["pieces", "generated"]
-    shown = statistics[~statistics["measure"].isin(["pieces", "steps"])].drop(columns="what it is")
-    console.print(data_table(shown, f"{count:.0f} generated pieces beside the data (see statistics.csv)"))
-    *others, (_, own) = baselines.itertuples(index=False)
-    beside = ", ".join(f"{name} {nll:.2f}" for name, nll in others)
-    console.print(f"NLL on test data, in nats a step: {own:.2f}. Without a network: {beside}.", highlight=False)
-
-
 def show_signatures(console: Console, signatures, hypotheses) -> None:
     """How BLEU and chrF were counted, and where the translations are from which both can be counted again."""
     for name, signature in signatures.items():
@@ -79,10 +28,9 @@ def show_signatures(console: Console, signatures, hypotheses) -> None:
     console.print(f"The translations are in {escape(str(hypotheses))}", highlight=False, soft_wrap=True)
 
 
-def show_types(console: Console, model, data) -> None:
+def show_types(console: Console, scores) -> None:
     """Precision, recall and F1 by type of entity."""
-    table = model.score(data).to_frame().reset_index()
-    table = table.map(lambda value: f"{value:.3f}" if isinstance(value, float) else value)
+    table = scores.map(lambda value: f"{value:.3f}" if isinstance(value, float) else value)
     console.print(data_table(table, "Entities by type"))
 
 

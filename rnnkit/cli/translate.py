@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from rnnkit.cli.model import model_file, open_model
 from rnnkit.cli.show import notices
 from rnnkit.errors import ArgumentError, DataError
 
@@ -38,10 +39,10 @@ def translate(
     _check_sizes(beam, n_best)
     if texts and file:
         raise ArgumentError("texts, file: give the one or the other.")
-    path = _model_file(run)
+    path = model_file(run, "translation")
     sources = texts or (_file_lines(file) if file else _input_lines())
     console = Console(stderr=True)
-    model = _open(console, path, device)
+    model = open_model(console, path, device, "translation")
     from rnnkit.translation.results import BEAM, translate_lines
 
     with notices(console), counted(console, len(sources)) as progress:
@@ -98,34 +99,6 @@ def counted(console: Console, total: int):
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=total)
         yield lambda done: bar.advance(task, done)
-
-
-def _model_file(run: Path) -> Path:
-    """Where the model is; a run of another task is said before TensorFlow starts."""
-    from rnnkit.run_folder import RunFolder
-    from rnnkit.training import RunConfig
-
-    if run.suffix == ".keras":
-        return run
-    folder = RunFolder(run)
-    task = RunConfig.from_dict(folder.config).task
-    if task != "translation":
-        raise ArgumentError(f"run: {run} is a run of {task}, not of translation.")
-    return folder.model
-
-
-def _open(console: Console, path: Path, device: str):
-    from rnnkit.cli.quiet import start_tensorflow
-
-    with console.status("Starting TensorFlow"):
-        start_tensorflow(device)
-        from rnnkit.saving import load
-        from rnnkit.tasks import TASKS
-
-        model = load(path)
-    if not isinstance(model, TASKS["translation"]):
-        raise ArgumentError(f"run: {path} holds a {type(model).__name__}, expected a Translator.")
-    return model
 
 
 def _file_lines(file: Path) -> list[str]:

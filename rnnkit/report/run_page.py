@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rnnkit.datasets.memory import MEMORY_PROBLEMS, read_name
 from rnnkit.music import Piece
 from rnnkit.music.grid import grid_of
+from rnnkit.recipes import find_recipe
+from rnnkit.recipes.memory import Memory, worth
 from rnnkit.report.markup import Markup, facts, number, table, tag
 from rnnkit.report.music import floors, generated
 from rnnkit.report.page import Section, conclusion, page, text, tiles
@@ -19,14 +20,7 @@ from rnnkit.report.training import gradients, learning, spectrum
 if TYPE_CHECKING:
     from rnnkit.run_folder import RunFolder
 
-TASKS = {"sentiment": "Sentiment", "ner": "Entities", "memory": "Memory", "music": "Music"}
 CELLS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "Simple RNN", "min_gru": "minGRU", "min_lstm": "minLSTM"}
-TEST = {
-    "sentiment": ("accuracy",),
-    "ner": ("f1", "precision", "recall"),
-    "memory": ("accuracy", "mse", "loss"),
-    "music": ("nll",),
-}
 MORE = ("types", "spectrum", "through_time", "statistics", "baselines")  # where a run has them
 LONGEST = 400  # characters of a sample
 SHOWN = 60  # rows of a table by class
@@ -53,7 +47,7 @@ def run_page(folder: "RunFolder") -> str:
             "samples",
             "Samples",
             [
-                text(PLAYED if config["task"] == "music" else SAMPLES),
+                text(PLAYED if "statistics" in more else SAMPLES),
                 table(tables["samples"].map(_short), "A few of the test examples", wrap=True),
             ],
         ),
@@ -68,7 +62,8 @@ PLAYED = "Pieces drawn at random from the test data, each with its length in ste
 
 
 def _top(config, metrics, found, said) -> Markup:
-    names = [name for name in TEST.get(config["task"], ()) if name in metrics["test"]][:1] or list(metrics["test"])[:1]
+    known = find_recipe(config["task"]).headline
+    names = [name for name in known if name in metrics["test"]][:1] or list(metrics["test"])[:1]
     layers = found.get("layers")
     shown = [
         (f"Test {'NLL' if names[0] == 'nll' else names[0]}", str(number(metrics["test"][names[0]]))),
@@ -83,16 +78,15 @@ def _top(config, metrics, found, said) -> Markup:
 
 
 def _title(config) -> str:
-    task, data = str(config["task"]), Path(str(config["data"])).name
-    return f"{TASKS.get(task, task)} on {data}"
+    return f"{find_recipe(config['task']).title} on {Path(str(config['data'])).name}"
 
 
 def _results(metrics, types: pd.DataFrame | None, baselines: pd.DataFrame | None) -> Section:
     rows = [{"": split, **metrics[split]} for split in ("test", "valid")]
     shown = table(pd.DataFrame(rows).replace({"valid": "validation"}), "Metrics of the kept epoch")
     by_type = table(types.head(SHOWN), "Entities of the test data, by type") if types is not None else None
-    worth = floors(baselines) if baselines is not None else _chance(metrics)
-    return Section("results", "Results", [worth, shown, by_type])
+    said = text(worth(metrics)) if metrics["task"] == Memory.task else None
+    return Section("results", "Results", [floors(baselines) if baselines is not None else said, shown, by_type])
 
 
 def _music(folder: "RunFolder", more) -> list[Section]:
@@ -102,21 +96,6 @@ def _music(folder: "RunFolder", more) -> list[Section]:
     grid = grid_of(folder.config["data"], folder.config.get("steps_per_beat"))
     pieces = [Piece.load(file, steps_per_beat=grid) for file in folder.pieces[:PICTURES]]
     return [generated(more["statistics"], pieces)]
-
-
-def _chance(metrics) -> Markup | None:
-    """What a figure of a memory problem means."""
-    if metrics["task"] != "memory":
-        return None
-    name, length = read_name(metrics["data"])
-    problem = MEMORY_PROBLEMS[name]
-    relation = "above" if problem.metric == "accuracy" else "below"
-    solved = "solved" if problem.solved(metrics["test"], length) else "not solved"
-    return text(
-        f"The problem is {solved}: what counts is {problem.metric}, {metrics['test'][problem.metric]:.4f}. An answer "
-        f"that remembers nothing reaches {problem.chance(length):.4f}, and {relation} {problem.goal(length):.4f} it "
-        "counts as solved."
-    )
 
 
 def _through_time(found, said: Mapping[str, Any], more) -> list[Section]:

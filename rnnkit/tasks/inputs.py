@@ -52,11 +52,11 @@ def as_column(values) -> list:
     return [_python(value) for value in values]
 
 
-def check_texts(texts: list) -> list[str]:
+def check_texts(texts: list, name: str = "x") -> list[str]:
     """The texts as they are; anything that is not a `str` is named by its place."""
     for row, text in enumerate(texts):
         if not isinstance(text, str):
-            raise DataError(f"x: expected a text in every row, got {text!r} in row {row}. Leave such rows out.")
+            raise DataError(f"{name}: expected a text in every row, got {text!r} in row {row}. Leave such rows out.")
     return texts
 
 

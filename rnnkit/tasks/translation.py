@@ -100,6 +100,10 @@ class Translator(Task):
         if tokenization not in TOKENIZATIONS:
             known = ", ".join(map(repr, TOKENIZATIONS))
             raise ArgumentError(f"tokenization: expected one of {known}, got {tokenization!r}.")
+        sizes = {"embedding_dim": embedding_dim, "vocabulary_size": vocabulary_size}
+        for name, size in {**sizes, "validation_sentences": validation_sentences}.items():
+            if not isinstance(size, int) or size < 1:
+                raise ArgumentError(f"{name}: expected a positive integer, got {size!r}.")
         if not 0 <= label_smoothing < 1:
             raise ArgumentError(f"label_smoothing: expected a share in [0, 1), got {label_smoothing!r}.")
         self.decoder_units = decoder_units
@@ -135,7 +139,7 @@ class Translator(Task):
         return RecurrentStack(**{**encoder, **own})
 
     def learn(self, data):
-        texts = {side: check_texts(data[side]) for side in self.columns}
+        texts = {"source": check_texts(data["source"]), "target": check_texts(data["target"], "y")}
         if self.shared_vocabulary:
             both = [*texts["source"], *texts["target"]]
             return dict.fromkeys(self.columns, self._learned_from(both))
@@ -172,7 +176,7 @@ class Translator(Task):
         x = {"source": sources, "lengths": np.array([len(source) for source in sources], "int32")}
         if not target:
             return {"x": x, "y": None, "lengths": x["lengths"]}
-        targets = self.target_subwords.encode(check_texts(data["target"]))
+        targets = self.target_subwords.encode(check_texts(data["target"], "y"))
         x["target"] = [np.array([BEGIN, *each], "int32") for each in targets]
         y = [np.array([*each, END], "int32") for each in targets]
         # By target and among equals by source: padding in the target costs a softmax.

@@ -35,7 +35,7 @@ class GuidedSearch:
     hypermodel: Any
     project_dir: str
     get_trial_dir: Callable
-    load_model: Callable
+    _try_build: Callable
 
     minutes: float | None = None
     say: Callable[[str], None] | None = None
@@ -71,6 +71,16 @@ class GuidedSearch:
             ArgumentError: no trial was completed.
         """
         return self.load_model(self._best_trial())
+
+    def load_model(self, trial) -> keras.Model:
+        """As in KerasTuner, with the state of the optimizer besides."""
+        folder = Path(self.get_trial_dir(trial.trial_id))
+        model = self._try_build(trial.hyperparameters)
+        if not model.built:
+            model.build_from_config(json.loads((folder / "build_config.json").read_text(encoding="utf-8")))
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(folder / "checkpoint.weights.h5")
+        return model
 
     @property
     def spent(self) -> float:
@@ -191,6 +201,7 @@ def _without_noise() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "currentThread", DeprecationWarning)
         warnings.filterwarnings("ignore", module="sklearn")
+        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")  # when Hyperband goes on
         yield
 
 

@@ -159,7 +159,8 @@ def test_a_run_on_a_memory_problem_says_what_chance_is_and_whether_it_is_solved(
     assert (metrics["task"], metrics["data"]) == ("memory", "temporal-order-10")
     assert metrics["test"].keys() == {"accuracy", "loss"}
     assert metrics["test"]["accuracy"] > 0.99
-    assert "Chance is accuracy 0.2500; it counts as solved above 0.9900: solved." in done.stderr
+    assert "The problem is solved: what counts is accuracy" in done.stderr
+    assert "reaches 0.2500, and above 0.9900 it counts as solved." in done.stderr
     assert {"sequence", "target", "predicted"} == set(pd.read_csv(folder / "samples.csv"))
     layer = rnnkit.load(folder / "model.keras").stack.blocks[0]["forward"]
     assert layer.activation.__name__ == "relu"

@@ -177,6 +177,12 @@ def test_bad_arguments_are_named(model):
         model.translate("red", max_length=0)
     with pytest.raises(DataError, match="row 1"):
         model.translate(["red", None])
+    with pytest.raises(DataError, match="y: expected a text in every row, got None in row 0"):
+        rnnkit.Translator().fit(["red"], [None])
+    with pytest.raises(ArgumentError, match="embedding_dim"):
+        rnnkit.Translator(embedding_dim=0)
+    with pytest.raises(ArgumentError, match="omega"):
+        rnnkit.Translator("gru", decoder_cell="lstm", omega=0.1)
     with pytest.raises(ArgumentError, match="tokenization"):
         rnnkit.Translator(tokenization="letters")
     with pytest.raises(ArgumentError, match="label_smoothing"):

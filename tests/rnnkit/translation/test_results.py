@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnkit.datasets import Dataset
+from rnnkit.recipes import find_recipe
 from rnnkit.tasks.translation import Translation
-from rnnkit.training import RunConfig, open_data, read_file
+from rnnkit.training import RunConfig, open_data
 from rnnkit.translation.results import AT_ONCE, translate_lines, translate_set
 from rnnkit.translation.scores import score_translations
 
@@ -62,7 +63,7 @@ def test_files_of_pairs(name, tmp_path):
     shown = lines.get(name.rpartition(".")[2], ["\t".join(row) for row in rows])
     (tmp_path / name).write_text("\n".join(shown), encoding="utf-8")
     config = RunConfig("translation", str(tmp_path / name))
-    whole = read_file(config, str(tmp_path / name))
+    whole = find_recipe("translation").read(config, str(tmp_path / name))
     assert list(zip(whole["source"], whole["target"], strict=True)) == rows
     splits = open_data(config)
     assert [len(part) for part in splits] == [32, 4, 4]
@@ -73,4 +74,4 @@ def test_files_of_pairs(name, tmp_path):
 def test_a_table_with_a_header_by_the_names_of_its_columns(tmp_path):
     (tmp_path / "pairs.tsv").write_text("de\ten\nja\tyes\n", encoding="utf-8")
     config = RunConfig("translation", str(tmp_path / "pairs.tsv"), text="de", label="en")
-    assert read_file(config, str(config.data))[0] == {"source": "ja", "target": "yes"}
+    assert find_recipe("translation").read(config, str(config.data))[0] == {"source": "ja", "target": "yes"}

@@ -1,0 +1,170 @@
+"""`rnnkit.compare`: the same training for each cell and seed, beside baselines."""
+
+import functools
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import rnnkit
+from rnnkit.cells import find_cell
+from rnnkit.comparison.baselines import NETWORKS, RULES
+from rnnkit.comparison.matching import matching_units
+from rnnkit.comparison.rows import Rows
+from rnnkit.comparison.runs import Settings, scored, train_once
+from rnnkit.comparison.table import Comparison
+from rnnkit.errors import ArgumentError
+from rnnkit.tasks.task import Task
+from rnnkit.tuning.folder import fingerprint, open_folder
+from rnnkit.tuning.parts import label
+from rnnkit.tuning.spaces import find_task
+from rnnkit.tuning.watch import Watch
+
+CELLS = ("simple_rnn", "lstm", "gru")
+FILE = "comparison.json"
+
+
+def compare(
+    task,
+    train,
+    valid,
+    test=None,
+    *,
+    cells: Sequence = CELLS,
+    seeds: int = 3,
+    baselines: bool = True,
+    match_parameters: bool = False,
+    directory: str | Path | None = None,
+    epochs: int | None = None,
+    batch_size: int = 32,
+    clipping=None,
+    threshold: float | None = None,
+    overwrite: bool = False,
+    say: Callable[[str], None] | None = print,
+    **options,
+) -> Comparison:
+    """Trains a task with each cell and several seeds, all else equal; broken off, the same call goes on.
+
+        found = rnnkit.compare("sentiment", train, valid, test, cells=["lstm", "gru"], directory="runs/cells")
+        found.summary
+        found.plot()
+
+    The epoch is chosen on validation, and test data is looked at once a run. Baselines without recurrence show whether
+    the recurrence pays: rules (most frequent label or tag, marginals and a Markov chain of the keys, the source left as
+    it is, the best answer without memory), and for sentiment a bag of words and a convolution, trained in the same way.
+
+    Args:
+        task: a name of the tasks, or a task's class.
+        train, valid, test: raw data in any form that the task's `fit` takes.
+        cells: as the task's argument `cell`.
+        seeds: how many trainings of each cell, with the seeds 0, 1, ...
+        baselines: whether to add the rows that are not recurrent.
+        match_parameters: give every cell the number of units at which its model has as many parameters as that of the
+            first cell, as Chung et al. do ("Empirical evaluation of gated recurrent neural networks", 2014).
+        directory: a folder, in which each finished run is a row of `runs.csv`; one that holds the same comparison,
+            with fewer cells or seeds, is gone on with. None keeps nothing.
+        epochs: of each training. None trains until validation no longer improves. The best epoch is kept either way.
+        batch_size: examples a step.
+        clipping, threshold: a rule of `GradientClipping` and its first argument; None does not clip.
+        overwrite: start anew where another comparison is.
+        say: called with a line after each run; None is silent.
+        options: other arguments of the task, the same for every cell.
+
+    Raises:
+        ArgumentError: an argument that cannot be used, or a folder that holds something else.
+        DataError: data that cannot be used.
+    """
+    name, task_class = find_task(task)
+    cells = _checked(cells, seeds)
+    models = {cell: task_class(cell=cell, **options) for cell in cells}  # a wrong option is said before any training
+    first = models[cells[0]]
+    parts = [None if data is None else first.read(*_pair(data)) for data in (train, valid, test)]
+    settings = Settings(*parts, epochs, batch_size, clipping, threshold)
+    Watch(clipping, threshold)
+    first.adapt(settings.train)
+    units = _matching(task_class, first, cells, options) if match_parameters else {}
+    folder = None
+    if directory is not None:
+        identity = _identity(task_class, settings, options, first.stack.cell.name if match_parameters else None)
+        folder = open_folder(Path(directory), FILE, identity, overwrite)
+    rows = Rows(folder, first.monitor[0].replace("val_", "valid_"), say)
+    recurrent = {cell: (task_class, {**options, **units.get(cell, {}), "cell": cell}) for cell in cells}
+    others = NETWORKS.get(name, {}) if baselines else {}
+    networks = {each: (network, _of_vocabulary(options)) for each, network in others.items()}
+    for kind, group in {"recurrent": recurrent, "network": networks}.items():
+        for seed, (model, made) in itertools.product(range(seeds), group.items()):
+            rows.add(model, kind, seed, functools.partial(train_once, *made, settings, seed))
+    rules = RULES.get(name, {})
+    for rule in rules if baselines else {}:
+        rows.add(rule, "rule", None, functools.partial(scored, rules[rule], settings))
+    metric, mode = _metric(name, first)
+    floor = next(iter(rules.values()))(settings.train, settings.valid).get(metric, math.nan) if rules else math.nan
+    wanted = [*recurrent, *networks, *(rules if baselines else ())]
+    comparison = Comparison(rows.frame(wanted, seeds), metric, mode, floor)
+    if folder is not None:
+        comparison.to_csv(folder)
+    return comparison
+
+
+def _metric(name: str, model: Task) -> tuple[str, str]:
+    """What the task is judged by, and its better end."""
+    if name == "memory":
+        return {"number": ("mse", "min"), "class": ("accuracy", "max"), "symbols": ("crossentropy", "min")}[
+            model.target
+        ]
+    return model.monitor[0].removeprefix("val_"), model.monitor[1]
+
+
+def _matching(task: type[Task], reference: Task, cells: list[str], options: dict) -> dict[str, dict[str, int]]:
+    """The units of each cell but the first that give its model the parameters of the reference."""
+    if len(set(reference.stack.units)) > 1:
+        raise ArgumentError("match_parameters: expected layers of one width. Leave out either it or the list of units.")
+    size = {name: value for name, value in options.items() if name not in ("units", "layers")}
+    layers = len(reference.stack.units)
+
+    def parameters(cell: str, units: int) -> int:
+        model = task(cell=cell, units=units, layers=layers, **size)
+        model.build_from_config(reference.get_build_config())
+        return model.count_params()
+
+    wanted = reference.count_params()
+    return {
+        cell: {"units": matching_units(wanted, functools.partial(parameters, cell)), "layers": layers}
+        for cell in cells[1:]
+    }
+
+
+def _checked(cells, seeds) -> list[str]:
+    if not isinstance(seeds, int) or seeds < 1:
+        raise ArgumentError(f"seeds: expected a positive integer, got {seeds!r}.")
+    if isinstance(cells, str) or not len(cells):
+        raise ArgumentError(f"cells: expected a list with at least one cell, got {cells!r}.")
+    names = [find_cell(cell).name for cell in cells]
+    if len(set(names)) < len(names):
+        raise ArgumentError(f"cells: expected different cells, got {', '.join(names)}.")
+    return names
+
+
+def _identity(task: type[Task], settings: Settings, options: dict, matched: str | None) -> dict[str, Any]:
+    data = {"train": settings.train, "valid": settings.valid, "test": settings.test}
+    return {
+        "rnnkit": rnnkit.__version__,
+        "task": task.__name__,
+        "options": {name: label(value) for name, value in sorted(options.items())},
+        "parameters of": matched,
+        "epochs": settings.epochs,
+        "batch_size": settings.batch_size,
+        "clipping": label(settings.clipping),
+        "threshold": settings.threshold,
+        **{part: each and fingerprint(each) for part, each in data.items()},
+    }
+
+
+def _of_vocabulary(options: dict) -> dict:
+    names = ("embedding_dim", "min_count", "max_words", "max_length", "lowercase")
+    return {name: options[name] for name in names if name in options}
+
+
+def _pair(data):
+    return data if isinstance(data, tuple) else (data,)

@@ -1,0 +1,61 @@
+"""The rows of a comparison, on disk as soon as they are there."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+RUNS = "runs.csv"
+COLUMNS = ("model", "kind", "seed", "units")
+FIGURES = (
+    *("parameters", "seconds", "seconds_to_best", "epochs", "best_epoch", "gain_min", "gain_max", "horizon_min"),
+    *("grad_norm", "grad_norm_max", "clip_rate", "skipped_steps"),
+)
+
+
+class Rows:
+    """The rows of a comparison, each kept in a folder as soon as it is there.
+
+    Args:
+        folder: with the rows of earlier calls; None keeps nothing.
+        metric: the column that is said.
+        say: called with a line after each row; None is silent.
+    """
+
+    def __init__(self, folder: Path | None, metric: str, say: Callable[[str], None] | None):
+        self.path = None if folder is None else folder / RUNS
+        self.metric, self.say = metric, say
+        self.rows: list[dict] = []
+        if self.path is not None and self.path.is_file():
+            self.rows = pd.read_csv(self.path, dtype={"units": str}).to_dict("records")
+
+    def add(self, model: str, kind: str, seed: int | None, make: Callable[[], dict]) -> None:
+        """Adds what `make` gives, unless this model and seed are there already."""
+        if any(_is(row, model, seed) for row in self.rows):
+            return
+        start = time.monotonic()
+        self.rows.append({"model": model, "kind": kind, "seed": math.nan if seed is None else seed, **make()})
+        if self.path is not None:
+            temporary = self.path.with_suffix(".new")
+            pd.DataFrame(self.rows).to_csv(temporary, index=False)
+            temporary.replace(self.path)
+        if self.say is not None:
+            value = self.rows[-1].get(self.metric)
+            said = "" if value is None else f"  {self.metric} {value:.4f}"
+            self.say(f"{model}{'' if seed is None else f'  seed {seed}'}{said}  {time.monotonic() - start:.0f} s")
+
+    def frame(self, models: Sequence[str], seeds: int) -> pd.DataFrame:
+        """The rows of these models and so many seeds, in this order."""
+        wanted = [(model, seed) for model in models for seed in (*range(seeds), None)]
+        rows = [row for model, seed in wanted for row in self.rows if _is(row, model, seed)]
+        return pd.DataFrame(rows).reindex(columns=[*COLUMNS, *_metrics(rows), *FIGURES])
+
+
+def _is(row: dict, model: str, seed: int | None) -> bool:
+    return row["model"] == model and (math.isnan(row["seed"]) if seed is None else row["seed"] == seed)
+
+
+def _metrics(rows: list[dict]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row if name.startswith(("valid_", "test_"))))

@@ -1,0 +1,80 @@
+"""One training of a comparison, measured."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from rnnkit.datasets import Dataset
+from rnnkit.diagnosis import diagnose
+from rnnkit.tasks.task import Task
+from rnnkit.training import evaluate
+from rnnkit.tuning.watch import Watch
+
+PROBES = 64  # validation examples on which gain and horizon are measured
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How every network of a comparison is trained, and on what.
+
+    Attributes:
+        train, valid, test: in the task's columns; `test` may be None.
+        epochs, batch_size, clipping, threshold: see `compare`.
+    """
+
+    train: Dataset
+    valid: Dataset
+    test: Dataset | None
+    epochs: int | None
+    batch_size: int
+    clipping: Any
+    threshold: float | None
+
+
+def train_once(task: type[Task], options: dict[str, Any], settings: Settings, seed: int) -> dict[str, Any]:
+    """One training, measured: a row of `Comparison.frame` without its name."""
+    keras.utils.set_random_seed(seed)
+    model = task(**options)
+    watch = Watch(settings.clipping, settings.threshold)
+    best = model.best_epoch(patience=settings.epochs or model.patience)
+    model.fit(
+        settings.train,
+        validation_data=settings.valid,
+        batch_size=settings.batch_size,
+        epochs=settings.epochs or model.max_epochs,
+        callbacks=[*watch.callbacks, best],
+        verbose=0,
+    )
+    measured = watch.measured(model)
+    times = {"seconds_to_best": round(watch.times.ends[best.best_epoch], 3), "best_epoch": best.best_epoch + 1}
+    return {
+        "units": "-".join(map(str, model.stack.units)) if model.stack.built else None,
+        **scored(lambda train, data: evaluate(model, data), settings),
+        **measured,
+        **times,
+        **(through_time(model, settings.valid) if model.stack.built else {}),
+    }
+
+
+def scored(score: Callable[[Dataset, Dataset], dict[str, float]], settings: Settings) -> dict[str, float]:
+    """The metrics on validation and test data, named after the part."""
+    parts = {"valid": settings.valid, "test": settings.test}
+    return {
+        f"{part}_{name}": value
+        for part, data in parts.items()
+        if data is not None
+        for name, value in score(settings.train, data).items()
+    }
+
+
+def through_time(model: Task, valid: Dataset) -> dict[str, float]:
+    """Gain and horizon of the trained model; NaN where they cannot be measured, as the run must not be lost for it."""
+    try:
+        layers = diagnose(model, *valid.sample(PROBES), lyapunov=False).layers
+    except Exception:
+        return {}
+    joint = layers[layers["path"] == "joint"]
+    gain, horizon = joint["gain"], joint["horizon"]
+    return {"gain_min": float(gain.min()), "gain_max": float(gain.max()), "horizon_min": float(horizon.min())}

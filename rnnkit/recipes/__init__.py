@@ -1,0 +1,24 @@
+"""What is special about a run of each task: its data, its model's options, and what it leaves. A task is one entry."""
+
+from rnnkit.errors import ArgumentError
+from rnnkit.recipes.memory import Memory
+from rnnkit.recipes.music import Music
+from rnnkit.recipes.ner import Ner
+from rnnkit.recipes.recipe import Recipe, Results
+from rnnkit.recipes.sentiment import Sentiment
+from rnnkit.recipes.translation import Translation
+
+__all__ = ["RECIPES", "Recipe", "Results", "find_recipe"]
+
+RECIPES: dict[str, Recipe] = {recipe.task: recipe for recipe in (Sentiment(), Ner(), Memory(), Music(), Translation())}
+
+
+def find_recipe(task: str) -> Recipe:
+    """The recipe of a task by its name.
+
+    Raises:
+        ArgumentError: there is no such task.
+    """
+    if task not in RECIPES:
+        raise ArgumentError(f"task: unknown task '{task}'. Known tasks: {', '.join(RECIPES)}.")
+    return RECIPES[task]

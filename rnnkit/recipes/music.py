@@ -1,0 +1,54 @@
+"""A run of music generation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from rnnkit.music.grid import load_music, read_music
+from rnnkit.music.piece import Piece
+from rnnkit.recipes.recipe import Recipe, Results
+
+PIECES = "pieces"  # their folder
+KEPT = 4  # pieces of those that were generated
+
+
+class Music(Recipe):
+    """Piano rolls, or a folder of MIDI files; it leaves pieces, their measures, and what its NLL is worth."""
+
+    task = "music"
+    title = "Music"
+    sample = "music-sample"
+    headline = ("nll",)
+    counted = "pieces"
+    options = ("head", "steps_per_beat")
+    of_files: ClassVar = {"steps_per_beat": "it is the grid of a folder of MIDI files; '{data}' has its own."}
+
+    def load(self, name):
+        return load_music(name)
+
+    def read(self, config, path):
+        return read_music(path, config.steps_per_beat)
+
+    def model_options(self, config):
+        return {} if config.head is None else {"head": config.head}
+
+    def results(self, model, splits, config, metrics):
+        from rnnkit.music.results import GENERATED, result_tables
+
+        pieces = model.generate(count=GENERATED, seed=config.seed)
+        return Results(result_tables(pieces, splits, metrics["test"]["nll"]), leavings=[WrittenPieces(pieces[:KEPT])])
+
+
+@dataclass(frozen=True)
+class WrittenPieces:
+    """Pieces as MIDI files and pictures, numbered, in a folder of their own."""
+
+    pieces: Sequence[Piece]
+
+    def write(self, folder: Path) -> None:
+        """Writes them below a run's folder."""
+        (folder / PIECES).mkdir(exist_ok=True)
+        for number, piece in enumerate(self.pieces, start=1):
+            piece.save(folder / PIECES / f"piece-{number}.mid")
+            piece.plot().savefig(folder / PIECES / f"piece-{number}.png", dpi=120)

@@ -1,0 +1,134 @@
+"""The base of the recipes: a file of texts and labels, a model without options of its own, nothing more to leave."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from rnnkit import datasets
+from rnnkit.datasets import Dataset, Splits
+from rnnkit.errors import ArgumentError, DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rnnkit.tasks.task import Task
+    from rnnkit.training import RunConfig
+
+FEWEST = 10  # rows that can be parted into training, validation and test data
+
+
+class Leaving(Protocol):
+    """Something that writes itself into a run's folder."""
+
+    def write(self, folder: Path) -> None: ...
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a trained model gives beyond its metrics.
+
+    Attributes:
+        tables: by name, each a CSV file of the run.
+        metrics: more of them, merged into those of the run.
+        leavings: other files of the run.
+    """
+
+    tables: Mapping[str, "pd.DataFrame"] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    leavings: Sequence[Leaving] = ()
+
+
+class Recipe:
+    """How a run of one task gets its data and model, and what it leaves.
+
+    Attributes:
+        task: its name on the command line.
+        title: its name in a report.
+        sample: the data of a run that names none.
+        headline: the metrics that say how good a run is, the first one first.
+        counted: what a row of its data is called.
+        options: the fields of `RunConfig` that only some tasks take, and this one does.
+        of_files: those that make sense for a user's file only, and why.
+    """
+
+    task: ClassVar[str]
+    title: ClassVar[str]
+    sample: ClassVar[str]
+    headline: ClassVar[tuple[str, ...]]
+    counted: ClassVar[str] = "rows"
+    options: ClassVar[tuple[str, ...]] = ()
+    of_files: ClassVar[dict[str, str]] = {}
+
+    def splits(self, config: "RunConfig") -> Splits:
+        """The data of a run; a file of the user's is split 80 : 10 : 10 at random, by a fixed seed.
+
+        Raises:
+            ArgumentError: an option that the data cannot take.
+            DataError: neither a known data set nor a file, or a file that cannot be used.
+        """
+        data = str(config.data)
+        if datasets.is_known(data):
+            self._check_kind(data)
+            for name, why in self.of_files.items():
+                if getattr(config, name) is not None:
+                    raise ArgumentError(f"{name}: {why.format(data=data)}")
+            return self.load(data)
+        if not Path(data).exists():
+            names = ", ".join(datasets.names())
+            raise DataError(f"data: '{data}' is neither a data set nor a file. Known data sets: {names}.")
+        whole = self.read(config, data)
+        if len(whole) < FEWEST:
+            raise DataError(
+                f"data: {data} has {len(whole)} {self.counted} that can be used; a run needs at least {FEWEST} to "
+                "train, validate and test on."
+            )
+        return self.split(whole)
+
+    def test_data(self, config: "RunConfig") -> Dataset:
+        """What a trained model is measured on: the test part of a known data set, or the whole of a user's file.
+
+        Raises:
+            DataError: data for another task, or a file that cannot be used.
+        """
+        data = str(config.data)
+        if not datasets.is_known(data):
+            return self.read(config, data)
+        self._check_kind(data)
+        return self.load(data).test
+
+    def load(self, name: str) -> Splits:
+        """A known data set."""
+        return datasets.load(name)
+
+    def read(self, config: "RunConfig", path: str) -> Dataset:
+        """A user's file, in the run's columns.
+
+        Raises:
+            ArgumentError: columns that cannot be meant.
+            DataError: the file cannot be used.
+        """
+        return datasets.read(path, **columns(config))
+
+    def split(self, whole: Dataset) -> Splits:
+        """The rows of a user's file in three parts."""
+        rest, test = whole.split(0.1, seed=0)
+        return Splits(*rest.split(1 / 9, seed=0), test)
+
+    def model_options(self, config: "RunConfig") -> dict[str, Any]:
+        """The arguments of the task that are not those of every task."""
+        return {}
+
+    def results(self, model: "Task", splits: Splits, config: "RunConfig", metrics: Mapping[str, Any]) -> Results:
+        """What the trained model gives beyond `metrics`, those of the run."""
+        return Results()
+
+    def _check_kind(self, data: str) -> None:
+        kind = datasets.info(data).task
+        if kind != self.task:
+            raise DataError(f"data: '{data}' is data for {kind}. Run rnnkit run {kind} --data {data}, or name another.")
+
+
+def columns(config: "RunConfig") -> dict[str, str]:
+    """The columns of a file that were named."""
+    return {name: value for name in ("text", "label") if (value := getattr(config, name)) is not None}

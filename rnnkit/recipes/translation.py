@@ -1,0 +1,69 @@
+"""A run of translation."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from rnnkit import datasets
+from rnnkit.datasets import Dataset, Splits
+from rnnkit.recipes.recipe import Recipe, Results, columns
+
+if TYPE_CHECKING:
+    from rnnkit.translation.results import TranslatedSet
+
+TABLES = (".csv", ".jsonl", ".json")  # files of pairs whose columns have names
+FOLDER = "translations"
+NO_ATTENTION = "none"
+
+
+class Translation(Recipe):
+    """Pairs of sentences; it leaves its translations, with their sources and references.
+
+    A file is read as `datasets.read_pairs` does, unless columns are named or its suffix is that of a table with names:
+    `source` and `target` where no others are given.
+    """
+
+    task = "translation"
+    title = "Translation"
+    sample = "translation-sample"
+    headline = ("bleu", "chrf", "exact_match")
+    counted = "pairs"
+    options = ("text", "label", "target", "attention")
+    of_files: ClassVar = {"target": "'{data}' has its own translations. Leave the file of translations out."}
+
+    def read(self, config, path):
+        named = columns(config)
+        if config.target is not None or not (named or path.lower().removesuffix(".gz").endswith(TABLES)):
+            return datasets.read_pairs(path, config.target)
+        table = datasets.read(path, **{"text": "source", "label": "target", **named})
+        return Dataset({"source": table["text"], "target": table["label"]}, name=table.name)
+
+    def split(self, whole):
+        rest, test = datasets.split_pairs(whole, 0.1, seed=0)
+        return Splits(*datasets.split_pairs(rest, 1 / 9, seed=0), test)
+
+    def model_options(self, config):
+        if config.attention is None:
+            return {}
+        return {"attention": None if config.attention == NO_ATTENTION else config.attention}
+
+    def results(self, model, splits, config, metrics):
+        from rnnkit.translation.results import BEAM, translate_set
+
+        sets = {part: translate_set(model, getattr(splits, part)) for part in ("test", "valid")}
+        more = {"beam": BEAM, "signatures": sets["test"].signatures}
+        for part, translated in sets.items():
+            more[part] = {**metrics[part], **translated.metrics}
+        return Results(metrics=more, leavings=[Written(translated, part) for part, translated in sets.items()])
+
+
+@dataclass(frozen=True)
+class Written:
+    """A translated set, named."""
+
+    translated: "TranslatedSet"
+    name: str
+
+    def write(self, folder: Path) -> None:
+        """Writes its files below a run's folder."""
+        self.translated.write(folder / FOLDER, self.name)
