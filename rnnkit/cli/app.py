@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from rnnkit import __version__
-from rnnkit.cli import data, generate, predict, report, run, translate
+from rnnkit.cli import compare, data, generate, predict, report, run, translate, tune
 from rnnkit.errors import RnnkitError
 
 app = typer.Typer(
@@ -22,6 +22,8 @@ app.command("evaluate")(predict.evaluate)
 app.command("predict")(predict.predict)
 app.command("generate")(generate.generate)
 app.command("translate")(translate.translate)
+app.command("compare")(compare.compare)
+app.command("tune")(tune.tune)
 app.command("report")(report.report)
 app.add_typer(data.app, name="data")
 

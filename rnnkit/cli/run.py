@@ -21,7 +21,7 @@ Data = Annotated[
         "for music, a folder of MIDI files; for translation, a text, a tab and its translation on each line."
     ),
 ]
-Cell = Annotated[str, typer.Option(help="simple_rnn, lstm or gru.")]
+Cell = Annotated[str, typer.Option(help="simple_rnn, lstm, gru, min_gru or min_lstm.")]
 Units = Annotated[int | None, typer.Option(help="Width of each direction of a recurrent layer; default by task.")]
 Layers = Annotated[int, typer.Option(help="Recurrent layers.")]
 Activation = Annotated[str | None, typer.Option(help="Of the cell, such as tanh, relu or sigmoid; default by cell.")]

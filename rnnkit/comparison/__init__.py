@@ -1,6 +1,6 @@
 """An honest comparison of recurrent cells on a task, beside models that are not recurrent."""
 
-from rnnkit.comparison.compare import compare
+from rnnkit.comparison.cells import compare
 from rnnkit.comparison.table import Comparison
 
 __all__ = ["Comparison", "compare"]

@@ -25,16 +25,17 @@ class RollSampler(keras.Model):
     and that silence may last. The output is the roll, (B, T, K).
 
     Args:
-        stack: a `RecurrentStack` that takes a frame and gives a context.
+        embedding: a layer that takes a frame to its vector.
+        stack: a `RecurrentStack` that takes the vector and gives a context.
         head: takes context and frame to the log-odds of the keys.
         playable: bool, (K,): the keys that may sound.
         max_notes: N.
     """
 
-    def __init__(self, stack, head, playable, max_notes, **kwargs):
+    def __init__(self, embedding, stack, head, playable, max_notes, **kwargs):
         super().__init__(**kwargs)
         self.jit_compile = False  # Keras' own choice on a GPU, where XLA would compile once for every length
-        self.stack, self.head = stack, head
+        self.embedding, self.stack, self.head = embedding, stack, head
         self.playable, self.max_notes = np.asarray(playable, bool), max_notes
         self.keys = len(self.playable)
         self.built = True
@@ -45,7 +46,7 @@ class RollSampler(keras.Model):
         steps, batch, keys = ops.shape(primer)
 
         def step(t, before, held, states, roll):
-            context, states = self.stack.step(before, states)
+            context, states = self.stack.step(self.embedding(before), states)
             limit = ops.where(ops.any(before > 0, axis=-1), inputs["max_hold"], inputs["max_silence"])
             drawn = self._frame(context, before, held >= limit, ops.take(uniforms, t, axis=0), inputs)
             frame = ops.where((t < inputs["primed"])[:, None], ops.take(primer, t, axis=0), drawn)

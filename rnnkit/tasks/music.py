@@ -47,6 +47,7 @@ class MusicGenerator(Task):
         cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.cells`).
         units: int, the width, or a list with one width a layer.
         layers: how many recurrent layers.
+        embedding_dim: size of a frame's vector, a linear map of its keys.
         dropout: share of the features dropped before each recurrent layer and before the head, in [0, 1).
         head_units: size of the joint head's hidden layer.
         options: any other argument of `RecurrentStack`, such as `activation`, `residual`, `layer_norm` and
@@ -63,13 +64,24 @@ class MusicGenerator(Task):
     max_epochs = 300
     patience = 10
 
-    def __init__(self, head="independent", cell="lstm", units=200, layers=1, dropout=0.5, head_units=128, **options):
+    def __init__(
+        self,
+        head="independent",
+        cell="lstm",
+        units=200,
+        layers=1,
+        embedding_dim=128,
+        dropout=0.5,
+        head_units=128,
+        **options,
+    ):
         if head not in HEADS:
             raise ArgumentError(f"head: expected one of {', '.join(HEADS)}, got {head!r}.")
         if options.get("bidirectional"):
             raise ArgumentError("bidirectional: music is written forwards, and a backward layer would see the future.")
         super().__init__(cell, units, layers, dropout=dropout, **options)
         self.head = head
+        self.embedding_dim = embedding_dim
         self.head_units = head_units
 
     def read(self, x, y=None, *, target=True):
@@ -109,10 +121,12 @@ class MusicGenerator(Task):
         lengths = keras.Input((), dtype="int32", name="lengths")
         frames = ops.cast(roll, "float32")
         before = ops.pad(frames, ((0, 0), (1, 0), (0, 0)))[:, :-1]
-        context = self.stack(before, lengths)
-        context = keras.layers.Dropout(self.stack.dropout, dtype=self.dtype_policy, name="dropout")(context)
+        policy = self.dtype_policy
+        embedding = keras.layers.Dense(self.embedding_dim, name="embedding", dtype=policy)
+        context = self.stack(embedding(before), lengths)
+        context = keras.layers.Dropout(self.stack.dropout, name="dropout", dtype=policy)(context)
         network = keras.Model({"roll": roll, "lengths": lengths}, head(context, frames), name="network")
-        sampler = RollSampler(self.stack, head, sounding > 0, learned["max_notes"])
+        sampler = RollSampler(embedding, self.stack, head, sounding > 0, learned["max_notes"])
         self._sample = sampler.predict_on_batch  # a method, so that Keras does not save it twice
         return network
 
@@ -123,7 +137,8 @@ class MusicGenerator(Task):
 
     def default_compile(self):
         metrics = [FrameNLL(), FrameAccuracy()]
-        return {"optimizer": keras.optimizers.Adam(2e-3), "loss": RollLoss(), "metrics": metrics}
+        optimizer = keras.optimizers.Adam(4e-3, use_ema=True, ema_momentum=0.98)
+        return {"optimizer": optimizer, "loss": RollLoss(), "metrics": metrics}
 
     def class_weights(self, weights):
         if weights is not None:
@@ -216,7 +231,10 @@ class MusicGenerator(Task):
         return pd.DataFrame(columns, index=pd.RangeIndex(1, len(rolls) + 1, name="piece"))
 
     def get_config(self):
-        return {**super().get_config(), "head": self.head, "head_units": self.head_units}
+        return {
+            **super().get_config(),
+            **{name: getattr(self, name) for name in ("head", "embedding_dim", "head_units")},
+        }
 
     def _sampled(self, roll, primed, count, seed, settings) -> np.ndarray:
         """`count` rolls, (count, T, 88), that begin with the first `primed` frames of `roll`."""

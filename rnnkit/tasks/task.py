@@ -186,7 +186,7 @@ class Task(keras.Model):
             batches,
             epochs=epochs,
             verbose=verbose,
-            callbacks=_callbacks(FollowEpoch(batches), callbacks, stopping),
+            callbacks=_callbacks([FollowEpoch(batches), *_averaging(self.optimizer)], callbacks, stopping),
             validation_data=validation_data,
             class_weight=self.class_weights(class_weight),
             **kwargs,
@@ -263,10 +263,16 @@ def _scope(model):
 
 def _callbacks(first, given, last):
     if isinstance(given, keras.callbacks.CallbackList):
-        given.callbacks[:0] = [first]
+        given.callbacks[:0] = first
         return given
     given = given if isinstance(given, (list, tuple)) else [] if given is None else [given]
-    return [first, *given, *last]
+    return [*first, *given, *last]
+
+
+def _averaging(optimizer) -> list[keras.callbacks.Callback]:
+    """An optimizer that averages the weights is measured, and its best epoch kept, with the averages."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if getattr(inner, "use_ema", False) else []
 
 
 def _weights(values, count: int):

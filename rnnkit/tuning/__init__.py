@@ -1,9 +1,9 @@
 """Searching hyperparameters with KerasTuner, with an eye on the gradients."""
 
 from rnnkit.tuning.guided import GuidedSearch
-from rnnkit.tuning.hypermodel import TaskHyperModel, hypermodel
 from rnnkit.tuning.search import tune
 from rnnkit.tuning.spaces import default_space
+from rnnkit.tuning.task_model import TaskHyperModel, hypermodel
 from rnnkit.tuning.trial_guard import TrialGuard
 
 __all__ = ["GuidedSearch", "TaskHyperModel", "TrialGuard", "default_space", "hypermodel", "tune"]

@@ -5,19 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras_tuner
-
-import rnnkit
-from rnnkit.errors import ArgumentError
-from rnnkit.tasks.task import Task
-from rnnkit.tuning.folder import fingerprint, open_folder
+from rnnkit.tuning.folder import open_folder
 from rnnkit.tuning.guided import GuidedSearch
-from rnnkit.tuning.hypermodel import TaskHyperModel, hypermodel
-from rnnkit.tuning.objectives import THROUGH_TIME, describe_objective, find_objective, objective_names
-from rnnkit.tuning.spaces import find_task
-from rnnkit.tuning.tuners import find_algorithm, make_tuner
+from rnnkit.tuning.isolated import Isolated
+from rnnkit.tuning.plan import plan
+from rnnkit.tuning.tuners import make_tuner
 
-TRIALS = 20
 SEARCH = "search.json"
 
 
@@ -76,80 +69,24 @@ def tune(
             trials have failed.
         DataError: data that cannot be used.
     """
-    name, task_class = find_task(task)
-    _check_budget(max_trials, minutes, epochs)
-    tuner_class = find_algorithm(algorithm)
-    goal = find_objective(name, task_class, objective)
-    through_time = any(each in THROUGH_TIME for each in objective_names(goal))
-    model = hypermodel(task_class, seed=seed, guard=guard, through_time=through_time, **space)
-    _check_searched(model)
-    first = build_default(model)
-    train, valid = first.read(*_pair(train)), first.read(*_pair(valid))
-    first.adapt(train)
-    first.encode(valid)
-    identity = {
-        "rnnkit": rnnkit.__version__,
-        "task": task_class.__name__,
-        "algorithm": tuner_class.__name__,
-        "objective": describe_objective(goal),
-        "seed": seed,
-        "epochs": epochs,
-        "guard": model.guard and model.guard.describe(),
-        "space": model.describe(),
-        "train": fingerprint(train),
-        "valid": fingerprint(valid),
-    }
+    budget = {"max_trials": max_trials, "minutes": minutes, "epochs": epochs}
+    planned = plan(task, train, valid, algorithm, **budget, objective=objective, seed=seed, guard=guard, **space)
+    name = planned.model.task_name
     folder = Path(directory or Path("runs") / f"tune-{name}-{time.strftime('%Y%m%d-%H%M%S')}")
-    open_folder(folder, SEARCH, identity, overwrite)
+    open_folder(folder, SEARCH, planned.identity, overwrite)
     settings: dict[str, Any] = {
-        "algorithm": tuner_class,
-        "model": model,
-        "objective": goal,
+        "algorithm": planned.algorithm,
+        "model": planned.model,
+        "objective": planned.objective,
         "folder": folder.absolute(),
-        "max_trials": trial_budget(tuner_class, max_trials, minutes),
-        "epochs": epochs or task_class.max_epochs,
+        "max_trials": planned.max_trials,
+        "epochs": epochs or planned.model.task.max_epochs,
         "seed": seed,
     }
-    try:
-        tuner = make_tuner(**settings)
-    except ImportError as error:
-        raise ArgumentError(f"algorithm: {error} Or take algorithm='random'.") from error
+    tuner = make_tuner(**settings)
     tuner.minutes, tuner.say = minutes, say
     if isolate:
-        from rnnkit.tuning.isolated import Isolated
-
         tuner.isolated = Isolated(settings)
-    tuner.search(train, validation_data=valid, **({} if epochs is None else {"epochs": epochs}))
+    length = {} if epochs is None else {"epochs": epochs}
+    tuner.search(planned.train, validation_data=planned.valid, **length)
     return tuner
-
-
-def trial_budget(algorithm: type, max_trials: int | None, minutes: float | None) -> int | None:
-    """How many trials there are at most; None where the algorithm or the time sets the end."""
-    ends = issubclass(algorithm, (keras_tuner.Hyperband, keras_tuner.GridSearch))
-    return TRIALS if max_trials is None and minutes is None and not ends else max_trials
-
-
-def build_default(model: TaskHyperModel) -> Task:
-    """The task with the first value of each part: what is wrong with a fixed argument is said here.
-
-    Raises:
-        ArgumentError: an argument that the task does not know or take.
-    """
-    return model.build(keras_tuner.HyperParameters())
-
-
-def _check_searched(model: TaskHyperModel) -> None:
-    if not model.searched:
-        raise ArgumentError("space: nothing is left to search, all is fixed. Give one part a list or a range.")
-
-
-def _check_budget(max_trials, minutes, epochs) -> None:
-    for name, value in {"max_trials": max_trials, "epochs": epochs}.items():
-        if value is not None and (not isinstance(value, int) or value < 1):
-            raise ArgumentError(f"{name}: expected a positive integer, got {value!r}.")
-    if minutes is not None and not minutes > 0:
-        raise ArgumentError(f"minutes: expected a positive number, got {minutes!r}.")
-
-
-def _pair(data):
-    return data if isinstance(data, tuple) else (data,)

@@ -11,7 +11,7 @@ import keras_tuner
 
 from rnnkit.errors import ArgumentError
 from rnnkit.tuning.guided import GuidedSearch
-from rnnkit.tuning.hypermodel import TaskHyperModel
+from rnnkit.tuning.task_model import TaskHyperModel
 
 ALGORITHMS = {
     "bayesian": keras_tuner.BayesianOptimization,
@@ -56,6 +56,9 @@ def make_tuner(
         max_trials: None is without limit.
         epochs: of a trial at most, for Hyperband.
         seed: of the search.
+
+    Raises:
+        ArgumentError: the algorithm needs a package that is not installed.
     """
     options = {
         "objective": objective,
@@ -66,9 +69,12 @@ def make_tuner(
         "directory": str(folder.parent),
         "project_name": folder.name,
     }
-    taken = [name for cls in algorithm.__mro__ for name in inspect.signature(cls.__init__).parameters]
-    with contextlib.redirect_stdout(io.StringIO()):  # it says that it reloads
-        tuner = _guided(algorithm)(model, **{name: value for name, value in options.items() if name in taken})
+    taken = {name for cls in algorithm.__mro__ for name in inspect.signature(cls.__init__).parameters}
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # it says that it reloads
+            tuner = _guided(algorithm)(model, **{name: options[name] for name in taken & options.keys()})
+    except ImportError as error:
+        raise ArgumentError(f"algorithm: {error} Or take algorithm='random'.") from error
     oracle = tuner.oracle
     oracle.max_trials = max_trials  # Hyperband takes none
     oracle.max_consecutive_failed_trials = sys.maxsize  # a failed trial is a row of the table, however many there are

@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter
 
+import keras
 import numpy as np
 import pytest
 
@@ -23,15 +24,17 @@ OPEN = {
 
 @pytest.fixture(params=[IndependentKeys, JointKeys], scope="module")
 def parts(request):
-    """A stack and a head with weights of some size."""
+    """Embedding, stack and head with weights of some size."""
+    embedding = keras.layers.Dense(5)
+    embedding.build((None, None, KEYS))
     stack = RecurrentStack("lstm", 3, 2, residual=True)
-    stack.build((None, None, KEYS))
+    stack.build((None, None, 5))
     head = JointKeys(KEYS, 3, NOTES) if request.param is JointKeys else IndependentKeys(KEYS)
     head.build((None, None, 3))
     rng = np.random.default_rng(5)
-    for layer in (stack, head):
+    for layer in (embedding, stack, head):
         layer.set_weights([rng.normal(scale=1.5, size=weight.shape) for weight in layer.weights])
-    return stack, head
+    return embedding, stack, head
 
 
 def sample(parts, pieces, steps, *, primer=None, primed=0, playable=(True,) * KEYS, notes=NOTES, seed=0, **settings):
@@ -44,9 +47,9 @@ def sample(parts, pieces, steps, *, primer=None, primed=0, playable=(True,) * KE
 
 def frame_probabilities(parts, before=()):
     """Of all frames after the frames `before`, one alone each: shape (2^K,)."""
-    stack, head = parts
+    embedding, stack, head = parts
     history = np.array([np.zeros(KEYS), *before], "float32")[None]
-    context = np.array(stack(history))[:, -1:]
+    context = np.array(stack(embedding(history)))[:, -1:]
     odds = np.array(head(np.repeat(context, len(FRAMES), axis=1), FRAMES[None]), "float64")[0]
     return np.exp((FRAMES * odds - np.logaddexp(0, odds)).sum(axis=1))
 
@@ -85,12 +88,12 @@ def test_silence_that_must_end_does(parts):
 
 def test_every_note_is_where_the_uniform_number_says(parts):
     """The state is carried: the odds of the whole network on the finished piece explain each draw of it."""
-    stack, head = parts
+    embedding, stack, head = parts
     primer = np.zeros((12, KEYS), "uint8")
     primer[:3, 1] = 1
     rolls, uniforms = sample(parts, 8, 12, primer=primer, primed=3)
     assert (rolls[:, :3] == primer[:3]).all()
-    context = stack(np.pad(rolls, ((0, 0), (1, 0), (0, 0)))[:, :-1])
+    context = stack(embedding(np.pad(rolls, ((0, 0), (1, 0), (0, 0)))[:, :-1]))
     probability = 1 / (1 + np.exp(-np.array(head(context, rolls), "float64")))
     for piece, step in itertools.product(range(8), range(3, 12)):
         notes, last = [*np.flatnonzero(rolls[piece, step]), KEYS], -1

@@ -1,0 +1,60 @@
+"""Values as they are written on a command line: `NAME=VALUE`, `NAME=A,B` and `NAME=LOW:HIGH`."""
+
+from typing import Any
+
+from rnnkit.errors import ArgumentError
+
+
+def fixed_values(option: str, written: list[str]) -> dict[str, Any]:
+    """`NAME=VALUE` each, as a dict.
+
+    Raises:
+        ArgumentError: something else, or a name twice.
+    """
+    values: dict[str, Any] = {}
+    for each in written:
+        name, equals, value = each.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or not name or not value.strip():
+            raise ArgumentError(f"{option}: expected NAME=VALUE, got '{each}'.")
+        if name in values:
+            raise ArgumentError(f"{option}: '{name}' is there twice.")
+        values[name] = read_value(value)
+    return values
+
+
+def searched_values(option: str, written: list[str]) -> dict[str, Any]:
+    """`NAME=A,B` as a list and `NAME=LOW:HIGH` as a tuple, in a dict.
+
+    Raises:
+        ArgumentError: something else, or a name twice.
+    """
+    texts = {}
+    for each in written:
+        [(name, text)] = fixed_values(option, [each]).items()
+        if name in texts:
+            raise ArgumentError(f"{option}: '{name}' is there twice.")
+        texts[name] = _several(str(each.partition("=")[2]))
+        if texts[name] is None:
+            raise ArgumentError(f"{option}: expected NAME=A,B or NAME=LOW:HIGH, got '{each}' ({text!r} alone).")
+    return texts
+
+
+def read_value(text: str):
+    """A number, `true`, `false`, `none`, or the text itself."""
+    text = text.strip()
+    named = {"true": True, "false": False, "none": None}
+    if text.lower() in named:
+        return named[text.lower()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _several(text: str):
+    if ":" in text:
+        return tuple(map(read_value, text.split(":")))
+    return list(map(read_value, text.split(","))) if "," in text else None

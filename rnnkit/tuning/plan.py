@@ -1,0 +1,121 @@
+"""What a search will do: everything about it that can be said, and be wrong, before the first trial."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras_tuner
+
+import rnnkit
+from rnnkit.datasets import Dataset
+from rnnkit.errors import ArgumentError
+from rnnkit.tuning.folder import fingerprint
+from rnnkit.tuning.objectives import THROUGH_TIME, describe_objective, find_objective, objective_names
+from rnnkit.tuning.spaces import find_task
+from rnnkit.tuning.task_model import TaskHyperModel, hypermodel
+from rnnkit.tuning.tuners import find_algorithm
+
+TRIALS = 20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A search that has not begun.
+
+    Attributes:
+        model: what is built, and its space.
+        algorithm: a tuner class of KerasTuner.
+        objective: of KerasTuner, or a list of such.
+        train, valid: in the task's columns.
+        max_trials, minutes, epochs: see `tune`; None is without limit.
+        seed: of the search and each trial's training.
+    """
+
+    model: TaskHyperModel
+    algorithm: type[keras_tuner.Tuner]
+    objective: Any
+    train: Dataset
+    valid: Dataset
+    max_trials: int | None
+    minutes: float | None
+    epochs: int | None
+    seed: int
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes it this search, without its budget: JSON-able."""
+        return {
+            "rnnkit": rnnkit.__version__,
+            "task": self.model.task.__name__,
+            "algorithm": self.algorithm.__name__,
+            "objective": describe_objective(self.objective),
+            "seed": self.seed,
+            "epochs": self.epochs,
+            "guard": self.model.guard and self.model.guard.describe(),
+            "space": self.model.describe(),
+            "train": fingerprint(self.train),
+            "valid": fingerprint(self.valid),
+        }
+
+    @property
+    def words(self) -> str:
+        """Algorithm, objective and budget in a line."""
+        trials = "any number of trials" if self.max_trials is None else f"{self.max_trials} trials"
+        time = "" if self.minutes is None else f" in {self.minutes:g} minutes"
+        length = "until validation stands still" if self.epochs is None else f"of {self.epochs} epochs"
+        goal = ", ".join(describe_objective(self.objective))
+        examples = f"{len(self.train)} training and {len(self.valid)} validation examples"
+        return f"{self.algorithm.__name__} for {goal}: {trials}{time}, {length}, on {examples}"
+
+
+def plan(
+    task,
+    train,
+    valid,
+    algorithm="bayesian",
+    *,
+    max_trials: int | None = None,
+    minutes: float | None = None,
+    objective=None,
+    seed: int = 0,
+    epochs: int | None = None,
+    guard="auto",
+    **space,
+) -> Plan:
+    """The plan of a search; the arguments are those of `tune`.
+
+    Raises:
+        ArgumentError: an argument that cannot be used, or nothing to search.
+        DataError: data that cannot be used.
+    """
+    name, task_class = find_task(task)
+    _check_budget(max_trials, minutes, epochs)
+    tuner_class = find_algorithm(algorithm)
+    goal = find_objective(name, task_class, objective)
+    through_time = any(each in THROUGH_TIME for each in objective_names(goal))
+    model = hypermodel(task_class, seed=seed, guard=guard, through_time=through_time, **space)
+    if not model.searched:
+        raise ArgumentError("space: nothing is left to search, all is fixed. Give one part a list or a range.")
+    first = model.build(keras_tuner.HyperParameters())  # what is wrong with a fixed argument is said here
+    train, valid = first.read(*_pair(train)), first.read(*_pair(valid))
+    first.adapt(train)
+    first.encode(valid)
+    trials = _trials(tuner_class, max_trials, minutes)
+    return Plan(model, tuner_class, goal, train, valid, trials, minutes, epochs, seed)
+
+
+def _trials(algorithm: type, max_trials: int | None, minutes: float | None) -> int | None:
+    """How many trials there are at most; None where the algorithm or the time sets the end."""
+    ends = issubclass(algorithm, (keras_tuner.Hyperband, keras_tuner.GridSearch))
+    return TRIALS if max_trials is None and minutes is None and not ends else max_trials
+
+
+def _check_budget(max_trials, minutes, epochs) -> None:
+    for name, value in {"max_trials": max_trials, "epochs": epochs}.items():
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise ArgumentError(f"{name}: expected a positive integer, got {value!r}.")
+    if minutes is not None and not minutes > 0:
+        raise ArgumentError(f"minutes: expected a positive number, got {minutes!r}.")
+
+
+def _pair(data):
+    return data if isinstance(data, tuple) else (data,)
