@@ -1,19 +1,21 @@
-"""Which cells solve which memory problems, as they come and with the cure of their trouble.
+r"""Which cells solve which memory problems, as they come and with the cure of their trouble.
 
-    python benchmarks/memory.py adding --lengths 50 --seeds 0,1,2 --out adding-50.json
+    python benchmarks/memory.py adding --lengths 50 --steps 1500 --seeds 0,1,2 --out adding-50.json
     python benchmarks/memory.py adding --lengths 200 --steps 4000 --cells simple_rnn --activations tanh --variants plain
     python benchmarks/memory.py adding --lengths 200 --steps 4000 --cells simple_rnn --activations relu --variants cured
-    python benchmarks/memory.py adding --lengths 600 --cells lstm,gru --activations tanh --variants cured --until 0.001
     python benchmarks/memory.py copy --lengths 200 --rate 0.001 --cells simple_rnn --activations linear
+    python benchmarks/memory.py adding --lengths 600 --steps 4000 --until 0.001 --cells lstm,gru --activations tanh \
+        --variants cured
 
-The first makes the table of cells and activations. The next two show what another activation and clipping do for a
-SimpleRNN; then come the long adding problem, and copy memory.
+The first makes the table of cells and activations. The next two show what relu and clipping do for a SimpleRNN, the
+fourth what soft orthogonality does for a linear one, and the last is the long adding problem.
 
 A run trains on fresh examples for --steps steps, while its learning rate falls to zero as a half cosine, or until it
 solves the problem on validation (`datasets.MEMORY_PROBLEMS`: adding below 0.01 squared error, copy below a tenth of
 chance, temporal order above 0.99 accuracy) and is past --until. Then it is measured once on the test set. `plain` is
-Keras' own start without clipping, `cured` has what the table CURES says; all else is the same. Each finished run is
-written to --out at once, and a run that stands there already is not done again, so a table that was broken off goes on.
+Keras' own start without clipping, `cured` has what `cure` says and is clipped; all else is the same. Each finished run
+is written to --out at once, and a run that stands there already is not done again, so a table that was broken off goes
+on.
 """
 
 import argparse

@@ -118,7 +118,7 @@ class AttentionDecoder(keras.layers.Layer):
 
     def _read(self, hidden, memory, keys, lengths):
         if not self.look:
-            return self.readout(hidden), ops.zeros_like(ops.matmul(hidden[:, :, :1], memory[:, None, :, 0]))
+            return self.readout(hidden), ops.zeros((*ops.shape(hidden)[:2], ops.shape(memory)[1]), hidden.dtype)
         context, weights = self.look(hidden, memory, keys, lengths)
         return self.readout(ops.concatenate([context, hidden], axis=-1)), weights
 

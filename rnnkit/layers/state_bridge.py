@@ -36,7 +36,8 @@ class StateBridge(keras.layers.Layer):
     def call(self, outputs, lengths):
         """The states: for each layer a list with a tensor (B, size) for each of its states."""
         joined = self.dense(self._summary(outputs, lengths))
-        states, start = [], 0
+        states: list[list] = []
+        start = 0
         for layer in self.sizes:
             states.append([])
             for size in layer:

@@ -130,13 +130,13 @@ class Translator(Task):
         )
 
     def _decoder_stack(self, cell) -> RecurrentStack:
-        encoder = self.stack.get_config()
-        widths = [units * (2 if encoder["bidirectional"] else 1) for units in self.stack.units]
-        if isinstance(self.decoder_units, int):
-            widths = [self.decoder_units] * len(widths)
-        own = {"units": self.decoder_units if isinstance(self.decoder_units, (list, tuple)) else widths}
-        own |= {"cell": cell or self.stack.cell.name, "bidirectional": False, "name": "decoder_stack"}
-        return RecurrentStack(**{**encoder, **own})
+        options = self.stack.get_config()
+        widths = [width * (2 if options["bidirectional"] else 1) for width in self.stack.units]
+        if self.decoder_units is not None:
+            one = isinstance(self.decoder_units, int)
+            widths = [self.decoder_units] * len(widths) if one else self.decoder_units
+        options.update(cell=cell or self.stack.cell.name, units=widths, bidirectional=False, name="decoder_stack")
+        return RecurrentStack(**options)
 
     def learn(self, data):
         texts = {"source": check_texts(data["source"]), "target": check_texts(data["target"], "y")}
@@ -173,16 +173,16 @@ class Translator(Task):
 
     def encode(self, data, *, target=True):
         sources = self._sources(data["source"])
-        x = {"source": sources, "lengths": np.array([len(source) for source in sources], "int32")}
+        lengths = np.array([len(source) for source in sources], "int32")
         if not target:
-            return {"x": x, "y": None, "lengths": x["lengths"]}
+            return {"x": {"source": sources, "lengths": lengths}, "y": None, "lengths": lengths}
         targets = self.target_subwords.encode(check_texts(data["target"], "y"))
-        x["target"] = [np.array([BEGIN, *each], "int32") for each in targets]
         y = [np.array([*each, END], "int32") for each in targets]
         # By target and among equals by source: padding in the target costs a softmax.
-        lengths = np.array([len(each) for each in y]) + x["lengths"] / (1 + max(x["lengths"]))
-        x["source"] = _first_batch_longest(sources, lengths)
-        return {"x": x, "y": y, "lengths": lengths}
+        by = np.array([len(each) for each in y]) + lengths / (1 + max(lengths))
+        told = [np.array([BEGIN, *each], "int32") for each in targets]
+        x = {"source": _first_batch_longest(sources, by), "lengths": lengths, "target": told}
+        return {"x": x, "y": y, "lengths": by}
 
     def default_compile(self):
         return {
@@ -278,14 +278,11 @@ class Translator(Task):
         if max_length is not None and max_length < 1:
             raise ArgumentError(f"max_length: expected a positive number of subwords, got {max_length!r}.")
         hypotheses = self._search(rows, search, batch_size, max_length, seed)
-        answers = [
-            [
-                Translation(self.target_subwords.decode(numbers) if text.strip() else "", score)
-                for numbers, score in each
-            ]
-            for text, each in zip(rows, hypotheses, strict=True)
+        found = [
+            [Translation(self.target_subwords.decode(each) if text.strip() else "", score) for each, score in best]
+            for text, best in zip(rows, hypotheses, strict=True)
         ]
-        answers = [each[0].text if n_best is None else each[:n_best] for each in answers]
+        answers = [best[0].text if n_best is None else best[:n_best] for best in found]
         return answers[0] if isinstance(texts, str) else answers
 
     def attention_weights(self, text, translation=None) -> Alignment:
@@ -304,9 +301,7 @@ class Translator(Task):
         source = self._sources([text])[0]
         target = np.array([BEGIN, *numbers], "int32")
         weights = self._attend({"source": source[None], "target": target[None], "lengths": np.array([len(source)])})[0]
-        sides = [*zip((self.source_subwords, self.target_subwords), (source[:-1], numbers), strict=True)]
-        labels = [[*(subwords.decode([each]) for each in side), "[end]"] for subwords, side in sides]
-        return Alignment(*labels, weights)
+        return Alignment(_labels(self.source_subwords, source[:-1]), _labels(self.target_subwords, numbers), weights)
 
     def plot_attention(self, text, translation=None):
         """The picture of `attention_weights`, a matplotlib figure."""
@@ -341,6 +336,11 @@ class Translator(Task):
         if self.tokenization == "subwords" and written > 20 and read > WRONG_WAY * written:
             message = "texts: these look like the language that this model translates into. It knows one direction."
             warnings.warn(message, stacklevel=4)
+
+
+def _labels(subwords, numbers) -> list[str]:
+    """The parts of a text as text, and a mark for its end."""
+    return [*(subwords.decode([number]) for number in numbers), "[end]"]
 
 
 def _first_batch_longest(sources, lengths) -> list[np.ndarray]:

@@ -199,7 +199,7 @@ class TimeLimit(keras.callbacks.Callback):
 def _without_noise() -> Iterator[None]:
     """Leaves out warnings of KerasTuner and scikit-learn that no user can do anything about."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "currentThread", DeprecationWarning)
+        warnings.filterwarnings("ignore", r"(currentThread|getName)\(\) is deprecated")
         warnings.filterwarnings("ignore", module="sklearn")
         warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")  # when Hyperband goes on
         yield

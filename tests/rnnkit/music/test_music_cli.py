@@ -227,7 +227,7 @@ def places(run, tunes, tmp_path_factory):
         ("run music --steps-per-beat 2", "'music-sample' has its own"),
         ("run music --seed -1", "seed: expected a whole number from 0 to 4294967295, got -1"),
         ("run music --head chords", "head: expected one of independent, joint, got 'chords'"),
-        ("run sentiment --head joint", "they belong to music"),
+        ("run sentiment --head joint", "it belongs to music"),
         ("run music --data sst2", "data for sentiment"),
     ],
 )
