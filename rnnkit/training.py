@@ -132,6 +132,7 @@ def prepare(config: RunConfig, splits: Splits) -> "Task":
     keras.utils.set_random_seed(config.seed)
     model = make_model(config)
     model.adapt(splits.train)
+    find_recipe(config.task).compile(model, config)
     for part in splits:
         model.encode(part)
     return model
@@ -149,14 +150,14 @@ def train(config: RunConfig, splits: Splits, callbacks=(), verbose=0, model: "Ta
     clipping = gradient_clipping(config.clip)
 
     model = model or prepare(config, splits)
-    best = model.best_epoch(patience=model.patience if config.epochs is None else config.epochs)
+    stopping = model.auto_callbacks() if config.epochs is None else [model.best_epoch(config.epochs)]
     start = time.perf_counter()
     history = model.fit(
         splits.train,
         validation_data=splits.valid,
         batch_size=config.batch_size,
         epochs=config.epochs or model.max_epochs,
-        callbacks=[health, GradientGuard("skip"), *clipping, *callbacks, spectrum, best, through_time],
+        callbacks=[health, GradientGuard("skip"), *clipping, *callbacks, spectrum, *stopping, through_time],
         verbose=verbose,
     )
     seconds = time.perf_counter() - start
@@ -197,8 +198,8 @@ def make_model(config: RunConfig) -> "Task":
     from rnnkit.tasks import TASKS
 
     stack = {"units": config.units, "activation": config.activation, "recurrent_initializer": config.initializer}
-    given = {name: value for name, value in stack.items() if value is not None}
-    given |= find_recipe(config.task).model_options(config)
+    asked = {name: value for name, value in stack.items() if value is not None}
+    given = {**find_recipe(config.task).model_options(config), **asked}
     try:
         return TASKS[config.task](cell=config.cell, layers=config.layers, **given)
     except RnnkitError:

@@ -12,7 +12,7 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(len(blocks("python"))))
 def test_python(number, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     exec(blocks("python")[number].replace("epochs=4", "epochs=1"), {})

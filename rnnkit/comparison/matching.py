@@ -13,7 +13,7 @@ def matching_units(parameters: int, count) -> int:
         count: units -> parameters of a model; more units, more parameters.
 
     Raises:
-        ArgumentError: even the narrowest model has far more, or the widest far less.
+        ArgumentError: more units would be needed than anyone wants.
     """
     low, high = 1, 2
     while count(high) < parameters:

@@ -119,6 +119,9 @@ class Recipe:
         """The arguments of the task that are not those of every task."""
         return {}
 
+    def compile(self, model: "Task", config: "RunConfig") -> None:
+        """Compiles the adapted model, where the task's own settings do not suit the data."""
+
     def results(self, model: "Task", splits: Splits, config: "RunConfig", metrics: Mapping[str, Any]) -> Results:
         """What the trained model gives beyond `metrics`, those of the run."""
         return Results()

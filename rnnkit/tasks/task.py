@@ -208,6 +208,10 @@ class Task(keras.Model):
         batches = Batches(**self.encode(data, target=False), batch_size=batch_size)
         return super().predict(batches, verbose=verbose, **kwargs)[np.argsort(batches.order)]
 
+    def auto_callbacks(self) -> list[keras.callbacks.Callback]:
+        """What `epochs="auto"` trains with, where there is validation data."""
+        return [self.best_epoch(self.patience)]
+
     def best_epoch(self, patience: int) -> keras.callbacks.EarlyStopping:
         """A callback that ends training after `patience` epochs without a better one and keeps the best weights."""
         name, mode = self.monitor
@@ -235,7 +239,7 @@ class Task(keras.Model):
             return epochs, []
         if not validated:
             return 10, []
-        return self.max_epochs, [self.best_epoch(self.patience)]
+        return self.max_epochs, self.auto_callbacks()
 
     def _need_network(self) -> None:
         if self.network is None:

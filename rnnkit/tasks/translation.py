@@ -191,12 +191,10 @@ class Translator(Task):
             "metrics": [Perplexity()],
         }
 
-    def _epochs(self, epochs, validated):
-        """`"auto"` also halves the learning rate where BLEU stands still."""
-        epochs, stopping = super()._epochs(epochs, validated)
+    def auto_callbacks(self):
+        """Also halves the learning rate where BLEU stands still."""
         name, mode = self.monitor
-        slower = [keras.callbacks.ReduceLROnPlateau(name, mode=mode, factor=0.5, patience=2)] if stopping else []
-        return epochs, [*slower, *stopping]
+        return [keras.callbacks.ReduceLROnPlateau(name, mode=mode, factor=0.5, patience=2), *super().auto_callbacks()]
 
     def class_weights(self, weights):
         if weights is not None:

@@ -43,10 +43,13 @@ class GuidedSearch:
 
     @property
     def results(self) -> "pd.DataFrame":
-        """One row a trial, in their order: `trial`, `status` (`completed`, `failed`, `running`), `reason` of a failure,
-        the hyperparameters, the metrics of the best epoch, `seconds`, `epochs`, `parameters`, and `grad_norm`,
-        `grad_norm_max`, `clip_rate`, `skipped_steps`, and where measured `gain_min`, `gain_max`, `horizon_min`: of the
-        best epoch, and for a failed trial over all its steps.
+        """One row a trial, in their order.
+
+        `trial`, `status` (`completed`, `failed`, `running`), `reason` (why it failed, or was cut short), the
+        hyperparameters, `score` (the objective), the metrics of the best epoch, `seconds` of training, `epochs`,
+        `parameters`, `wall` (seconds of the whole trial), `grad_norm`, `grad_norm_max`, `clip_rate`, `skipped_steps`,
+        and where measured `gain_min`, `gain_max`, `horizon_min`: of the best epoch, and for a failed trial over all its
+        steps.
         """
         return results_frame(self)
 
@@ -113,11 +116,12 @@ class GuidedSearch:
         super().on_trial_begin(trial)
 
     def run_trial(self, trial, *fit_args, **fit_kwargs):
-        start, reason, path = time.monotonic(), "", Path(self.get_trial_dir(trial.trial_id)) / RECORD
+        start, left, reason = time.monotonic(), self._left(), ""
+        path = Path(self.get_trial_dir(trial.trial_id)) / RECORD
         path.unlink(missing_ok=True)
         self.hypermodel.measured = {}
-        if self.minutes is not None:
-            fit_kwargs["callbacks"] = [*fit_kwargs.get("callbacks", ()), TimeLimit(self._left())]
+        if left < math.inf:
+            fit_kwargs["callbacks"] = [*fit_kwargs.get("callbacks", ()), TimeLimit(left)]
         try:
             if self.isolated is not None:
                 return self.isolated(self, trial, fit_args, fit_kwargs)
@@ -126,8 +130,9 @@ class GuidedSearch:
             reason = in_a_line(error)
             raise
         finally:
-            measured = self.hypermodel.measured or self.record(trial.trial_id)
-            record = {**measured, "reason": reason, "wall": round(time.monotonic() - start, 3)}
+            measured, wall = self.hypermodel.measured or self.record(trial.trial_id), time.monotonic() - start
+            reason = reason or ("cut short by the time budget" if wall > left else "")
+            record = {**measured, "reason": reason, "wall": round(wall, 3)}
             write_json(path, record)
 
     def on_trial_end(self, trial):
@@ -151,7 +156,7 @@ class GuidedSearch:
             rows = self.results
             reasons = rows.groupby("reason").size().sort_values(ascending=False)
             words = "; ".join(f"{reason} ({count} of {len(rows)})" for reason, count in list(reasons.items())[:5])
-            raise ArgumentError(f"space: every trial has failed: {words}. Change the space, or the guard.")
+            raise ArgumentError(f"space: every trial has failed: {words}. See {self.project_dir}/results.csv.")
         return best
 
     def _write_results(self) -> None:
@@ -214,8 +219,3 @@ def in_a_line(error: Exception) -> str:
 
 def _clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-
-
-def guided(tuner_class: type) -> type:
-    """A tuner class of KerasTuner with `GuidedSearch` before it."""
-    return type(f"Guided{tuner_class.__name__}", (GuidedSearch, tuner_class), {"__doc__": GuidedSearch.__doc__})

@@ -36,6 +36,8 @@ def find_objective(name: str, task: type[Task], objective=None):
     """
     if objective is None:
         return keras_tuner.Objective(*task.monitor)
+    if isinstance(objective, (list, tuple)):
+        return [find_objective(name, task, each) for each in objective]
     if not isinstance(objective, str):
         return objective
     known = {**known_objectives(name), task.monitor[0]: task.monitor[1]}
@@ -48,10 +50,10 @@ def objective_names(objective) -> list[str]:
     """The logs that an objective reads."""
     if isinstance(objective, (list, tuple)):
         return [name for each in objective for name in objective_names(each)]
-    return [getattr(objective, "name", objective)]
+    return [objective.name]
 
 
 def describe_objective(objective) -> list[str]:
     """An objective in words that can be compared."""
-    each = objective if isinstance(objective, (list, tuple)) else [objective]
-    return [one if isinstance(one, str) else f"{one.name} ({one.direction})" for one in each]
+    several = objective if isinstance(objective, (list, tuple)) else [objective]
+    return [f"{each.name} ({each.direction})" for each in several]

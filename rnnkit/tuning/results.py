@@ -11,7 +11,7 @@ GROUPS = 3  # a hyperparameter that is a range is cut into so many groups of abo
 
 
 def results_frame(tuner) -> pd.DataFrame:
-    """See `GuidedSearch.results`; also `score`, the objective, and `wall`, the seconds of the whole trial."""
+    """See `GuidedSearch.results`."""
     trials = [tuner.oracle.trials[name] for name in sorted(tuner.oracle.trials)]
     rows = [_row(trial, tuner.record(trial.trial_id)) for trial in trials]
     asked = dict.fromkeys(name for _, values, _, _ in rows for name in values)

@@ -95,8 +95,8 @@ class TaskHyperModel(keras_tuner.HyperModel):
         if self.guard is not None:
             guard = copy.deepcopy(self.guard)
             guard.monitor = guard.monitor or model.monitor
-            if guard.chance == "auto":
-                guard.chance = valid and chance(self.task_name, model.read(x, y), model.read(*_pair(valid)))
+            if guard.chance == "auto" and valid is not None:
+                guard.chance = chance(self.task_name, model.read(x, y), model.read(*_pair(valid)))
             judges.append(guard)
         return judges
 

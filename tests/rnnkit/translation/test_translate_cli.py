@@ -124,7 +124,7 @@ def test_texts_as_arguments_and_answers_as_json(run):
         (["run", "translation", "--target", "{long}"], b"", "has its own translations"),
         (["run", "translation", "--attention", "none", "--data", "multi30k-de-it"], b"", "multi30k-de-en"),
         (["run", "translation", "--data", "sst2"], b"", "data for sentiment"),
-        (["run", "sentiment", "--attention", "dot"], b"", "belong to translation"),
+        (["run", "sentiment", "--attention", "dot"], b"", "belongs to translation"),
         (["run", "sentiment", "--data", "multi30k-cs-fr"], b"", "data for translation"),
         (["translate", "{run}", "a", "--beam", "0"], b"", "beam: expected a positive integer, got 0"),
         (["translate", "{run}", "a", "--n-best", "3", "--beam", "2"], b"", "at most the beam's 2, got 3"),

@@ -10,7 +10,7 @@ SMALL = {"target": "class", "cell": "simple_rnn", "units": 3, "layers": 1, "clip
 def order():
     """Which of two symbols comes first: training and validation data for `MemoryModel("class")`."""
     rng = np.random.default_rng(0)
-    sequences = [rng.permutation(4).tolist() for _ in range(96)]
+    sequences = [rng.permutation(7).tolist() for _ in range(96)]
     data = Dataset({"sequence": sequences, "target": [int(row.index(0) < row.index(1)) for row in sequences]})
     return data[:64], data[64:]
 

@@ -17,7 +17,7 @@ from rnnkit import datasets
 from rnnkit.errors import ArgumentError
 from rnnkit.tuning import TrialGuard
 
-HEALTHY, SICK = 0.01, 1e30
+HEALTHY, SICK = 0.01, 1e38
 BAD_INPUT = {
     "max_trials": ({"max_trials": 0}, "max_trials: expected a positive integer, got 0"),
     "minutes": ({"minutes": 0}, "minutes: expected a positive number"),
@@ -120,6 +120,7 @@ def test_time_ends_the_trial_with_its_epoch_and_the_search(order, small, tmp_pat
     tuner = search(order, small, tmp_path / "a", minutes=1e-6, max_trials=None, epochs=50)
     table = tuner.results
     assert (list(table["status"]), list(table["epochs"])) == (["completed"], [1])
+    assert list(table["reason"]) == ["cut short by the time budget"]
     assert tuner._left() < 0
 
 
@@ -172,19 +173,29 @@ rnnkit.tune("memory", *map(Dataset, order), say=lambda line: print(line, flush=T
 @pytest.mark.parametrize("algorithm", ["grid", "random"])
 def test_a_killed_search_goes_on_and_ends_as_if_it_had_not_been(algorithm, order, small, tmp_path):
     values = {**small, "dropout": 0.0, "learning_rate": [0.01, 0.02, 0.03], "epochs": 1, "algorithm": algorithm}
-    killed = {**values, "max_trials": 3, "directory": str(tmp_path / "killed")}
+    killed = {**values, "max_trials": 2, "directory": str(tmp_path / "killed")}
     data = [{name: part[name] for name in part.columns} for part in order]
     command = [sys.executable, "-W", "ignore", "-c", KILLED, json.dumps([killed, data])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout.readline().startswith("trial 1 of 3")
+        assert process.stdout.readline().startswith("trial 1 of 2")
         os.kill(process.pid, signal.SIGKILL)
     finished = json.loads((tmp_path / "killed" / "trial_0" / "record.json").read_text(encoding="utf-8"))
     resumed = search(order, small, killed.pop("directory"), **killed)
     whole = search(order, small, tmp_path / "whole", **killed)
-    assert list(resumed.results["trial"]) == ["0", "1", "2"]
+    assert list(resumed.results["trial"]) == ["0", "1"]
     assert resumed.record("0") == finished
     same = ["trial", "status", "learning_rate", "score"]
     pd.testing.assert_frame_equal(resumed.results[same], whole.results[same], rtol=1e-4)
+
+
+def test_the_search_can_look_for_a_long_memory(order, small, tmp_path):
+    guard = TrialGuard(chance=None, limits={"gain_max": 0.0}, limits_from=1)
+    goal = {"objective": ["horizon_min", "val_loss"], "max_trials": 1, "guard": guard}
+    table = search(order, small, tmp_path / "a", **goal).results
+    assert (table[["gain_min", "gain_max", "horizon_min"]] > 0).all(axis=None)
+    assert table["score"].iloc[0] == pytest.approx(table["val_loss"].iloc[0] - table["horizon_min"].iloc[0])
+    with pytest.raises(ArgumentError, match=r"limit: gain_max is \S+, above 0 \(1 of 1\)"):
+        search(order, small, tmp_path / "b", **goal, epochs=2)
 
 
 def test_a_larger_budget_goes_on(order, small, tmp_path):

@@ -1,0 +1,185 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import rnnkit
+from rnnkit import datasets
+from rnnkit.comparison import Comparison
+from rnnkit.comparison.baselines import RULES, chance_of_memory, most_frequent_label, most_frequent_tags
+from rnnkit.comparison.matching import matching_units
+from rnnkit.comparison.networks import BagOfWords, WordConvolution
+from rnnkit.datasets import Dataset
+from rnnkit.errors import ArgumentError
+
+ROWS = Dataset({"text": ["a b c d e f g", "b a c d e g f", "a a d c e f f"] * 16, "label": [0, 1, 1] * 16})
+SMALL = {"units": 6, "embedding_dim": 3, "bidirectional": False, "epochs": 1, "batch_size": 16, "say": None}
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """A comparison that was broken off after its first cell and gone on with, its folder and what it said."""
+    folder, said = tmp_path_factory.mktemp("compare") / "cells", []
+    rnnkit.compare("sentiment", ROWS, ROWS[:24], ROWS[:30], cells=["gru"], seeds=1, directory=folder, **compared_as())
+    before = (folder / "runs.csv").read_text(encoding="utf-8")
+    arguments = compared_as(baselines=True, say=said.append)
+    found = rnnkit.compare(
+        "sentiment", ROWS, ROWS[:24], ROWS[:30], cells=["gru", "SimpleRNN"], seeds=1, directory=folder, **arguments
+    )
+    return found, folder, before, said
+
+
+def compared_as(**changes):
+    return {**SMALL, "match_parameters": True, "clipping": "norm", "threshold": 1e-3, "baselines": False, **changes}
+
+
+def test_a_row_for_each_cell_and_baseline(compared):
+    found, folder, _, _ = compared
+    assert list(found.frame["model"]) == ["gru", "simple_rnn", "bag of words", "convolution", "most frequent label"]
+    assert list(found.frame["kind"]) == ["recurrent", "recurrent", "network", "network", "rule"]
+    trained, rule = found.frame.iloc[:4], found.frame.iloc[4]
+    figures = [
+        "parameters",
+        "seconds",
+        "seconds_to_best",
+        "epochs",
+        "best_epoch",
+        "grad_norm",
+        "valid_loss",
+        "test_loss",
+    ]
+    assert (trained[figures] > 0).all(axis=None)
+    assert (trained["clip_rate"] == 1).all()
+    assert trained[["gain_max", "horizon_min"]].iloc[:2].notna().all(axis=None)
+    assert rule["valid_accuracy"] == pytest.approx(16 / 24)
+    assert math.isnan(rule["parameters"])
+    np.testing.assert_allclose(pd.read_csv(folder / "runs.csv")["valid_accuracy"], found.frame["valid_accuracy"])
+
+
+def test_parameters_are_matched_by_the_width(compared):
+    found, _, _, _ = compared
+    gru, simple = found.frame.iloc[0], found.frame.iloc[1]
+    assert (gru["units"], abs(simple["parameters"] - gru["parameters"]) < 20) == ("6", True)
+    assert int(simple["units"]) > 6
+
+
+def test_what_is_finished_is_not_done_again(compared):
+    found, _, before, said = compared
+    assert before.splitlines()[1].startswith("gru,recurrent,0")
+    assert str(found.frame["seconds"].iloc[0]) in before
+    assert [line.split("  ")[0] for line in said] == list(found.frame["model"])[1:]
+
+
+def test_another_comparison_is_refused(compared):
+    _, folder, _, _ = compared
+    for changes, named in (
+        ({"units": 5}, "options"),
+        ({"epochs": 2}, "epochs"),
+        ({"match_parameters": False}, "parameters of"),
+    ):
+        with pytest.raises(ArgumentError, match=f"differs in {named}"):
+            rnnkit.compare(
+                "sentiment", ROWS, ROWS[:24], ROWS[:30], cells=["gru"], directory=folder, **compared_as(**changes)
+            )
+
+
+def test_the_figure_shows_each_run(compared):
+    left, right = compared[0].plot().axes
+    assert [label.get_text() for label in left.get_yticklabels()] == list(compared[0].summary.index)[::-1]
+    assert len(right.texts) == 5
+
+
+@pytest.mark.parametrize(("mode", "order"), [("max", ["a", "b"]), ("min", ["b", "a"])])
+def test_summary(mode, order):
+    rows = [("a", 0.8, 2.0), ("a", 0.6, 4.0), ("b", 0.5, 1.0)]
+    frame = pd.DataFrame(rows, columns=["model", "valid_score", "seconds_to_best"]).assign(kind="recurrent")
+    frame = frame.reindex(
+        columns=[*frame, "parameters", "gain_min", "gain_max", "horizon_min", "grad_norm", "clip_rate"]
+    )
+    summary = Comparison(frame, "score", mode, 0.4).summary
+    assert list(summary.index) == order
+    assert (summary.loc["a", "seeds"], summary.loc["a", "valid"]) == (2, pytest.approx(0.7))
+    assert summary.loc["a", "valid_std"] == pytest.approx(np.std([0.8, 0.6], ddof=1))
+    assert math.isnan(summary.loc["a", "test"])
+    assert summary.loc["a", "per_second"] == pytest.approx((0.3 if mode == "max" else -0.3) / 3)
+
+
+def test_the_best_without_memory_is_what_the_problems_say():
+    for problem, metric in {"adding": "mse", "copy": "crossentropy", "temporal-order": "accuracy"}.items():
+        train, valid, _ = datasets.memory(problem, 20, train=4000, valid=2000)
+        chance = datasets.MEMORY_PROBLEMS[problem].chance(20)
+        assert chance_of_memory(train, valid)[metric] == pytest.approx(chance, rel=0.05)
+
+
+def test_the_most_frequent_tag_of_each_word():
+    train = Dataset({"tokens": [["Ada", "Ada", "Ada", "in", "Rome"]], "tags": [["B-P", "O", "B-P", "O", "B-L"]]})
+    data = Dataset({"tokens": [["Ada", "in", "Rome", "Bob"], ["Rome"]], "tags": [["B-P", "O", "B-L", "B-P"], ["O"]]})
+    assert most_frequent_tags(train, data) == {"f1": 4 / 6, "precision": 2 / 3, "recall": 2 / 3}
+
+
+def test_the_most_frequent_label():
+    train, data = Dataset({"text": ["x"] * 3, "label": [1, 1, 0]}), Dataset({"text": ["x"] * 4, "label": [0, 0, 0, 1]})
+    assert most_frequent_label(train, data) == {"accuracy": 0.25}
+
+
+@pytest.mark.parametrize("task", ["music", "translation"])
+def test_rules_of_the_other_tasks_score_as_the_task_does(task):
+    train, valid, _ = datasets.load(f"{task}-sample")
+    metric = {"music": "nll", "translation": "bleu"}[task]
+    scores = [rule(train[:50], valid[:20])[metric] for rule in RULES[task].values()]
+    assert all(math.isfinite(score) for score in scores)
+    assert task != "music" or scores[0] > scores[1]
+
+
+def adapted(network):
+    model = network(embedding_dim=4, dropout=0.0)
+    model.adapt(ROWS)
+    return model
+
+
+def test_a_bag_of_words_sees_counts_and_no_order_and_no_padding():
+    model = adapted(BagOfWords)
+    weights = np.random.default_rng(0).normal(size=model.get_weights()[0].shape)
+    bias = np.array([0.5, -0.5])
+    model.set_weights([weights, bias])
+    found = model.predict(["a b b", "b a b", "a b b a"], verbose=0)
+    np.testing.assert_array_equal(found[0], found[1])
+    numbers = model.vocabulary.encode(["a", "b", "b"])
+    odds = weights[numbers].sum(axis=0) + bias
+    np.testing.assert_allclose(found[0], np.exp(odds) / np.exp(odds).sum(), rtol=1e-5)
+
+
+def test_a_convolution_sees_order_and_no_padding():
+    model = adapted(WordConvolution)
+    long = "c d e f g a b a b c d e"
+    alone, beside = model.predict(["a b c"], verbose=0), model.predict(["a b c", long], verbose=0)
+    np.testing.assert_allclose(alone[0], beside[0], rtol=1e-5)
+    assert not np.allclose(alone[0], model.predict(["c b a"], verbose=0)[0], rtol=1e-4)
+
+
+def test_matching_units_are_the_nearest():
+    for wanted in (3, 50, 1000, 12345):
+        assert matching_units(wanted, lambda units: units * units + 3 * units) == min(
+            range(1, 200), key=lambda units: abs(units * units + 3 * units - wanted)
+        )
+    with pytest.raises(ArgumentError, match="more than 8192 units"):
+        matching_units(10**9, lambda units: units)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"cells": []}, "cells: expected a list"),
+        ({"cells": "gru"}, "cells: expected a list"),
+        ({"cells": ["gru", "GRU"]}, "different cells"),
+        ({"cells": ["ltsm"]}, "Known cells"),
+        ({"seeds": 0}, "seeds: expected a positive"),
+        ({"colour": "red"}, "no such argument"),
+        ({"clipping": "hard"}, "percentile"),
+        ({"units": [2, 3], "match_parameters": True}, "match_parameters: expected layers of one width"),
+    ],
+)
+def test_bad_arguments(changes, named):
+    with pytest.raises(ArgumentError, match=named):
+        rnnkit.compare("sentiment", ROWS, ROWS[:24], **{**SMALL, **changes})

@@ -1,0 +1,115 @@
+"""`rnnkit tune` and `rnnkit compare` as a shell sees them."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+import rnnkit
+from rnnkit.cli.written import fixed_values, searched_values
+from rnnkit.errors import ArgumentError
+
+TINY = ["--fix", "units=3", "--fix", "embedding_dim=3", "--fix", "bidirectional=false", "--epochs", 1]
+
+
+def cli(*arguments, cwd=None):
+    command = [sys.executable, "-c", "from rnnkit.cli.app import main; main()", *map(str, arguments)]
+    environment = {**os.environ, "COLUMNS": "160", "TERM": "dumb"}
+    return subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", timeout=280, cwd=cwd, env=environment
+    )
+
+
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "reviews.csv"
+    texts = ["good film", "bad film", "not good", "not bad at all", "good, good", "a bad plot"] * 8
+    pd.DataFrame({"text": texts, "label": [1, 0, 0, 1, 1, 0] * 8}).to_csv(path, index=False)
+    return path
+
+
+def test_tune_leaves_its_table_and_the_best_model(reviews, tmp_path):
+    space = [*TINY, "--search", "cell=gru,simple_rnn", "--search", "learning_rate=1e-3:1e-2"]
+    space += ["--fix", "layers=1", "--fix", "clipping=none", "--fix", "pooling=last", "--fix", "batch_size=16"]
+    out = tmp_path / "search"
+    done = cli("tune", "sentiment", "--data", reviews, "--trials", 1, "--algorithm", "random", *space, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "trial 1 of 1  0:" in done.stdout
+    assert "Best trials" in done.stdout
+    [row] = pd.read_csv(out / "results.csv").to_dict("records")
+    assert row["status"] == "completed"
+    assert 1e-3 <= row["learning_rate"] <= 1e-2
+    best = json.loads((out / "best.json").read_text(encoding="utf-8"))
+    assert best["valid"]["accuracy"] == pytest.approx(row["val_accuracy"])
+    assert rnnkit.load(out / "best.keras").stack.cell.name == row["cell"]
+
+
+def test_compare_leaves_a_row_a_run_and_a_row_a_model(reviews, tmp_path):
+    out = tmp_path / "cells"
+    done = cli(
+        "compare", "sentiment", "--data", reviews, "--cells", "gru", "--seeds", 1, *TINY, "--no-baselines", "--out", out
+    )
+    assert done.returncode == 0, done.stderr
+    assert "gru  seed 0  valid_accuracy" in done.stdout
+    [run] = pd.read_csv(out / "runs.csv").to_dict("records")
+    [model] = pd.read_csv(out / "summary.csv").to_dict("records")
+    assert (run["model"], model["model"], model["valid"]) == ("gru", "gru", pytest.approx(run["valid_accuracy"]))
+
+
+def test_dry_runs_say_what_would_be_done_and_do_nothing(tmp_path):
+    done = cli("tune", "memory", "--data", "copy-5", "--minutes", 3, "--fix", "units=9", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for words in (
+        "0.0003 to 0.01",
+        "9 (fixed)",
+        "symbols (fixed)",
+        "any number of trials in 3 minutes",
+        "val_loss (min)",
+    ):
+        assert words in done.stdout
+    done = cli("compare", "music", "--seeds", 2, "--dry-run", cwd=tmp_path)
+    assert "simple_rnn, lstm, gru; 2 seeds" in done.stdout
+    assert "6 trainings until" in done.stdout
+    assert "per-key Markov chain" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["tune", "weather"], "unknown task 'weather'"),
+        (["tune", "sentiment", "--fix", "units"], "expected NAME=VALUE"),
+        (["tune", "sentiment", "--search", "units=3"], "NAME=A,B or NAME=LOW:HIGH"),
+        (["tune", "memory", "--data", "copy-5", "--objective", "val_f1"], "Known for memory: val_loss"),
+        (["tune", "memory", "--data", "copy-5", "--trials", "0"], "max_trials: expected a positive integer, got 0"),
+        (["tune", "memory", "--data", "copy-5", "--trials", "1", "--out", "{file}/a"], "cannot be written"),
+        (["compare", "memory", "--data", "copy-5", "--cells", "ltsm"], "Known cells"),
+        (["compare", "memory", "--data", "copy-5", "--seeds", "0"], "seeds: expected a positive"),
+        (["compare", "memory", "--data", "copy-5", "--clip", "norm:hard"], "RULE:THRESHOLD"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_and_exit_code_2(arguments, named, tmp_path):
+    (tmp_path / "file").touch()
+    done = cli(*(argument.format(file=tmp_path / "file") for argument in arguments), cwd=tmp_path)
+    assert done.returncode == 2
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_values_as_they_are_written():
+    written = ["a=3", "b=1e-3", "c=True", "d=none", "e-f=max=1"]
+    assert fixed_values("fix", written) == {"a": 3, "b": 1e-3, "c": True, "d": None, "e_f": "max=1"}
+    assert searched_values("search", ["a=3,4", "b=1e-3:1", "c=lstm,none"]) == {
+        "a": [3, 4],
+        "b": (1e-3, 1),
+        "c": ["lstm", None],
+    }
+    for wrong in (["a"], ["=3"], ["a="], ["a=1", "a=2"]):
+        with pytest.raises(ArgumentError, match="^fix: "):
+            fixed_values("fix", wrong)
+    with pytest.raises(ArgumentError, match="there twice"):
+        searched_values("search", ["a=1,2", "a=3,4"])
