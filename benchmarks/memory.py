@@ -137,14 +137,15 @@ def main():
     keys = ("problem", "length", "cell", "activation", "variant", "seed", "budget", "rate")
     runs = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out and arguments.out.exists() else []
     done = {tuple(run[key] for key in keys) for run in runs}
-    for row in product([arguments.problem], lengths, *choices, seeds, [arguments.steps], [arguments.rate]):
+    wanted = list(product([arguments.problem], lengths, *choices, seeds, [arguments.steps], [arguments.rate]))
+    for row in wanted:
         if row in done:
             continue
         runs.append(dict(zip(keys, row, strict=True)) | one_run(*row, arguments.until))
         print(json.dumps(runs[-1]), flush=True)
         if arguments.out:
             arguments.out.write_text(json.dumps(runs, indent=2), encoding="utf-8")
-    show([run for run in runs if run["problem"] == arguments.problem])
+    show([run for run in runs if tuple(run[key] for key in keys) in wanted])
 
 
 if __name__ == "__main__":

@@ -42,11 +42,14 @@ def evaluate(
     folder = RunFolder(run)
     config = RunConfig.from_dict(folder.config)
     check_translation_options(config.task, data, target, beam)
-    of_file = {"text": text or config.text, "label": label or config.label, "target": target and str(target)}
-    asked = dataclasses.replace(config, **({"data": data, **of_file} if data else {}))
     console = Console(stderr=as_json)
     with notices(console):
-        test = find_recipe(config.task).test_data(asked) if data else open_data(config).test
+        if data is None:
+            test = open_data(config).test
+        else:
+            columns = {"text": text or config.text, "label": label or config.label}
+            other = dataclasses.replace(config, data=data, target=str(target) if target else None, **columns)
+            test = find_recipe(config.task).test_data(other)
     model = open_model(console, folder.model, device)
     from rnnkit.training import evaluate as measure
 

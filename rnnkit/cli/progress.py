@@ -7,7 +7,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 # In history.csv, but too much for a line.
-HIDDEN = ("grad_norm_max", "update_ratio", "clip_threshold", "skipped_steps", "val_precision", "val_recall")
+HIDDEN = (
+    *("grad_norm_max", "update_ratio", "clip_threshold", "skipped_steps"),
+    *("val_precision", "val_recall", "perplexity", "val_chrf"),
+)
 
 
 class TrainingProgress(keras.callbacks.Callback):

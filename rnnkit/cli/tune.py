@@ -1,7 +1,7 @@
 """`rnnkit tune`: search a task's hyperparameters, with the gradients in view."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -72,30 +72,29 @@ def tune(
 
     if task == "memory":
         space = {"target": make_model(config).target, **space}
-    planned = {"algorithm": algorithm, "max_trials": trials, "minutes": minutes, "objective": objective}
-    planned |= {"epochs": epochs, "seed": seed}
+    search_of: dict[str, Any] = {"algorithm": algorithm, "max_trials": trials, "minutes": minutes}
+    search_of |= {"objective": objective, "epochs": epochs, "seed": seed, **space}
     console.print(f"[bold]{task}[/] on {escape(str(config.data))}", highlight=False)
     if dry_run:
-        _show_plan(console, task, splits, planned, space)
+        _show_plan(console, task, splits, search_of)
         return
     tuner = rnnkit.tune(
         task,
         splits.train,
         splits.valid,
-        **planned,
         directory=out,
         isolate=isolate,
         overwrite=overwrite,
         say=lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
-        **space,
+        **search_of,
     )
     _report(console, tuner, splits)
 
 
-def _show_plan(console: Console, task: str, splits, planned: dict, space: dict) -> None:
-    from rnnkit.tuning.search import plan
+def _show_plan(console: Console, task: str, splits, search_of: dict[str, Any]) -> None:
+    from rnnkit.tuning.plan import plan
 
-    planned = plan(task, splits.train, splits.valid, **planned, **space)
+    planned = plan(task, splits.train, splits.valid, **search_of)
     table = Table("hyperparameter", "values", title="Space", title_justify="left")
     for name, words in planned.model.describe().items():
         table.add_row(name, words)
@@ -121,8 +120,8 @@ def _report(console: Console, tuner, splits) -> None:
         values = [_short(row[name]) for name in ("score", *asked, "parameters", "grad_norm_max")]
         table.add_row(str(row["trial"]), *values)
     console.print(table)
-    for part, values in metrics.items():
-        console.print(f"best on {part}: {', '.join(f'{name} {value:.4f}' for name, value in values.items())}")
+    for part, figures in metrics.items():
+        console.print(f"best on {part}: {', '.join(f'{name} {value:.4f}' for name, value in figures.items())}")
     console.print(
         f"All trials are in [bold]{escape(str(folder / 'results.csv'))}[/], the best model in "
         f"[bold]{escape(str(folder / 'best.keras'))}[/].",

@@ -23,6 +23,7 @@ from rnnkit.tuning.watch import Watch
 
 CELLS = ("simple_rnn", "lstm", "gru")
 FILE = "comparison.json"
+OF_MEMORY = {"number": ("mse", "min"), "class": ("accuracy", "max"), "symbols": ("crossentropy", "min")}
 
 
 def compare(
@@ -63,7 +64,7 @@ def compare(
         match_parameters: give every cell the number of units at which its model has as many parameters as that of the
             first cell, as Chung et al. do ("Empirical evaluation of gated recurrent neural networks", 2014).
         directory: a folder, in which each finished run is a row of `runs.csv`; one that holds the same comparison,
-            with fewer cells or seeds, is gone on with. None keeps nothing.
+            with other cells or more seeds, is gone on with. None keeps nothing.
         epochs: of each training. None trains until validation no longer improves. The best epoch is kept either way.
         batch_size: examples a step.
         clipping, threshold: a rule of `GradientClipping` and its first argument; None does not clip.
@@ -76,11 +77,12 @@ def compare(
         DataError: data that cannot be used.
     """
     name, task_class = find_task(task)
-    cells = _checked(cells, seeds)
+    cells = _checked(cells, seeds, epochs)
     models = {cell: task_class(cell=cell, **options) for cell in cells}  # a wrong option is said before any training
     first = models[cells[0]]
-    parts = [None if data is None else first.read(*_pair(data)) for data in (train, valid, test)]
-    settings = Settings(*parts, epochs, batch_size, clipping, threshold)
+    train, valid = first.read(*_pair(train)), first.read(*_pair(valid))
+    test = None if test is None else first.read(*_pair(test))
+    settings = Settings(train, valid, test, epochs, batch_size, clipping, threshold)
     Watch(clipping, threshold)
     first.adapt(settings.train)
     units = _matching(task_class, first, cells, options) if match_parameters else {}
@@ -93,8 +95,8 @@ def compare(
     others = NETWORKS.get(name, {}) if baselines else {}
     networks = {each: (network, _of_vocabulary(options)) for each, network in others.items()}
     for kind, group in {"recurrent": recurrent, "network": networks}.items():
-        for seed, (model, made) in itertools.product(range(seeds), group.items()):
-            rows.add(model, kind, seed, functools.partial(train_once, *made, settings, seed))
+        for seed, (model, (trained, own)) in itertools.product(range(seeds), group.items()):
+            rows.add(model, kind, seed, functools.partial(train_once, trained, own, settings, seed))
     rules = RULES.get(name, {})
     for rule in rules if baselines else {}:
         rows.add(rule, "rule", None, functools.partial(scored, rules[rule], settings))
@@ -103,16 +105,14 @@ def compare(
     wanted = [*recurrent, *networks, *(rules if baselines else ())]
     comparison = Comparison(rows.frame(wanted, seeds), metric, mode, floor)
     if folder is not None:
-        comparison.to_csv(folder)
+        comparison.summary.to_csv(folder / "summary.csv")
     return comparison
 
 
 def _metric(name: str, model: Task) -> tuple[str, str]:
     """What the task is judged by, and its better end."""
     if name == "memory":
-        return {"number": ("mse", "min"), "class": ("accuracy", "max"), "symbols": ("crossentropy", "min")}[
-            model.target
-        ]
+        return OF_MEMORY[model.target]
     return model.monitor[0].removeprefix("val_"), model.monitor[1]
 
 
@@ -135,9 +135,11 @@ def _matching(task: type[Task], reference: Task, cells: list[str], options: dict
     }
 
 
-def _checked(cells, seeds) -> list[str]:
-    if not isinstance(seeds, int) or seeds < 1:
-        raise ArgumentError(f"seeds: expected a positive integer, got {seeds!r}.")
+def _checked(cells, seeds, epochs) -> list[str]:
+    """The names of the cells."""
+    for name, value in {"seeds": seeds, "epochs": 1 if epochs is None else epochs}.items():
+        if not isinstance(value, int) or value < 1:
+            raise ArgumentError(f"{name}: expected a positive integer, got {value!r}.")
     if isinstance(cells, str) or not len(cells):
         raise ArgumentError(f"cells: expected a list with at least one cell, got {cells!r}.")
     names = [find_cell(cell).name for cell in cells]

@@ -1,7 +1,6 @@
 """The table of a comparison."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -38,7 +37,7 @@ class Comparison:
         `per_second` is quality per second: how far the metric on validation lies on the better side of `chance`,
         divided by `seconds_to_best`.
         """
-        rows = [self._summed(name, group) for name, group in self.frame.groupby("model", sort=False)]
+        rows = [self._summed(str(name), group) for name, group in self.frame.groupby("model", sort=False)]
         table = pd.DataFrame(rows).set_index("model")
         return table.sort_values("valid", ascending=self.mode == "min")
 
@@ -47,11 +46,6 @@ class Comparison:
         from rnnkit.comparison.plot import comparison_figure
 
         return comparison_figure(self)
-
-    def to_csv(self, folder: str | Path) -> None:
-        """Writes `frame` as `runs.csv` and `summary` as `summary.csv`."""
-        self.frame.to_csv(Path(folder) / "runs.csv", index=False)
-        self.summary.to_csv(Path(folder) / "summary.csv")
 
     def _summed(self, name: str, runs: pd.DataFrame) -> dict:
         row = {"model": name, "kind": runs["kind"].iloc[0], "seeds": len(runs)}

@@ -15,7 +15,7 @@ from rnnkit.report.markup import Markup, facts, number, table, tag
 from rnnkit.report.music import floors, generated
 from rnnkit.report.page import Section, conclusion, page, text, tiles
 from rnnkit.report.through_time import history_map, sections
-from rnnkit.report.training import gradients, learning, spectrum
+from rnnkit.report.training import gradients, learning, metric_name, spectrum
 
 if TYPE_CHECKING:
     from rnnkit.run_folder import RunFolder
@@ -66,7 +66,7 @@ def _top(config, metrics, found, said) -> Markup:
     names = [name for name in known if name in metrics["test"]][:1] or list(metrics["test"])[:1]
     layers = found.get("layers")
     shown = [
-        (f"Test {'NLL' if names[0] == 'nll' else names[0]}", str(number(metrics["test"][names[0]]))),
+        (f"{metric_name(names[0])} on test data", str(number(metrics["test"][names[0]]))),
         ("Cell", f"{CELLS.get(config['cell'], config['cell'])}{_depth(config['layers'])}"),
         ("Epochs", str(metrics["epochs"])),
         ("Training time", _duration(metrics["seconds"])),

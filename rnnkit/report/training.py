@@ -10,7 +10,18 @@ from rnnkit.report.scale import Scale
 
 MOST_LAYERS = 24
 LESS = 1 - 1e-5  # a norm after clipping that is smaller than before by more than rounding
-NAMES = {"loss": "Loss", "mse": "Mean squared error", "accuracy": "Accuracy", "f1": "F1", "nll": "NLL"}
+NAMES = {
+    "mse": "Mean squared error",
+    "f1": "F1",
+    "nll": "NLL",
+    "bleu": "BLEU",
+    "chrf": "chrF",
+}
+
+
+def metric_name(name: str) -> str:
+    """A metric's name as a heading."""
+    return NAMES.get(name, name.replace("_", " ").capitalize())
 
 
 def learning(history: pd.DataFrame, valid: dict[str, float]) -> Section:
@@ -23,7 +34,7 @@ def learning(history: pd.DataFrame, valid: dict[str, float]) -> Section:
     names = [name.removeprefix("val_") for name in map(str, history) if name.startswith("val_")]
     epochs = history["epoch"].to_numpy(float) + 1
     kept = epochs[(history["val_loss"] - valid["loss"]).abs().argmin()]
-    panels = [(NAMES.get(name, name.capitalize()), _learning_chart(history, name, epochs, kept)) for name in names]
+    panels = [(metric_name(name), _learning_chart(history, name, epochs, kept)) for name in names]
     shown = [Legend("training", 0)] * (len(set(names) & set(history)) > 0) + [Legend("validation", 1, dashed=True)]
     caption = (
         f"The vertical line is the epoch whose weights were kept, {kept:.0f} of {len(epochs)}. Training figures are "

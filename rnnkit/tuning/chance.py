@@ -12,11 +12,12 @@ class Chance(NamedTuple):
 
     Attributes:
         score: of the task's monitored metric.
-        epochs: a model that can be rescued is above it after so many.
+        epochs, steps: a model that can be rescued is better after so many epochs and optimizer steps.
     """
 
     score: float
     epochs: int
+    steps: int
 
 
 def chance(task: str, train: Dataset, valid: Dataset) -> Chance | None:
@@ -30,11 +31,11 @@ def chance(task: str, train: Dataset, valid: Dataset) -> Chance | None:
         train, valid: in the task's columns.
     """
     if task == "sentiment":
-        return Chance(majority_share(train["label"], valid["label"]) + 0.02, 2)
+        return Chance(majority_share(train["label"], valid["label"]) + 0.02, epochs=2, steps=400)
     if task == "ner":
-        return Chance(0.0, 4)
+        return Chance(0.0, epochs=4, steps=400)
     if task == "music":
-        return Chance(KeyMarginals().fit(train["roll"]).nll(valid["roll"]), 3)
+        return Chance(KeyMarginals().fit(train["roll"]).nll(valid["roll"]), epochs=3, steps=100)
     return None
 
 

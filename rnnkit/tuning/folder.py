@@ -1,11 +1,10 @@
 """The folder of a search: which search it belongs to, and files that are whole at any moment."""
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def open_folder(folder: Path, file: str, identity: Mapping[str, Any], overwrite:
     return folder
 
 
-def _check_same(folder: Path, file: str, identity: dict) -> None:
+def _check_same(folder: Path, file: str, identity: Mapping[str, Any]) -> None:
     if not (folder / file).is_file():
         raise ArgumentError(f"directory: {folder} holds other things: there is no {file} in it. Name another folder.")
     before = json.loads((folder / file).read_text(encoding="utf-8"))
@@ -67,19 +66,6 @@ def write_json(path: str | os.PathLike, value: Any) -> str:
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
     return text
-
-
-@contextlib.contextmanager
-def whole_files() -> Iterator[None]:
-    """While it lasts, KerasTuner writes its files as `write_json` does, and not in place."""
-    from keras_tuner.src import utils
-
-    before = utils.save_json
-    utils.save_json = write_json
-    try:
-        yield
-    finally:
-        utils.save_json = before
 
 
 def fingerprint(data: Dataset) -> str:

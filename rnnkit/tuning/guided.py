@@ -4,15 +4,16 @@ import contextlib
 import json
 import math
 import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
+import keras_tuner
 
 from rnnkit.errors import ArgumentError
-from rnnkit.tuning.folder import whole_files, write_json
+from rnnkit.tuning.corrections import whole_files, without_noise
+from rnnkit.tuning.folder import write_json
 from rnnkit.tuning.results import importance, results_frame
 
 if TYPE_CHECKING:
@@ -21,21 +22,14 @@ if TYPE_CHECKING:
 RECORD = "record.json"
 
 
-class GuidedSearch:
-    """What `tune` adds to a tuner of KerasTuner; its tuners have this class before the one of KerasTuner.
+class GuidedSearch(keras_tuner.Tuner):
+    """What `tune` adds to a tuner of KerasTuner; its tuners are also of KerasTuner's class for the algorithm.
 
     Attributes:
         minutes: the time for all trials, those of earlier calls in the same folder included; None is without limit.
         say: called with a line after each trial; None is silent.
         isolated: how a trial is run in a process of its own, or None.
     """
-
-    # What the tuner has besides.
-    oracle: Any
-    hypermodel: Any
-    project_dir: str
-    get_trial_dir: Callable
-    _try_build: Callable
 
     minutes: float | None = None
     say: Callable[[str], None] | None = None
@@ -101,7 +95,7 @@ class GuidedSearch:
         Raises:
             ArgumentError: all trials have failed; with the reasons.
         """
-        with whole_files(), _without_noise(), contextlib.suppress(OutOfTime):
+        with whole_files(), without_noise(), contextlib.suppress(OutOfTime):
             self.save()
             super().search(*fit_args, **{**fit_kwargs, "verbose": 0})
         self._write_results()
@@ -198,16 +192,6 @@ class TimeLimit(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if time.monotonic() - self._start > self.seconds:
             self.model.stop_training = True
-
-
-@contextlib.contextmanager
-def _without_noise() -> Iterator[None]:
-    """Leaves out warnings of KerasTuner and scikit-learn that no user can do anything about."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"(currentThread|getName)\(\) is deprecated")
-        warnings.filterwarnings("ignore", module="sklearn")
-        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")  # when Hyperband goes on
-        yield
 
 
 def in_a_line(error: Exception) -> str:

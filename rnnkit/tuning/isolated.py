@@ -1,4 +1,4 @@
-"""A trial in a process of its own: `python -m rnnkit.tuning.isolated JOB`."""
+"""A trial in a process of its own: `python -m rnnkit.tuning.isolated JOB PARENT`."""
 
 import json
 import os
@@ -40,9 +40,8 @@ class Isolated:
         answer.unlink(missing_ok=True)
         job.write_bytes(self._pickled(trial.trial_id, fit_args, fit_kwargs))
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "rnnkit.tuning.isolated", str(job)], capture_output=True, text=True, check=False
-            )
+            command = [sys.executable, "-m", "rnnkit.tuning.isolated", str(job), str(os.getpid())]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
         finally:
             job.unlink(missing_ok=True)
         if not answer.is_file():
@@ -67,9 +66,9 @@ class Isolated:
             ) from error
 
 
-def main(job: Path) -> None:
-    """Runs the trial of a job file and leaves its answer beside it."""
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+def main(job: Path, parent: int) -> None:
+    """Runs the trial of a job file and leaves its answer beside it; ends when its parent does."""
+    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     settings, (trial_id, fit_args, fit_kwargs) = pickle.loads(job.read_bytes())
     from rnnkit.tuning.folder import write_json
     from rnnkit.tuning.guided import in_a_line
@@ -79,7 +78,7 @@ def main(job: Path) -> None:
     try:
         histories = tuner.run_trial(tuner.oracle.get_trial(trial_id), *fit_args, **fit_kwargs)
     except Exception as error:
-        answer = {"failed": in_a_line(error)}
+        answer: dict[str, Any] = {"failed": in_a_line(error)}
     else:
         logs = [{name: list(map(float, values)) for name, values in each.history.items()} for each in histories]
         answer = {"histories": logs}
@@ -95,4 +94,4 @@ def _end_with_parent(parent: int) -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -69,7 +69,7 @@ def tune(
             trials have failed.
         DataError: data that cannot be used.
     """
-    budget = {"max_trials": max_trials, "minutes": minutes, "epochs": epochs}
+    budget: dict[str, Any] = {"max_trials": max_trials, "minutes": minutes, "epochs": epochs}
     planned = plan(task, train, valid, algorithm, **budget, objective=objective, seed=seed, guard=guard, **space)
     name = planned.model.task_name
     folder = Path(directory or Path("runs") / f"tune-{name}-{time.strftime('%Y%m%d-%H%M%S')}")
@@ -78,7 +78,7 @@ def tune(
         "algorithm": planned.algorithm,
         "model": planned.model,
         "objective": planned.objective,
-        "folder": folder.absolute(),
+        "folder": folder.resolve(),
         "max_trials": planned.max_trials,
         "epochs": epochs or planned.model.task.max_epochs,
         "seed": seed,

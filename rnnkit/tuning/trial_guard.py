@@ -24,7 +24,7 @@ class TrialGuard(GradientCallback):
       finite; or the loss of an epoch is not finite;
     - exploding: the median over an epoch of the global norm before clipping is above `explosion`;
     - vanished: that median is below `vanishing`, and the loss is not;
-    - chance: the validation metric is not better than chance after some epochs;
+    - chance: the validation metric is not better than chance after some epochs and steps;
     - limits: a figure of the epoch logs is beyond what was set.
 
     Place it behind `GradientGuard` and `ThroughTime`. Where gradients cannot be seen, the last two remain.
@@ -32,7 +32,7 @@ class TrialGuard(GradientCallback):
     Args:
         refused: steps in a row.
         explosion, vanishing: global gradient norms.
-        chance: a `Chance`: the score that shows no learning, and after how many epochs; `"auto"` is `chance()` of the
+        chance: a `Chance`: the score that shows no learning, and when to look; `"auto"` is `chance()` of the
             task and its data; None does not look.
         monitor: the epoch log that is compared with chance, and its direction; None is that of the task.
         limits: epoch log -> number, such as `{"grad_norm_max": 100, "horizon_min": 5}`: the largest allowed value of
@@ -122,7 +122,8 @@ class TrialGuard(GradientCallback):
         (name, mode), chance = self.monitor, self.chance
         sign = 1 if mode == "max" else -1
         self._best = max(self._best, sign * logs[name])
-        if epoch + 1 >= chance.epochs and self._best <= sign * chance.score:
+        trained = epoch + 1 >= chance.epochs and int(self.model.optimizer.iterations) >= chance.steps
+        if trained and self._best <= sign * chance.score:
             best = sign * self._best
             raise FailedTrialError(
                 f"chance: the best {name} of {epoch + 1} epochs is {best:.4g}, no better than {chance.score:.4g}"

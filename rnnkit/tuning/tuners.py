@@ -69,10 +69,10 @@ def make_tuner(
         "directory": str(folder.parent),
         "project_name": folder.name,
     }
-    taken = {name for cls in algorithm.__mro__ for name in inspect.signature(cls.__init__).parameters}
+    taken = {name for cls in algorithm.__mro__ for name in inspect.signature(cls).parameters}
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # it says that it reloads
-            tuner = _guided(algorithm)(model, **{name: options[name] for name in taken & options.keys()})
+            tuner = guided(algorithm)(model, **{name: options[name] for name in taken & options.keys()})
     except ImportError as error:
         raise ArgumentError(f"algorithm: {error} Or take algorithm='random'.") from error
     oracle = tuner.oracle
@@ -85,8 +85,8 @@ def make_tuner(
     return tuner
 
 
-@functools.cache
-def _guided(tuner_class: type) -> type:
+def guided(tuner_class: type[keras_tuner.Tuner]) -> type[GuidedSearch]:
+    """A tuner class of KerasTuner with `GuidedSearch` before it."""
     return type(f"Guided{tuner_class.__name__}", (GuidedSearch, tuner_class), {"__doc__": GuidedSearch.__doc__})
 
 

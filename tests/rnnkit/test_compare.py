@@ -54,6 +54,7 @@ def test_a_row_for_each_cell_and_baseline(compared):
     assert trained[["gain_max", "horizon_min"]].iloc[:2].notna().all(axis=None)
     assert rule["valid_accuracy"] == pytest.approx(16 / 24)
     assert math.isnan(rule["parameters"])
+    assert list(pd.read_csv(folder / "summary.csv")["model"]) == list(found.summary.index)
     np.testing.assert_allclose(pd.read_csv(folder / "runs.csv")["valid_accuracy"], found.frame["valid_accuracy"])
 
 
@@ -175,6 +176,7 @@ def test_matching_units_are_the_nearest():
         ({"cells": ["gru", "GRU"]}, "different cells"),
         ({"cells": ["ltsm"]}, "Known cells"),
         ({"seeds": 0}, "seeds: expected a positive"),
+        ({"epochs": 0}, "epochs: expected a positive"),
         ({"colour": "red"}, "no such argument"),
         ({"clipping": "hard"}, "percentile"),
         ({"units": [2, 3], "match_parameters": True}, "match_parameters: expected layers of one width"),

@@ -83,17 +83,20 @@ def test_dry_runs_say_what_would_be_done_and_do_nothing(tmp_path):
         (["tune", "weather"], "unknown task 'weather'"),
         (["tune", "sentiment", "--fix", "units"], "expected NAME=VALUE"),
         (["tune", "sentiment", "--search", "units=3"], "NAME=A,B or NAME=LOW:HIGH"),
-        (["tune", "memory", "--data", "copy-5", "--objective", "val_f1"], "Known for memory: val_loss"),
-        (["tune", "memory", "--data", "copy-5", "--trials", "0"], "max_trials: expected a positive integer, got 0"),
-        (["tune", "memory", "--data", "copy-5", "--trials", "1", "--out", "{file}/a"], "cannot be written"),
-        (["compare", "memory", "--data", "copy-5", "--cells", "ltsm"], "Known cells"),
-        (["compare", "memory", "--data", "copy-5", "--seeds", "0"], "seeds: expected a positive"),
-        (["compare", "memory", "--data", "copy-5", "--clip", "norm:hard"], "RULE:THRESHOLD"),
+        (["tune", "sentiment", "--data", "{reviews}", "--objective", "val_f1"], "Known for sentiment: val_loss"),
+        (
+            ["tune", "sentiment", "--data", "{reviews}", "--trials", "0"],
+            "max_trials: expected a positive integer, got 0",
+        ),
+        (["tune", "sentiment", "--data", "{reviews}", "--trials", "1", "--out", "{file}/a"], "cannot be written"),
+        (["compare", "sentiment", "--data", "{reviews}", "--cells", "ltsm"], "Known cells"),
+        (["compare", "sentiment", "--data", "{reviews}", "--seeds", "0"], "seeds: expected a positive"),
+        (["compare", "sentiment", "--data", "{reviews}", "--clip", "norm:hard"], "RULE:THRESHOLD"),
     ],
 )
-def test_a_mistake_is_one_clear_line_and_exit_code_2(arguments, named, tmp_path):
+def test_a_mistake_is_one_clear_line_and_exit_code_2(arguments, named, reviews, tmp_path):
     (tmp_path / "file").touch()
-    done = cli(*(argument.format(file=tmp_path / "file") for argument in arguments), cwd=tmp_path)
+    done = cli(*(argument.format(file=tmp_path / "file", reviews=reviews) for argument in arguments), cwd=tmp_path)
     assert done.returncode == 2
     assert named in done.stderr
     assert "Traceback" not in done.stderr

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
-from rnnkit.tuning.folder import fingerprint, open_folder, whole_files, write_json
+from rnnkit.tuning.corrections import whole_files
+from rnnkit.tuning.folder import fingerprint, open_folder, write_json
 
 CELLS = st.one_of(st.text(), st.integers(), st.booleans(), st.lists(st.text(max_size=2), max_size=3))
 

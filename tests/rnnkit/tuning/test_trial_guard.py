@@ -1,5 +1,6 @@
 import copy
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -76,11 +77,15 @@ def test_norms_that_explode_or_vanish_in_most_steps():
 @pytest.mark.parametrize(("mode", "better", "worse"), [("max", 0.7, 0.5), ("min", 0.5, 0.7)])
 def test_chance(mode, better, worse):
     def guard():
-        return TrialGuard(chance=Chance(0.6, 2), monitor=("val_score", mode))
+        made = TrialGuard(chance=Chance(0.6, epochs=2, steps=10), monitor=("val_score", mode))
+        made.set_model(SimpleNamespace(optimizer=SimpleNamespace(iterations=10)))
+        return made
 
     first = guard()
     assert ended(first, 0, val_score=worse) is None
     assert ended(first, 1, val_score=worse).startswith(f"chance: the best val_score of 2 epochs is {worse}")
+    first.model.optimizer.iterations = 9
+    assert ended(first, 1, val_score=worse) is None  # too few steps
     second = guard()
     assert ended(second, 0, val_score=better) is None
     assert ended(second, 1, val_score=worse) is None  # it was better once
