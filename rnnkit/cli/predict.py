@@ -47,8 +47,13 @@ def evaluate(
         if data is None:
             test = open_data(config).test
         else:
-            columns = {"text": text or config.text, "label": label or config.label}
-            other = dataclasses.replace(config, data=data, target=str(target) if target else None, **columns)
+            other = dataclasses.replace(
+                config,
+                data=data,
+                text=text or config.text,
+                label=label or config.label,
+                target=str(target) if target else None,
+            )
             test = find_recipe(config.task).test_data(other)
     model = open_model(console, folder.model, device)
     from rnnkit.training import evaluate as measure
