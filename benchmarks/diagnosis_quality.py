@@ -64,7 +64,6 @@ class Config:
 
 STARTS = {
     "orthogonal": lambda config: keras.initializers.Orthogonal(config.gain),
-    "identity": lambda config: "identity",
     "chrono": lambda config: Chrono(max_lag=max(3, config.length)),
     "rank one": lambda config: keras.initializers.Constant(config.gain / config.options["units"]),
 }
@@ -149,7 +148,7 @@ CHANGES = {
     "orthogonal start": {"start": "orthogonal", "gain": 1.0},
     "soft orthogonality": {"options": {"recurrent_regularizer": "soft_orthogonality"}},
     "gated cell": {"options": {"cell": "gru", "activation": None}, "start": "chrono"},
-    "identity start": {"options": {"activation": "relu"}, "start": "identity"},
+    "relu": {"options": {"activation": "relu"}, "start": "orthogonal", "gain": 1.0},
     "chrono start": {"start": "chrono"},
     "bias start": {"bias": 0.0},
     "layer normalisation": {"options": {"layer_norm": True}},

@@ -61,12 +61,12 @@ TABLE = {
         "Tallec and Ollivier, Can recurrent neural networks warp time?, 2018",
         "units that hold on learn short patterns more slowly.",
     ),
-    "identity start": Entry(
-        'activation="relu", recurrent_initializer="identity"',
-        '{layer}(units, activation="relu", recurrent_initializer="identity")',
-        "With the identity and relu the state is kept as it is until something is learned.",
+    "relu": Entry(
+        'activation="relu", recurrent_initializer="orthogonal"',
+        '{layer}(units, activation="relu", recurrent_initializer="orthogonal")',
+        "Where a unit is active relu hands errors on as they are; no state is so large that they fade on their way.",
         "Le, Jaitly and Hinton, A simple way to initialize recurrent networks of rectified linear units, 2015",
-        "relu states can explode: clip the gradient as well.",
+        "relu states can explode: lower the learning rate, and clip the gradient as well.",
     ),
     "Omega": Entry(
         "omega=4.0",

@@ -101,7 +101,7 @@ RULES: list[tuple[str, Callable[[Finding, Training], bool], tuple[str, ...]]] = 
     (v.NOT_LEARNING, _creeping, ("higher learning rate",)),
     (v.NOT_LEARNING, _always, ("lower learning rate", "layer normalisation")),
     (v.VANISHING, _penalised, ("no penalty", "soft orthogonality")),
-    (v.VANISHING, _simple, ("gated cell", "identity start", "Omega", "soft orthogonality")),
+    (v.VANISHING, _simple, ("gated cell", "relu", "Omega", "soft orthogonality")),
     (v.VANISHING, _gated, ("chrono start", "soft orthogonality")),
     (v.VANISHING, _always, ("gated cell", "soft orthogonality")),
 ]
