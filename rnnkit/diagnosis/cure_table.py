@@ -75,6 +75,13 @@ TABLE = {
         "Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, 2013",
         "a step takes twice as long, and a kernel held at the edge can explode: clip the gradient as well.",
     ),
+    "gradient penalty": Entry(
+        "gradient_penalty=0.01",
+        'rnnkit.layers.RecurrentStack("{cell}", units, gradient_penalty=0.01)',
+        "It holds down how strongly the outputs follow the inputs, through all steps together.",
+        "Hoffman, Roberts and Yaida, Robust learning with Jacobian regularization, 2019",
+        "it holds long memories down as well, and a step takes about three times as long.",
+    ),
     "L2 penalty": Entry(
         'recurrent_regularizer="l2"',
         '{layer}(units, recurrent_regularizer="l2")',

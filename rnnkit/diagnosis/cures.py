@@ -82,12 +82,14 @@ def _always(found: Finding, training: Training) -> bool:
     return True
 
 
+HOLDING = ("clipping", "spectral cap", "gradient penalty", "L2 penalty")  # what holds explosions down
+
 # Trouble, condition, cures in order; the first rule that fits counts.
 RULES: list[tuple[str, Callable[[Finding, Training], bool], tuple[str, ...]]] = [
-    (v.EXPLODING, _orthogonal, ("clipping", "spectral cap", "L2 penalty")),
-    (v.EXPLODING, _growing_state, ("gated cell", "orthogonal start", "clipping", "spectral cap", "L2 penalty")),
-    (v.EXPLODING, _simple, ("orthogonal start", "clipping", "spectral cap", "L2 penalty", "gated cell")),
-    (v.EXPLODING, _always, ("orthogonal start", "clipping", "spectral cap", "L2 penalty")),
+    (v.EXPLODING, _orthogonal, HOLDING),
+    (v.EXPLODING, _growing_state, ("gated cell", "orthogonal start", *HOLDING)),
+    (v.EXPLODING, _simple, ("orthogonal start", *HOLDING, "gated cell")),
+    (v.EXPLODING, _always, ("orthogonal start", *HOLDING)),
     (v.SATURATED, _biased, ("bias start", "layer normalisation")),
     (v.SATURATED, _always, ("layer normalisation",)),
     (v.COLLAPSE, _parallel, ("chrono start",)),
@@ -153,6 +155,7 @@ def _cure(name: str, finding: Finding, training: Training) -> Cure:
         "orthogonal": "gate_orthogonal" if gated else "orthogonal",
         "plain_start": None if _parallel(finding, training) else '"orthogonal"',
         "orthogonal_start": "rnnkit.initializers.GateOrthogonal()" if gated else '"orthogonal"',
+        "cell": finding.cell,
         "layer": LAYERS.get(finding.cell, finding.cell),
         "lag": lag,
         "limit": finding.limit,
