@@ -68,10 +68,10 @@ class MusicGenerator(Task):
         self,
         head="independent",
         cell="lstm",
-        units=200,
+        units=300,
         layers=1,
-        embedding_dim=128,
-        dropout=0.5,
+        embedding_dim=256,
+        dropout=0.6,
         head_units=128,
         **options,
     ):
@@ -79,6 +79,8 @@ class MusicGenerator(Task):
             raise ArgumentError(f"head: expected one of {', '.join(HEADS)}, got {head!r}.")
         if options.get("bidirectional"):
             raise ArgumentError("bidirectional: music is written forwards, and a backward layer would see the future.")
+        check_count("embedding_dim", embedding_dim)
+        check_count("head_units", head_units)
         super().__init__(cell, units, layers, dropout=dropout, **options)
         self.head = head
         self.embedding_dim = embedding_dim

@@ -246,6 +246,9 @@ class OwnWay(keras.layers.GRU):
 def test_what_cannot_be():
     with pytest.raises(ArgumentError, match="head: expected one of independent, joint, got 'both'"):
         rnnkit.MusicGenerator("both")
+    for name in ("embedding_dim", "head_units"):
+        with pytest.raises(ArgumentError, match=f"{name}: expected a positive integer, got 0"):
+            rnnkit.MusicGenerator(**{name: 0})
     with pytest.raises(ArgumentError, match="bidirectional: .*see the future"):
         rnnkit.MusicGenerator(bidirectional=True)
     with pytest.raises(ArgumentError, match="fit or adapt"):
