@@ -4,7 +4,7 @@ from rnnkit.layers.attention import Attention
 from rnnkit.layers.attention_decoder import AttentionDecoder
 from rnnkit.layers.character_encoder import CharacterEncoder
 from rnnkit.layers.crf import CRF, CRFLoss
-from rnnkit.layers.key_heads import IndependentKeys, JointKeys
+from rnnkit.layers.key_head import KeyHead
 from rnnkit.layers.omega import OmegaRNN
 from rnnkit.layers.pooling import SequencePooling
 from rnnkit.layers.recurrent_stack import RecurrentStack
@@ -21,8 +21,7 @@ __all__ = [
     "AttentionDecoder",
     "CRFLoss",
     "CharacterEncoder",
-    "IndependentKeys",
-    "JointKeys",
+    "KeyHead",
     "MinGRU",
     "MinGRUCell",
     "MinLSTM",

@@ -27,7 +27,7 @@ class RollSampler(keras.Model):
     Args:
         embedding: a layer that takes a frame to its vector.
         stack: a `RecurrentStack` that takes the vector and gives a context.
-        head: takes context and frame to the log-odds of the keys.
+        head: takes context, the frame before and the frame to the log-odds of the keys.
         playable: bool, (K,): the keys that may sound.
         max_notes: N.
     """
@@ -65,15 +65,15 @@ class RollSampler(keras.Model):
         last = ops.where(must_change, key, -1)
 
         def draw(note, frame, last):
-            scores = self._filtered(self._next_note(context, frame, last), settings)
+            scores = self._filtered(self._next_note(context, before, frame, last), settings)
             key = _drawn(scores, ops.take(uniforms, note + 1, axis=1))
             return note + 1, frame + ops.one_hot(key, self.keys, dtype=frame.dtype), key
 
         return ops.while_loop(lambda note, frame, last: ops.any(last < self.keys), draw, (0, frame, last))[1]
 
-    def _next_note(self, context, frame, last):
+    def _next_note(self, context, before, frame, last):
         """Log-probabilities, (B, K + 1), of each key to be the next above `last` that sounds; and of none, the last."""
-        odds = self._odds(context, frame)
+        odds = self._odds(context, before, frame)
         above = ops.logical_and(ops.arange(self.keys) > last[:, None], self.playable)
         above = ops.logical_and(above, ops.sum(frame, axis=-1, keepdims=True) < self.max_notes)
         silent = ops.where(above, -ops.softplus(odds), 0.0)
@@ -83,7 +83,7 @@ class RollSampler(keras.Model):
 
     def _changed(self, context, before, uniforms):
         """`before` up to the lowest key that is to differ, that key changed, nothing above it; and the key, (B,)."""
-        odds = self._odds(context, before)
+        odds = self._odds(context, before, before)
         agrees = ops.where(self.playable, before * odds - ops.softplus(odds), 0.0)
         differs = ops.where(self.playable, (1 - before) * odds - ops.softplus(odds), FORBIDDEN)
         key = _drawn(differs + ops.cumsum(agrees, axis=-1) - agrees, uniforms)
@@ -91,8 +91,8 @@ class RollSampler(keras.Model):
         frame = ops.where(place < key[:, None], before, ops.where(place == key[:, None], 1 - before, 0.0))
         return frame, key
 
-    def _odds(self, context, frame):
-        return self.head(context[:, None], frame[:, None])[:, 0]
+    def _odds(self, context, before, frame):
+        return self.head(context[:, None], before[:, None], frame[:, None])[:, 0]
 
     def _filtered(self, scores, settings):
         """Log-probabilities at a temperature, with those that top-k and top-p leave out forbidden."""

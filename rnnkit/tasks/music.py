@@ -11,7 +11,7 @@ from rnnkit.batches import Batches
 from rnnkit.datasets import Dataset
 from rnnkit.datasets.piano_rolls import KEYS
 from rnnkit.errors import ArgumentError, DataError
-from rnnkit.layers import IndependentKeys, JointKeys
+from rnnkit.layers import KeyHead
 from rnnkit.layers.truncated import check_stepwise
 from rnnkit.music.generation import check_count, find_grid, lengthen, primer_roll, sampler_settings
 from rnnkit.music.likelihood import FrameAccuracy, FrameNLL, RollLoss
@@ -21,6 +21,7 @@ from rnnkit.music.sampling import RollSampler
 from rnnkit.tasks.task import Task
 
 HEADS = ("independent", "joint")
+SEEN_BELOW = 36  # keys, three octaves: how far down a joint head looks from a key
 USUAL = 0.99  # the share of the training pieces that keep to the limits on holding and silence
 
 
@@ -43,13 +44,14 @@ class MusicGenerator(Task):
 
     Args:
         head: `"independent"`: the keys of a frame are independent of each other, given the frames before; or
-            `"joint"`: each key also depends on those below it, so that chords hold together (see `JointKeys`).
+            `"joint"`: each key also depends on those below it, so that chords hold together (see `KeyHead`).
         cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.cells`).
         units: int, the width, or a list with one width a layer.
         layers: how many recurrent layers.
         embedding_dim: size of a frame's vector, a linear map of its keys.
         dropout: share of the features dropped before each recurrent layer and before the head, in [0, 1).
-        head_units: size of the joint head's hidden layer.
+        head_units: size of the head's hidden layer, which is the same for every key.
+        head_dropout: share of it dropped in training, in [0, 1).
         options: any other argument of `RecurrentStack`, such as `activation`, `residual`, `layer_norm` and
             `recurrent_initializer`; and `name` and `dtype` as for a `keras.Model`. `bidirectional` cannot be.
 
@@ -72,7 +74,8 @@ class MusicGenerator(Task):
         layers=1,
         embedding_dim=256,
         dropout=0.6,
-        head_units=128,
+        head_units=64,
+        head_dropout=0.4,
         **options,
     ):
         if head not in HEADS:
@@ -81,10 +84,13 @@ class MusicGenerator(Task):
             raise ArgumentError("bidirectional: music is written forwards, and a backward layer would see the future.")
         check_count("embedding_dim", embedding_dim)
         check_count("head_units", head_units)
+        if not 0 <= head_dropout < 1:
+            raise ArgumentError(f"head_dropout: expected a share in [0, 1), got {head_dropout}.")
         super().__init__(cell, units, layers, dropout=dropout, **options)
         self.head = head
         self.embedding_dim = embedding_dim
         self.head_units = head_units
+        self.head_dropout = head_dropout
 
     def read(self, x, y=None, *, target=True):
         """A `Dataset` with the column `roll` from any form that `roll_column` takes."""
@@ -113,12 +119,10 @@ class MusicGenerator(Task):
         sounding = np.array(learned["sounding"])
         share = (sounding + 0.5) / (learned["frames"] + 1)
         # A key that never sounds in training starts, and so stays, at finite odds: no frame is impossible.
-        options = {"bias_initializer": keras.initializers.Constant(np.log(share / (1 - share)).tolist())}
-        options |= {"name": "head", "dtype": "float32"}
-        if self.head == "joint":
-            head = JointKeys(KEYS, self.head_units, learned["max_notes"], **options)
-        else:
-            head = IndependentKeys(KEYS, **options)
+        start = keras.initializers.Constant(np.log(share / (1 - share)).tolist())
+        below = SEEN_BELOW if self.head == "joint" else 0
+        options = {"below": below, "dropout": self.head_dropout, "bias_initializer": start}
+        head = KeyHead(KEYS, self.head_units, **options, name="head", dtype="float32")
         roll = keras.Input((None, KEYS), dtype="int8", name="roll")
         lengths = keras.Input((), dtype="int32", name="lengths")
         frames = ops.cast(roll, "float32")
@@ -127,7 +131,7 @@ class MusicGenerator(Task):
         embedding = keras.layers.Dense(self.embedding_dim, name="embedding", dtype=policy)
         context = self.stack(embedding(before), lengths)
         context = keras.layers.Dropout(self.stack.dropout, name="dropout", dtype=policy)(context)
-        network = keras.Model({"roll": roll, "lengths": lengths}, head(context, frames), name="network")
+        network = keras.Model({"roll": roll, "lengths": lengths}, head(context, before, frames), name="network")
         sampler = RollSampler(embedding, self.stack, head, sounding > 0, learned["max_notes"])
         self._sample = sampler.predict_on_batch  # a method, so that Keras does not save it twice
         return network
@@ -235,7 +239,7 @@ class MusicGenerator(Task):
     def get_config(self):
         return {
             **super().get_config(),
-            **{name: getattr(self, name) for name in ("head", "embedding_dim", "head_units")},
+            **{name: getattr(self, name) for name in ("head", "embedding_dim", "head_units", "head_dropout")},
         }
 
     def _sampled(self, roll, primed, count, seed, settings) -> np.ndarray:

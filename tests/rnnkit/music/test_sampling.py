@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from rnnkit.layers import IndependentKeys, JointKeys, RecurrentStack
+from rnnkit.layers import KeyHead, RecurrentStack
 from rnnkit.music.generation import NO_LIMIT
 from rnnkit.music.sampling import RollSampler
 
@@ -22,14 +22,14 @@ OPEN = {
 }
 
 
-@pytest.fixture(params=[IndependentKeys, JointKeys], scope="module")
+@pytest.fixture(params=[0, KEYS], ids=["independent", "joint"], scope="module")
 def parts(request):
     """Embedding, stack and head with weights of some size."""
     embedding = keras.layers.Dense(5)
     embedding.build((None, None, KEYS))
     stack = RecurrentStack("lstm", 3, 2, residual=True)
     stack.build((None, None, 5))
-    head = JointKeys(KEYS, 3, NOTES) if request.param is JointKeys else IndependentKeys(KEYS)
+    head = KeyHead(KEYS, 3, reach=1, below=request.param)
     head.build((None, None, 3))
     rng = np.random.default_rng(5)
     for layer in (embedding, stack, head):
@@ -49,8 +49,9 @@ def frame_probabilities(parts, before=()):
     """Of all frames after the frames `before`, one alone each: shape (2^K,)."""
     embedding, stack, head = parts
     history = np.array([np.zeros(KEYS), *before], "float32")[None]
-    context = np.array(stack(embedding(history)))[:, -1:]
-    odds = np.array(head(np.repeat(context, len(FRAMES), axis=1), FRAMES[None]), "float64")[0]
+    context = np.array(stack(embedding(history)))
+    context, last = (np.repeat(each[:, -1:], len(FRAMES), axis=1) for each in (context, history))
+    odds = np.array(head(context, last, FRAMES[None]), "float64")[0]
     return np.exp((FRAMES * odds - np.logaddexp(0, odds)).sum(axis=1))
 
 
@@ -93,8 +94,8 @@ def test_every_note_is_where_the_uniform_number_says(parts):
     primer[:3, 1] = 1
     rolls, uniforms = sample(parts, 8, 12, primer=primer, primed=3)
     assert (rolls[:, :3] == primer[:3]).all()
-    context = stack(embedding(np.pad(rolls, ((0, 0), (1, 0), (0, 0)))[:, :-1]))
-    probability = 1 / (1 + np.exp(-np.array(head(context, rolls), "float64")))
+    before = np.pad(rolls, ((0, 0), (1, 0), (0, 0)))[:, :-1]
+    probability = 1 / (1 + np.exp(-np.array(head(stack(embedding(before)), before, rolls), "float64")))
     for piece, step in itertools.product(range(8), range(3, 12)):
         notes, last = [*np.flatnonzero(rolls[piece, step]), KEYS], -1
         for number, note in enumerate(notes):
