@@ -14,7 +14,7 @@ class Batches(keras.utils.PyDataset):
 
     Every epoch the examples are shuffled and cut into pools of 64 batches; inside a pool they are sorted by length,
     cut into batches, and the order of the batches is shuffled. A batch is a pure function of (seed, epoch, index).
-    Examples that are so long that a full batch of them would pass 131,072 steps get smaller batches of their own.
+    Examples that are so long that a full batch of them would pass `max_steps` get smaller batches of their own.
 
     Keras learns the shape of a data set from its first two batches, so the first is always the longest and the
     second the shortest one.
@@ -28,9 +28,12 @@ class Batches(keras.utils.PyDataset):
         shuffle: False keeps one order, sorted by length.
         seed: of the shuffle.
         weights: float array, shape (N,): a weight for each example's loss, or None.
+        max_steps: B * T of the largest batch; an example that is longer by itself is a batch alone.
     """
 
-    def __init__(self, x, y=None, *, lengths, batch_size=32, shuffle=False, seed=0, weights=None):
+    def __init__(
+        self, x, y=None, *, lengths, batch_size=32, shuffle=False, seed=0, weights=None, max_steps=MAX_STEPS
+    ):
         super().__init__()
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ArgumentError(f"batch_size: expected a positive integer, got {batch_size!r}.")
@@ -39,7 +42,7 @@ class Batches(keras.utils.PyDataset):
         self.shuffle, self.seed = shuffle, seed
         self._lengths = np.asarray(lengths)
         by_length = np.argsort(self._lengths, kind="stable")
-        self._long = _packed(by_length, self._lengths, batch_size)
+        self._long = _packed(by_length, self._lengths, batch_size, max_steps)
         self._usual = by_length[: len(by_length) - sum(map(len, self._long))]
         self.epoch = 0
 
@@ -113,12 +116,12 @@ def _chunks(rows, size: int) -> list[np.ndarray]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
-def _packed(by_length, lengths, batch_size: int) -> list[np.ndarray]:
+def _packed(by_length, lengths, batch_size: int, max_steps: int) -> list[np.ndarray]:
     """Batches of the examples that are too long for a full one, from the longest down."""
-    long = by_length[lengths[by_length] * batch_size > MAX_STEPS][::-1]
+    long = by_length[lengths[by_length] * batch_size > max_steps][::-1]
     batches = []
     while len(long):
-        size = max(1, MAX_STEPS // int(lengths[long[0]]))
+        size = max(1, max_steps // int(lengths[long[0]]))
         batches.append(long[:size])
         long = long[size:]
     return batches

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from rnnkit.cli.model import model_file, open_model
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.music.generation import check_seed
 
 Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run music made it, or a .keras file.")]
 Out = Annotated[
@@ -26,7 +27,7 @@ TopK = Annotated[int | None, typer.Option("--top-k", help="Draw from the K most 
 TopP = Annotated[float | None, typer.Option("--top-p", help="Draw from the most probable answers that make up P.")]
 Seed = Annotated[int | None, typer.Option(help="Gives the same pieces again; without it they are new each time.")]
 Grid = Annotated[int | None, typer.Option(help="Steps of a quarter note; default: as in the training data.")]
-Tempo = Annotated[float | None, typer.Option(help="Quarter notes a minute; default: 120.")]
+Tempo = Annotated[float | None, typer.Option(help="Quarter notes a minute; default: that of the primer, or 120.")]
 Wav = Annotated[Path | None, typer.Option(help="Write the sound as well, numbered likewise.")]
 Plot = Annotated[Path | None, typer.Option(help="Write the picture as well: .png, .svg or .pdf, numbered likewise.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
@@ -57,7 +58,8 @@ def generate(
 
     Files that exist are left as they are, unless --overwrite is given.
     """
-    _check_sizes(count, length or 1, seed or 0)
+    _check_sizes(count, length or 1)
+    check_seed(seed)
     wanted = {"out": out, "wav": wav, "plot": plot}
     files = {name: _numbered(name, path, count, overwrite) for name, path in wanted.items() if path is not None}
     file = model_file(run, "music")
@@ -84,12 +86,10 @@ def generate(
     console.print(f"seed {seed}", highlight=False)
 
 
-def _check_sizes(count: int, length: int, seed: int) -> None:
-    """What the model itself would only notice when memory is used up, or not say in our words."""
+def _check_sizes(count: int, length: int) -> None:
+    """What the model itself would only notice when memory is used up."""
     if not 1 <= count <= MOST_STEPS // max(length, 1):
         raise ArgumentError(f"count: expected at least 1, and {MOST_STEPS} steps in all at most, got {count}.")
-    if seed < 0:
-        raise ArgumentError(f"seed: expected a whole number from 0, got {seed}.")
 
 
 def _numbered(name: str, path: Path, count: int, overwrite: bool) -> list[Path]:

@@ -11,6 +11,7 @@ from rnnkit.errors import ArgumentError
 from rnnkit.music.piece import Piece
 
 NO_LIMIT = 2**31 - 1
+USUAL_GRID = 4  # steps of a quarter note, where nothing says it
 
 
 def sampler_settings(temperature, top_k, top_p, max_hold, max_silence) -> dict[str, np.generic]:
@@ -46,6 +47,22 @@ def check_count(name: str, value) -> None:
         raise ArgumentError(f"{name}: expected a positive integer, got {value!r}.")
 
 
+def check_seed(seed) -> None:
+    """Raises `ArgumentError` unless a seed is None or a whole number from 0."""
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
+        raise ArgumentError(f"seed: expected a whole number from 0, got {seed!r}.")
+
+
+def read_primer(primer, steps_per_beat: int):
+    """The path of a MIDI file as its `Piece` on a grid; anything else as it is.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    is_path = isinstance(primer, str | os.PathLike)
+    return Piece.load(primer, steps_per_beat=steps_per_beat) if is_path else primer
+
+
 def find_grid(given, primer, learned) -> dict[str, Any]:
     """The first `steps_per_beat` and `tempo` that is said, as arguments of `Piece`.
 
@@ -56,24 +73,20 @@ def find_grid(given, primer, learned) -> dict[str, Any]:
     """
     own = {name: getattr(primer, name) for name in given} if isinstance(primer, Piece) else {}
     named = {name: value for name, value in given.items() if value is not None}
-    return {"steps_per_beat": 4, "tempo": 120.0, **learned, **own, **named}
+    return {"steps_per_beat": USUAL_GRID, "tempo": 120.0, **learned, **own, **named}
 
 
-def primer_roll(primer, steps_per_beat: int) -> np.ndarray:
+def primer_roll(primer) -> np.ndarray:
     """The frames to go on from, (T, 88); none for None.
 
     Args:
-        primer: a `Piece`; a roll; the path of a MIDI file; or None.
-        steps_per_beat: the grid on which a file is read.
+        primer: a `Piece`; a roll; or None.
 
     Raises:
         ArgumentError: it is nothing of that, or has no frames.
-        DataError: the file cannot be read.
     """
     if primer is None:
         return np.zeros((0, KEYS), "uint8")
-    if isinstance(primer, str | os.PathLike):
-        return Piece.load(primer, steps_per_beat=steps_per_beat).roll
     try:
         return primer.roll if isinstance(primer, Piece) else Piece(primer).roll
     except (ArgumentError, ValueError) as error:

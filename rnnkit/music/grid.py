@@ -4,11 +4,11 @@ import os
 
 from rnnkit import datasets
 from rnnkit.datasets import Dataset, Splits
+from rnnkit.music.generation import USUAL_GRID
 from rnnkit.music.piece import Piece
 
 # Steps of a quarter note in public rolls; of the last two as the length of their pieces suggests.
 STEPS_PER_BEAT = {"music-sample": 1, "jsb": 1, "nottingham": 2, "muse_data": 2, "piano_midi": 2}
-USUAL = 4  # as MIDI files are read
 
 
 def grid_of(data: str, steps_per_beat: int | None = None) -> int:
@@ -18,7 +18,7 @@ def grid_of(data: str, steps_per_beat: int | None = None) -> int:
         data: a data set's name, or the path of a folder of MIDI files.
         steps_per_beat: with which the folder was read, if that was asked for.
     """
-    return steps_per_beat or STEPS_PER_BEAT.get(data, USUAL)
+    return steps_per_beat or STEPS_PER_BEAT.get(data, USUAL_GRID)
 
 
 def load_music(name: str) -> Splits:

@@ -13,7 +13,16 @@ from rnnkit.datasets.piano_rolls import KEYS
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import KeyHead
 from rnnkit.layers.truncated import check_stepwise
-from rnnkit.music.generation import check_count, find_grid, lengthen, primer_roll, sampler_settings
+from rnnkit.music.generation import (
+    USUAL_GRID,
+    check_count,
+    check_seed,
+    find_grid,
+    lengthen,
+    primer_roll,
+    read_primer,
+    sampler_settings,
+)
 from rnnkit.music.likelihood import FrameAccuracy, FrameNLL, RollLoss
 from rnnkit.music.piece import Piece
 from rnnkit.music.rolls import check_rolls, longest_runs, roll_column
@@ -22,6 +31,7 @@ from rnnkit.tasks.task import Task
 
 HEADS = ("independent", "joint")
 SEEN_BELOW = 36  # keys, three octaves: how far down a joint head looks from a key
+BATCH_FRAMES = 2**14  # the head's hidden layer is 88 times its units a frame
 USUAL = 0.99  # the share of the training pieces that keep to the limits on holding and silence
 
 
@@ -139,7 +149,8 @@ class MusicGenerator(Task):
     def encode(self, data, *, target=True):
         rolls = check_rolls(data["roll"])
         lengths = np.array([len(roll) for roll in rolls], "int32")
-        return {"x": {"roll": rolls, "lengths": lengths}, "y": rolls if target else None, "lengths": lengths}
+        y = rolls if target else None
+        return {"x": {"roll": rolls, "lengths": lengths}, "y": y, "lengths": lengths, "max_steps": BATCH_FRAMES}
 
     def default_compile(self):
         metrics = [FrameNLL(), FrameAccuracy()]
@@ -216,13 +227,15 @@ class MusicGenerator(Task):
         """
         self._need_network()
         check_count("count", count)
+        check_seed(seed)
         for block in self.stack.blocks:
             check_stepwise("generate", block["forward"])
         limits = {"max_hold": max_hold, "max_silence": max_silence}
         limits = {name: self._heard[name] if value is None else value for name, value in limits.items()}
         settings = sampler_settings(temperature, top_k, top_p, **limits)
+        primer = read_primer(primer, steps_per_beat or self._heard["grid"].get("steps_per_beat", USUAL_GRID))
         grid = find_grid({"steps_per_beat": steps_per_beat, "tempo": tempo}, primer, self._heard["grid"])
-        start = primer_roll(primer, grid["steps_per_beat"])
+        start = primer_roll(primer)
         length = len(start) + self._heard["length"] if length is None else length
         check_count("length", length)
         rolls = self._sampled(lengthen(start, length), len(start), count, seed, settings)

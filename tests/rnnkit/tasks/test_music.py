@@ -118,6 +118,7 @@ def test_pieces_go_on_from_a_primer(model, tmp_path):
     primer.save(tmp_path / "primer.mid")
     from_file = model.generate(length=9, primer=tmp_path / "primer.mid", steps_per_beat=2, seed=0)
     assert (from_file.roll == piece.roll).all()
+    assert (from_file.steps_per_beat, from_file.tempo) == (2, pytest.approx(90, abs=1e-3))
     from_roll = model.generate(2, primer=CHORDS, seed=0, tempo=77)
     assert [len(piece) for piece in from_roll] == [5 + 5] * 2  # the primer, and the median length
     assert (from_roll[0].steps_per_beat, from_roll[0].tempo) == (4, 77)
@@ -223,6 +224,7 @@ def test_there_is_no_y():
         ({"primer": np.zeros((0, 88))}, "primer: .*leave it out"),
         ({"primer": [[1, 2], [3]]}, "primer: "),
         ({"tempo": 0}, "tempo"),
+        ({"seed": -1}, "seed: expected a whole number from 0, got -1"),
         ({"steps_per_beat": 0}, "steps_per_beat"),
     ],
 )
