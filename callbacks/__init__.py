@@ -11,6 +11,7 @@ _HOMES = {
     "GradientGuard": "gradient_guard",
     "RecurrentSpectrum": "recurrent_spectrum",
     "ThroughTime": "through_time",
+    "Resume": "resume",
     "GradientStep": "clipping_rule",
     "ClippingRule": "clipping_rule",
     "ValueClip": "clipping_rules",

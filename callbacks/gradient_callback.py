@@ -75,16 +75,18 @@ class GradientCallback(keras.callbacks.Callback):
             self._seam = None
 
     def get_state(self) -> dict:
-        """What is needed to go on after a restart: numbers and NumPy arrays by name."""
+        """What is needed to go on after a restart: plain values and NumPy arrays, in lists and dicts."""
         if self._seam:
             self._seam.flush()
         return {"next_step": self.next_step, **self.state}
 
     def set_state(self, state: dict) -> None:
-        """Takes over what `get_state` gave; call it before `fit`."""
+        """Takes over what `get_state` gave, before `fit` or in it."""
         state = dict(state)
         self.next_step = int(state.pop("next_step"))
         self.state = state
+        if self._seam:
+            self._seam.go_on_from(self)
 
     def __getstate__(self):
         """A copy or pickle carries the records and the state, not the model or a running fit."""

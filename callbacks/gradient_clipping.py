@@ -89,6 +89,14 @@ class GradientClipping(GradientCallback):
         self._taken, self._clipped, self._threshold = 0, 0, float("nan")
         super().on_epoch_begin(epoch, logs)
 
+    def get_state(self):
+        return {**super().get_state(), "epoch": [self._taken, self._clipped, self._threshold]}
+
+    def set_state(self, state):
+        state = dict(state)
+        self._taken, self._clipped, self._threshold = state.pop("epoch")
+        super().set_state(state)
+
     def epoch_logs(self):
         rate = self._clipped / self._taken if self._taken else float("nan")
         return {"clip_rate": rate, "clip_threshold": self._threshold}

@@ -146,6 +146,19 @@ class GradientGuard(GradientCallback):
     def epoch_logs(self):
         return {"skipped_steps": self._refused}
 
+    def get_state(self):
+        state = super().get_state()  # first, as it may bring new reports
+        snapshot = self._snapshot.values if self._snapshot else None
+        more = {"reports": self.reports, "rollbacks": self.rollbacks, "refused": self._refused, "snapshot": snapshot}
+        return {**state, **more}
+
+    def set_state(self, state):
+        state = dict(state)
+        self.reports, self.rollbacks = [dict(report) for report in state.pop("reports")], state.pop("rollbacks")
+        self._refused, values = state.pop("refused"), state.pop("snapshot")
+        self._snapshot = Snapshot(self.model, values) if values and self._seam else None
+        super().set_state(state)
+
     def __getstate__(self):
         return {**super().__getstate__(), "_snapshot": None}
 

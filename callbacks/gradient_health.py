@@ -1,7 +1,7 @@
 """Recording what the gradients of a training look like."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -138,12 +138,19 @@ class GradientHealth(GradientCallback):
         return {"grad_norm": norms.mean, "grad_norm_max": norms.largest, "update_ratio": ratios.mean}
 
     def get_state(self):
-        return {**super().get_state(), "records": self.records}
+        state = super().get_state()  # first, as it may bring new records
+        epoch = {name: list(astuple(each)) for name, each in (("norms", self._norms), ("ratios", self._ratios))}
+        at = self._seam.weights_at if self._seam else 0
+        return {**state, **epoch, "records": self.records.as_dict(), "weights_at": at}
 
     def set_state(self, state):
         state = dict(state)
-        self.records = state.pop("records")
+        self.records = Records.from_dict(state.pop("records"))
+        self._norms, self._ratios = Running(*state.pop("norms")), Running(*state.pop("ratios"))
+        at = state.pop("weights_at")
         super().set_state(state)
+        if self._seam:
+            self._seam.weights_at = at
 
     def __getstate__(self):
         return {**super().__getstate__(), "_writer": None}

@@ -1,6 +1,6 @@
 """The steps of a training as tidy tables, in bounded memory."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,20 @@ class Records:
         frame = pd.DataFrame({column: values.get(name, np.zeros(0)) for column, name in names.items()})
         frame["status"] = pd.Categorical.from_codes(frame["status"].to_numpy(int), categories=pd.Index(STATUS))
         return frame.astype({"clipped": bool, "step": int, "epoch": int})
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as plain values and arrays."""
+        units = [list(astuple(unit)) for unit in self.units]
+        options = {"level": self.level, "every": self.every, "max_rows": self.max_rows}
+        return {**options, "units": units, "values": dict(self.values)}
+
+    @classmethod
+    def from_dict(cls, state: dict[str, Any]) -> "Records":
+        """The records that `as_dict` described."""
+        records = cls(state["level"], state["every"], state["max_rows"])
+        records.units = [Unit(*unit) for unit in state["units"]]
+        records.chunks = [dict(state["values"])] if state["values"] else []
+        return records
 
     def _take_in(self, units: list[Unit]) -> None:
         """Makes room for units that were not there before, such as those of a layer that was unfrozen."""

@@ -88,11 +88,12 @@ class RecurrentSpectrum(keras.callbacks.Callback):
 
     def get_state(self) -> dict:
         """What is needed to go on after a restart."""
-        return {"next_step": self.next_step, "rows": self.rows}
+        return {"next_step": self.next_step, "epoch": self._epoch, "warned": self._warned, "rows": self.rows}
 
     def set_state(self, state: dict) -> None:
-        """Takes over what `get_state` gave; call it before `fit`."""
+        """Takes over what `get_state` gave, before `fit` or in it."""
         self.next_step, self.rows = int(state["next_step"]), list(state["rows"])
+        self._epoch, self._warned = state["epoch"], state["warned"]
 
     def __getstate__(self):
         """A copy or pickle carries the records, not the model."""

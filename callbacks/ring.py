@@ -44,6 +44,11 @@ class Ring:
         last = tf.gather(self.rows, (self.count - 1) % self.capacity)
         self._place(self.count - 1, tf.where(tf.math.is_nan(row), last, row))
 
+    def go_to(self, number: int) -> None:
+        """Forgets the rows and numbers the next one so; on the host."""
+        self.count.assign(number)
+        self.taken = number
+
     @property
     def waiting(self) -> int:
         """How many rows were written since the last `take`; on the host."""

@@ -78,8 +78,8 @@ class Seam:
         self.epoch = epoch
         if not self.ready:
             self._prepare()
-        elif self.hooks.step and self.hooks.step.watch:
-            self.hooks.step.watch.next_step.assign(0)
+        else:
+            self.weights_at = 0
 
     def before_batch(self, client) -> None:
         """Fetches the rows before the ring would overflow; called by every client, done once a batch."""
@@ -121,6 +121,26 @@ class Seam:
         """Changes one value of a client's state inside the compiled step, once there is one."""
         if self.hooks.step:
             self.hooks.step.state[client][name].assign(value)
+
+    def go_on_from(self, client) -> None:
+        """Takes a client's `next_step` and `state` into the compiled step, once there is one."""
+        self.pending = 0
+        if self.hooks.step:
+            self.hooks.step.ring.go_to(client.next_step)
+            for name in self.hooks.step.state.get(client, ()):
+                self.set_value(client, name, client.state[name])
+
+    @property
+    def weights_at(self) -> int:
+        """The step at which the weights are measured next; 0 before the first."""
+        from rnnkit.callbacks.ring import read
+
+        return int(read(self.hooks.step.watch.next_step)) if self.hooks.step and self.hooks.step.watch else 0
+
+    @weights_at.setter
+    def weights_at(self, step: int) -> None:
+        if self.hooks.step and self.hooks.step.watch:
+            self.hooks.step.watch.next_step.assign(step)
 
     def leave(self, client) -> None:
         """Lets a callback go; the last one takes the installation away."""
@@ -173,7 +193,9 @@ class Seam:
         optimizer = self.hooks.optimizer
         steps_so_far = int(optimizer.iterations.numpy()) // (optimizer.gradient_accumulation_steps or 1)
         start = max([steps_so_far, *(client.next_step for client in self.clients)])
-        self.hooks.prepare(self.clients, max(every, ROOM * self.model.steps_per_execution), start)
+        room = ROOM * self.model.steps_per_execution
+        # and room for one batch more: rows may be fetched between `before_batch` and the batch
+        self.hooks.prepare(self.clients, max(every, room) + room, start)
         if self.model.built:
             with self.model.distribute_strategy.scope():
                 self.hooks.make_step()

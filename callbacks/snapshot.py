@@ -8,14 +8,15 @@ class Snapshot:
 
     Args:
         model: a built model; its optimizer is built if it is not yet.
+        values: those of an earlier snapshot; None takes the present ones.
     """
 
-    def __init__(self, model):
+    def __init__(self, model, values=None):
         if not model.optimizer.built:
             with model.distribute_strategy.scope():
                 model.optimizer.build(model.trainable_variables)
         self.variables = [*model.weights, *model.optimizer.variables]
-        self.values = [variable.numpy() for variable in self.variables]
+        self.values = [variable.numpy() for variable in self.variables] if values is None else values
 
     @property
     def finite(self) -> bool:

@@ -8,6 +8,7 @@ import keras
 import pandas as pd
 
 from rnnkit.diagnosis import Diagnosis, diagnose
+from rnnkit.diagnosis.stored import as_dict, from_dict
 from rnnkit.diagnosis.verdict import COLLAPSE, EXPLODING, SATURATED, TROUBLES
 from rnnkit.errors import ArgumentError
 
@@ -122,12 +123,16 @@ class ThroughTime(keras.callbacks.Callback):
 
     def get_state(self) -> dict:
         """What is needed to go on after a restart."""
-        return {"next_step": self.next_step, "epochs": self._epochs, "diagnoses": self.diagnoses}
+        diagnoses = {str(epoch): as_dict(found) for epoch, found in self.diagnoses.items()}
+        steps = {"next_step": self.next_step, "epochs": self._epochs}
+        return {**steps, "diagnoses": diagnoses, "numbers": self._numbers, "clock": self._clock.read()}
 
     def set_state(self, state: dict) -> None:
-        """Takes over what `get_state` gave; call it before `fit`."""
+        """Takes over what `get_state` gave, before `fit` or in it."""
         self.next_step, self._epochs = int(state["next_step"]), int(state["epochs"])
-        self.diagnoses = dict(state["diagnoses"])
+        self.diagnoses = {int(epoch): from_dict(found) for epoch, found in state["diagnoses"].items()}
+        self._numbers = dict(state["numbers"])
+        self._clock.set(*state["clock"])
 
     def __getstate__(self):
         """A copy or pickle carries the records, not the model."""
@@ -169,6 +174,14 @@ class Clock:
         """Whether one more stay, as long as the last, would leave all stays within this share of the time."""
         after = self._spent + self._last
         return after <= share * (time.perf_counter() - self._start + self._last)
+
+    def read(self) -> list[float]:
+        """Seconds since it was made, those spent inside, and those of the last stay."""
+        return [time.perf_counter() - self._start, self._spent, self._last]
+
+    def set(self, since: float, spent: float, last: float) -> None:
+        """Lets it go on from what `read` gave."""
+        self._start, self._spent, self._last = time.perf_counter() - since, spent, last
 
     def __enter__(self):
         self._entered = time.perf_counter()

@@ -1,5 +1,7 @@
 """Length-bucketed, right-padded batches. Legend: `B` batch, `T` steps, `N` examples."""
 
+import zlib
+
 import keras
 import numpy as np
 
@@ -65,6 +67,12 @@ class Batches(keras.utils.PyDataset):
         """The example behind each row, in the order in which this epoch serves them: shape (N,)."""
         return np.concatenate(self._plan) if self._plan else np.zeros(0, dtype=int)
 
+    def fingerprint(self) -> dict:
+        """What tells these examples from others, by name; the seed is not among it."""
+        parts = [*self.x.values(), *(each for each in (self.y, self.weights) if each is not None)]
+        options = {"batch_size": self.batch_size, "shuffle": bool(self.shuffle)}
+        return {"examples": len(self._lengths), **options, "contents": content_sum(parts)}
+
     def rows(self, index: int) -> np.ndarray:
         """The examples of one batch."""
         return self._plan[index]
@@ -110,6 +118,26 @@ class FollowEpoch(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.batches.epoch = epoch
+
+    def get_state(self) -> dict:
+        """The seed of the order."""
+        return {"seed": self.batches.seed}
+
+    def set_state(self, state: dict) -> None:
+        """Takes over what `get_state` gave."""
+        self.batches.seed = int(state["seed"])
+        self.batches.epoch = self.batches.epoch
+
+
+def content_sum(columns) -> int:
+    """A checksum (CRC-32) of arrays, or lists of arrays, and their shapes."""
+    total = 0
+    for column in columns:
+        for array in column if isinstance(column, list) else [column]:
+            values = np.ascontiguousarray(array)
+            told = values.tobytes() if values.dtype.kind in "fiub" else repr(values.tolist()).encode()
+            total = zlib.crc32(told, zlib.crc32(repr(values.shape).encode(), total))
+    return total
 
 
 def _chunks(rows, size: int) -> list[np.ndarray]:

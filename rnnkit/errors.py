@@ -23,3 +23,7 @@ class ModelFileError(RnnkitError, OSError):
 
 class DeviceError(RnnkitError, RuntimeError):
     """The device that was asked for is not there."""
+
+
+class ResumeError(RnnkitError, RuntimeError):
+    """A saved training cannot be gone on with."""

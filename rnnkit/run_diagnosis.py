@@ -28,6 +28,13 @@ class RunDiagnosis(ThroughTime):
         """The diagnosis of the trained model, or why there is none."""
         return self.reason or self.diagnosis
 
+    def get_state(self):
+        return {**super().get_state(), "reason": self.reason}
+
+    def set_state(self, state):
+        super().set_state(state)
+        self.reason = state["reason"]
+
     def _measure(self, **options):
         self.reason, self._numbers = "", dict(NOTHING)
         for probe in self.probes:

@@ -5,9 +5,11 @@ row a step and variable), `spectrum.csv` (a row an epoch and gate), `through_tim
 back), `metrics.json` (a contract for scripts), `samples.csv`, `diagnosis/` (its tables at the end, and `said.json`: its
 words, or why there is none), what the task's recipe leaves (for entities `types.csv`; for music `statistics.csv`,
 `baselines.csv` and `pieces/`; for translation `translations/`) and `report.html`, which is made from all the others.
+While it trains there is also `state/`, from which `rnnkit run --resume` goes on.
 """
 
 import json
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -73,8 +75,18 @@ class RunFolder:
         """Where the model is."""
         return self.path / "model.keras"
 
+    @property
+    def state(self) -> Path:
+        """Where the state of the training is kept until the run is finished."""
+        return self.path / "state"
+
+    @property
+    def finished(self) -> bool:
+        """Whether all of the run is there."""
+        return (self.path / "metrics.json").is_file() and not any(self.state.glob("*.state"))
+
     def write(self, trained: "Trained") -> None:
-        """Saves a finished run."""
+        """Saves a finished run, and drops the state of its training."""
         trained.model.save(self.model)
         trained.history.to_csv(self.path / "history.csv", index=False)
         trained.health.to_csv(self.path / "gradients.csv")
@@ -86,6 +98,7 @@ class RunFolder:
         self._write_diagnosis(trained.diagnosis, trained.cause)
         _write_json(self.path / "metrics.json", trained.metrics)
         self.write_report()
+        shutil.rmtree(self.state, ignore_errors=True)
 
     def has(self, name: str) -> bool:
         """Whether there is a table of this name."""
@@ -152,7 +165,7 @@ class RunFolder:
     def _write_diagnosis(self, diagnosis, cause=None) -> None:
         from rnnkit.report.through_time import tables_of, words_of
 
-        (self.path / DIAGNOSIS).mkdir()
+        (self.path / DIAGNOSIS).mkdir(exist_ok=True)
         if isinstance(diagnosis, str):
             _write_json(self.path / DIAGNOSIS / "said.json", {"missing": diagnosis})
             return

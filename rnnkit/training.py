@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnkit.datasets import Splits
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from rnnkit.diagnosis import Diagnosis
     from rnnkit.recipes.recipe import Leaving
     from rnnkit.tasks.task import Task
+
+
+SAVE_EVERY = 1000  # batches, beside the start of each epoch
 
 
 @dataclass(frozen=True)
@@ -138,16 +142,35 @@ def prepare(config: RunConfig, splits: Splits) -> "Task":
     return model
 
 
-def train(config: RunConfig, splits: Splits, callbacks=(), verbose=0, model: "Task | None" = None) -> Trained:
-    """Trains, keeps the epoch that is best on validation, and tests once; `model` is what `prepare` gave, if it did."""
+def train(
+    config: RunConfig,
+    splits: Splits,
+    callbacks=(),
+    verbose=0,
+    model: "Task | None" = None,
+    state: str | Path | None = None,
+) -> Trained:
+    """Trains, keeps the epoch that is best on validation, and tests once.
+
+    Args:
+        config, splits: what `prepare` got.
+        callbacks, verbose: of `fit`, beside its own callbacks.
+        model: what `prepare` gave, if it did.
+        state: a folder for the state of the training (see `rnnkit.callbacks.Resume`); where one lies in it, training
+            goes on from there.
+
+    Raises:
+        ResumeError: the state in the folder is that of another training.
+    """
     import pandas as pd
 
-    from rnnkit.callbacks import GradientGuard, GradientHealth, RecurrentSpectrum
+    from rnnkit.callbacks import GradientGuard, GradientHealth, RecurrentSpectrum, Resume
     from rnnkit.run_diagnosis import RunDiagnosis
 
     health, spectrum = GradientHealth(max_rows=20_000), RecurrentSpectrum()
     through_time = RunDiagnosis(splits.valid, health)
     clipping = gradient_clipping(config.clip)
+    resume = [] if state is None else [Resume(state, every=SAVE_EVERY)]
 
     model = model or prepare(config, splits)
     stopping = model.auto_callbacks() if config.epochs is None else [model.best_epoch(config.epochs)]
@@ -157,10 +180,13 @@ def train(config: RunConfig, splits: Splits, callbacks=(), verbose=0, model: "Ta
         validation_data=splits.valid,
         batch_size=config.batch_size,
         epochs=config.epochs or model.max_epochs,
-        callbacks=[health, GradientGuard("skip"), *clipping, *callbacks, spectrum, *stopping, through_time],
+        callbacks=[
+            *(*resume, health, GradientGuard("skip"), *clipping),
+            *(*callbacks, spectrum, *stopping, through_time),
+        ],
         verbose=verbose,
     )
-    seconds = time.perf_counter() - start
+    seconds = time.perf_counter() - start + sum(each.seconds_before for each in resume)
     frame = pd.DataFrame({"epoch": history.epoch, **history.history})
     metrics = {
         **{name: getattr(config, name) for name in ("task", "data", "cell", "seed")},

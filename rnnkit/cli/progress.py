@@ -57,6 +57,14 @@ class TrainingProgress(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         self._bar.stop()
 
+    def get_state(self) -> dict:
+        """The best value so far."""
+        return {"best": self.best}
+
+    def set_state(self, state: dict) -> None:
+        """Takes over what `get_state` gave."""
+        self.best = state["best"]
+
     @staticmethod
     def _is_shown(name: str) -> bool:
         return name not in HIDDEN

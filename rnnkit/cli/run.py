@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from rnnkit.cli.broken_off import broken_off
 from rnnkit.cli.outcome import show_outcome
-from rnnkit.cli.show import data_table, notices
+from rnnkit.cli.show import data_table, notices, notices_at_once
 from rnnkit.errors import ArgumentError
 
-Task = Annotated[str, typer.Argument(help="What to train: sentiment, ner, memory, music or translation.")]
+Task = Annotated[str | None, typer.Argument(help="What to train: sentiment, ner, memory, music or translation.")]
 Data = Annotated[
     str | None,
     typer.Option(
@@ -63,11 +64,15 @@ Target = Annotated[
 Attention = Annotated[
     str | None, typer.Option(help="For translation: additive, dot, general, or none; default: general.")
 ]
+Resume = Annotated[
+    Path | None, typer.Option(help="The folder of a run that was broken off: go on with it, with its own options.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print metrics.json as the last line.")]
 
 
 def run(
-    task: Task,
+    context: typer.Context,
+    task: Task = None,
     data: Data = None,
     cell: Cell = "lstm",
     units: Units = None,
@@ -88,6 +93,7 @@ def run(
     steps_per_beat: Grid = None,
     target: Target = None,
     attention: Attention = None,
+    resume: Resume = None,
     as_json: Json = False,
 ) -> None:
     """Train a task and write a run folder: model, history, gradients, metrics, samples."""
@@ -97,10 +103,19 @@ def run(
     from rnnkit.run_folder import RunFolder
     from rnnkit.training import RunConfig, open_data
 
-    data = _memory_name(task, data, problem, length)
-    stack = (cell, units, layers, epochs, batch_size, seed, text, label, clip, activation, initializer)
-    config = RunConfig(task, data, *stack, head, steps_per_beat, str(target) if target else None, attention)
     console = Console(stderr=as_json)
+    if resume is not None:
+        folder = broken_off(context, resume)
+        config, device = RunConfig.from_dict(folder.config), folder.config.get("device", "auto")
+        if folder.finished:
+            console.print(f"The run in {escape(str(resume))} is finished: there is nothing to do.", highlight=False)
+            _print_metrics(folder.metrics, as_json)
+            return
+    else:
+        task = _named(task)
+        data = _memory_name(task, data, problem, length)
+        stack = (cell, units, layers, epochs, batch_size, seed, text, label, clip, activation, initializer)
+        config = RunConfig(task, data, *stack, head, steps_per_beat, str(target) if target else None, attention)
     with notices(console):
         splits = open_data(config)
     with console.status("Starting TensorFlow"):
@@ -110,17 +125,30 @@ def run(
     from rnnkit.tasks import TASKS
     from rnnkit.training import gradient_clipping, prepare, train
 
-    config = dataclasses.replace(config, cell=find_cell(cell).name)
-    gradient_clipping(clip)  # a mistake is said before there is a folder
+    config = dataclasses.replace(config, cell=find_cell(config.cell).name)
+    gradient_clipping(config.clip)  # a mistake is said before there is a folder
     model = prepare(config, splits)
-    folder = RunFolder.create(out, {**config.as_dict(), "device": device})
+    if resume is None:
+        folder = RunFolder.create(out, {**config.as_dict(), "device": device})
     counts = ", ".join(f"{len(part)} {name}" for name, part in splits._asdict().items())
-    console.print(f"[bold]{task}[/] on {escape(str(config.data))} ({counts}), cell {config.cell}, {used}")
-    trained = train(config, splits, [TrainingProgress(console, TASKS[task].monitor)], model=model)
+    console.print(f"[bold]{config.task}[/] on {escape(str(config.data))} ({counts}), cell {config.cell}, {used}")
+    progress = TrainingProgress(console, TASKS[config.task].monitor)
+    with notices_at_once(console):
+        trained = train(config, splits, [progress], model=model, state=folder.state)
     folder.write(trained)
     _report(console, trained, folder, splits.test)
+    _print_metrics(trained.metrics, as_json)
+
+
+def _named(task: str | None) -> str:
+    if task is None:
+        raise ArgumentError("task: expected what to train, such as sentiment, or --resume with the folder of a run.")
+    return task
+
+
+def _print_metrics(metrics, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(trained.metrics))
+        print(json.dumps(metrics))
 
 
 def _memory_name(task: str, data: str | None, problem: str | None, length: int | None) -> str | None:

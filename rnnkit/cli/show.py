@@ -21,6 +21,18 @@ def notices(console: Console):
         console.print(f"[yellow]note:[/] {escape(message)}", highlight=False, soft_wrap=True)
 
 
+@contextlib.contextmanager
+def notices_at_once(console: Console):
+    """Prints the warnings of what is done within as they come: it may take long."""
+
+    def show(message, *where, **more):
+        console.print(f"[yellow]note:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
 def show_signatures(console: Console, signatures, hypotheses) -> None:
     """How BLEU and chrF were counted, and where the translations are from which both can be counted again."""
     for name, signature in signatures.items():

@@ -186,6 +186,7 @@ class Task(keras.Model):
             batches,
             epochs=epochs,
             verbose=verbose,
+            shuffle=shuffle,
             callbacks=_callbacks([FollowEpoch(batches), *_averaging(self.optimizer)], callbacks, stopping),
             validation_data=validation_data,
             class_weight=self.class_weights(class_weight),

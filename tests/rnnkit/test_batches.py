@@ -118,3 +118,14 @@ def test_target_sequences_are_padded_with_a_label_that_counts_nowhere():
     x, y = Batches({"tokens": sequences}, sequences, lengths=[3, 1], batch_size=2)[0]
     assert x["tokens"].tolist() == [[8, 0, 0], [5, 6, 7]]
     assert y.tolist() == [[8, -1, -1], [5, 6, 7]]
+
+
+def test_other_examples_have_another_fingerprint_and_another_seed_has_not():
+    def batches(text="abc", batch_size=2, seed=0, number=1.0):
+        x = {"text": [np.arange(len(text)), np.frombuffer(text.encode(), "uint8")]}
+        return Batches(x, np.array([0.0, number]), lengths=[len(text)] * 2, batch_size=batch_size, seed=seed)
+
+    first = batches().fingerprint()
+    assert batches(seed=1).fingerprint() == first
+    for change in ({"text": "abd"}, {"text": "abcd"}, {"batch_size": 1}, {"number": 2.0}):
+        assert batches(**change).fingerprint() != first

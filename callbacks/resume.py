@@ -1,0 +1,159 @@
+"""Going on with a training that was killed."""
+
+import copy
+import os
+import time
+import warnings
+from typing import Any
+
+import keras
+
+from rnnkit.callbacks.checks import whole
+from rnnkit.callbacks.state_files import StateFiles
+from rnnkit.errors import DeviceError
+
+
+class Resume(keras.callbacks.Callback):
+    """Keeps the state of a training in a folder, and goes on from there when the same script is started again.
+
+        model.fit(x, y, epochs=20, callbacks=[callbacks.Resume("state", every=500), *others])
+
+    However the first process ended, the second ends with the weights, optimizer, history and callbacks of one that was
+    never stopped, bit for bit on the same machine. What is kept: weights, all variables of the optimizer (with averages
+    and learning rate), the seeds of dropout and other layers, the generators of Python, NumPy and Keras, the place in
+    the epoch with the metrics so far, and the state of the other callbacks of the `fit`: all of rnnkit's, Keras'
+    `History`, `EarlyStopping`, `ReduceLROnPlateau`, `ModelCheckpoint`, `SwapEMAWeights` and `CSVLogger`, and any of
+    your own with `get_state()` (plain values and arrays in lists and dicts) and `set_state(state)`. Others are taken to
+    have no state; a `TensorBoard` folder has the repeated steps twice, and `ThroughTime` chooses its epochs by the
+    clock in every run. It changes nothing in the training, and may stand anywhere in the list.
+
+    The data must come in the same order again. They do for rnnkit's tasks; for arrays, shuffled ones too, after
+    `keras.utils.set_random_seed` (a warning says so where it is missing); for a `keras.utils.PyDataset` whose batches
+    are a function of their number; and for a `tf.data.Dataset` that gives the same order each time, as with
+    `shuffle(..., reshuffle_each_iteration=False)`. Python generators and `steps_per_epoch` are refused. Random
+    operations of TensorFlow itself (`tf.random`) inside a model are not set back. For TensorFlow, one device.
+
+    A save is one file that is written beside the others, brought to the disk and then named, with a checksum. Two are
+    kept: where the last one is damaged, the one before is used, with a warning. A save that fails is a warning, too.
+    The saves stay when training is done, and starting again then trains nothing, with a warning, and gives the same
+    model and history; delete the folder to train anew.
+
+    Args:
+        directory: the folder of the saves; made where it is missing.
+        every: batches from one save to the next within an epoch, or `"epoch"` for none there. The start of each epoch
+            and the end of training are saved in any case.
+
+    Attributes:
+        seconds_before: how long the processes before this one have trained up to the state that was taken over.
+
+    Raises:
+        ArgumentError: `every` is neither of these; in `fit`, data that cannot be set back, or a callback whose state
+            cannot be saved.
+        DeviceError: in `fit`, another backend than TensorFlow.
+        ResumeError: in `fit`, saves of another training, whose differences are named, or only damaged ones.
+    """
+
+    def __init__(self, directory: str | os.PathLike, every: int | str = "epoch"):
+        super().__init__()
+        self.directory = directory
+        self.every = None if every == "epoch" else whole("every", every)
+        self.seconds_before = 0.0
+        self._files = StateFiles(directory)
+        self._fit: Any = None
+        self._saved: dict | None = None  # until the training is where it was saved
+        self._epoch = 0
+        self._random: dict | None = None  # the random generators at the beginning of the epoch
+
+    def on_train_begin(self, logs=None):
+        if keras.backend.backend() != "tensorflow":
+            raise DeviceError(f"Resume is for the TensorFlow backend, not {keras.backend.backend()}. Leave it out.")
+        from rnnkit.callbacks.running_fit import RunningFit
+        from rnnkit.callbacks.same_training import check_same, described
+        from rnnkit.callbacks.training_state import random_state, set_random_state
+
+        self._start = time.perf_counter()
+        before = random_state()
+        self._fit = RunningFit(self.model)
+        self._fit.build()
+        set_random_state(before)  # a batch may have been drawn to build with
+        if self._fit.unseeded:
+            warnings.warn(
+                "Resume: the order of the examples is not seeded, so a training that goes on sees them in another one. "
+                "Call keras.utils.set_random_seed before.",
+                stacklevel=2,
+            )
+        self._identity = described(self.model, self._fit.data, self.params["epochs"], self._others)
+        self._saved = self._files.read()
+        if self._saved:
+            check_same(self._saved["identity"], self._identity, self.directory)
+            self.seconds_before = self._saved["seconds"]
+            self.model._initial_epoch = self._saved["epoch"]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        from rnnkit.callbacks.training_state import random_state, set_random_state
+
+        self.model._initial_epoch = None
+        self._epoch = epoch
+        if self._saved is None:
+            self._random = random_state()
+            self._save()
+        elif not self._saved["batch"]:
+            self._random = self._saved["random"]
+            self._go_on()
+        else:  # it begins as it did, so that the data come in the same order, and is left for the batch saved at once
+            self._random = self._saved["random at epoch"]
+            self._restore(copy.deepcopy(self._saved))
+            set_random_state(self._random)
+            self._fit.skip(self._saved["batch"])
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self._saved is not None:
+            self._go_on()
+        elif self.every and batch and batch % self.every < self.model.steps_per_execution:
+            self._save(batch)
+
+    def on_train_end(self, logs=None):
+        self.model._initial_epoch = None
+        if self._saved is None:
+            self._epoch = self.params["epochs"]
+            self._random = None
+            self._save()
+        else:
+            warnings.warn(
+                f"Resume: the training in {self.directory} was finished already; nothing is trained.", stacklevel=2
+            )
+            self._go_on()
+        self._fit = None
+
+    def __getstate__(self):
+        """A copy or pickle carries the arguments, not the model or a running fit."""
+        return {**vars(self), "_model": None, "_fit": None, "_saved": None}
+
+    @property
+    def _others(self) -> list:
+        from rnnkit.callbacks.training_state import has_state
+
+        return [each for each in self._fit.callbacks if each is not self and has_state(each)]
+
+    def _save(self, batch: int = 0) -> None:
+        from rnnkit.callbacks.training_state import state_of
+
+        self._fit.settle()
+        state = state_of(self.model, self._others)
+        place = {"epoch": self._epoch, "batch": batch, "random at epoch": self._random if batch else None}
+        seconds = self.seconds_before + time.perf_counter() - self._start
+        try:
+            self._files.write({"identity": self._identity, "seconds": seconds, **place, **state})
+        except OSError as error:
+            warnings.warn(f"Resume: the state could not be saved, training goes on: {error}.", stacklevel=2)
+
+    def _restore(self, saved: dict) -> None:
+        from rnnkit.callbacks.training_state import restore
+
+        restore(self.model, self._others, saved)
+
+    def _go_on(self) -> None:
+        """Here stood the saved training, and from here this one is that one."""
+        assert self._saved is not None
+        self._restore(self._saved)
+        self._saved = None

@@ -1,0 +1,34 @@
+"""`rnnkit run --resume`: which run to go on with."""
+
+from pathlib import Path
+
+import typer
+
+from rnnkit.errors import ArgumentError
+
+ALLOWED = ("context", "task", "resume", "as_json")
+
+
+def broken_off(context: typer.Context, path: Path):
+    """The `RunFolder` to go on with.
+
+    Raises:
+        ArgumentError: something was asked for beside it, which only its own options can say.
+        DataError: there is no run in it.
+    """
+    from rnnkit.run_folder import RunFolder
+
+    folder = RunFolder(path)
+    task = context.params["task"]
+    if task not in (None, folder.config.get("task")):
+        raise ArgumentError(f"resume: {path} is a run of {folder.config.get('task')}. Leave {task} out.")
+    given = [name for name in context.params if name not in ALLOWED and _is_given(context, name)]
+    if given:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ArgumentError(f"resume: a run goes on with the options in its config.json. Leave out {options}.")
+    return folder
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"

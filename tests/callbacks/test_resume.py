@@ -1,0 +1,148 @@
+"""A training that is broken off and started again is the one that never stopped."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from rnnkit import SentimentClassifier
+from rnnkit.callbacks import Resume
+from rnnkit.errors import ArgumentError, ResumeError
+
+SCRIPT = Path(__file__).with_name("killed_fit.py")
+spec = importlib.util.spec_from_file_location("killed_fit", SCRIPT)
+killed_fit = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(killed_fit)
+
+
+class StoppedError(Exception):
+    """What breaks a training off where no process is killed."""
+
+
+def stop(place):
+    raise StoppedError(place)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The training that is never stopped: its folder, and what it leaves."""
+    folder = tmp_path_factory.mktemp("whole") / "state"
+    return folder, killed_fit.train(folder)
+
+
+def kill(folder, place):
+    """Starts the training in a process of its own, and kills it where it says that it is at the place."""
+    with subprocess.Popen([sys.executable, SCRIPT, folder, place], stdout=subprocess.PIPE, text=True) as process:
+        said = process.stdout.readline().strip()
+        process.kill()
+    assert said == place
+    assert process.returncode == -9
+
+
+def test_killed_while_it_saves_and_in_an_epoch_and_its_last_save_damaged(whole, tmp_path):
+    folder = tmp_path / "state"
+    kill(folder, "save 00000005")  # in epoch 1, before batch 2
+    assert [path.name for path in sorted(folder.iterdir())] == ["00000003.state", "00000004.state", "00000005.part"]
+    kill(folder, "batch 2.3")
+    newest = max(folder.iterdir())
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    with pytest.warns(UserWarning, match=f"{newest.name} is damaged and is passed over: its checksum is wrong"):
+        ended = killed_fit.train(folder)
+    assert ended == whole[1]
+
+
+@pytest.mark.parametrize(("place", "last"), [("batch 0.0", False), ("epoch 1", True), ("batch 2.4", True)])
+def test_wherever_it_stops_and_stands_in_the_list_it_goes_on(whole, tmp_path, place, last):
+    with pytest.raises(StoppedError):
+        killed_fit.train(tmp_path / "state", place, stop, last)
+    assert killed_fit.train(tmp_path / "state", last=last) == whole[1]
+
+
+def test_it_changes_nothing(whole, tmp_path):
+    plain = killed_fit.train(tmp_path / "state", resume=False)
+    for name in ("weights", "optimizer", "gradients", "steps", "clipping", "spectrum", "best"):
+        assert plain[name] == whole[1][name]
+    (_, expected), (_, history) = plain["history"], whole[1]["history"]
+    assert history.keys() == expected.keys()
+    for name, values in history.items():
+        np.testing.assert_allclose(values, expected[name], rtol=1e-12)  # means of norms are summed in other portions
+
+
+def test_a_finished_training_is_not_trained_again(whole, tmp_path):
+    shutil.copytree(whole[0].parent, tmp_path, dirs_exist_ok=True)
+    with pytest.warns(UserWarning, match="was finished already; nothing is trained"):
+        ended = killed_fit.train(tmp_path / "state", "batch 0.0", stop)  # which no batch comes to
+    assert ended == whole[1]
+
+
+def begun(folder, units=3, rows=None, others=(), seed=0, optimizer="adam", **options):
+    """A fit that can only fail before its first step, if the folder is that of another training."""
+    model, (x, y) = killed_fit.compiled(units, seed), killed_fit.data(*([rows] if rows else []))
+    model.compile(optimizer, "mse")
+    options = {"batch_size": 4, "epochs": 2, "verbose": 0, **options}
+    return model.fit(x, y, callbacks=[Resume(folder), *others], **options)
+
+
+@pytest.fixture(scope="module")
+def another(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("another") / "state"
+    begun(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 3}, "epochs was 2, is 3"),
+        ({"batch_size": 5}, "data batches an epoch was 5, is 4"),
+        ({"rows": 19}, "data contents was"),
+        ({"seed": 1}, "data seed was 0, is 1"),
+        ({"shuffle": False}, "data shuffle was True, is False"),
+        ({"units": 4}, r"model was kernel \(2, 12\) float32, is kernel \(2, 16\) float32"),
+        ({"optimizer": "sgd"}, "optimizer class was Adam, is SGD"),
+        ({"others": [keras.callbacks.EarlyStopping("loss")]}, "callbacks was .*'History'.*, is .*'EarlyStopping'"),
+    ],
+)
+def test_another_training_is_refused_and_the_difference_named(another, change, message):
+    with pytest.raises(ResumeError, match=f"holds another training: .*{message}"):
+        begun(another, **change)
+
+
+def test_what_cannot_be_set_back_is_refused(tmp_path):
+    with pytest.raises(ArgumentError, match="steps_per_epoch: Resume needs epochs"):
+        begun(tmp_path, steps_per_epoch=2)
+    model, (x, y) = killed_fit.compiled(), killed_fit.data()
+    with pytest.raises(ArgumentError, match="x: a Python generator cannot be set back"):
+        model.fit(((x[:4], y[:4]) for _ in range(3)), callbacks=[Resume(tmp_path)], shuffle=False)
+    with pytest.raises(ArgumentError, match="every: expected a whole number"):
+        Resume(tmp_path, every=0)
+    resume = Resume(tmp_path)
+    resume.set_model(model)
+    with pytest.raises(ArgumentError, match="Resume works inside of `fit` only"):
+        resume.on_train_begin()
+
+
+TEXTS = ["good film", "bad film", "not good", "not bad at all", "good good good", "a bad plot and a bad film"] * 4
+LABELS = ["positive", "negative"] * 12
+
+
+def classify(folder, seed, at=None):
+    keras.utils.set_random_seed(seed)
+    model = SentimentClassifier("simple_rnn", units=3, dropout=0.2)
+    callbacks = [Resume(folder, every=1), killed_fit.At(at, stop)]
+    history = model.fit(TEXTS, LABELS, batch_size=4, epochs=2, verbose=0, callbacks=callbacks)
+    return killed_fit.digest(model.variables), history.history
+
+
+def test_a_task_goes_on_with_the_order_of_its_own_examples_whatever_the_new_process_draws(tmp_path):
+    ended = classify(tmp_path / "whole", 0)
+    with pytest.raises(StoppedError):
+        classify(tmp_path / "state", 0, "batch 1.3")
+    assert classify(tmp_path / "state", 8) == ended

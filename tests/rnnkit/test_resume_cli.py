@@ -1,0 +1,97 @@
+"""`rnnkit run --resume` as a shell sees it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import rnnkit
+
+REVIEWS = ["good film", "bad film", "not good", "not bad at all", "good, good", "a bad plot"] * 6
+LABELS = ["positive", "negative"] * 18
+BY_THE_CLOCK = ["gain_min", "gain_max", "horizon_min"]  # measured where there is time
+
+
+def started(*arguments):
+    command = [sys.executable, "-c", "from rnnkit.cli.app import main; main()", *map(str, arguments)]
+    environment = {**os.environ, "COLUMNS": "160", "TERM": "dumb"}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", env=environment
+    )
+
+
+def cli(*arguments):
+    with started(*arguments) as process:
+        out, errors = process.communicate(timeout=280)
+    assert "Traceback" not in errors
+    return process.returncode, out, errors
+
+
+def trained(folder, data):
+    options = ["--data", data, "--text", "review", "--label", "verdict", "--units", 3, "--cell", "gru", "--epochs", 2]
+    return ["run", "sentiment", *options, "--batch-size", 8, "--seed", 3, "--clip", "zscore", "--out", folder]
+
+
+def results(folder):
+    tables = {name: pd.read_csv(folder / f"{name}.csv") for name in ("history", "gradients", "spectrum", "samples")}
+    tables["history"] = tables["history"].drop(columns=BY_THE_CLOCK)
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    model = rnnkit.load(folder / "model.keras")
+    kept = {name: metrics[name] for name in ("test", "valid", "epochs")}
+    return tables, kept, [*model.weights, *model.optimizer.variables]
+
+
+def test_a_run_that_is_killed_goes_on_to_the_same_end(tmp_path):
+    data, whole, broken = tmp_path / "reviews.csv", tmp_path / "whole", tmp_path / "broken"
+    pd.DataFrame({"review": REVIEWS, "verdict": LABELS}).to_csv(data, index=False)
+    assert cli(*trained(whole, data))[0] == 0
+    assert not (whole / "state").exists()
+    with started(*trained(broken, data)) as process:
+        while not (broken / "state" / "00000002.state").exists():  # the second epoch begins
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.01)
+        process.kill()
+    assert not (broken / "metrics.json").exists()
+
+    content = data.read_text(encoding="utf-8")
+    data.write_text(content.replace("film", "movie"), encoding="utf-8")
+    code, _, errors = cli("run", "--resume", broken)
+    assert code == 2
+    assert "holds another training: build config was" in errors  # the vocabulary is another
+    data.write_text(content, encoding="utf-8")
+
+    code, out, errors = cli("run", "--resume", broken, "--json")
+    assert code == 0, errors
+    assert "epoch   2" in errors
+    assert "epoch   1" not in errors
+    (tables, metrics, weights), (expected, expected_metrics, expected_weights) = results(broken), results(whole)
+    for name, table in tables.items():
+        pd.testing.assert_frame_equal(table, expected[name], check_exact=True)
+    assert metrics == expected_metrics
+    for one, other in zip(weights, expected_weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    code, again, errors = cli("run", "--resume", broken, "--json")
+    assert code == 0
+    assert "is finished: there is nothing to do" in errors
+    assert json.loads(again.splitlines()[-1]) == json.loads(out.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run"], "task: expected what to train, such as sentiment, or --resume"),
+        (["run", "--resume", "nothing"], "is no run folder"),
+        (["run", "music", "--resume", "{run}"], "is a run of sentiment. Leave music out."),
+        (["run", "--resume", "{run}", "--epochs", "3", "--batch-size", "32"], "Leave out --epochs, --batch-size."),
+    ],
+)
+def test_what_cannot_be_resumed_is_one_line(tmp_path, arguments, message):
+    (tmp_path / "config.json").write_text('{"task": "sentiment", "device": "cpu"}', encoding="utf-8")
+    code, _, errors = cli(*(each.format(run=tmp_path) for each in arguments))
+    assert code == 2
+    assert message in errors
