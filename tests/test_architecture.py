@@ -1,0 +1,48 @@
+"""The map in docs/architecture.md is that of the imports."""
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+MAP = re.findall(r"[a-z_]+", re.search(r"```text\n(.*?)```", PAGE, re.DOTALL)[1])
+UPWARDS = set(re.findall(r"`([a-z_]+) -> ([a-z_]+)`", PAGE))
+
+
+def files():
+    """Each module's file, with the room that it belongs to."""
+    for path in (ROOT / "rnnkit").rglob("*.py"):
+        yield path.relative_to(ROOT / "rnnkit").with_suffix("").parts[0], path
+    for room in ("callbacks", "datasets"):
+        for path in (ROOT / room).glob("*.py"):
+            yield room, path
+
+
+def imported(path):
+    """The rooms that a module imports, inside functions too; not those that only a type checker reads."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    checked = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)]
+    unread = {id(node) for block in checked for node in ast.walk(block)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and id(node) not in unread:
+            top, *rooms = node.module.split(".")
+            if top == "rnnkit":
+                yield from rooms[:1] or [each.name for each in node.names]
+
+
+def test_every_folder_has_its_place():
+    folders = {path.parent.name for path in (ROOT / "rnnkit").glob("*/__init__.py")} | {"callbacks", "datasets"}
+    assert folders <= set(MAP)
+    assert set(MAP) <= {room for room, _ in files()}
+    assert len(MAP) == len(set(MAP))
+
+
+def test_arrows_point_down_or_right():
+    arrows = {(room, other) for room, path in files() for other in imported(path) if {room, other} <= set(MAP)}
+    assert {(a, b) for a, b in arrows if MAP.index(a) > MAP.index(b)} == UPWARDS
+
+
+def test_every_room_is_described():
+    rows = re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE)
+    assert set(re.findall(r"`([a-z_]+)`", " ".join(rows))) == set(MAP)

@@ -1,0 +1,149 @@
+"""What the README and the pages of docs/ show works as it stands there, on less data and in fewer epochs."""
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.main import get_command
+
+import rnnkit
+from rnnkit import callbacks, cells, datasets, layers
+from rnnkit.cli.app import app
+from rnnkit.datasets import Splits
+from rnnkit.tasks import TASKS
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").rglob("*.md") if path.parent.name != "api")]
+LESS = {r"\bepochs=\d+": "epochs=1", r"\bmax_trials=\d+": "max_trials=2", r"\bseeds=\d+": "seeds=1"}
+ROWS = Splits(64, 24, 24)
+IN_FULL = ("run-folder.md",)  # the page whose commands are run to their end; others up to the first training step
+CHEAP = ("data",)
+
+REVIEWS = {"good": "a fine, warm film", "bad": "dull and far too long", "mixed": "fine at first, dull in the end"}
+SENTENCES = [
+    [("He", "O"), ("took", "O"), ("aspirin", "B-Drug"), ("twice", "B-Dose"), ("a", "I-Dose"), ("day", "I-Dose")],
+    [("No", "O"), ("insulin", "B-Drug"), ("was", "O"), ("given", "O")],
+]
+
+
+class FirstStep(Exception):  # noqa: N818  (no error: as far as a command has to come)
+    """A command has come to its training."""
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """A folder with the files that pages speak of, data sets of a few rows, and trainings of one epoch."""
+    load, memory = datasets.load, datasets.memory
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(datasets, "load", lambda name: _few(load(name)))
+    monkeypatch.setattr(datasets, "memory", lambda *args, **options: memory(*args, **{**options, **ROWS._asdict()}))
+    monkeypatch.setattr(cells, "_TABLE", dict(cells._TABLE))
+    monkeypatch.setattr("rnnkit.cli.quiet.start_tensorflow", lambda device: "cpu")
+    for task in TASKS.values():
+        monkeypatch.setattr(task, "max_epochs", 1)
+    for csv in ("reviews.csv", "mine.csv"):
+        rows = [(f"{text} {n}", label, n % 3) for n in range(20) for label, text in REVIEWS.items()]
+        pd.DataFrame(rows, columns=["review", "verdict", "stars"]).to_csv(csv, index=False)
+    for conll in ("entities.conll", "mine.conll"):
+        lines = ["".join(f"{word} X O {tag}\n" for word, tag in sentence) for sentence in SENTENCES * 10]
+        Path(conll).write_text("\n".join(lines), encoding="utf-8")
+    for folder in ("midi", "midi-folder"):
+        Path(folder).mkdir()
+        for number in range(12):
+            roll = np.zeros((16, 88), "uint8")
+            roll[:8, 40 + number], roll[8:, 44 + number] = 1, 1
+            rnnkit.Piece(roll).save(f"{folder}/{number}.mid")
+    Path("pairs.tsv").write_text("".join(f"good morning {n}\tguten Morgen {n}\n" for n in range(40)), encoding="utf-8")
+    return tmp_path
+
+
+def _few(splits: Splits) -> Splits:
+    return Splits(*(part[:rows] for part, rows in zip(splits, ROWS, strict=True)))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page(page, workplace, monkeypatch, capsys):
+    """Its blocks, in order and in one namespace."""
+    namespace = {"__name__": page.stem}
+    if page.name not in IN_FULL:
+        monkeypatch.setattr("rnnkit.training.train", _first_step)
+    for language, block in re.findall(r"^```(python|sh)\n(.*?)^```", page.read_text(encoding="utf-8"), re.S | re.M):
+        if language == "python":
+            exec(compile(_less(block), page.name, "exec"), namespace)
+            continue
+        for line in re.findall(r"^rnnkit (.*)$", block, re.MULTILINE):
+            _command(shlex.split(line), in_full=page.name in IN_FULL)
+    CHECKS.get(page.name, lambda namespace, said: None)(namespace, capsys.readouterr().out)
+
+
+def _less(block: str) -> str:
+    for pattern, less in LESS.items():
+        block = re.sub(pattern, less, block)
+    return block
+
+
+def _command(words: list[str], in_full: bool) -> None:
+    """Runs a command as far as it costs little; of the others, sees that names and values are understood."""
+    program = get_command(app)
+    given = program.commands[words[0]].make_context(words[0], words[1:]).params
+    if in_full or words[0] in CHEAP or given.get("dry_run"):
+        program.main(words, standalone_mode=False)
+    elif words[0] == "run" and not _is_download(given["data"]):
+        with pytest.raises(FirstStep):
+            program.main(words, standalone_mode=False)
+
+
+def _is_download(data: str | None) -> bool:
+    return data is not None and datasets.is_known(data) and bool(datasets.info(data).files)
+
+
+def _first_step(*args, **options):
+    raise FirstStep
+
+
+def _front_door(namespace, said):
+    assert "Classified(label=" in said
+    for file in ("health.png", "sentiment.keras", "piece.mid", "piece.png", "diagnosis.html"):
+        assert Path(file).stat().st_size > 1000, file
+
+
+def _ones_own(namespace, said):
+    assert namespace["classifier"].labels == ["bad", "good", "mixed"]
+    assert namespace["tagger"].types == ["Dose", "Drug"]
+    assert rnnkit.Piece.load("new.mid").roll.shape == (16, 88)
+    assert isinstance(namespace["translator"].translate("good morning 3"), str)
+    assert "accuracy" in said
+
+
+def _watched(namespace, said):
+    health = namespace["health"]
+    assert health.steps["status"].eq("taken").all()
+    assert health.steps["clipped"].any()
+    assert "Verdict:" in said
+
+
+CHECKS = {"README.md": _front_door, "your-own-data.md": _ones_own, "your-own-model.md": _watched}
+
+
+@pytest.mark.parametrize("module", [rnnkit, callbacks, datasets, layers], ids=lambda module: module.__name__)
+def test_the_reference_has_everything_public(module):
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "api").glob("*.md"))
+    names = [name for name in module.__all__ if name == "MEMORY_PROBLEMS" or callable(getattr(module, name))]
+    assert [name for name in names if not re.search(rf"(heading: {module.__name__}\.|`){name}\b", text)] == []
+
+
+def test_the_cell_guide_has_only_figures_of_the_readme():
+    guide = (ROOT / "docs" / "cells.md").read_text(encoding="utf-8")
+    table = guide.partition("## What was measured")[2].partition("**Not measured yet:**")[0]
+    figures = re.findall(r"\d+\.\d+", table)
+    assert len(figures) > 10
+    assert [each for each in figures if each not in PAGES[0].read_text(encoding="utf-8")] == []
+
+
+def test_pictures_are_small():
+    pictures = list((ROOT / "docs" / "figures").iterdir())
+    assert pictures
+    assert [path.name for path in pictures if path.stat().st_size > 100_000] == []

@@ -1,0 +1,145 @@
+"""A cell, a clipping rule, a data set and a task from outside the package, each by what CONTRIBUTING.md says."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+import rnnkit
+from rnnkit import cells, datasets
+from rnnkit.callbacks import ClippingRule, GradientClipping, GradientHealth
+from rnnkit.datasets import Dataset, Source, Splits, catalog
+from rnnkit.layers import RecurrentStack
+from rnnkit.recipes import RECIPES, Recipe
+from rnnkit.tasks import TASKS
+from rnnkit.tasks.task import Task
+from rnnkit.training import RunConfig, make_model, open_data
+
+
+@keras.saving.register_keras_serializable(package="outside")
+class DriftCell(keras.layers.Layer):
+    """h = decay * h + W x: a cell that can do nothing but add up."""
+
+    def __init__(self, units, decay=0.5, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+        self.decay = decay
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], self.units), name="kernel")
+
+    def call(self, inputs, states):
+        state = self.decay * states[0] + ops.matmul(inputs, self.kernel)
+        return state, [state]
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units, "decay": self.decay}
+
+
+class SignClip(ClippingRule):
+    """Leaves the sign of every element, and `size` of it."""
+
+    def __init__(self, size=0.25):
+        self.size = size
+
+    def clip(self, step, state):
+        return [self.size * tf.sign(gradient) for gradient in step.gradients], tf.constant(self.size), state
+
+
+@keras.saving.register_keras_serializable(package="outside")
+class Counter(Task):
+    """How many ones there are in a list of zeros and ones."""
+
+    columns = ("sequence", "target")
+    rank = 1
+    monitor = ("val_loss", "min")
+
+    def __init__(self, cell="gru", units=4, layers=1, **options):
+        super().__init__(cell, units, layers, return_sequences=False, **options)
+
+    def learn(self, data):
+        return {"most": max(data["target"])}
+
+    def make_network(self, learned):
+        sequence, lengths = keras.Input((None,), name="sequence"), keras.Input((), dtype="int32", name="lengths")
+        count = keras.layers.Dense(1)(self.stack(sequence[..., None], lengths))
+        return keras.Model({"sequence": sequence, "lengths": lengths}, learned["most"] * count)
+
+    def encode(self, data, *, target=True):
+        rows = [np.array(row, "float32") for row in data["sequence"]]
+        lengths = np.array([len(row) for row in rows], "int32")
+        y = np.array(data["target"], "float32") if target else None
+        return {"x": {"sequence": rows, "lengths": lengths}, "y": y, "lengths": lengths}
+
+    def default_compile(self):
+        return {"optimizer": "adam", "loss": "mse", "metrics": []}
+
+
+class Counting(Recipe):
+    """Runs of `Counter`."""
+
+    task, title, sample, headline = "counting", "Counting", "bits", ("loss",)
+
+
+def bits(folder=None) -> Splits:
+    """Lists of zeros and ones of three lengths."""
+    rng = np.random.default_rng(0)
+    rows = [rng.integers(0, 2, 3 + n % 3).tolist() for n in range(24)]
+    whole = Dataset({"sequence": rows, "target": [sum(row) for row in rows]})
+    return Splits(whole[:16], whole[16:20], whole[20:])
+
+
+BITS = Source("bits", "counting", "Zeros and ones.", "none needed", "https://example.org", bits)
+
+
+@pytest.fixture(autouse=True)
+def _tables(monkeypatch):
+    """What a test adds is gone after it."""
+    monkeypatch.setattr(cells, "_TABLE", dict(cells._TABLE))
+
+
+def test_a_cell_is_one_call():
+    rnnkit.register_cell("drift", DriftCell, decay=1.0)
+    stack = RecurrentStack("drift", units=2, bidirectional=True, layers=2)
+    x = np.random.default_rng(0).normal(size=(3, 5, 4)).astype("float32")
+    long = stack(x, np.array([5, 3, 2]))
+    np.testing.assert_allclose(stack(x[1:2, :3], np.array([3]))[0], long[1, :3], atol=1e-6)
+    model = rnnkit.MemoryModel("number", cell="drift", units=2)
+    assert (model.get_config()["cell"], model.stack.blocks[0]["forward"].cell.decay) == ("drift", 1.0)
+
+
+def test_a_clipping_rule_is_one_class():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    before, health = model.get_weights(), GradientHealth()
+    model.fit(np.ones((4, 3)), np.full((4, 1), 9.0), verbose=0, callbacks=[health, GradientClipping(SignClip, 0.5)])
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_allclose(np.abs(new - old), 0.5)
+    assert health.frame["norm_after"].tolist() == pytest.approx([0.5 * 3**0.5, 0.5])
+
+
+def test_a_data_set_is_one_entry(monkeypatch):
+    monkeypatch.setitem(catalog.SOURCES, BITS.name, BITS)
+    assert "bits" in datasets.names()
+    assert [len(part) for part in datasets.load("bits")] == [16, 4, 4]
+
+
+def test_a_task_is_one_class(tmp_path):
+    train, valid, _ = bits()
+    model = Counter()
+    model.fit(train, validation_data=valid, epochs=1, verbose=0)
+    model.save(tmp_path / "counter.keras")
+    again = rnnkit.load(tmp_path / "counter.keras")
+    np.testing.assert_array_equal(again.predict(valid, verbose=0), model.predict(valid, verbose=0))
+    assert "cell" in rnnkit.tuning.default_space(Counter)
+
+
+def test_a_task_comes_to_the_command_line_by_two_entries(monkeypatch):
+    monkeypatch.setitem(catalog.SOURCES, BITS.name, BITS)
+    monkeypatch.setitem(TASKS, "counting", Counter)
+    monkeypatch.setitem(RECIPES, "counting", Counting())
+    config = RunConfig("counting", cell="lstm", units=3)
+    assert config.data == "bits"
+    assert len(open_data(config).train) == 16
+    assert isinstance(make_model(config), Counter)
