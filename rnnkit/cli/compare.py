@@ -5,29 +5,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from rnnkit.cli.run import BatchSize, Clip, Data, Device, Label, Target, Text
-from rnnkit.cli.show import data_table, notices
+from rnnkit.cli.show import data_table
+from rnnkit.cli.study import DryRun, Epochs, Fix, Out, Overwrite, Study, Task, begin
 from rnnkit.cli.written import fixed_values, read_value
 from rnnkit.errors import ArgumentError
 
 SHOWN = ("seeds", "valid", "valid_std", "test", "test_std", "parameters", "seconds_to_best", "horizon_min", "clip_rate")
-Task = Annotated[str, typer.Argument(help="What to train: sentiment, ner, memory, music or translation.")]
 Cells = Annotated[str, typer.Option(help="Cells, parted by commas.")]
 Seeds = Annotated[int, typer.Option(help="Trainings of each cell.")]
-Epochs = Annotated[int | None, typer.Option(help="Epochs; without it, until validation no longer improves.")]
-Fix = Annotated[list[str] | None, typer.Option(help="NAME=VALUE: an argument of the task, the same for every cell.")]
 Match = Annotated[
     bool, typer.Option("--match-parameters", help="Give each cell the units that make it as large as the first.")
 ]
 NoBaselines = Annotated[bool, typer.Option("--no-baselines", help="Leave out what is not recurrent.")]
-Out = Annotated[
-    Path | None, typer.Option(help="The comparison's folder. One that was broken off goes on. Default: a new one.")
-]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start anew where another comparison is.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be trained, and stop.")]
 
 
 def compare(
@@ -49,36 +41,24 @@ def compare(
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Compare cells on a task; the folder gets a row a run (runs.csv) and a row a model (summary.csv)."""
-    from rnnkit.cli.quiet import start_tensorflow
-    from rnnkit.training import RunConfig, open_data
-
-    options = fixed_values("fix", fix or [])
-    config = RunConfig(
-        task, data, batch_size=batch_size, text=text, label=label, target=str(target) if target else None
-    )
-    console = Console()
-    with notices(console):
-        splits = open_data(config)
-    with console.status("Starting TensorFlow"):
-        start_tensorflow(device)
+    """Compare cells on a task; the folder gets a row a run (runs.csv), a row a model (summary.csv) and report.html."""
+    fixed = fixed_values("fix", fix or [])
+    study = begin(task, data, text, label, target, device)
     import rnnkit
     from rnnkit.cells import find_cell
-    from rnnkit.training import make_model
 
     names = [find_cell(cell.strip()).name for cell in cells.split(",")]
-    if task == "memory":
-        options = {"target": make_model(config).target, **options}
-    source = Path(str(config.data)).name.split(".")[0]
+    source = Path(study.name).name.split(".")[0]
     folder = out or Path("runs") / f"compare-{task}-{source}-{time.strftime('%Y%m%d-%H%M%S')}"
-    console.print(f"[bold]{task}[/] on {escape(str(config.data))}: {', '.join(names)}; {seeds} seeds", highlight=False)
+    console = study.console
+    console.print(f"[bold]{task}[/] on {escape(study.name)}: {', '.join(names)}; {seeds} seeds", highlight=False)
     if dry_run:
-        _show_plan(console, task, len(names) * seeds, epochs, not no_baselines)
+        _show_plan(study, task, len(names) * seeds, epochs, not no_baselines)
         return
     rule, threshold = _clipping(clip)
     found = rnnkit.compare(
         task,
-        *splits,
+        *study.splits,
         cells=names,
         seeds=seeds,
         baselines=not no_baselines,
@@ -89,22 +69,22 @@ def compare(
         clipping=rule,
         threshold=threshold,
         overwrite=overwrite,
-        say=lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
-        **options,
+        say=study.say,
+        **{**study.options, **fixed},
     )
     summary = found.summary[[*SHOWN, "per_second"]].reset_index()
     console.print(data_table(summary, f"{found.metric}, {'highest' if found.mode == 'max' else 'lowest'} first"))
-    console.print(f"Each run is in [bold]{escape(str(folder / 'runs.csv'))}[/].", highlight=False, soft_wrap=True)
+    study.end(folder)
 
 
-def _show_plan(console: Console, task: str, trainings: int, epochs: int | None, baselines: bool) -> None:
-    from rnnkit.comparison.baselines import NETWORKS, RULES
+def _show_plan(study: Study, task: str, trainings: int, epochs: int | None, baselines: bool) -> None:
+    from rnnkit.recipes import find_recipe
 
     length = "until validation no longer improves" if epochs is None else f"of {epochs} epochs"
-    console.print(f"{trainings} trainings {length}", highlight=False)
+    study.say(f"{trainings} trainings {length}")
     if baselines:
-        names = [*NETWORKS.get(task, {}), *RULES.get(task, {})]
-        console.print(f"baselines: {', '.join(names)}", highlight=False)
+        recipe = find_recipe(task)
+        study.say(f"baselines: {', '.join([*recipe.networks(), *recipe.rules])}")
 
 
 def _clipping(clip: str | None):

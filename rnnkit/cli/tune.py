@@ -4,36 +4,33 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from rnnkit.cli.run import Data, Device, Label, Target, Text
-from rnnkit.cli.show import notices
+from rnnkit.cli.study import DryRun, Epochs, Fix, Out, Overwrite, Study, Task, begin
 from rnnkit.cli.written import fixed_values, searched_values
 
 SHOWN = 5  # of the trials, the best
-Task = Annotated[str, typer.Argument(help="What to search for: sentiment, ner, memory, music or translation.")]
 Trials = Annotated[int | None, typer.Option(help="Trials in all. Default: 20, or what --minutes allow.")]
-Minutes = Annotated[float | None, typer.Option(help="Time for all trials; the last one ends with its epoch.")]
+Minutes = Annotated[
+    float | None, typer.Option(help="Time for all trials; the last one ends with its epoch.", show_default=False)
+]
 Objective = Annotated[
     str | None, typer.Option(help="A log of the epochs, such as val_accuracy or grad_norm_max; default by task.")
 ]
 Algorithm = Annotated[str, typer.Option(help="bayesian, random, hyperband or grid.")]
-Fix = Annotated[
-    list[str] | None, typer.Option(help="NAME=VALUE: a hyperparameter, or any argument of the task, with one value.")
-]
 Search = Annotated[
-    list[str] | None, typer.Option(help="NAME=A,B or NAME=LOW:HIGH: what a hyperparameter is searched in.")
+    list[str] | None, typer.Option(help="NAME=A,B or NAME=LOW:HIGH: what a hyperparameter is searched in; repeatable.")
 ]
-Epochs = Annotated[int | None, typer.Option(help="Epochs of a trial; without it, until validation stands still.")]
 Seed = Annotated[int, typer.Option(help="Of the search, and of each trial's training.")]
 Isolate = Annotated[bool, typer.Option("--isolate", help="Run each trial in a process of its own.")]
-Out = Annotated[
-    Path | None, typer.Option(help="The search's folder. One that was broken off goes on. Default: a new one in runs.")
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        help="So many processes run trials at the same time, also on one GPU; one that is killed is started again."
+    ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start anew where another search is.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the space and the budget, and stop.")]
 
 
 def tune(
@@ -47,6 +44,7 @@ def tune(
     search: Search = None,
     epochs: Epochs = None,
     seed: Seed = 0,
+    workers: Workers = None,
     out: Out = None,
     text: Text = None,
     label: Label = None,
@@ -56,58 +54,50 @@ def tune(
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Search the hyperparameters of a task; the folder gets results.csv, the best model and its metrics."""
-    from rnnkit.cli.quiet import start_tensorflow
-    from rnnkit.training import RunConfig, open_data
+    """Search the hyperparameters of a task.
 
+    The folder gets results.csv and report.html, the best model and its metrics.
+
+    Several machines share a search if each runs this command with the same --out, a folder that all of them see, and
+    in its environment KERASTUNER_ORACLE_IP and KERASTUNER_ORACLE_PORT, where trials are dealt out, and
+    KERASTUNER_TUNER_ID: chief on the machine that deals them out, worker-1, worker-2 and so on where they run.
+    """
     space = {**searched_values("search", search or []), **fixed_values("fix", fix or [])}
-    config = RunConfig(task, data, text=text, label=label, target=str(target) if target else None)
-    console = Console()
-    with notices(console):
-        splits = open_data(config)
-    with console.status("Starting TensorFlow"):
-        start_tensorflow(device)
+    study = begin(task, data, text, label, target, device)
     import rnnkit
-    from rnnkit.training import make_model
 
-    if task == "memory":
-        space = {"target": make_model(config).target, **space}
     search_of: dict[str, Any] = {"algorithm": algorithm, "max_trials": trials, "minutes": minutes}
-    search_of |= {"objective": objective, "epochs": epochs, "seed": seed, **space}
-    console.print(f"[bold]{task}[/] on {escape(str(config.data))}", highlight=False)
+    search_of |= {"objective": objective, "epochs": epochs, "seed": seed, **study.options, **space}
+    study.console.print(f"[bold]{task}[/] on {escape(study.name)}", highlight=False)
     if dry_run:
-        _show_plan(console, task, splits, search_of)
+        _show_plan(study, task, search_of)
         return
-    tuner = rnnkit.tune(
-        task,
-        splits.train,
-        splits.valid,
-        directory=out,
-        isolate=isolate,
-        overwrite=overwrite,
-        say=lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
-        **search_of,
-    )
-    _report(console, tuner, splits)
+    processes = {"isolate": isolate, "workers": workers}
+    folder = {"directory": out, "overwrite": overwrite}
+    tuner = rnnkit.tune(task, study.splits.train, study.splits.valid, **folder, **processes, say=study.say, **search_of)
+    if tuner.is_worker:
+        study.say("The search has ended; its chief has the results.")
+    else:
+        _report(study, tuner)
 
 
-def _show_plan(console: Console, task: str, splits, search_of: dict[str, Any]) -> None:
+def _show_plan(study: Study, task: str, search_of: dict[str, Any]) -> None:
     from rnnkit.tuning.plan import plan
 
-    planned = plan(task, splits.train, splits.valid, **search_of)
+    planned = plan(task, study.splits.train, study.splits.valid, **search_of)
     table = Table("hyperparameter", "values", title="Space", title_justify="left")
     for name, words in planned.model.describe().items():
         table.add_row(name, words)
-    console.print(table)
-    console.print(planned.words, highlight=False, markup=False, soft_wrap=True)
+    study.console.print(table)
+    study.say(planned.words)
 
 
-def _report(console: Console, tuner, splits) -> None:
+def _report(study: Study, tuner) -> None:
     import json
 
     from rnnkit.training import evaluate
 
-    folder = Path(tuner.project_dir)
+    folder, splits = Path(tuner.project_dir), study.splits
     best = tuner.best_model()
     best.save(folder / "best.keras")
     metrics = {part: evaluate(best, getattr(splits, part)) for part in ("valid", "test")}
@@ -119,15 +109,10 @@ def _report(console: Console, tuner, splits) -> None:
     for _, row in done.iterrows():
         values = [_short(row[name]) for name in ("score", *asked, "parameters", "grad_norm_max")]
         table.add_row(str(row["trial"]), *values)
-    console.print(table)
+    study.console.print(table)
     for part, figures in metrics.items():
-        console.print(f"best on {part}: {', '.join(f'{name} {value:.4f}' for name, value in figures.items())}")
-    console.print(
-        f"All trials are in [bold]{escape(str(folder / 'results.csv'))}[/], the best model in "
-        f"[bold]{escape(str(folder / 'best.keras'))}[/].",
-        highlight=False,
-        soft_wrap=True,
-    )
+        study.console.print(f"best on {part}: {', '.join(f'{name} {value:.4f}' for name, value in figures.items())}")
+    study.end(folder)
 
 
 def _short(value) -> str:

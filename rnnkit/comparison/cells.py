@@ -9,21 +9,19 @@ from typing import Any
 
 import rnnkit
 from rnnkit.cells import find_cell
-from rnnkit.comparison.baselines import NETWORKS, RULES
 from rnnkit.comparison.matching import matching_units
 from rnnkit.comparison.rows import Rows
 from rnnkit.comparison.runs import Settings, scored, train_once
 from rnnkit.comparison.table import Comparison
 from rnnkit.errors import ArgumentError
 from rnnkit.tasks.task import Task
-from rnnkit.tuning.folder import fingerprint, open_folder
+from rnnkit.tuning.folder import fingerprint, open_folder, write_text
 from rnnkit.tuning.parts import label
-from rnnkit.tuning.spaces import find_task
+from rnnkit.tuning.spaces import find_task, recipe_of
 from rnnkit.tuning.watch import Watch
 
 CELLS = ("simple_rnn", "lstm", "gru")
 FILE = "comparison.json"
-OF_MEMORY = {"number": ("mse", "min"), "class": ("accuracy", "max"), "symbols": ("crossentropy", "min")}
 
 
 def compare(
@@ -63,8 +61,9 @@ def compare(
         baselines: whether to add the rows that are not recurrent.
         match_parameters: give every cell the number of units at which its model has as many parameters as that of the
             first cell, as Chung et al. do ("Empirical evaluation of gated recurrent neural networks", 2014).
-        directory: a folder, in which each finished run is a row of `runs.csv`; one that holds the same comparison,
-            with other cells or more seeds, is gone on with. None keeps nothing.
+        directory: a folder, in which each finished run is a row of `runs.csv`, with `summary.csv` and `report.html` at
+            the end; one that holds the same comparison, with other cells or more seeds, is gone on with. None keeps
+            nothing.
         epochs: of each training. None trains until validation no longer improves. The best epoch is kept either way.
         batch_size: examples a step.
         clipping, threshold: a rule of `GradientClipping` and its first argument; None does not clip.
@@ -77,7 +76,7 @@ def compare(
         DataError: data that cannot be used.
     """
     name, task_class = find_task(task)
-    cells = _checked(cells, seeds, epochs)
+    cells = _checked(cells, seeds, epochs, batch_size)
     models = {cell: task_class(cell=cell, **options) for cell in cells}  # a wrong option is said before any training
     first = models[cells[0]]
     train, valid = first.read(*_pair(train)), first.read(*_pair(valid))
@@ -86,34 +85,33 @@ def compare(
     Watch(clipping, threshold)
     first.adapt(settings.train)
     units = _matching(task_class, first, cells, options) if match_parameters else {}
-    folder = None
-    if directory is not None:
-        identity = _identity(task_class, settings, options, first.stack.cell.name if match_parameters else None)
-        folder = open_folder(Path(directory), FILE, identity, overwrite)
-    rows = Rows(folder, first.monitor[0].replace("val_", "valid_"), say)
+    identity = _identity(task_class, settings, options, first.stack.cell.name if match_parameters else None)
+    folder = None if directory is None else open_folder(Path(directory), FILE, identity, overwrite)
+    recipe = recipe_of(name)
+    metric, mode = recipe.metric(first)
+    rows = Rows(folder, f"valid_{metric}", say)
     recurrent = {cell: (task_class, {**options, **units.get(cell, {}), "cell": cell}) for cell in cells}
-    others = NETWORKS.get(name, {}) if baselines else {}
+    others = recipe.networks() if baselines else {}
     networks = {each: (network, _of_vocabulary(options)) for each, network in others.items()}
     for kind, group in {"recurrent": recurrent, "network": networks}.items():
         for seed, (model, (trained, own)) in itertools.product(range(seeds), group.items()):
             rows.add(model, kind, seed, functools.partial(train_once, trained, own, settings, seed))
-    rules = RULES.get(name, {})
-    for rule in rules if baselines else {}:
-        rows.add(rule, "rule", None, functools.partial(scored, rules[rule], settings))
-    metric, mode = _metric(name, first)
-    floor = next(iter(rules.values()))(settings.train, settings.valid).get(metric, math.nan) if rules else math.nan
-    wanted = [*recurrent, *networks, *(rules if baselines else ())]
-    comparison = Comparison(rows.frame(wanted, seeds), metric, mode, floor)
+    rules = recipe.rules if baselines else {}
+    for rule, says in rules.items():
+        rows.add(rule, "rule", None, functools.partial(scored, says, settings))
+    first_rule = next(iter(recipe.rules.values()), lambda *data: {})
+    floor = first_rule(settings.train, settings.valid).get(metric, math.nan)
+    comparison = Comparison(rows.frame([*recurrent, *networks, *rules], seeds), metric, mode, floor)
     if folder is not None:
-        comparison.summary.to_csv(folder / "summary.csv")
+        _write(comparison, folder, identity)
     return comparison
 
 
-def _metric(name: str, model: Task) -> tuple[str, str]:
-    """What the task is judged by, and its better end."""
-    if name == "memory":
-        return OF_MEMORY[model.target]
-    return model.monitor[0].removeprefix("val_"), model.monitor[1]
+def _write(comparison: Comparison, folder: Path, identity: dict[str, Any]) -> None:
+    from rnnkit.report import comparison_page
+
+    write_text(folder / "summary.csv", comparison.summary.to_csv())
+    write_text(folder / "report.html", comparison_page(comparison, identity))
 
 
 def _matching(task: type[Task], reference: Task, cells: list[str], options: dict) -> dict[str, dict[str, int]]:
@@ -135,9 +133,10 @@ def _matching(task: type[Task], reference: Task, cells: list[str], options: dict
     }
 
 
-def _checked(cells, seeds, epochs) -> list[str]:
+def _checked(cells, seeds, epochs, batch_size) -> list[str]:
     """The names of the cells."""
-    for name, value in {"seeds": seeds, "epochs": 1 if epochs is None else epochs}.items():
+    counts = {"seeds": seeds, "epochs": 1 if epochs is None else epochs, "batch_size": batch_size}
+    for name, value in counts.items():
         if not isinstance(value, int) or value < 1:
             raise ArgumentError(f"{name}: expected a positive integer, got {value!r}.")
     if isinstance(cells, str) or not len(cells):

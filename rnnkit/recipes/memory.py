@@ -1,11 +1,37 @@
 """A run on a memory problem."""
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
 
 from rnnkit import datasets
+from rnnkit.datasets import Dataset
 from rnnkit.datasets.memory import MEMORY_PROBLEMS, read_name
+from rnnkit.recipes.baseline import majority_share
 from rnnkit.recipes.recipe import Recipe
+
+OF_TARGET = {"number": ("mse", "min"), "class": ("accuracy", "max"), "symbols": ("crossentropy", "min")}
+
+
+def chance_of_memory(train: Dataset, data: Dataset) -> dict[str, float]:
+    """The best answer that remembers nothing: the mean, the most frequent class, or at each step the odds there."""
+    targets, wanted = train["target"], data["target"]
+    if np.ndim(targets[0]):
+        return {"crossentropy": _step_crossentropy(targets, wanted)}
+    squares = (np.asarray(wanted, float) - np.mean(targets)) ** 2
+    return {"accuracy": majority_share(targets, wanted), "mse": float(squares.mean())}
+
+
+def _step_crossentropy(targets, wanted) -> float:
+    """Nats a step of `wanted` under how often each symbol stands at each step of `targets`, one of each added."""
+    kinds = 1 + max(int(np.max(row)) for row in [*targets, *wanted])
+    counts = np.ones((max(len(row) for row in [*targets, *wanted]), kinds))
+    for row in targets:
+        counts[np.arange(len(row)), np.asarray(row, int)] += 1
+    nats = -np.log(counts / counts.sum(axis=1, keepdims=True))
+    return math.fsum(float(nats[np.arange(len(row)), np.asarray(row, int)].mean()) for row in wanted) / len(wanted)
 
 
 class Memory(Recipe):
@@ -15,6 +41,13 @@ class Memory(Recipe):
     title = "Memory"
     sample = "adding-100"
     headline = ("accuracy", "mse", "loss")
+    space: ClassVar = {
+        "units": [64, 128, 256],
+        "recurrent_initializer": ["orthogonal", "glorot_uniform"],
+        "dropout": 0.0,
+    }
+    objectives: ClassVar = dict(OF_TARGET.values())
+    rules: ClassVar = {"best without memory": chance_of_memory}
 
     def splits(self, config):
         return datasets.memory(*read_name(str(config.data)))
@@ -22,8 +55,14 @@ class Memory(Recipe):
     def test_data(self, config):
         return self.splits(config).test
 
-    def model_options(self, config):
+    def metric(self, model):
+        return OF_TARGET[model.target]
+
+    def data_options(self, config):
         return {"target": MEMORY_PROBLEMS[read_name(str(config.data))[0]].target}
+
+    def model_options(self, config):
+        return self.data_options(config)
 
 
 def worth(metrics: Mapping[str, Any]) -> str:

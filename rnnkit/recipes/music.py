@@ -5,12 +5,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from rnnkit.datasets import Dataset
+from rnnkit.music.baselines import KeyMarginals, KeyMarkov
 from rnnkit.music.grid import load_music, read_music
 from rnnkit.music.piece import Piece
+from rnnkit.recipes.baseline import Chance
 from rnnkit.recipes.recipe import Recipe, Results
 
 PIECES = "pieces"  # their folder
 KEPT = 4  # pieces of those that were generated
+
+
+def key_marginals(train: Dataset, data: Dataset) -> dict[str, float]:
+    """See `KeyMarginals`."""
+    return {"nll": KeyMarginals().fit(train["roll"]).nll(data["roll"])}
+
+
+def key_markov(train: Dataset, data: Dataset) -> dict[str, float]:
+    """See `KeyMarkov`."""
+    return {"nll": KeyMarkov().fit(train["roll"]).nll(data["roll"])}
 
 
 class Music(Recipe):
@@ -22,6 +35,9 @@ class Music(Recipe):
     headline = ("nll",)
     counted = "pieces"
     options = ("head", "steps_per_beat")
+    space: ClassVar = {"units": [100, 200, 400]}
+    objectives: ClassVar = {"nll": "min", "accuracy": "max"}
+    rules: ClassVar = {"train marginals": key_marginals, "per-key Markov chain": key_markov}
     of_files: ClassVar = {"steps_per_beat": "it is the grid of a folder of MIDI files; '{data}' has its own."}
 
     def load(self, name):
@@ -32,6 +48,10 @@ class Music(Recipe):
 
     def model_options(self, config):
         return {} if config.head is None else {"head": config.head}
+
+    def chance(self, train, valid):
+        """The NLL of `KeyMarginals`."""
+        return Chance(key_marginals(train, valid)["nll"], epochs=3, steps=100)
 
     def results(self, model, splits, config, metrics):
         from rnnkit.music.results import GENERATED, result_tables

@@ -1,9 +1,29 @@
 """A run of named entity recognition."""
 
+from collections import Counter, defaultdict
+from typing import ClassVar
+
 from rnnkit import datasets
+from rnnkit.datasets import Dataset
 from rnnkit.entities.checks import split_tagged
 from rnnkit.errors import ArgumentError
+from rnnkit.recipes.baseline import Chance
 from rnnkit.recipes.recipe import Recipe, Results, columns
+
+
+def most_frequent_tags(train: Dataset, data: Dataset) -> dict[str, float]:
+    """Gives each word the tag that it has most often in training, and O to words that were not seen there."""
+    from rnnkit.entities.schemes import repair
+    from rnnkit.entities.scores import score_entities
+
+    counts: dict[str, Counter] = defaultdict(Counter)
+    for words, tags in zip(train["tokens"], train["tags"], strict=True):
+        for word, tag in zip(words, repair(tags, "IOB2"), strict=True):
+            counts[word][tag] += 1
+    known = {word: tags.most_common(1)[0][0] for word, tags in counts.items()}
+    found = [[known.get(word, "O") for word in words] for words in data["tokens"]]
+    scores = score_entities(data["tags"], found)
+    return {"f1": scores.f1, "precision": scores.precision, "recall": scores.recall}
 
 
 class Ner(Recipe):
@@ -14,6 +34,15 @@ class Ner(Recipe):
     sample = "ner-sample"
     headline = ("f1", "precision", "recall")
     options = ("text", "label")
+    space: ClassVar = {
+        "units": [50, 100, 200],
+        "bidirectional": [True, False],
+        "embedding_dim": [50, 100, 200],
+        "char_units": [25, 50, 100],
+        "word_dropout": (0.0, 0.3),
+    }
+    objectives: ClassVar = {"f1": "max", "precision": "max", "recall": "max"}
+    rules: ClassVar = {"most frequent tag of each word": most_frequent_tags}
 
     def read(self, config, path):
         try:
@@ -25,6 +54,10 @@ class Ner(Recipe):
 
     def split(self, whole):
         return split_tagged(whole)
+
+    def chance(self, train, valid):
+        """An F1 of 0."""
+        return Chance(0.0, epochs=4, steps=400)
 
     def results(self, model, splits, config, metrics):
         return Results({"types": model.score(splits.test).to_frame().reset_index()})

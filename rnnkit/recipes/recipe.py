@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from rnnkit import datasets
 from rnnkit.datasets import Dataset, Splits
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.recipes.baseline import Chance, Rule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,7 @@ class Results:
 
 
 class Recipe:
-    """How a run of one task gets its data and model, and what it leaves.
+    """How a run of one task gets its data and model, and what it leaves; what a search tries and a comparison beats.
 
     Attributes:
         task: its name on the command line.
@@ -50,6 +51,9 @@ class Recipe:
         counted: what a row of its data is called.
         options: the fields of `RunConfig` that only some tasks take, and this one does.
         of_files: those that make sense for a user's file only, and why.
+        space: what a search tries besides what is tried for every task, or in its place; see `read_part`.
+        objectives: the metrics in its logs, each with its better end, `"min"` or `"max"`.
+        rules: what scores without training, by name; the one that a model has to leave behind comes first.
     """
 
     task: ClassVar[str]
@@ -59,6 +63,9 @@ class Recipe:
     counted: ClassVar[str] = "rows"
     options: ClassVar[tuple[str, ...]] = ()
     of_files: ClassVar[dict[str, str]] = {}
+    space: ClassVar[dict[str, Any]] = {}
+    objectives: ClassVar[dict[str, str]] = {}
+    rules: ClassVar[dict[str, Rule]] = {}
 
     def splits(self, config: "RunConfig") -> Splits:
         """The data of a run; a file of the user's is split 80 : 10 : 10 at random, by a fixed seed.
@@ -119,12 +126,32 @@ class Recipe:
         """The arguments of the task that are not those of every task."""
         return {}
 
+    def data_options(self, config: "RunConfig") -> dict[str, Any]:
+        """The arguments of the task without which it cannot learn the data."""
+        return {}
+
     def compile(self, model: "Task", config: "RunConfig") -> None:
         """Compiles the adapted model, where the task's own settings do not suit the data."""
 
     def results(self, model: "Task", splits: Splits, config: "RunConfig", metrics: Mapping[str, Any]) -> Results:
         """What the trained model gives beyond `metrics`, those of the run."""
         return Results()
+
+    def metric(self, model: "Task") -> tuple[str, str]:
+        """What a model is judged by, and its better end."""
+        return model.monitor[0].removeprefix("val_"), model.monitor[1]
+
+    def chance(self, train: Dataset, valid: Dataset) -> Chance | None:
+        """What the monitored metric has to leave behind; None where a long time without progress is normal.
+
+        Args:
+            train, valid: in the task's columns.
+        """
+        return None
+
+    def networks(self) -> "dict[str, type[Task]]":
+        """Networks without recurrence for the same data, by name."""
+        return {}
 
     def _check_kind(self, data: str) -> None:
         kind = datasets.info(data).task

@@ -19,6 +19,14 @@ SMALL = {"units": 128, "embedding_dim": 128, "vocabulary_size": 1000, "dropout":
 SMALL_RATE = 3e-3
 
 
+def copied_source(train: Dataset, data: Dataset) -> dict[str, float]:
+    """Leaves each text as it is."""
+    from rnnkit.translation.scores import score_translations
+
+    scores = score_translations(data["source"], data["target"])
+    return {"bleu": scores.bleu, "chrf": scores.chrf, "exact_match": scores.exact_match}
+
+
 class Translation(Recipe):
     """Pairs of sentences; it leaves its translations, with their sources and references.
 
@@ -32,6 +40,15 @@ class Translation(Recipe):
     headline = ("bleu", "chrf", "exact_match")
     counted = "pairs"
     options = ("text", "label", "target", "attention")
+    space: ClassVar = {
+        "cell": ["gru", "lstm"],
+        "units": [128, 256, 512],
+        "embedding_dim": [128, 256],
+        "attention": ["general", "additive"],
+        "label_smoothing": (0.0, 0.2),
+    }
+    objectives: ClassVar = {"bleu": "max", "chrf": "max", "exact_match": "max", "perplexity": "min"}
+    rules: ClassVar = {"source left as it is": copied_source}
     of_files: ClassVar = {"target": "'{data}' has its own translations. Leave the file of translations out."}
 
     def read(self, config, path):

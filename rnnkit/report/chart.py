@@ -24,6 +24,7 @@ class Line(NamedTuple):
         color: number of a colour, from 0.
         dashed: as a second sign beside the colour.
         low, high: a band around the line, shape (N,), or None.
+        dots: a dot at each place, and no line.
     """
 
     x: np.ndarray
@@ -32,6 +33,7 @@ class Line(NamedTuple):
     dashed: bool = False
     low: np.ndarray | None = None
     high: np.ndarray | None = None
+    dots: bool = False
 
 
 class Limit(NamedTuple):
@@ -56,7 +58,7 @@ def line_chart(lines, x_label: str, alt: str, *, y_scale=None, x_scale=None, lim
     x = (x_scale or Scale.fit([line.x for line in lines])).onto(LEFT, WIDTH - RIGHT)
     y = (y_scale or Scale.fit(ys, margin=0.05)).onto(HEIGHT - BOTTOM, TOP)
     shapes = [shape for line in lines for shape in _shapes(line, x, y)] + [_limit(limit, x, y) for limit in limits]
-    return _frame([_y_axis(y), _x_axis(x, x_label), _inside(shapes)], alt)
+    return frame([_y_axis(y), x_axis(x, x_label), _inside(shapes)], alt)
 
 
 def heat_map(x, y, values, x_label: str, y_label: str, alt: str) -> Markup:
@@ -75,8 +77,8 @@ def heat_map(x, y, values, x_label: str, y_label: str, alt: str) -> Markup:
     ]
     across = Scale(-0.5, len(x) - 0.5, ticks=_named(x)).onto(LEFT, WIDTH - RIGHT)
     up = Scale(-0.5, len(y) - 0.5, ticks=_named(y)).onto(HEIGHT - BOTTOM, TOP)
-    name = _text(LEFT, TOP - 1, y_label, "label")
-    return _frame([tag("g", *cells, class_="c0"), _y_axis(up), _x_axis(across, x_label), name], alt)
+    name = words(LEFT, TOP - 1, y_label, "label")
+    return frame([tag("g", *cells, class_="c0"), _y_axis(up), x_axis(across, x_label), name], alt)
 
 
 def piano_roll(notes, beats: float, alt: str) -> Markup:
@@ -94,13 +96,13 @@ def piano_roll(notes, beats: float, alt: str) -> Markup:
     x = Scale(0, beats).onto(LEFT, WIDTH - RIGHT)
     y = Scale(low - 0.5, high + 0.5, ticks=cs).onto(HEIGHT - BOTTOM, TOP)
     bars = [_bar(x(start), x(end), y(pitch + 0.5), y(pitch - 0.5)) for pitch, start, end in notes]
-    return _frame([_y_axis(y), _x_axis(x, "beat"), tag("g", tag("path", d="".join(bars) or "M0 0"), class_="c0")], alt)
+    return frame([_y_axis(y), x_axis(x, "beat"), tag("g", tag("path", d="".join(bars) or "M0 0"), class_="c0")], alt)
 
 
-def swatch(color: int, *, dashed: bool = False) -> Markup:
-    """A piece of line for a legend."""
-    line = tag("path", d="M0 5H22", class_=_class(color, dashed))
-    return tag("svg", line, viewBox="0 0 22 10", width=22, height=10, aria_hidden="true")
+def swatch(color: int, *, dashed: bool = False, dots: bool = False) -> Markup:
+    """A piece of line or a dot, for a legend."""
+    shape = dot(11, 5, color) if dots else tag("path", d="M0 5H22", class_=_class(color, dashed))
+    return tag("svg", shape, viewBox="0 0 22 10", width=22, height=10, aria_hidden="true")
 
 
 def thin(x, y) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
@@ -119,8 +121,28 @@ def thin(x, y) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | 
     return np.array([part.mean() for part in np.array_split(x, POINTS)]), middle, low, high
 
 
-def _frame(parts, alt: str) -> Markup:
-    return tag("svg", *parts, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=alt, class_="chart")
+def frame(parts, alt: str, height: int = HEIGHT) -> Markup:
+    """A drawing of the usual width."""
+    return tag("svg", *parts, viewBox=f"0 0 {WIDTH} {height}", role="img", aria_label=alt, class_="chart")
+
+
+def words(x: float, y: float, said: str, class_: str | None = None) -> Markup:
+    """Words at a place."""
+    return tag("text", said, x=f"{x:.1f}", y=f"{y:.1f}", class_=class_)
+
+
+def dot(x: float, y: float, color: int) -> Markup:
+    """A dot at a place."""
+    return tag("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=3.5, class_=f"dot c{color % 8}")
+
+
+def x_axis(scale: Scale, label: str, height: int = HEIGHT, left: float = LEFT) -> Markup:
+    """The axis below a drawing, from `left` to its right margin."""
+    base = height - BOTTOM
+    parts = [tag("path", d=f"M{left} {base}H{WIDTH - RIGHT}", class_="axis")]
+    for value, name in scale.ticks:
+        parts.append(words(float(scale(value)), base + 17, name, "middle"))
+    return tag("g", *parts, words((left + WIDTH - RIGHT) / 2, height - 6, label, "label middle"))
 
 
 def _inside(shapes) -> Markup:
@@ -139,20 +161,22 @@ def _shapes(line: Line, x: Scale, y: Scale):
             yield tag("path", d=f"M{'L'.join(there + back[::-1])}Z", class_=f"band c{line.color % 8}")
     places, heights = x(line.x), y(line.y)
     drawn = np.isfinite(places) & np.isfinite(heights)
+    if line.dots:
+        yield from (dot(a, b, line.color) for a, b in zip(places[drawn], heights[drawn], strict=True))
+        return
     starts = drawn & ~np.r_[False, drawn[:-1]]
     steps = zip(starts[drawn], places[drawn], heights[drawn], strict=True)
     path = "".join(f"{'M' if start else 'L'}{a:.1f} {b:.1f}" for start, a, b in steps)
     yield tag("path", d=path or "M0 0", class_=_class(line.color, line.dashed))
     alone = drawn & ~np.r_[False, drawn[:-1]] & ~np.r_[drawn[1:], False]
-    for a, b in zip(places[alone], heights[alone], strict=True):
-        yield tag("circle", cx=f"{a:.1f}", cy=f"{b:.1f}", r=3, class_=f"dot c{line.color % 8}")
+    yield from (dot(a, b, line.color) for a, b in zip(places[alone], heights[alone], strict=True))
 
 
 def _limit(limit: Limit, x: Scale, y: Scale) -> Markup:
     if limit.y is not None:
         place = float(y(limit.y))
-        words = _text(WIDTH - RIGHT - 4, place - 5 if place > TOP + 20 else place + 14, limit.text, "label end")
-        return tag("g", tag("path", d=f"M{LEFT} {place:.1f}H{WIDTH - RIGHT}", class_="limit"), words)
+        said = words(WIDTH - RIGHT - 4, place - 5 if place > TOP + 20 else place + 14, limit.text, "label end")
+        return tag("g", tag("path", d=f"M{LEFT} {place:.1f}H{WIDTH - RIGHT}", class_="limit"), said)
     return tag("path", d=f"M{float(x(limit.x)):.1f} {TOP}V{HEIGHT - BOTTOM}", class_="limit")
 
 
@@ -161,21 +185,8 @@ def _y_axis(scale: Scale) -> Markup:
     for value, name in scale.ticks:
         place = float(scale(value))
         parts.append(tag("path", d=f"M{LEFT} {place:.1f}H{WIDTH - RIGHT}", class_="grid"))
-        parts.append(_text(LEFT - 7, place + 4, name, "end"))
+        parts.append(words(LEFT - 7, place + 4, name, "end"))
     return tag("g", *parts)
-
-
-def _x_axis(scale: Scale, label: str) -> Markup:
-    base = HEIGHT - BOTTOM
-    parts = [tag("path", d=f"M{LEFT} {base}H{WIDTH - RIGHT}", class_="axis")]
-    for value, name in scale.ticks:
-        place = float(scale(value))
-        parts.append(_text(place, base + 17, name, "middle"))
-    return tag("g", *parts, _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, label, "label middle"))
-
-
-def _text(x: float, y: float, words: str, class_: str) -> Markup:
-    return tag("text", words, x=f"{x:.1f}", y=f"{y:.1f}", class_=class_)
 
 
 def _bar(left, right, top, bottom) -> str:

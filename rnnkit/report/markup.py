@@ -65,6 +65,11 @@ def facts(pairs: dict[str, object]) -> Markup:
     return tag("dl", *(tag("div", tag("dt", name), tag("dd", number(value))) for name, value in pairs.items()))
 
 
+def whole(value) -> str:
+    """A count, with commas; empty where there is none."""
+    return "" if pd.isna(value) else f"{value:,.0f}"
+
+
 def number(value) -> object:
     """A number in up to four digits, and anything else as it is."""
     if isinstance(value, bool | Integral) or not isinstance(value, Real):

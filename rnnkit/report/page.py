@@ -18,11 +18,12 @@ class Section(NamedTuple):
 
 
 class Legend(NamedTuple):
-    """What one colour, or one colour dashed, stands for."""
+    """What a colour stands for, or a colour dashed, or its dots."""
 
     text: str
     color: int
     dashed: bool = False
+    dots: bool = False
 
 
 def page(title: str, top: Markup, sections: Sequence[Section]) -> str:
@@ -66,7 +67,7 @@ def figure(title: str, panels: Sequence[tuple[str, Markup]], caption: str, legen
         caption: how to read them.
         legend: what the colours of all of them stand for.
     """
-    key = [tag("li", swatch(each.color, dashed=each.dashed), " ", each.text) for each in legend]
+    key = [tag("li", swatch(each.color, dashed=each.dashed, dots=each.dots), " ", each.text) for each in legend]
     charts = [tag("div", tag("h4", name) if name else None, chart, class_="panel") for name, chart in panels]
     return tag(
         "figure",

@@ -69,7 +69,7 @@ def _top(config, metrics, found, said) -> Markup:
         (f"{metric_name(names[0])} on test data", str(number(metrics["test"][names[0]]))),
         ("Cell", f"{CELLS.get(config['cell'], config['cell'])}{_depth(config['layers'])}"),
         ("Epochs", str(metrics["epochs"])),
-        ("Training time", _duration(metrics["seconds"])),
+        ("Training time", duration(metrics["seconds"])),
     ]
     if layers is not None and "status" in layers:
         shown.insert(1, ("Through time", _worst(layers["status"])))
@@ -119,7 +119,7 @@ def _configuration(config) -> Section:
 
 def _timing(metrics) -> Section:
     speed = {
-        "training": _duration(metrics["seconds"]),
+        "training": duration(metrics["seconds"]),
         "a second": f"{metrics['examples_per_second']:,.0f} examples",
         "epochs": metrics["epochs"],
     }
@@ -139,7 +139,8 @@ def _depth(layers: int) -> str:
     return f", {layers} layers" if layers > 1 else ""
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Minutes and seconds, in words."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 

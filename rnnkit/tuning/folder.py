@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,25 @@ def open_folder(folder: Path, file: str, identity: Mapping[str, Any], overwrite:
     return folder
 
 
+def join_folder(folder: Path, file: str, identity: Mapping[str, Any], patience: float = 3600.0) -> Path:
+    """Finds a folder that another process opens for the same work, and waits for it.
+
+    Args:
+        folder, file, identity: see `open_folder`.
+        patience: seconds.
+
+    Raises:
+        ArgumentError: it is not there in time, or belongs to other work.
+    """
+    until = time.monotonic() + patience
+    while not (folder / file).is_file():
+        if time.monotonic() > until:
+            raise ArgumentError(f"directory: {folder} has no {file} yet. Start the chief, with the same folder.")
+        time.sleep(0.2)
+    _check_same(folder, file, json.loads(json.dumps(identity, default=str)))
+    return folder
+
+
 def _check_same(folder: Path, file: str, identity: Mapping[str, Any]) -> None:
     if not (folder / file).is_file():
         raise ArgumentError(f"directory: {folder} holds other things: there is no {file} in it. Name another folder.")
@@ -60,8 +80,12 @@ def _difference(name: str, before, now) -> str:
 
 
 def write_json(path: str | os.PathLike, value: Any) -> str:
-    """Writes JSON so that the file is the old one or the new one, whenever the process is killed; returns its text."""
-    text = json.dumps(value)
+    """Writes JSON as `write_text` does; returns its text."""
+    return write_text(path, json.dumps(value))
+
+
+def write_text(path: str | os.PathLike, text: str) -> str:
+    """Writes so that the file is the old one or the new one, whenever the process is killed; returns the text."""
     temporary = Path(f"{path}.new")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)

@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import keras_tuner
+from keras_tuner.engine.trial import Trial
 
 from rnnkit.errors import ArgumentError
+from rnnkit.tuning.chief import answered
 from rnnkit.tuning.corrections import whole_files, without_noise
-from rnnkit.tuning.folder import write_json
+from rnnkit.tuning.folder import write_json, write_text
 from rnnkit.tuning.results import importance, results_frame
+from rnnkit.tuning.time_limit import RECORD, OutOfTime, TimeLimit, covered
+from rnnkit.tuning.words import in_a_line, trial_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
-RECORD = "record.json"
+SEARCH = "search.json"  # what is searched, as `tune` writes it
 
 
 class GuidedSearch(keras_tuner.Tuner):
@@ -29,11 +33,18 @@ class GuidedSearch(keras_tuner.Tuner):
         minutes: the time for all trials, those of earlier calls in the same folder included; None is without limit.
         say: called with a line after each trial; None is silent.
         isolated: how a trial is run in a process of its own, or None.
+        lead: how the trials are dealt out to other processes, or None.
     """
 
     minutes: float | None = None
     say: Callable[[str], None] | None = None
     isolated: Callable | None = None
+    lead: Callable | None = None
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether this process runs trials that a chief elsewhere deals out."""
+        return self._is_worker()
 
     @property
     def results(self) -> "pd.DataFrame":
@@ -71,7 +82,7 @@ class GuidedSearch(keras_tuner.Tuner):
 
     def load_model(self, trial) -> keras.Model:
         """As in KerasTuner, with the state of the optimizer besides."""
-        folder = Path(self.get_trial_dir(trial.trial_id))
+        folder = self._trial_folder(trial.trial_id)
         model = self._try_build(trial.hyperparameters)
         if not model.built:
             model.build_from_config(json.loads((folder / "build_config.json").read_text(encoding="utf-8")))
@@ -81,13 +92,18 @@ class GuidedSearch(keras_tuner.Tuner):
 
     @property
     def spent(self) -> float:
-        """Seconds that all finished trials took."""
-        return sum(self.record(trial).get("wall", 0.0) for trial in self._ended())
+        """Seconds in which trials ran that are finished; those of several processes at once count once."""
+        records = [_read(path) for path in self._folder.glob(f"trial_*/{RECORD}")]
+        return covered((record["began"], record["wall"]) for record in records if record)
+
+    @property
+    def time_left(self) -> float:
+        """Seconds of the time budget that are left."""
+        return math.inf if self.minutes is None else 60 * self.minutes - self.spent
 
     def record(self, trial_id: str) -> dict[str, Any]:
         """What was measured in a trial, and the `reason` of its failure; empty for one that has not ended."""
-        path = Path(self.get_trial_dir(trial_id)) / RECORD
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return _read(self._trial_folder(trial_id) / RECORD)
 
     def search(self, *fit_args, **fit_kwargs):
         """Runs trials until a budget is used up; what has been done already is not done again.
@@ -95,23 +111,34 @@ class GuidedSearch(keras_tuner.Tuner):
         Raises:
             ArgumentError: all trials have failed; with the reasons.
         """
-        with whole_files(), without_noise(), contextlib.suppress(OutOfTime):
+        with whole_files(), without_noise(), answered(), contextlib.suppress(OutOfTime):
             self.save()
-            super().search(*fit_args, **{**fit_kwargs, "verbose": 0})
-        self._write_results()
-        self._best_trial()
+            if self.lead is None:
+                super().search(*fit_args, **{**fit_kwargs, "verbose": 0})
+            else:
+                self.lead(self, *fit_args, **{**fit_kwargs, "verbose": 0})
+        if self.is_worker:
+            self.oracle = self.oracle._oracle
+            self.oracle.reload()  # what the chief has written
+        else:
+            self._write_results()
+            self._best_trial()
 
     def pre_create_trial(self):
-        if self._left() <= 0:
+        if self.is_worker:
+            time.sleep(0.1)  # a chief that has no trial yet is asked again and again
+        elif self.time_left <= 0:
             raise OutOfTime
 
     def on_trial_begin(self, trial):
         trial.metrics = type(trial.metrics)()  # a killed run of this trial may have left some
+        if self.is_worker:  # a message rounds numbers, and changes the order of the hyperparameters
+            trial.hyperparameters = Trial.load(self._trial_folder(trial.trial_id) / "trial.json").hyperparameters
         super().on_trial_begin(trial)
 
     def run_trial(self, trial, *fit_args, **fit_kwargs):
-        start, left, reason = time.monotonic(), self._left(), ""
-        path = Path(self.get_trial_dir(trial.trial_id)) / RECORD
+        start, began, left, reason = time.monotonic(), time.time(), self.time_left, ""
+        path = self._trial_folder(trial.trial_id) / RECORD
         path.unlink(missing_ok=True)
         self.hypermodel.measured = {}
         if left < math.inf:
@@ -126,21 +153,15 @@ class GuidedSearch(keras_tuner.Tuner):
         finally:
             measured, wall = self.hypermodel.measured or self.record(trial.trial_id), time.monotonic() - start
             reason = reason or ("cut short by the time budget" if wall > left else "")
-            record = {**measured, "reason": reason, "wall": round(wall, 3)}
-            write_json(path, record)
+            write_json(path, {**measured, "reason": reason, "began": began, "wall": round(wall, 3)})
 
     def on_trial_end(self, trial):
         super().on_trial_end(trial)
+        if self.is_worker:
+            return
         self._write_results()
         if self.say is not None:
-            self.say(self._line(trial.trial_id))
-
-    def _left(self) -> float:
-        """Seconds of the time budget that are left."""
-        return math.inf if self.minutes is None else 60 * self.minutes - self.spent
-
-    def _ended(self) -> list[str]:
-        return list(self.oracle.end_order)
+            self.say(trial_line(self, trial.trial_id))
 
     def _best_trial(self):
         [best] = self.oracle.get_best_trials(1) or [None]
@@ -154,52 +175,23 @@ class GuidedSearch(keras_tuner.Tuner):
         return best
 
     def _write_results(self) -> None:
-        path = Path(self.project_dir) / "results.csv"
-        temporary = path.with_suffix(".new")
-        self.results.to_csv(temporary, index=False)
-        temporary.replace(path)
+        from rnnkit.report import search_page
 
-    def _line(self, trial_id: str) -> str:
-        """What came of a trial, how much of the budget is used, and the best so far."""
-        table = self.results.set_index("trial")
-        row, name = table.loc[trial_id], self.oracle.objective.name
-        ended = len(self._ended())
-        budget = [f"trial {ended}" + (f" of {self.oracle.max_trials}" if self.oracle.max_trials else "")]
-        budget.append(_clock(self.spent) + (f" of {_clock(60 * self.minutes)}" if self.minutes else ""))
-        if row["status"] == "failed":
-            outcome = f"failed after {row['wall']:.0f} s: {row['reason']}"
-        else:
-            outcome = f"{name} {row['score']:.4f} in {row['wall']:.0f} s"
-        best = self.oracle.get_best_trials(1)[0]
-        said = f"best {best.score:.4f} (trial {best.trial_id})" if best.status == "COMPLETED" else "none completed yet"
-        return "  ".join([*budget, outcome, said])
+        write_text(self._folder / "results.csv", self.results.to_csv(index=False))
+        if (self._folder / SEARCH).is_file():
+            write_text(self._folder / "report.html", search_page(self))
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self.project_dir)
+
+    def _trial_folder(self, trial_id: str) -> Path:
+        return Path(self.get_trial_dir(trial_id))
 
 
-class OutOfTime(Exception):  # noqa: N818  (no error: a budget is used up)
-    """The time of a search is over."""
-
-
-class TimeLimit(keras.callbacks.Callback):
-    """Ends a training at the end of the epoch in which it has lasted longer than so many seconds."""
-
-    def __init__(self, seconds: float):
-        super().__init__()
-        self.seconds = seconds
-
-    def on_train_begin(self, logs=None):
-        self._start = time.monotonic()
-
-    def on_epoch_end(self, epoch, logs=None):
-        if time.monotonic() - self._start > self.seconds:
-            self.model.stop_training = True
-
-
-def in_a_line(error: Exception) -> str:
-    """An error in a line."""
-    words = " ".join(str(error).split())[:300]
-    known = type(error).__name__ in ("FailedTrialError", "ArgumentError", "DataError")
-    return words if known else f"{type(error).__name__}: {words}"
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+def _read(path: Path) -> dict[str, Any]:
+    """A record; empty where there is none, as its trial may begin anew at any moment."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}

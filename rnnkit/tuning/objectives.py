@@ -4,21 +4,15 @@ import keras_tuner
 
 from rnnkit.errors import ArgumentError
 from rnnkit.tasks import Task
+from rnnkit.tuning.spaces import recipe_of
 
 GRADIENTS = {"grad_norm": "min", "grad_norm_max": "min", "clip_rate": "min", "skipped_steps": "min"}
 THROUGH_TIME = {"gain_min": "max", "gain_max": "min", "horizon_min": "max"}
-METRICS = {
-    "sentiment": {"accuracy": "max"},
-    "ner": {"f1": "max", "precision": "max", "recall": "max"},
-    "music": {"nll": "min", "accuracy": "max"},
-    "translation": {"bleu": "max", "chrf": "max", "exact_match": "max", "perplexity": "min"},
-    "memory": {"mse": "min", "accuracy": "max", "crossentropy": "min"},
-}
 
 
 def known_objectives(task: str) -> dict[str, str]:
     """The objectives of a task by name, each with its direction, `"min"` or `"max"`."""
-    metrics = {"loss": "min", **METRICS.get(task, {})}
+    metrics = {"loss": "min", **recipe_of(task).objectives}
     return {**{f"val_{name}": way for name, way in metrics.items()}, "loss": "min", **GRADIENTS, **THROUGH_TIME}
 
 

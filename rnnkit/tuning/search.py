@@ -5,13 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rnnkit.tuning.folder import open_folder
-from rnnkit.tuning.guided import GuidedSearch
+from rnnkit.errors import ArgumentError
+from rnnkit.tuning.chief import lead, part_in_search
+from rnnkit.tuning.folder import join_folder, open_folder
+from rnnkit.tuning.guided import SEARCH, GuidedSearch
 from rnnkit.tuning.isolated import Isolated
 from rnnkit.tuning.plan import plan
 from rnnkit.tuning.tuners import make_tuner
-
-SEARCH = "search.json"
+from rnnkit.tuning.workers import Workers
 
 
 def tune(
@@ -28,6 +29,7 @@ def tune(
     epochs: int | None = None,
     guard="auto",
     isolate: bool = False,
+    workers: int | None = None,
     overwrite: bool = False,
     say: Callable[[str], None] | None = print,
     **space,
@@ -38,6 +40,12 @@ def tune(
         tuner.results
         tuner.best_model().save("best.keras")
 
+    Several processes on this machine share a search with `workers`. Several machines share one if each runs the same
+    call on the same `directory`, which all of them see, with KerasTuner's environment variables: `KERASTUNER_ORACLE_IP`
+    and `KERASTUNER_ORACLE_PORT`, an address of the machine that deals out the trials and a free port on it, and
+    `KERASTUNER_TUNER_ID`, `chief` for the one that deals them out and a name of its own for each that runs them. A
+    worker that was lost is started again with its name, and gets its trial back. What they say is not encrypted.
+
     Args:
         task: a name of the tasks, or a task's class.
         train, valid: raw data in any form that the task's `fit` takes.
@@ -45,7 +53,8 @@ def tune(
             KerasTuner.
         max_trials: how many trials in all. None is 20 for a Bayesian or random search without `minutes`, else as many
             as there are.
-        minutes: time for all trials. None begins when it is over, and the one that runs ends with its epoch.
+        minutes: time for all trials together, those of several workers side by side. None begins when it is over, and
+            those that run end with their epoch.
         directory: a folder of its own; one that holds the same search, broken off or with a smaller budget, is gone on
             with. None makes a new one, `runs/tune-TASK-TIME`.
         objective: what is looked for, in the logs of an epoch: a name such as `"val_accuracy"`, `"grad_norm_max"`,
@@ -57,12 +66,14 @@ def tune(
         guard, space: see `hypermodel`.
         isolate: run each trial in a process of its own, whose memory is given back; it costs the start of TensorFlow
             each time, and a trial that crashes its process is a failed one.
+        workers: so many processes run trials at the same time, each on all devices that this one uses. One that is
+            killed is started again and repeats its trial; a trial that ends its worker twice has failed.
         overwrite: start anew where another search is.
         say: called with a line after each trial; None is silent.
 
     Returns:
         The KerasTuner tuner, which is also a `GuidedSearch`: with `results`, `plot()` and `best_model()`. Its folder
-        holds `search.json`, what is searched, and `results.csv`.
+        holds `search.json`, what is searched, `results.csv` and `report.html`.
 
     Raises:
         ArgumentError: an argument that cannot be used, nothing to search, a folder that holds something else, or all
@@ -70,10 +81,14 @@ def tune(
         DataError: data that cannot be used.
     """
     budget: dict[str, Any] = {"max_trials": max_trials, "minutes": minutes, "epochs": epochs}
+    part = _part(workers, directory)
     planned = plan(task, train, valid, algorithm, **budget, objective=objective, seed=seed, guard=guard, **space)
     name = planned.model.task_name
     folder = Path(directory or Path("runs") / f"tune-{name}-{time.strftime('%Y%m%d-%H%M%S')}")
-    open_folder(folder, SEARCH, planned.identity, overwrite)
+    if part == "worker":
+        join_folder(folder, SEARCH, planned.identity)
+    else:
+        open_folder(folder, SEARCH, planned.identity, overwrite)
     settings: dict[str, Any] = {
         "algorithm": planned.algorithm,
         "model": planned.model,
@@ -85,8 +100,20 @@ def tune(
     }
     tuner = make_tuner(**settings)
     tuner.minutes, tuner.say = minutes, say
-    if isolate:
-        tuner.isolated = Isolated(settings)
+    tuner.isolated = Isolated(settings) if isolate else None
+    tuner.lead = lead if part == "chief" else None if workers is None else Workers(workers, settings)
     length = {} if epochs is None else {"epochs": epochs}
     tuner.search(planned.train, validation_data=planned.valid, **length)
     return tuner
+
+
+def _part(workers, directory) -> str | None:
+    """What this process is in a search that several share, by its environment."""
+    if workers is not None and (not isinstance(workers, int) or workers < 1):
+        raise ArgumentError(f"workers: expected a positive integer, got {workers!r}.")
+    part = part_in_search()
+    if part is not None and workers is not None:
+        raise ArgumentError(f"workers: this process is a {part} already, by KERASTUNER_TUNER_ID. Leave one out.")
+    if part is not None and directory is None:
+        raise ArgumentError("directory: machines that share a search need one folder that all of them see. Name it.")
+    return part

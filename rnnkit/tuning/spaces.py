@@ -1,4 +1,4 @@
-"""What is searched by default, task by task, in the notation of `read_part`.
+"""What is searched by default, in the notation of `read_part`; what is special about a task is in its recipe.
 
 The ranges lie around the tasks' own defaults and keep a trial on two cores at minutes. What is not named here keeps the
 task's default, and any argument of a task can be added.
@@ -7,6 +7,7 @@ task's default, and any argument of a task can be added.
 from typing import Any
 
 from rnnkit.errors import ArgumentError
+from rnnkit.recipes import RECIPES, Recipe
 from rnnkit.tasks import TASKS, Task
 
 SHARED: dict[str, Any] = {
@@ -17,34 +18,6 @@ SHARED: dict[str, Any] = {
     "learning_rate": (3e-4, 1e-2),
     "clipping": ["none", "global_norm", "percentile"],
     "batch_size": [16, 32, 64],
-}
-OWN: dict[str, dict[str, Any]] = {
-    "sentiment": {
-        "bidirectional": [True, False],
-        "embedding_dim": [64, 128, 256],
-        "pooling": ["max", "mean", "attention", "last"],
-        "word_dropout": (0.0, 0.3),
-    },
-    "ner": {
-        "units": [50, 100, 200],
-        "bidirectional": [True, False],
-        "embedding_dim": [50, 100, 200],
-        "char_units": [25, 50, 100],
-        "word_dropout": (0.0, 0.3),
-    },
-    "music": {"units": [100, 200, 400]},
-    "translation": {
-        "cell": ["gru", "lstm"],
-        "units": [128, 256, 512],
-        "embedding_dim": [128, 256],
-        "attention": ["general", "additive"],
-        "label_smoothing": (0.0, 0.2),
-    },
-    "memory": {
-        "units": [64, 128, 256],
-        "recurrent_initializer": ["orthogonal", "glorot_uniform"],
-        "dropout": 0.0,
-    },
 }
 # The range of the threshold, by clipping rule.
 THRESHOLDS: dict[str, tuple[float, float]] = {
@@ -72,6 +45,11 @@ def find_task(task) -> tuple[str, type[Task]]:
     return (names or [task.__name__])[0], task
 
 
+def recipe_of(name: str) -> Recipe:
+    """The recipe of a task; a plain one for a task of the user's own."""
+    return RECIPES.get(name) or Recipe()
+
+
 def default_space(task) -> dict[str, Any]:
     """What `tune` searches for a task if nothing else is said.
 
@@ -82,4 +60,4 @@ def default_space(task) -> dict[str, Any]:
         Hyperparameter -> a list of choices, or a tuple `(low, high)`. The threshold of clipping depends on the rule,
         see `THRESHOLDS`.
     """
-    return {**SHARED, **OWN.get(find_task(task)[0], {})}
+    return {**SHARED, **recipe_of(find_task(task)[0]).space}

@@ -10,9 +10,8 @@ import keras
 import keras_tuner
 
 from rnnkit.errors import ArgumentError
-from rnnkit.tuning.chance import chance
 from rnnkit.tuning.parts import Asked, Choice, Fixed, Part, Range, label, read_part
-from rnnkit.tuning.spaces import OF_TRAINING, THRESHOLDS, default_space, find_task
+from rnnkit.tuning.spaces import OF_TRAINING, THRESHOLDS, default_space, find_task, recipe_of
 from rnnkit.tuning.trial_guard import TrialGuard
 from rnnkit.tuning.watch import Watch
 
@@ -96,7 +95,7 @@ class TaskHyperModel(keras_tuner.HyperModel):
             guard = copy.deepcopy(self.guard)
             guard.monitor = guard.monitor or model.monitor
             if guard.chance == "auto" and valid is not None:
-                guard.chance = chance(self.task_name, model.read(x, y), model.read(*_pair(valid)))
+                guard.chance = recipe_of(self.task_name).chance(model.read(x, y), model.read(*_pair(valid)))
             judges.append(guard)
         return judges
 

@@ -8,7 +8,7 @@ from keras_tuner.errors import FailedTrialError
 from rnnkit.callbacks.gradient_callback import GradientCallback
 from rnnkit.callbacks.rows import WAITING, Block
 from rnnkit.errors import ArgumentError
-from rnnkit.tuning.chance import Chance
+from rnnkit.recipes.baseline import Chance
 from rnnkit.tuning.objectives import GRADIENTS, THROUGH_TIME
 
 SOLVED = 1e-3  # a loss below this may well have no gradient left
@@ -32,8 +32,8 @@ class TrialGuard(GradientCallback):
     Args:
         refused: steps in a row.
         explosion, vanishing: global gradient norms.
-        chance: a `Chance`: the score that shows no learning, and when to look; `"auto"` is `chance()` of the
-            task and its data; None does not look.
+        chance: a `Chance`: the score that shows no learning, and when to look; `"auto"` is that of the
+            task's recipe and the data; None does not look.
         monitor: the epoch log that is compared with chance, and its direction; None is that of the task.
         limits: epoch log -> number, such as `{"grad_norm_max": 100, "horizon_min": 5}`: the largest allowed value of
             what should be small (`grad_norm`, `grad_norm_max`, `clip_rate`, `skipped_steps`, `gain_max`), the smallest

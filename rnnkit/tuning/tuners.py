@@ -75,6 +75,8 @@ def make_tuner(
             tuner = guided(algorithm)(model, **{name: options[name] for name in taken & options.keys()})
     except ImportError as error:
         raise ArgumentError(f"algorithm: {error} Or take algorithm='random'.") from error
+    if tuner.is_worker:
+        return tuner  # the chief has the oracle
     oracle = tuner.oracle
     oracle.max_trials = max_trials  # Hyperband takes none
     oracle.max_consecutive_failed_trials = sys.maxsize  # a failed trial is a row of the table, however many there are

@@ -7,11 +7,14 @@ import pytest
 import rnnkit
 from rnnkit import datasets
 from rnnkit.comparison import Comparison
-from rnnkit.comparison.baselines import RULES, chance_of_memory, most_frequent_label, most_frequent_tags
 from rnnkit.comparison.matching import matching_units
 from rnnkit.comparison.networks import BagOfWords, WordConvolution
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
+from rnnkit.recipes import RECIPES
+from rnnkit.recipes.memory import chance_of_memory
+from rnnkit.recipes.ner import most_frequent_tags
+from rnnkit.recipes.sentiment import most_frequent_label
 
 ROWS = Dataset({"text": ["a b c d e f g", "b a c d e g f", "a a d c e f f"] * 16, "label": [0, 1, 1] * 16})
 SMALL = {"units": 6, "embedding_dim": 3, "bidirectional": False, "epochs": 1, "batch_size": 16, "say": None}
@@ -55,6 +58,7 @@ def test_a_row_for_each_cell_and_baseline(compared):
     assert rule["valid_accuracy"] == pytest.approx(16 / 24)
     assert math.isnan(rule["parameters"])
     assert list(pd.read_csv(folder / "summary.csv")["model"]) == list(found.summary.index)
+    assert "The recurrence " in (folder / "report.html").read_text(encoding="utf-8")
     np.testing.assert_allclose(pd.read_csv(folder / "runs.csv")["valid_accuracy"], found.frame["valid_accuracy"])
 
 
@@ -128,7 +132,7 @@ def test_the_most_frequent_label():
 def test_rules_of_the_other_tasks_score_as_the_task_does(task):
     train, valid, _ = datasets.load(f"{task}-sample")
     metric = {"music": "nll", "translation": "bleu"}[task]
-    scores = [rule(train[:50], valid[:20])[metric] for rule in RULES[task].values()]
+    scores = [rule(train[:50], valid[:20])[metric] for rule in RECIPES[task].rules.values()]
     assert all(math.isfinite(score) for score in scores)
     assert task != "music" or scores[0] > scores[1]
 
@@ -177,6 +181,7 @@ def test_matching_units_are_the_nearest():
         ({"cells": ["ltsm"]}, "Known cells"),
         ({"seeds": 0}, "seeds: expected a positive"),
         ({"epochs": 0}, "epochs: expected a positive"),
+        ({"batch_size": 0}, "batch_size: expected a positive"),
         ({"colour": "red"}, "no such argument"),
         ({"clipping": "hard"}, "percentile"),
         ({"units": [2, 3], "match_parameters": True}, "match_parameters: expected layers of one width"),

@@ -1,9 +1,38 @@
+from html.parser import HTMLParser
+
 import pandas as pd
 import pytest
 
 WORDS = ["good film <script>alert(1)</script>", "a bad film", "not good", "not bad at all"]
 REVIEWS = [f"{words} and some more words to be remembered" for words in WORDS] * 9
 SENTENCE = "Ada B-PER\nis O\nin O\nNew B-LOC\nYork I-LOC\ntoday O\n\n"
+
+
+class Reader(HTMLParser):
+    """Collects a page's elements and checks that each is closed where it should be."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.elements = [], []
+        self.feed(page)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def all(self, name):
+        return [attributes for tag, attributes in self.elements if tag == name]
+
+
+@pytest.fixture
+def read():
+    """`Reader`."""
+    return Reader
 
 
 @pytest.fixture(scope="module")

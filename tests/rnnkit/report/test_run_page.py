@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 from html import escape
-from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,35 +21,14 @@ TASKS = ("sentiment", "ner", "memory")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-class Reader(HTMLParser):
-    """Collects a page's elements and checks that each is closed where it should be."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.open, self.elements = [], []
-        self.feed(page)
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in ("meta", "br"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def all(self, name):
-        return [attributes for tag, attributes in self.elements if tag == name]
-
-
 def page_of(folder):
     return (folder.path / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_page_is_well_formed_alone_and_small(runs, task):
+def test_a_page_is_well_formed_alone_and_small(runs, task, read):
     page = page_of(runs[task])
-    reader = Reader(page)
+    reader = read(page)
     assert len(page.encode()) < 3e6
     links = [value for _, each in reader.elements for name, value in each.items() if name in ("href", "src")]
     ids = [each["id"] for _, each in reader.elements if "id" in each]
@@ -114,13 +92,13 @@ def test_an_incomplete_folder_is_named(runs, tmp_path, missing):
         RunFolder(folder).write_report()
 
 
-def test_without_a_diagnosis_the_page_says_why(runs, tmp_path):
+def test_without_a_diagnosis_the_page_says_why(runs, tmp_path, read):
     folder = tmp_path / "run"
     shutil.copytree(runs["ner"].path, folder, ignore=shutil.ignore_patterns("diagnosis", "model.keras"))
     run = RunFolder(folder)
     run._write_diagnosis("x: sequences of <5 steps")
     page = run.write_report().read_text(encoding="utf-8")
-    Reader(page)
+    read(page)
     assert "No diagnosis was made. x: sequences of &lt;5 steps" in page
     assert "Recurrent kernels over training" in page
 

@@ -68,6 +68,9 @@ def test_the_table_has_a_row_a_trial_and_the_reason_of_each_failure(grid):
     assert f"val_loss {done['score'].iloc[0]:.4f}" in said[2]
     written = pd.read_csv(Path(tuner.project_dir) / "results.csv")
     np.testing.assert_allclose(written["score"], table["score"].astype(float))
+    page = (Path(tuner.project_dir) / "report.html").read_text(encoding="utf-8")
+    assert "2 failed" in page
+    assert "non-finite: " in page
 
 
 def test_the_best_model_has_the_metric_of_the_table_also_in_a_fresh_process(grid, order, tmp_path):
@@ -122,7 +125,7 @@ def test_time_ends_the_trial_with_its_epoch_and_the_search(order, small, tmp_pat
     table = tuner.results
     assert (list(table["status"]), list(table["epochs"])) == (["completed"], [1])
     assert list(table["reason"]) == ["cut short by the time budget"]
-    assert tuner._left() < 0
+    assert tuner.time_left < 0
 
 
 def test_hyperband_goes_on_with_its_best_trials(order, small, tmp_path):

@@ -7,8 +7,8 @@ import pytest
 from keras_tuner.errors import FailedTrialError
 
 from rnnkit.callbacks.rows import NONFINITE, OVERFLOW, TAKEN, WAITING, Block
+from rnnkit.recipes.baseline import Chance
 from rnnkit.tuning import TrialGuard
-from rnnkit.tuning.chance import Chance
 
 
 def block(statuses, norms=None):

@@ -1,0 +1,125 @@
+"""The pages of searches and comparisons, from tables made by hand."""
+
+import json
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rnnkit.comparison import Comparison
+from rnnkit.report import comparison_page, search_page
+from rnnkit.report.rows import Row, bars, strips
+
+SPACE = {"cell": "one of lstm, <b>gru", "learning_rate": "0.001 to 0.1 by orders of magnitude", "units": "8 (fixed)"}
+
+
+def trials(count, failed=(), running=()):
+    rng = np.random.default_rng(0)
+    status = ["failed" if n in failed else "running" if n in running else "completed" for n in range(count)]
+    done = np.array([each == "completed" for each in status])
+    table = {
+        "trial": [f"{n}" for n in range(count)],
+        "status": status,
+        "reason": [f"chance: {'long ' * 40}" if n in failed else "" for n in range(count)],
+        "cell": rng.choice(["lstm", "<b>gru"], count),
+        "learning_rate": 10 ** rng.uniform(-3, -1, count),
+        "score": np.where(done, rng.uniform(0.5, 0.9, count), np.nan),
+        "wall": np.where([each == "running" for each in status], np.nan, 10.0),
+        "parameters": np.where(done, 1234567.0, np.nan),
+    }
+    return pd.DataFrame(table)
+
+
+def search(folder, table, importance=(0.5, np.nan)):
+    identity = {"task": "MemoryModel", "algorithm": "RandomSearch", "objective": ["val_accuracy (max)"], "seed": 0}
+    (folder / "search.json").write_text(json.dumps({**identity, "space": SPACE}), encoding="utf-8")
+    done = table[table["status"] == "completed"].sort_values("score", ascending=False)
+    best = [SimpleNamespace(trial_id=row.trial, score=row.score, status="COMPLETED") for row in done.itertuples()]
+    return SimpleNamespace(
+        results=table,
+        importance=pd.Series(dict(zip(["cell", "learning_rate"], importance, strict=True)), dtype=float),
+        oracle=SimpleNamespace(
+            objective=SimpleNamespace(name="val_accuracy", direction="max"),
+            get_best_trials=lambda count: best[:count] or [SimpleNamespace(status="FAILED")][: len(table)],
+        ),
+        project_dir=str(folder),
+        spent=75.0,
+    )
+
+
+def test_the_page_of_a_search_has_every_trial_its_reason_and_the_best(tmp_path, read):
+    table = trials(12, failed=(3, 5), running=(11,))
+    page = search_page(search(tmp_path, table))
+    reader = read(page)
+    assert not re.search(r"https?://|@import|<script|<b>", page)
+    links = [each["href"][1:] for each in reader.all("a")]
+    assert links == [each["id"] for each in reader.all("section")]
+    best = table.loc[table["score"].idxmax()]
+    assert f">{best['score']:.4g}</dd>" in page
+    assert f"Trial {best['trial']}, after 10 s, with 1,234,567 parameters." in page
+    assert "9 completed, 2 failed, 1 running" in page
+    assert "<dt>On failed trials</dt><dd>20 s</dd>" in page
+    assert page.count("chance: long") == 2
+    rows = re.findall(r"<tr><td>(\d+)</td><td>(completed|failed|running)</td>", page)
+    assert rows == list(zip(table["trial"], table["status"], strict=True))
+    first = page[page.index("by trial") : page.index("by the time of a trial")]
+    assert (first.count("dot c0"), first.count("dot c5")) == (9, 2)
+    assert "How much of the result each explains" in page
+
+
+@pytest.mark.parametrize(
+    "table",
+    [trials(1), trials(2, failed=(0, 1)), trials(1, running=(0,)), trials(0)],
+    ids=["one", "bad", "new", "none"],
+)
+def test_a_search_that_has_hardly_begun_has_a_page(table, tmp_path, read):
+    page = search_page(search(tmp_path, table, (np.nan, np.nan)))
+    read(page)
+    assert ("Too few trials" in page) == (table["status"] == "completed").any()
+    assert "none yet" in page or "completed" in page
+
+
+def compared(mode="max"):
+    rows = [("lstm", "recurrent", seed, 0.8 + 0.01 * seed, 10.0) for seed in range(3)]
+    rows += [("my<cell>", "recurrent", 0, 0.7, 20.0), ("bag of words", "network", 0, 0.75, 1.0)]
+    rows += [("rule", "rule", np.nan, 0.5, np.nan)]
+    frame = pd.DataFrame(rows, columns=["model", "kind", "seed", "valid_score", "seconds_to_best"])
+    trained = frame["seconds_to_best"].notna()
+    frame = frame.assign(units="8", parameters=np.where(trained, 5e6, np.nan), seconds=20.0, grad_norm=1.0)
+    frame = frame.assign(gain_min=np.nan, gain_max=np.nan, horizon_min=np.nan, clip_rate=0.0)
+    return Comparison(frame, "score", mode, 0.5)
+
+
+def test_the_page_of_a_comparison_says_what_is_best_and_whether_the_recurrence_pays(read):
+    identity = {"task": "MemoryModel", "options": {"units": "8"}, "epochs": None, "train": "abc", "batch_size": 32}
+    page = comparison_page(compared(), identity)
+    read(page)
+    assert "my&lt;cell&gt;" in page
+    assert "my<cell>" not in page
+    assert "The recurrence pays here. Score on validation: 0.81 ± 0.01 with LSTM, 0.75 with the best" in page
+    assert "The recurrence does not pay here. Score on validation: 0.7 with my" in comparison_page(
+        compared("min"), identity
+    )
+    assert page.count("5,000,000") == 3 + 5
+    rates = page[page.index("gained a second") : page.index("</figcaption>", page.index("gained a second"))]
+    assert [rates.index(name) for name in ("bag of words", "LSTM", "my&lt;cell")] == sorted(
+        rates.index(name) for name in ("bag of words", "LSTM", "my&lt;cell")
+    )
+    assert "abc" not in page
+
+
+def test_bars_are_as_long_as_their_values():
+    drawn = bars([Row("a", np.array([2.0])), Row("b", np.array([0.5])), Row("c", np.array([-1.0]))], "alt")
+    ends = [float(end) - 12 for end in re.findall(r"H([\d.]+)v9", drawn)]
+    assert ends[0] == pytest.approx(4 * ends[1], rel=0.01)
+    assert ends[2] == 1
+
+
+def test_a_strip_has_a_dot_for_each_finite_value_and_an_upright_at_the_mean():
+    drawn = strips([Row("a", np.array([1.0, 2.0, 6.0, np.nan])), Row("b", np.array([np.nan]))], "x", "alt")
+    dots = [float(x) for x in re.findall(r'cx="([\d.]+)"', drawn)]
+    [mean] = [float(x) for x in re.findall(r"M([\d.]+) \d+v14", drawn)]
+    assert len(dots) == 3
+    assert mean == pytest.approx(np.mean(dots), abs=0.11)
