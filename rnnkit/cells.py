@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import keras
 
 from rnnkit.errors import ArgumentError
+from rnnkit.fused_rnn import GRU, LSTM, SimpleRNN
 from rnnkit.initializers import Chrono, GateIdentity, GateOrthogonal
 from rnnkit.min_rnn import MinGRU, MinLSTM
 
@@ -156,8 +157,8 @@ def _parameters(factory) -> set[str]:
     return names
 
 
-register_cell("simple_rnn", keras.layers.SimpleRNN)
-register_cell("lstm", keras.layers.LSTM, gates="ifco")
-register_cell("gru", keras.layers.GRU, gates="zrh")
+register_cell("simple_rnn", SimpleRNN)
+register_cell("lstm", LSTM, gates="ifco")
+register_cell("gru", GRU, gates="zrh")
 register_cell("min_gru", MinGRU, gates=MinGRU.cell_class.gates)
 register_cell("min_lstm", MinLSTM, gates=MinLSTM.cell_class.gates)

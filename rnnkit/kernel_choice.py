@@ -5,13 +5,15 @@ from typing import NamedTuple
 import keras
 
 from rnnkit.devices import gpu_in_use
+from rnnkit.fused_rnn import fused_obstacles
 from rnnkit.min_rnn import ParallelRNN
 
 
 class Kernel(NamedTuple):
     """The kernel of one recurrent layer, and the reason.
 
-    `"cudnn"`; `"scan"`, the elementwise recurrence of a parallel cell; or `"loop"`, Keras' generic loop over time.
+    `"cudnn"`; `"fused"`, rnnkit's loop on a CPU, with one product over all steps for the inputs and for the gradients
+    of the weights; `"scan"`, the elementwise recurrence of a parallel cell; or `"loop"`, Keras' generic loop over time.
     """
 
     kernel: str
@@ -24,9 +26,10 @@ class Kernel(NamedTuple):
 def kernels(model: keras.Model) -> dict[str, Kernel]:
     """The kernel of every recurrent layer of a model, by the layer's path.
 
-    cuDNN runs an LSTM or GRU on a GPU if the layer has the activations, bias and options that it was made for; a
-    parallel cell runs as a scan; all else in a loop over time. rnnkit's layers pass no mask to the kernel, so masks
-    never stand in the way.
+    cuDNN runs an LSTM or GRU on a GPU if the layer has the activations, bias and options that it was made for, and
+    rnnkit's own loop runs its LSTM, GRU and SimpleRNN on a CPU; a parallel cell runs as a scan; all else in Keras' loop
+    over time. rnnkit's stacks pass no mask to the kernel, so masks never stand in the way there; a layer of your own
+    that gets one runs in Keras' loop for that call.
     """
     gpu = gpu_in_use()
     return {layer.path: kernel(layer, gpu=gpu) for layer in recurrent_layers(model)}
@@ -41,10 +44,11 @@ def kernel(layer: keras.layers.RNN, *, gpu: bool) -> Kernel:
     """The kernel that `layer` runs on, with or without a GPU."""
     if isinstance(layer, ParallelRNN):
         return Kernel("scan", f"{'a' if gpu else 'no'} GPU is in use: blocks {'side by side' if gpu else 'in turn'}")
-    if not gpu:
-        return Kernel("loop", "no GPU is in use")
-    obstacles = cudnn_obstacles(layer)
-    return Kernel("loop", "; ".join(obstacles)) if obstacles else Kernel("cudnn", "all of cuDNN's conditions hold")
+    if gpu:
+        obstacles = cudnn_obstacles(layer)
+        return Kernel("loop", "; ".join(obstacles)) if obstacles else Kernel("cudnn", "all of cuDNN's conditions hold")
+    obstacles = fused_obstacles(layer)
+    return Kernel("loop" if obstacles else "fused", "; ".join(["no GPU is in use", *obstacles]))
 
 
 def cudnn_obstacles(layer: keras.layers.RNN) -> list[str]:

@@ -1,5 +1,6 @@
 """Layers that any Keras model can use, and the losses that go with them."""
 
+from rnnkit.fused_rnn import GRU, LSTM, SimpleRNN
 from rnnkit.layers.attention import Attention
 from rnnkit.layers.attention_decoder import AttentionDecoder
 from rnnkit.layers.character_encoder import CharacterEncoder
@@ -17,6 +18,8 @@ from rnnkit.min_rnn import MinGRU, MinLSTM
 
 __all__ = [
     "CRF",
+    "GRU",
+    "LSTM",
     "Attention",
     "AttentionDecoder",
     "CRFLoss",
@@ -29,6 +32,7 @@ __all__ = [
     "OmegaRNN",
     "RecurrentStack",
     "SequencePooling",
+    "SimpleRNN",
     "StateBridge",
     "TokenLoss",
     "TruncatedRNN",

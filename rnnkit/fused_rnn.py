@@ -1,0 +1,84 @@
+"""Keras' recurrent layers, with a loop over time that is faster on a CPU.
+
+`LSTM`, `GRU` and `SimpleRNN` are the layers of `keras.layers` in all they take, hold, save and return. Where nothing is
+in the way (see `fused_obstacles`), time runs through `rnnkit.fused_loops`; otherwise, and under a mask, through Keras:
+cuDNN on a GPU, its own loop elsewhere. They keep the names of Keras' classes, by which weights files find layers.
+
+Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates.
+"""
+
+import keras
+from keras import ops, tree
+
+from rnnkit.devices import gpu_in_use
+
+ACTIVATIONS = {getattr(keras.activations, name): name for name in ("tanh", "sigmoid", "relu", "linear")}
+
+
+class FusedRNN(keras.layers.RNN):
+    """What lets a recurrent layer of Keras run through `rnnkit.fused_loops`; stands before it among the bases."""
+
+    steps: str  # the class in `rnnkit.fused_steps`, by name, for that module imports TensorFlow
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        masked = any(each is not None for each in tree.flatten(mask))
+        if masked or gpu_in_use() or fused_obstacles(self):
+            return super().inner_loop(sequences, initial_state, mask, training)
+        from rnnkit import fused_loops, fused_steps
+
+        functions = [fused_steps.FUNCTIONS[ACTIVATIONS[each]] for each in _activations(self.cell)]
+        steps = getattr(fused_steps, self.steps)(*functions)
+        inputs = ops.transpose(sequences, (1, 0, 2))
+        inputs = ops.flip(inputs, axis=0) if self.go_backwards else inputs
+        outputs, states = fused_loops.run(steps, inputs, list(initial_state), self._weights(), training=training)
+        return states[0], ops.transpose(outputs, (1, 0, 2)), states
+
+    def _weights(self):
+        """Kernel (F, G * H), recurrent kernel (H, G * H), and up to two biases (G * H,)."""
+        kernels, bias = [self.cell.kernel, self.cell.recurrent_kernel], self.cell.bias
+        if bias is None:
+            return kernels
+        return [*kernels, *(ops.unstack(bias) if len(bias.shape) == 2 else [bias])]
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class LSTM(FusedRNN, keras.layers.LSTM):
+    """`keras.layers.LSTM` (Hochreiter and Schmidhuber, "Long short-term memory", 1997), faster on a CPU."""
+
+    steps = "LSTMSteps"
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class GRU(FusedRNN, keras.layers.GRU):
+    """`keras.layers.GRU` (Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014), faster on a
+    CPU."""
+
+    steps = "GRUSteps"
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class SimpleRNN(FusedRNN, keras.layers.SimpleRNN):
+    """`keras.layers.SimpleRNN` (Elman, "Finding structure in time", 1990), faster on a CPU."""
+
+    steps = "SimpleRNNSteps"
+
+
+def fused_obstacles(layer) -> list[str]:
+    """What keeps a layer, on a CPU and without a mask, from the loop of `rnnkit.fused_loops`; empty if nothing does."""
+    if not isinstance(layer, FusedRNN):
+        return ["only the LSTM, GRU and SimpleRNN of rnnkit.layers have another loop"]
+    cell = layer.cell
+    conditions = {
+        f"the backend is {keras.backend.backend()}": keras.backend.backend() == "tensorflow",
+        f"the compute dtype is {cell.compute_dtype}": cell.compute_dtype == "float32",
+        f"no activation of {', '.join(ACTIVATIONS.values())}": all(each in ACTIVATIONS for each in _activations(cell)),
+        "unroll is on": not layer.unroll,
+        "dropout is on": not (cell.dropout or cell.recurrent_dropout),
+        "reset_after is off": getattr(cell, "reset_after", True),
+        "use_cudnn is on": getattr(layer, "use_cudnn", False) is not True,
+    }
+    return [obstacle for obstacle, holds in conditions.items() if not holds]
+
+
+def _activations(cell) -> list:
+    return [cell.activation, cell.recurrent_activation] if hasattr(cell, "recurrent_activation") else [cell.activation]
