@@ -33,9 +33,7 @@ class Batches(keras.utils.PyDataset):
         max_steps: B * T of the largest batch; an example that is longer by itself is a batch alone.
     """
 
-    def __init__(
-        self, x, y=None, *, lengths, batch_size=32, shuffle=False, seed=0, weights=None, max_steps=MAX_STEPS
-    ):
+    def __init__(self, x, y=None, *, lengths, batch_size=32, shuffle=False, seed=0, weights=None, max_steps=MAX_STEPS):
         super().__init__()
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ArgumentError(f"batch_size: expected a positive integer, got {batch_size!r}.")

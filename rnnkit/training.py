@@ -36,7 +36,7 @@ class RunConfig:
             files.
         cell, units, layers, activation, initializer: of the recurrent stack; None takes the task's or the cell's own.
         epochs: how many; None stops when validation no longer improves. The best epoch is kept either way.
-        batch_size: examples a step.
+        batch_size: examples a step; None takes the task's own.
         seed: sets all randomness.
         text, label: the columns of a file: names, or for tagged sentences numbers from 0; None takes the reader's own.
         clip: `RULE` or `RULE:THRESHOLD`, a rule of `rnnkit.callbacks.GradientClipping`; None does not clip.
@@ -52,7 +52,7 @@ class RunConfig:
     units: int | None = None
     layers: int = 1
     epochs: int | None = None
-    batch_size: int = 32
+    batch_size: int | None = None
     seed: int = 0
     text: str | None = None
     label: str | None = None

@@ -28,7 +28,7 @@ def compare(
     cells: Cells = "simple_rnn,lstm,gru",
     seeds: Seeds = 3,
     epochs: Epochs = None,
-    batch_size: BatchSize = 32,
+    batch_size: BatchSize = None,
     fix: Fix = None,
     clip: Clip = None,
     match_parameters: Match = False,

@@ -33,7 +33,7 @@ Initializer = Annotated[
     ),
 ]
 Epochs = Annotated[int | None, typer.Option(help="Epochs; without it, until validation no longer improves.")]
-BatchSize = Annotated[int, typer.Option(help="Examples a training step.")]
+BatchSize = Annotated[int | None, typer.Option(help="Examples a training step; default: the task's own.")]
 Seed = Annotated[int, typer.Option(help="Sets all randomness.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
 Out = Annotated[Path | None, typer.Option(help="The run's folder; must be new. Default: runs/TASK-DATA-CELL-TIME.")]
@@ -78,7 +78,7 @@ def run(
     units: Units = None,
     layers: Layers = 1,
     epochs: Epochs = None,
-    batch_size: BatchSize = 32,
+    batch_size: BatchSize = None,
     seed: Seed = 0,
     device: Device = "auto",
     out: Out = None,

@@ -72,9 +72,8 @@ def tune(
     if dry_run:
         _show_plan(study, task, search_of)
         return
-    processes = {"isolate": isolate, "workers": workers}
-    folder = {"directory": out, "overwrite": overwrite}
-    tuner = rnnkit.tune(task, study.splits.train, study.splits.valid, **folder, **processes, say=study.say, **search_of)
+    ways: dict[str, Any] = {"directory": out, "overwrite": overwrite, "isolate": isolate, "workers": workers}
+    tuner = rnnkit.tune(task, study.splits.train, study.splits.valid, **ways, say=study.say, **search_of)
     if tuner.is_worker:
         study.say("The search has ended; its chief has the results.")
     else:

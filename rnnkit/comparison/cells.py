@@ -14,6 +14,7 @@ from rnnkit.comparison.rows import Rows
 from rnnkit.comparison.runs import Settings, scored, train_once
 from rnnkit.comparison.table import Comparison
 from rnnkit.errors import ArgumentError
+from rnnkit.recipes.baseline import Rule
 from rnnkit.tasks.task import Task
 from rnnkit.tuning.folder import fingerprint, open_folder, write_text
 from rnnkit.tuning.parts import label
@@ -36,7 +37,7 @@ def compare(
     match_parameters: bool = False,
     directory: str | Path | None = None,
     epochs: int | None = None,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     clipping=None,
     threshold: float | None = None,
     overwrite: bool = False,
@@ -65,7 +66,7 @@ def compare(
             the end; one that holds the same comparison, with other cells or more seeds, is gone on with. None keeps
             nothing.
         epochs: of each training. None trains until validation no longer improves. The best epoch is kept either way.
-        batch_size: examples a step.
+        batch_size: examples a step; None takes the task's own.
         clipping, threshold: a rule of `GradientClipping` and its first argument; None does not clip.
         overwrite: start anew where another comparison is.
         say: called with a line after each run; None is silent.
@@ -76,6 +77,7 @@ def compare(
         DataError: data that cannot be used.
     """
     name, task_class = find_task(task)
+    batch_size = task_class.batch_size if batch_size is None else batch_size
     cells = _checked(cells, seeds, epochs, batch_size)
     models = {cell: task_class(cell=cell, **options) for cell in cells}  # a wrong option is said before any training
     first = models[cells[0]]
@@ -99,7 +101,7 @@ def compare(
     rules = recipe.rules if baselines else {}
     for rule, says in rules.items():
         rows.add(rule, "rule", None, functools.partial(scored, says, settings))
-    first_rule = next(iter(recipe.rules.values()), lambda *data: {})
+    first_rule: Rule = next(iter(recipe.rules.values()), lambda *data: {})
     floor = first_rule(settings.train, settings.valid).get(metric, math.nan)
     comparison = Comparison(rows.frame([*recurrent, *networks, *rules], seeds), metric, mode, floor)
     if folder is not None:

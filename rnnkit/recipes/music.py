@@ -35,7 +35,7 @@ class Music(Recipe):
     headline = ("nll",)
     counted = "pieces"
     options = ("head", "steps_per_beat")
-    space: ClassVar = {"units": [100, 200, 400]}
+    space: ClassVar = {"units": [100, 200, 400], "batch_size": [8, 16, 32]}
     objectives: ClassVar = {"nll": "min", "accuracy": "max"}
     rules: ClassVar = {"train marginals": key_marginals, "per-key Markov chain": key_markov}
     of_files: ClassVar = {"steps_per_beat": "it is the grid of a folder of MIDI files; '{data}' has its own."}

@@ -73,7 +73,8 @@ def _results(comparison: "Comparison", summary: pd.DataFrame) -> Section:
     shown["parameters"] = summary["parameters"].map(whole)
     shown["seconds to best"], shown["a second"] = summary["seconds_to_best"], summary["per_second"]
     end = {"max": "highest", "min": "lowest"}[comparison.mode]
-    rows = [Row(name, _scores(comparison, name), COLORS[kind]) for name, kind in summary["kind"].items()]
+    kinds = zip(summary.index, summary["kind"], strict=True)
+    rows = [Row(name, _scores(comparison, name), COLORS[kind]) for name, kind in kinds]
     caption = "Each dot is a run, an upright the mean of a model."
     chart = strips(rows, f"{comparison.metric} on validation", f"{comparison.metric} of each run, by model.")
     told = text(
@@ -97,7 +98,7 @@ def _cost(comparison: "Comparison", summary: pd.DataFrame) -> Section:
     alt = f"{comparison.metric} by the seconds to the best epoch."
     scatter = line_chart(lines, "seconds to the best epoch", alt, x_scale=scale)
     rates = trained["per_second"].sort_values(ascending=False)
-    rows = [Row(name, np.array([rate]), colors[name]) for name, rate in rates.items()]
+    rows = [Row(name, np.array([rate]), colors[name]) for name, rate in zip(rates.index, rates, strict=True)]
     said = ", ".join(f"{name} {number(rate)}" for name, rate in rates.items())
     panels = [("by time", scatter), ("gained a second", bars(rows, f"Quality per second of training: {said}."))]
     caption = (

@@ -74,7 +74,9 @@ class MusicGenerator(Task):
     rank = 2
     monitor = ("val_nll", "min")
     max_epochs = 300
-    patience = 10
+    patience = 8
+    halve_after = 3
+    batch_size = 8
 
     def __init__(
         self,
@@ -85,7 +87,7 @@ class MusicGenerator(Task):
         embedding_dim=256,
         dropout=0.6,
         head_units=64,
-        head_dropout=0.4,
+        head_dropout=0.5,
         **options,
     ):
         if head not in HEADS:
@@ -154,7 +156,7 @@ class MusicGenerator(Task):
 
     def default_compile(self):
         metrics = [FrameNLL(), FrameAccuracy()]
-        optimizer = keras.optimizers.Adam(4e-3, use_ema=True, ema_momentum=0.98)
+        optimizer = keras.optimizers.Adam(4e-3, use_ema=True, ema_momentum=0.98, global_clipnorm=1.0)
         return {"optimizer": optimizer, "loss": RollLoss(), "metrics": metrics}
 
     def class_weights(self, weights):

@@ -42,6 +42,9 @@ class Task(keras.Model):
         monitor: the epoch log that says which epoch is best, and its direction, `"max"` or `"min"`.
         max_epochs: where `epochs="auto"` stops at the latest.
         patience: epochs without a better one after which `epochs="auto"` stops.
+        halve_after: epochs without a better one after which `epochs="auto"` halves the learning rate, unless that
+            follows a schedule; None never does.
+        batch_size: examples a step of `fit`, where nobody says it.
         network: the functional model behind the task; None until `adapt` or `fit`.
     """
 
@@ -50,6 +53,8 @@ class Task(keras.Model):
     monitor: ClassVar[tuple[str, str]]
     max_epochs: ClassVar[int] = 30
     patience: ClassVar[int] = 3
+    halve_after: ClassVar[int | None] = None
+    batch_size: ClassVar[int] = 32
 
     def __init__(self, cell="lstm", units=64, layers=1, *, return_sequences=True, **options):
         _check_known(type(self), options)
@@ -129,7 +134,7 @@ class Task(keras.Model):
         self,
         x=None,
         y=None,
-        batch_size=32,
+        batch_size=None,
         epochs="auto",
         verbose="auto",
         callbacks=None,
@@ -145,7 +150,7 @@ class Task(keras.Model):
 
         Args:
             x, y: raw data in any form that `as_dataset` takes.
-            batch_size: examples a step.
+            batch_size: examples a step; None takes the task's own.
             epochs: int, exactly as in Keras; or `"auto"`: train until the validation metric has not improved for
                 `patience` epochs and keep the best epoch's weights. Without validation data that is 10 epochs.
             validation_split: share of the rows, drawn at random, to hold out. (Keras takes the last rows, which goes
@@ -178,7 +183,8 @@ class Task(keras.Model):
             self.adapt(data)
         if not self.compiled:
             self.compile()
-        batches = Batches(**self.encode(data), batch_size=batch_size, shuffle=shuffle, seed=seed, weights=weights)
+        size = self.batch_size if batch_size is None else batch_size
+        batches = Batches(**self.encode(data), batch_size=size, shuffle=shuffle, seed=seed, weights=weights)
         if validation_data is not None:
             validation_data = self._batches(validation_data, None, validation_batch_size)
         epochs, stopping = self._epochs(epochs, validation_data is not None)
@@ -211,7 +217,11 @@ class Task(keras.Model):
 
     def auto_callbacks(self) -> list[keras.callbacks.Callback]:
         """What `epochs="auto"` trains with, where there is validation data."""
-        return [self.best_epoch(self.patience)]
+        last = [self.best_epoch(self.patience)]
+        if self.halve_after is None or _follows_schedule(getattr(self, "optimizer", None)):
+            return last
+        name, mode = self.monitor
+        return [keras.callbacks.ReduceLROnPlateau(name, mode=mode, factor=0.5, patience=self.halve_after), *last]
 
     def best_epoch(self, patience: int) -> keras.callbacks.EarlyStopping:
         """A callback that ends training after `patience` epochs without a better one and keeps the best weights."""
@@ -276,8 +286,18 @@ def _callbacks(first, given, last):
 
 def _averaging(optimizer) -> list[keras.callbacks.Callback]:
     """An optimizer that averages the weights is measured, and its best epoch kept, with the averages."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if getattr(inner, "use_ema", False) else []
+    averages = getattr(_inner(optimizer), "use_ema", False)
+    return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if averages else []
+
+
+def _follows_schedule(optimizer) -> bool:
+    rate = getattr(_inner(optimizer), "_learning_rate", None)
+    return isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
+
+
+def _inner(optimizer):
+    """The optimizer within one that scales the loss."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def _weights(values, count: int):

@@ -75,6 +75,7 @@ class Translator(Task):
     monitor = ("val_bleu", "max")
     max_epochs = 60
     patience = 5
+    halve_after = 2
 
     def __init__(
         self,
@@ -190,11 +191,6 @@ class Translator(Task):
             "loss": SubwordLoss(self.label_smoothing),
             "metrics": [Perplexity()],
         }
-
-    def auto_callbacks(self):
-        """Also halves the learning rate where BLEU stands still."""
-        name, mode = self.monitor
-        return [keras.callbacks.ReduceLROnPlateau(name, mode=mode, factor=0.5, patience=2), *super().auto_callbacks()]
 
     def class_weights(self, weights):
         if weights is not None:
