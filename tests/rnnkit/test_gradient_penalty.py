@@ -85,9 +85,9 @@ def test_a_strength_that_is_none_is_refused(value):
 
 
 def test_a_layer_with_a_way_of_its_own_is_refused():
-    class Own(keras.layers.GRU):
+    class Selfwilled(keras.layers.GRU):
         def call(self, sequences, initial_state=None, mask=None, training=False):
             return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
 
-    with pytest.raises(ArgumentError, match="gradient_penalty: Own runs through time in a way of its own"):
-        RecurrentStack(Own, 3, gradient_penalty=0.1)
+    with pytest.raises(ArgumentError, match="gradient_penalty: Selfwilled runs through time in a way of its own"):
+        RecurrentStack(Selfwilled, 3, gradient_penalty=0.1)

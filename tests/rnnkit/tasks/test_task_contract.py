@@ -225,7 +225,7 @@ def test_validation_split_and_weights(task):
     before = blind.get_weights()
     blind.fit(data, sample_weight=np.zeros(24), epochs=1, verbose=0)
     for a, b in zip(before, blind.get_weights(), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-6)  # an average of equal weights rounds
+        np.testing.assert_allclose(a, b, rtol=1e-6)  # an average of equal weights rounds
 
 
 @pytest.mark.parametrize("task", TASKS)
