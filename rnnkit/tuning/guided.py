@@ -39,6 +39,7 @@ class GuidedSearch(keras_tuner.Tuner):
     minutes: float | None = None
     say: Callable[[str], None] | None = None
     isolated: Callable | None = None
+    oracle: Any
     lead: Callable | None = None
 
     @property
