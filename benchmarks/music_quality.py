@@ -1,13 +1,14 @@
-"""NLL of `MusicGenerator` as shipped, as in the table of Chung et al. 2014; and speed and limits of `generate`.
+"""NLL of `MusicGenerator`, as in the table of Chung et al. 2014; and speed and limits of `generate`.
 
     python benchmarks/music_quality.py jsb nottingham --cells simple_rnn,lstm,gru --seeds 3 --out music.json
     python benchmarks/music_quality.py jsb --cells gru --heads joint --seeds 3 --out music.json
     python benchmarks/music_quality.py jsb --cells gru --heads joint --speed
 
-The epoch is chosen on validation; the test set is looked at once a run. The NLL is summed over the 88 keys and leaves
-out the first frame of each piece. Figures of the joint head stand in rows of their own: it is in the same unit, but
-sees the lower keys of the frame that it predicts. Each finished run is written to --out at once, and a run that stands
-there already is not done again, so a table that was broken off goes on.
+The model is that of `rnnkit run music` on the same data. The epoch is chosen on validation; the test set is looked at
+once a run. The NLL is summed over the 88 keys and leaves out the first frame of each piece. Figures of the joint head
+stand in rows of their own: it is in the same unit, but sees the lower keys of the frame that it predicts. Each finished
+run is written to --out at once, and a run that stands there already is not done again, so a table that was broken off
+goes on.
 
 --speed trains one model a row, prints how many frames a second it writes for 16 pieces, and measures 20 pieces written
 with and without the limits on holding and silence beside the training data.
@@ -29,22 +30,24 @@ import keras
 import rnnkit
 from rnnkit import datasets
 from rnnkit.music import baseline_nll, compare_music
+from rnnkit.recipes.music import Music
 
 PIECES, SAMPLES, FRAMES = 16, 20, 200
 FREE = {"max_hold": math.inf, "max_silence": math.inf}
 
 
-def trained(splits, head, cell, seed, verbose):
+def trained(data, head, cell, seed, verbose):
     keras.utils.set_random_seed(seed)
-    model = rnnkit.MusicGenerator(head, cell)
+    splits = datasets.load(data)
+    model = rnnkit.MusicGenerator(head, cell, **Music.suited.get(data, {}))
     start = time.perf_counter()
     history = model.fit(splits.train, validation_data=splits.valid, verbose=verbose)
     return model, {"epochs": len(history.epoch), "seconds": time.perf_counter() - start}
 
 
-def one_run(splits, head, cell, seed, verbose):
-    model, run = trained(splits, head, cell, seed, verbose)
-    valid, test = (model.evaluate(part, verbose=0, return_dict=True) for part in splits[1:])
+def one_run(data, head, cell, seed, verbose):
+    model, run = trained(data, head, cell, seed, verbose)
+    valid, test = (model.evaluate(part, verbose=0, return_dict=True) for part in datasets.load(data)[1:])
     return {"valid": valid["nll"], "test": test["nll"], "accuracy": test["accuracy"], **run}
 
 
@@ -71,7 +74,7 @@ def show(data, runs):
 def measure_generation(data, head, cell, verbose):
     """Prints frames a second, and the measures of pieces written with and without the limits."""
     splits = datasets.load(data)
-    model, _ = trained(splits, head, cell, 0, verbose)
+    model, _ = trained(data, head, cell, 0, verbose)
     model.generate(PIECES, FRAMES, seed=0)  # compiles
     start = time.perf_counter()
     for seed in range(1, 6):
@@ -105,7 +108,7 @@ def main():
         if row in done:
             continue
         seed, data, head, cell = row
-        result = one_run(datasets.load(data), head, cell, seed, arguments.verbose)
+        result = one_run(data, head, cell, seed, arguments.verbose)
         runs.append(dict(zip(keys, row, strict=True)) | result)
         print(json.dumps(runs[-1]), flush=True)
         if arguments.out:

@@ -70,7 +70,7 @@ def compare(
         threshold=threshold,
         overwrite=overwrite,
         say=study.say,
-        **{**study.options, **fixed},
+        **{**study.suited, **study.options, **fixed},
     )
     summary = found.summary[[*SHOWN, "per_second"]].reset_index()
     console.print(data_table(summary, f"{found.metric}, {'highest' if found.mode == 'max' else 'lowest'} first"))

@@ -32,12 +32,14 @@ class Study(NamedTuple):
         name: of the data.
         splits: the data.
         options: arguments that the data ask of the task.
+        suited: arguments that suit the data.
     """
 
     console: Console
     name: str
     splits: "Splits"
     options: dict[str, Any]
+    suited: dict[str, Any]
 
     def say(self, line: str) -> None:
         """Prints a line as it is."""
@@ -67,4 +69,6 @@ def begin(task: str, data: str | None, text: str | None, label: str | None, targ
         splits = open_data(config)
     with console.status("Starting TensorFlow"):
         start_tensorflow(device)
-    return Study(console, str(config.data), splits, find_recipe(task).data_options(config))
+    recipe = find_recipe(task)
+    suited = recipe.suited.get(str(config.data), {})
+    return Study(console, str(config.data), splits, recipe.data_options(config), suited)

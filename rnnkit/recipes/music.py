@@ -35,6 +35,10 @@ class Music(Recipe):
     headline = ("nll",)
     counted = "pieces"
     options = ("head", "steps_per_beat")
+    suited: ClassVar = {
+        "nottingham": {"units": 200, "embedding_dim": 128, "dropout": 0.35, "head_units": 32, "head_dropout": 0.2},
+        sample: {"units": 100, "embedding_dim": 64, "dropout": 0.2, "head_units": 32, "head_dropout": 0.2},
+    }
     space: ClassVar = {"units": [100, 200, 400], "batch_size": [8, 16, 32]}
     objectives: ClassVar = {"nll": "min", "accuracy": "max"}
     rules: ClassVar = {"train marginals": key_marginals, "per-key Markov chain": key_markov}
@@ -47,7 +51,8 @@ class Music(Recipe):
         return read_music(path, config.steps_per_beat)
 
     def model_options(self, config):
-        return {} if config.head is None else {"head": config.head}
+        own = super().model_options(config)
+        return own if config.head is None else {**own, "head": config.head}
 
     def chance(self, train, valid):
         """The NLL of `KeyMarginals`."""

@@ -53,6 +53,8 @@ class Recipe:
         of_files: those that make sense for a user's file only, and why.
         space: what a search tries besides what is tried for every task, or in its place; see `read_part`.
         objectives: the metrics in its logs, each with its better end, `"min"` or `"max"`.
+        suited: by a data set's name, arguments of the task that suit it better than the task's own, chosen on its
+            validation part; what the user says goes first.
         rules: what scores without training, by name; the one that a model has to leave behind comes first.
     """
 
@@ -65,6 +67,7 @@ class Recipe:
     of_files: ClassVar[dict[str, str]] = {}
     space: ClassVar[dict[str, Any]] = {}
     objectives: ClassVar[dict[str, str]] = {}
+    suited: ClassVar[dict[str, dict[str, Any]]] = {}
     rules: ClassVar[dict[str, Rule]] = {}
 
     def splits(self, config: "RunConfig") -> Splits:
@@ -123,8 +126,8 @@ class Recipe:
         return Splits(*rest.split(1 / 9, seed=0), test)
 
     def model_options(self, config: "RunConfig") -> dict[str, Any]:
-        """The arguments of the task that are not those of every task."""
-        return {}
+        """The arguments of the task that are not those of every task, and those that suit the data."""
+        return self.suited.get(str(config.data), {})
 
     def data_options(self, config: "RunConfig") -> dict[str, Any]:
         """The arguments of the task without which it cannot learn the data."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rnnkit import datasets
 from rnnkit.datasets import Dataset, Splits
@@ -15,7 +15,13 @@ TABLES = (".csv", ".jsonl", ".json")  # files of pairs whose columns have names
 FOLDER = "translations"
 NO_ATTENTION = "none"
 # The sample is small, and without noise: what keeps a model of real language from overfitting only slows it down here.
-SMALL = {"units": 128, "embedding_dim": 128, "vocabulary_size": 1000, "dropout": 0.1, "label_smoothing": 0.0}
+SMALL: dict[str, Any] = {
+    "units": 128,
+    "embedding_dim": 128,
+    "vocabulary_size": 1000,
+    "dropout": 0.1,
+    "label_smoothing": 0.0,
+}
 SMALL_RATE = 3e-3
 
 
@@ -39,6 +45,7 @@ class Translation(Recipe):
     sample = "translation-sample"
     headline = ("bleu", "chrf", "exact_match")
     counted = "pairs"
+    suited: ClassVar = {sample: SMALL}
     options = ("text", "label", "target", "attention")
     space: ClassVar = {
         "cell": ["gru", "lstm"],
@@ -63,7 +70,7 @@ class Translation(Recipe):
         return Splits(*datasets.split_pairs(rest, 1 / 9, seed=0), test)
 
     def model_options(self, config):
-        own = SMALL if config.data == self.sample else {}
+        own = super().model_options(config)
         if config.attention is None:
             return own
         return {**own, "attention": None if config.attention == NO_ATTENTION else config.attention}
