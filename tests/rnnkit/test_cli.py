@@ -59,7 +59,7 @@ def test_a_run_leaves_its_folder(run):
     }
     assert (metrics["task"], metrics["cell"], metrics["seed"], metrics["epochs"]) == ("sentiment", "gru", 3, 2)
     assert set(metrics["test"]) == {"accuracy", "loss"}
-    assert all("loop" in kernel for kernel in metrics["kernels"].values())
+    assert all("fused" in kernel for kernel in metrics["kernels"].values())
     history = pd.read_csv(folder / "history.csv")
     assert list(history["epoch"]) == [0, 1]
     assert {"loss", "accuracy", "val_loss", "val_accuracy"} <= set(history)
