@@ -52,7 +52,7 @@ Length = Annotated[
     int | None, typer.Option(help="For memory: steps of a sequence; for copy, blank steps. Default: 100.")
 ]
 Head = Annotated[
-    str | None, typer.Option(help="For music: independent keys, or joint, which learns chords as a whole.")
+    str | None, typer.Option(help="For music: joint chords (default), or independent keys, as most papers measure.")
 ]
 Grid = Annotated[
     int | None,

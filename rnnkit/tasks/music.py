@@ -40,7 +40,7 @@ class MusicGenerator(Task):
     """Learns piano rolls and writes new ones: recurrent stack over the frames, and a head for the keys of the next.
 
         train, valid, test = datasets.load("jsb")
-        model = rnnkit.MusicGenerator(head="joint", cell="gru")
+        model = rnnkit.MusicGenerator(cell="gru")
         model.fit(train, validation_data=valid)
         model.evaluate(test, return_dict=True)["nll"]
         model.generate(length=64, steps_per_beat=1).save("chorale.mid")
@@ -53,8 +53,9 @@ class MusicGenerator(Task):
     A melody is a roll with one key at a time. A model that saw no chord in training writes none.
 
     Args:
-        head: `"independent"`: the keys of a frame are independent of each other, given the frames before; or
-            `"joint"`: each key also depends on those below it, so that chords hold together (see `KeyHead`).
+        head: `"joint"`: each key also depends on those below it in its frame, so that chords hold together (see
+            `KeyHead`); or `"independent"`: the keys of a frame are independent of each other, given the frames before,
+            which is what most published figures are for.
         cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.cells`).
         units: int, the width, or a list with one width a layer.
         layers: how many recurrent layers.
@@ -80,7 +81,7 @@ class MusicGenerator(Task):
 
     def __init__(
         self,
-        head="independent",
+        head="joint",
         cell="lstm",
         units=300,
         layers=1,
