@@ -1,5 +1,6 @@
 """Going on with a training that was killed."""
 
+import contextlib
 import copy
 import os
 import time
@@ -10,7 +11,10 @@ import keras
 
 from rnnkit.callbacks.checks import whole
 from rnnkit.callbacks.state_files import StateFiles
-from rnnkit.errors import DeviceError
+from rnnkit.errors import DeviceError, ResumeError
+
+PLACE = ("epoch", "batch")
+STATE = ("random at epoch", "random", "variables", "metrics", "stop_training", "callbacks")
 
 
 class Resume(keras.callbacks.Callback):
@@ -84,7 +88,8 @@ class Resume(keras.callbacks.Callback):
             )
         self._identity = described(self.model, self._fit.data, self.params["epochs"], self._others)
         self._saved = self._files.read()
-        if self._saved:
+        if self._saved is not None:
+            self._check_parts(self._saved)
             check_same(self._saved["identity"], self._identity, self.directory)
             self.seconds_before = self._saved["seconds"]
             self.model._initial_epoch = self._saved["epoch"]
@@ -103,7 +108,8 @@ class Resume(keras.callbacks.Callback):
         else:  # it begins as it did, so that the data come in the same order, and is left for the batch saved at once
             self._random = self._saved["random at epoch"]
             self._restore(copy.deepcopy(self._saved))
-            set_random_state(self._random)
+            with self._taking_over():
+                set_random_state(self._random)
             self._fit.skip(self._saved["batch"])
 
     def on_train_batch_begin(self, batch, logs=None):
@@ -150,7 +156,26 @@ class Resume(keras.callbacks.Callback):
     def _restore(self, saved: dict) -> None:
         from rnnkit.callbacks.training_state import restore
 
-        restore(self.model, self._others, saved)
+        with self._taking_over():
+            restore(self.model, self._others, saved)
+
+    def _check_parts(self, saved) -> None:
+        there = isinstance(saved, dict) and saved.keys() >= {"identity", "seconds", *PLACE, *STATE}
+        if not there or not all(type(saved[name]) is int and saved[name] >= 0 for name in PLACE):
+            raise ResumeError(f"directory: the saves in {self.directory} are none of Resume. Name another folder.")
+
+    @contextlib.contextmanager
+    def _taking_over(self):
+        """What a save holds is as good as who wrote it: where it does not fit, that is said in one line."""
+        try:
+            yield
+        except ResumeError:
+            raise
+        except Exception as error:
+            raise ResumeError(
+                f"directory: the newest save in {self.directory} does not fit this training ({error}). "
+                "Delete it to go on from the one before."
+            ) from error
 
     def _go_on(self) -> None:
         """Here stood the saved training, and from here this one is that one."""

@@ -46,7 +46,7 @@ class StateFiles:
         for number, path in files:
             try:
                 state = unpacked(path.read_bytes())
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            except Exception as error:  # broken bytes make zipfile and NumPy raise errors of many types
                 warnings.warn(f"Resume: {path} is damaged and is passed over: {error}.", stacklevel=2)
             else:
                 self.number = number
@@ -82,7 +82,7 @@ class StateFiles:
 
     def _numbered(self) -> list[tuple[int, Path]]:
         """Numbers and files, the newest first."""
-        files = [path for path in self.folder.glob(f"*{SUFFIX}") if path.stem.isdecimal()]
+        files = [path for path in self.folder.glob(f"*{SUFFIX}") if path.stem.isdecimal() and path.is_file()]
         return sorted(((int(path.stem), path) for path in files), reverse=True)
 
 
@@ -101,15 +101,19 @@ def unpacked(content: bytes):
     """What `packed` was given, tuples as lists.
 
     Raises:
-        ValueError: it is not what was written.
+        Exception: it is not what was written.
     """
     if not content.startswith(FORMAT):
         raise ValueError("it does not begin as a state of this version of rnnkit does")
     digest, _, archive = content[len(FORMAT) :].partition(b"\n")
     if digest != hashlib.sha256(archive).hexdigest().encode():
         raise ValueError("its checksum is wrong")
+    with zipfile.ZipFile(io.BytesIO(archive)) as members:
+        if sum(each.file_size for each in members.infolist()) > len(archive):
+            raise ValueError("it is packed, which no save is")  # and might unpack to any size
     with np.load(io.BytesIO(archive), allow_pickle=False) as arrays:
-        return _with_arrays(json.loads(arrays["tree"].tobytes()), arrays)
+        loaded = dict(arrays)
+    return _with_arrays(json.loads(loaded.pop("tree").tobytes()), loaded)
 
 
 def _without_arrays(value, arrays: list):

@@ -95,7 +95,7 @@ def set_callback_state(callback, state) -> None:
     elif isinstance(callback, keras.callbacks.CSVLogger):
         _set_csv_state(callback, **state)
     else:
-        vars(callback).update(state)
+        vars(callback).update({name: state[name] for name in _stock(callback)})
 
 
 def _stock(callback) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from rnnkit.errors import DownloadError
 
 TIMEOUT = 30  # seconds without a byte
 CHUNK = 2**16
+MOST = 2**30  # bytes of a file; a server that never ends would fill the disk
 STALE = 3600  # seconds: a download that has not written for so long was killed
 
 
@@ -108,6 +109,8 @@ def _copy(stream: BinaryIO, out: BinaryIO) -> str:
     while chunk := stream.read(CHUNK):
         out.write(chunk)
         digest.update(chunk)
+        if out.tell() > MOST:
+            raise OSError(f"it has more than {MOST} bytes")
     return digest.hexdigest()
 
 

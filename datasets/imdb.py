@@ -3,25 +3,28 @@
 A. L. Maas et al., "Learning word vectors for sentiment analysis", ACL 2011.
 
 Nothing is unpacked to disk: members are read in memory, and only regular files of a bounded size whose name is exactly
-that of a review, so an archive with odd names or links can do nothing.
+that of a review, so an archive with odd names or links can do nothing. It unpacks to 20 times its size at the most.
 """
 
+import gzip
 import random
 import re
 import tarfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from rnnkit.datasets.dataset import Dataset, Splits
 from rnnkit.datasets.progress import reading
 from rnnkit.datasets.source import Source, SourceFile
+from rnnkit.datasets.textfile import regular_file
 from rnnkit.errors import DataError
 
 ARCHIVE = "aclImdb_v1.tar.gz"
 LABELS = {"neg": "negative", "pos": "positive"}
 VALID = 0.1  # share of the training reviews that `read` sets aside, as the data has no validation part
 MAX_BYTES = 1_000_000  # the longest review has about 14,000
+MAX_RATIO = 20  # of the archive above 10 MB; the true one unpacks to 4 or 5 times its size
 
 _MEMBER = re.compile(r"aclImdb/(train|test)/(neg|pos)/\d+_\d+\.txt", re.ASCII)
 _BREAKS = re.compile(r"(?:\s*<br\s*/?>)+\s*")
@@ -53,17 +56,35 @@ def _dataset(part: str, rows: list[tuple[str, str]]) -> Dataset:
 def _reviews(archive: Path) -> Iterator[tuple[str, str, str]]:
     """Yield (part, text, label) for every review in the archive."""
     try:
+        size = regular_file(archive).stat().st_size
         with (
             archive.open("rb") as file,
-            reading(file, archive.stat().st_size, f"Reading {ARCHIVE}") as stream,
-            tarfile.open(fileobj=stream, mode="r|gz") as tar,
+            reading(file, size, f"Reading {ARCHIVE}") as stream,
+            gzip.open(stream) as unpacked,
+            tarfile.open(fileobj=_Bounded(unpacked, max(10 * MAX_BYTES, MAX_RATIO * size)), mode="r|") as tar,
         ):
             for member in tar:
                 match = _MEMBER.fullmatch(member.name)
                 if match and member.isreg():
                     yield match[1], _text(tar, member), LABELS[match[2]]
-    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # broken headers make tarfile raise errors of many types
         raise DataError(f"{archive} cannot be read: {error}. Remove it, and it is downloaded again.") from error
+
+
+class _Bounded:
+    """A stream that gives no more than so many bytes."""
+
+    def __init__(self, stream: BinaryIO, most: int):
+        self.stream, self.left = stream, most
+
+    def read(self, size: int) -> bytes:
+        content = self.stream.read(size)
+        self.left -= len(content)
+        if self.left < 0:
+            raise OSError(f"it unpacks to more than {MAX_RATIO} times its size")
+        return content
 
 
 def _text(tar: tarfile.TarFile, member: tarfile.TarInfo) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 from rnnkit.datasets.dataset import Dataset, Splits
 from rnnkit.datasets.piano_rolls import piano_roll
 from rnnkit.datasets.source import Source, SourceFile
+from rnnkit.datasets.textfile import regular_file
+from rnnkit.errors import DataError
 
 FILE = "jsb-chorales-quarter.json"
 _URL = f"https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset/9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d/{FILE}"
@@ -17,9 +19,16 @@ _SHA256 = "2db9329f1881a1d3f49703ec556bf1d6f84b4f6c1d702c156536e93cf31e1c91"
 
 
 def read(folder: Path) -> Splits:
-    """The 229, 76 and 77 chorales as piano rolls: uint8, shape (T, 88)."""
-    parts = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    return Splits(*(_part(part, parts[part]) for part in Splits._fields))
+    """The 229, 76 and 77 chorales as piano rolls: uint8, shape (T, 88).
+
+    Raises:
+        DataError: the file cannot be read, or holds something else.
+    """
+    try:
+        parts = json.loads(regular_file(folder / FILE).read_text(encoding="utf-8"))
+        return Splits(*(_part(part, parts[part]) for part in Splits._fields))
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise DataError(f"{folder / FILE} holds no chorales: {error}. Remove it, and it is fetched again.") from error
 
 
 def _part(part: str, pieces: list[list[list[int]]]) -> Dataset:

@@ -16,13 +16,14 @@ import numpy as np
 
 from rnnkit.datasets.dataset import Dataset
 from rnnkit.datasets.piano_rolls import HIGHEST, KEYS, LOWEST
+from rnnkit.datasets.textfile import regular_file
 from rnnkit.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
     import mido
 
 SUFFIXES = (".mid", ".midi")
-MAX_BYTES = 2_000_000  # of a file; an hour of dense piano music has about 0.5 MB
+MAX_BYTES = 1_000_000  # of a file; an hour of dense piano music has about 0.5 MB
 MAX_STEPS = 20_000  # of a piece; at 4 steps a beat and 120 beats a minute this is 42 minutes
 
 
@@ -120,7 +121,7 @@ def _parse(path: Path) -> "mido.MidiFile":
     import mido
 
     try:
-        size = path.stat().st_size
+        size = regular_file(path).stat().st_size
         if size > MAX_BYTES:
             raise DataError(f"{path} has {size / 1e6:.1f} MB; a MIDI file of at most {MAX_BYTES / 1e6:.0f} MB is read.")
         midi = mido.MidiFile(path)
@@ -183,7 +184,10 @@ def _without_silence(roll: np.ndarray) -> np.ndarray:
 def _midi_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder; expected one with MIDI files.")
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    try:
+        files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    except RecursionError as error:
+        raise DataError(f"{folder} has too many folders within one another. Name an inner one.") from error
     if not files:
         raise DataError(f"{folder} has no MIDI file: none in it or in its folders ends on {' or '.join(SUFFIXES)}.")
     return files

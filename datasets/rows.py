@@ -16,6 +16,8 @@ from rnnkit.errors import DataError
 Row = tuple[int, list[str]]  # line number, cells
 Example = tuple[int, Any, Any]  # line number, text, label
 
+MOST = 20  # columns that an error lists
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -93,6 +95,8 @@ def assemble(path: Path, examples: Iterable[Example], label: str | None) -> Data
             unlabelled.append(number)
         elif label is not None and not isinstance(verdict, str | int):
             raise DataError(f"{path}, line {number}: a label is text, int or bool; found {type(verdict).__name__}.")
+        elif isinstance(verdict, str):
+            _check_whole(path, number, "label", verdict)
     if unlabelled:
         raise DataError(
             f"{path} has no label on {_lines(unlabelled)}. "
@@ -106,8 +110,12 @@ def assemble(path: Path, examples: Iterable[Example], label: str | None) -> Data
 def _check_text(path: Path, number: int, content: Any) -> None:
     if not isinstance(content, str):
         raise DataError(f"{path}, line {number}: expected a text, found {type(content).__name__}.")
+    _check_whole(path, number, "text", content)
+
+
+def _check_whole(path: Path, number: int, name: str, content: str) -> None:
     if _SURROGATE.search(content):
-        raise DataError(f"{path}, line {number}: the text holds half a character (a lone surrogate); repair it.")
+        raise DataError(f"{path}, line {number}: the {name} holds half a character (a lone surrogate); repair it.")
 
 
 def _place(path: Path, header: Sequence[str], column: str) -> int:
@@ -121,7 +129,9 @@ def _place(path: Path, header: Sequence[str], column: str) -> int:
 
 
 def _listed(names: Iterable[str]) -> str:
-    return ", ".join(map(shorten, names)) or "none"
+    names = list(names)
+    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+    return (", ".join(map(shorten, names[:MOST])) or "none") + more
 
 
 def _lines(numbers: Sequence[int]) -> str:

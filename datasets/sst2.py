@@ -8,6 +8,7 @@ from pathlib import Path
 from rnnkit.datasets.dataset import Dataset, Splits
 from rnnkit.datasets.readers import read_tsv
 from rnnkit.datasets.source import Source, SourceFile
+from rnnkit.errors import DataError
 
 LABELS = {"0": "negative", "1": "positive"}
 _FOLDER = (
@@ -26,6 +27,8 @@ def read(folder: Path) -> Splits:
 
 def _part(folder: Path, part: str) -> Dataset:
     rows = read_tsv(folder / f"{part}.tsv", columns=("text", "label"))
+    if not set(rows["label"]) <= LABELS.keys():
+        raise DataError(f"{folder / part}.tsv has other labels than 0 and 1. Remove it, and it is downloaded again.")
     labels = [LABELS[label] for label in rows["label"]]
     return Dataset({"text": rows["text"], "label": labels}, name=f"sst2 {part}")
 

@@ -10,9 +10,10 @@ from typing import BinaryIO, cast
 from rnnkit.errors import ArgumentError, DataError
 
 MAX_LINE = 10_000_000  # characters; a text of 100,000 words has about 600,000
+MAX_RATIO = 100  # of a .gz file above MAX_LINE; texts are packed to a half or a tenth, and a bomb to a thousandth
 
 
-def lines(path: Path, encoding: str, newline: str = "\n") -> Iterator[str]:
+def lines(path: Path, encoding: str, newline: str | None = "\n") -> Iterator[str]:
     """Yield the lines of a file with their line ends.
 
     Args:
@@ -21,23 +22,28 @@ def lines(path: Path, encoding: str, newline: str = "\n") -> Iterator[str]:
         newline: what ends a line, as for `open`.
 
     Yields:
-        Lines of at most 10 million characters.
+        Lines of at most 10 million characters; of a `.gz` file at most 100 characters for each of its bytes, or 10
+        million.
 
     Raises:
         ArgumentError: there is no such encoding.
-        DataError: the file is missing, a folder, unreadable, not in this encoding, or has a longer line.
+        DataError: the file is missing, no regular file, unreadable, not in this encoding, or has a longer line.
     """
+    number, size = 0, 0
     try:
+        most = max(MAX_LINE, MAX_RATIO * regular_file(path).stat().st_size)
         with _open(path) as binary, TextIOWrapper(binary, encoding=encoding, newline=newline) as text:
-            number = 0
             while line := text.readline(MAX_LINE + 1):
                 number += 1
+                size += len(line)
                 if len(line) > MAX_LINE:
                     raise DataError(f"{path}, line {number} has more than {MAX_LINE} characters.")
+                if size > most:
+                    raise DataError(f"{path} unpacks to {MAX_RATIO} times its size. If it may, unpack it yourself.")
                 yield line
     except UnicodeError as error:
         raise DataError(
-            f"{path} is not {encoding.removesuffix('-sig')} text: {_where(path, encoding) or error}. "
+            f"{path} is not {encoding.removesuffix('-sig')} text: {_where(error, number)}. "
             'Pass its encoding, such as encoding="cp1252" (Windows) or encoding="utf-16" (Excel), or save it as UTF-8.'
         ) from error
     except LookupError as error:
@@ -48,22 +54,26 @@ def lines(path: Path, encoding: str, newline: str = "\n") -> Iterator[str]:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def _open(path: Path) -> BinaryIO:
+def regular_file(path: Path) -> Path:
+    """The path, if there is a file whose bytes end: a pipe or a device might be read from for ever.
+
+    Raises:
+        DataError: it is missing, a folder, or something else that is no regular file.
+    """
     if not path.exists():
         raise DataError(f"there is no file {path}.")
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; expected a file.")
+    if not path.is_file():
+        raise DataError(f"{path} is {'a folder' if path.is_dir() else 'a pipe or a device'}; expected a file.")
+    return path
+
+
+def _open(path: Path) -> BinaryIO:
     return cast(BinaryIO, gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb"))
 
 
-def _where(path: Path, encoding: str) -> str | None:
-    """The line and byte that cannot be decoded; found in a second pass, as a stream decodes in chunks."""
-    try:
-        with _open(path) as binary:
-            binary.read().decode(encoding)
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        return f"line {line} holds the byte 0x{error.object[error.start]:02x}"
-    except (UnicodeError, OSError, EOFError, zlib.error):
-        pass  # the first pass has said enough
-    return None
+def _where(error: UnicodeError, lines_before: int) -> str:
+    """The line and byte that cannot be decoded: the text is decoded in chunks, all of whose lines before are out."""
+    if not isinstance(error, UnicodeDecodeError):
+        return str(error)
+    line = lines_before + error.object.count(b"\n", 0, error.start) + 1
+    return f"line {line} holds the byte 0x{error.object[error.start]:02x}"

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors import ArgumentError, DataError, RnnkitError
 from rnnkit.recipes.music import PIECES
 from rnnkit.recipes.translation import FOLDER
 
@@ -31,13 +31,15 @@ class RunFolder:
     """A run folder that exists.
 
     Raises:
-        DataError: the folder does not exist or holds no run.
+        DataError: the folder does not exist, holds no run, or something that is no file of its own: a link that leads
+            out of it, a pipe, a device.
     """
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
         if not (self.path / "config.json").is_file():
             raise DataError(f"run: {self.path} is no run folder: it holds no config.json. Make one with rnnkit run.")
+        _check_inside(self.path)
 
     @classmethod
     def create(cls, path: str | Path | None, config: Mapping[str, Any]) -> "RunFolder":
@@ -155,7 +157,13 @@ class RunFolder:
         from rnnkit.report import run_page
 
         file = Path(out) if out else self.path / "report.html"
-        page = run_page(self)
+        try:
+            page = run_page(self)
+        except RnnkitError:
+            raise
+        except Exception as error:  # files that were changed by hand, in any way
+            said = f"{type(error).__name__}: {error}"
+            raise DataError(f"run: the files in {self.path} do not go together ({said}). Run it again.") from error
         try:
             file.write_text(page, encoding="utf-8")
         except OSError as error:
@@ -185,11 +193,24 @@ def _unused(config) -> Path:
     return folder
 
 
+def _check_inside(folder: Path) -> None:
+    """Raises where something would be read that never ends, or written elsewhere."""
+    own = folder.resolve()
+    for path in [*folder.glob("*"), *folder.glob("*/*")]:  # the folders of a run hold no others
+        if path.is_symlink() and not path.resolve().is_relative_to(own):
+            raise DataError(f"run: {path} is a link that leads out of the run folder. Put a copy in its place.")
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise DataError(f"run: {path} is a pipe or a device. Remove it.")
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"run: {path} cannot be read as JSON ({error}). Was the run finished?") from error
+    if not isinstance(found, dict):
+        raise DataError(f"run: {path} holds no JSON object, but a {type(found).__name__}.")
+    return found
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rnnkit.tasks.task import Task
 
 
+MOST = 1_000_000  # of anything that is counted
 SAVE_EVERY = 1000  # batches, beside the start of each epoch
 
 
@@ -72,8 +73,8 @@ class RunConfig:
                 raise ArgumentError(f"{name}: it belongs to {owners}. Leave it out for {self.task}.")
         for name in ("units", "layers", "epochs", "batch_size", "steps_per_beat"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ArgumentError(f"{name}: expected a positive integer, got {value}.")
+            if value is not None and not 1 <= value <= MOST:
+                raise ArgumentError(f"{name}: expected a positive integer, got {value} (at most {MOST}).")
         if not 0 <= self.seed < 2**32:
             raise ArgumentError(f"seed: expected a whole number from 0 to {2**32 - 1}, got {self.seed}.")
         if self.data is None:
@@ -86,6 +87,10 @@ class RunConfig:
         Raises:
             DataError: it holds something else.
         """
+        for each in dataclasses.fields(cls):
+            value = values.get(each.name)
+            if each.name in values and (not isinstance(value, each.type) or isinstance(value, bool)):  # type: ignore[arg-type]
+                raise DataError(f"run: config.json has {each.name} = {value!r:.40}, which is of the wrong type.")
         try:
             return cls(**{name: value for name, value in values.items() if name != "device"})
         except TypeError as error:

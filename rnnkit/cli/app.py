@@ -1,14 +1,15 @@
 """`rnnkit`: the commands, and what the shell sees of an error."""
 
+import io
 import sys
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from rnnkit import __version__
 from rnnkit.cli import compare, data, generate, predict, report, run, translate, tune
+from rnnkit.cli.show import shown
 from rnnkit.errors import RnnkitError
 
 app = typer.Typer(
@@ -45,8 +46,10 @@ def options(
 
 def main() -> None:
     """The console script: a user's mistake is one line on standard error and exit code 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # for characters that the terminal or UTF-8 cannot hold
     try:
         app()
     except RnnkitError as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        Console(stderr=True).print(f"[bold red]error:[/] {shown(str(error))}", soft_wrap=True, highlight=False)
         sys.exit(2)

@@ -126,7 +126,7 @@ def _memories(model, texts: list[str], as_json: bool):
 def _sequence(text: str):
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"texts: expected a sequence as a JSON list, such as [0, 6, 2, 1], got '{text}'.") from error
 
 

@@ -1,6 +1,7 @@
 """Answers and data on the terminal."""
 
 import contextlib
+import re
 import warnings
 
 from rich.console import Console
@@ -11,6 +12,11 @@ from rich.text import Text
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
 
 
+def shown(text: str) -> str:
+    """A text for a console: no markup, no control characters and no half ones, as what it quotes may hold any."""
+    return escape(re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", "\ufffd", text))
+
+
 @contextlib.contextmanager
 def notices(console: Console):
     """Prints the warnings of what is done within, each once, when it is done."""
@@ -18,7 +24,7 @@ def notices(console: Console):
         warnings.simplefilter("always", UserWarning)
         yield
     for message in dict.fromkeys(str(warning.message) for warning in caught):
-        console.print(f"[yellow]note:[/] {escape(message)}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]note:[/] {shown(message)}", highlight=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
@@ -26,7 +32,7 @@ def notices_at_once(console: Console):
     """Prints the warnings of what is done within as they come: it may take long."""
 
     def show(message, *where, **more):
-        console.print(f"[yellow]note:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]note:[/] {shown(str(message))}", highlight=False, soft_wrap=True)
 
     with warnings.catch_warnings():
         warnings.showwarning = show

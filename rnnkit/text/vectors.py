@@ -1,19 +1,19 @@
 """Word vectors from a user's own file. Legend: `V` vocabulary, `D` dimensions."""
 
-import contextlib
-import gzip
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from rnnkit.datasets.textfile import lines
 from rnnkit.errors import DataError
 from rnnkit.text.vocabulary import SPECIAL, Vocabulary
 
 
 def vector_size(path: str | Path) -> int:
     """D, the dimensions of the vectors in a GloVe or word2vec text file."""
-    with _lines(path) as lines:
-        first, second = lines.readline().split(), lines.readline().split()
+    first, second = (line.split() for line in [*islice(_lines(path), 2), "", ""][:2])
     width = len(second if _is_header(first) else first) - 1
     if width < 1:
         raise DataError(f"vectors: {path} does not hold word vectors: expected lines of a word and its numbers.")
@@ -36,20 +36,19 @@ def read_vectors(path: str | Path, vocabulary: Vocabulary, matrix: np.ndarray) -
     """
     rows = {word: number for number, word in enumerate(vocabulary.words, len(SPECIAL))}
     found = 0
-    with _lines(path) as lines:
-        for number, line in enumerate(lines, 1):
-            parts = line.rstrip().split(" ")
-            if number == 1 and _is_header(parts):
-                continue
-            if len(parts) <= matrix.shape[1]:
-                raise DataError(
-                    f"vectors: line {number} of {path} has {len(parts)} parts; expected a word and {matrix.shape[1]} "
-                    "numbers. Is the file complete?"
-                )
-            row = rows.get(" ".join(parts[: -matrix.shape[1]]))
-            if row is not None:
-                matrix[row] = _numbers(parts[-matrix.shape[1] :], path, number)
-                found += 1
+    for number, line in enumerate(_lines(path), 1):
+        parts = line.rstrip().split(" ")
+        if number == 1 and _is_header(parts):
+            continue
+        if len(parts) <= matrix.shape[1]:
+            raise DataError(
+                f"vectors: line {number} of {path} has {len(parts)} parts; expected a word and {matrix.shape[1]} "
+                "numbers. Is the file complete?"
+            )
+        row = rows.get(" ".join(parts[: -matrix.shape[1]]))
+        if row is not None:
+            matrix[row] = _numbers(parts[-matrix.shape[1] :], path, number)
+            found += 1
     return found
 
 
@@ -60,16 +59,11 @@ def start_from_vectors(embedding, path: str | Path, vocabulary: Vocabulary) -> N
     embedding.embeddings.assign(matrix)
 
 
-@contextlib.contextmanager
-def _lines(path):
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"vectors: there is no file {path}. Give the path of a GloVe or word2vec text file.")
+def _lines(path) -> Iterator[str]:
     try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else open(path, encoding="utf-8") as lines:
-            yield lines
-    except UnicodeDecodeError as error:
-        raise DataError(f"vectors: {path} is not UTF-8 text ({error.reason} at byte {error.start}).") from error
+        yield from lines(Path(path), "utf-8", newline=None)
+    except DataError as error:
+        raise DataError(f"vectors: {error}") from error
 
 
 def _is_header(parts) -> bool:

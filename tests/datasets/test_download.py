@@ -121,3 +121,10 @@ def test_a_killed_download_leaves_nothing_half_done(server, tmp_path):
         os.utime(part, (time.time() - 2 * STALE,) * 2)
     assert ensure(source(server, "good"), tmp_path).read_bytes() == CONTENT
     assert os.listdir(tmp_path) == ["data.bin"]
+
+
+def test_a_server_that_never_ends_does_not_fill_the_disk(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("rnnkit.datasets.download.MOST", 100_000)
+    with pytest.raises(DownloadError, match="it has more than 100000 bytes"):
+        ensure(source(server, "unsized"), tmp_path)
+    assert os.listdir(tmp_path) == []
