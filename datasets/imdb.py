@@ -12,7 +12,7 @@ import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, cast
 
 from rnnkit.datasets.dataset import Dataset, Splits
 from rnnkit.datasets.progress import reading
@@ -61,7 +61,7 @@ def _reviews(archive: Path) -> Iterator[tuple[str, str, str]]:
             archive.open("rb") as file,
             reading(file, size, f"Reading {ARCHIVE}") as stream,
             gzip.open(stream) as unpacked,
-            tarfile.open(fileobj=_Bounded(unpacked, max(10 * MAX_BYTES, MAX_RATIO * size)), mode="r|") as tar,
+            tarfile.open(fileobj=cast("IO[bytes]", _Bounded(unpacked, _most(size))), mode="r|") as tar,
         ):
             for member in tar:
                 match = _MEMBER.fullmatch(member.name)
@@ -73,10 +73,15 @@ def _reviews(archive: Path) -> Iterator[tuple[str, str, str]]:
         raise DataError(f"{archive} cannot be read: {error}. Remove it, and it is downloaded again.") from error
 
 
+def _most(size: int) -> int:
+    """Bytes that an archive of `size` may unpack to."""
+    return max(10 * MAX_BYTES, MAX_RATIO * size)
+
+
 class _Bounded:
     """A stream that gives no more than so many bytes."""
 
-    def __init__(self, stream: BinaryIO, most: int):
+    def __init__(self, stream: gzip.GzipFile, most: int):
         self.stream, self.left = stream, most
 
     def read(self, size: int) -> bytes:
