@@ -1,0 +1,56 @@
+"""How often training and answering are traced: not once for each length."""
+
+import numpy as np
+import pytest
+
+import rnnkit
+from rnnkit.batches import Batches
+
+WORDS = ("good", "bad", "film", "plot", "not", "indeed")
+MOST = 2  # what it takes now, in all epochs together
+
+
+def texts(count, longest, seed):
+    """Texts of 1 to `longest` words."""
+    random = np.random.default_rng(seed)
+    return [" ".join(random.choice(WORDS, 1 + row % longest)) for row in range(count)]
+
+
+def sentiment():
+    x = texts(61, 20, seed=0)
+    return rnnkit.SentimentClassifier(units=3, embedding_dim=3), (x, [f"{len(text) % 2}" for text in x])
+
+
+def entities():
+    x = [text.split() for text in texts(61, 20, seed=0)]
+    y = [["B-X" if word == "film" else "O" for word in words] for words in x]
+    return rnnkit.EntityRecognizer(units=3, embedding_dim=3, char_units=2), (x, y)
+
+
+def translation():
+    options = {"units": 3, "embedding_dim": 3, "tokenization": "words"}
+    return rnnkit.Translator(**options), (texts(61, 20, seed=0), texts(61, 17, seed=1))
+
+
+@pytest.mark.parametrize("make", [sentiment, entities, translation])
+def test_epochs_of_many_lengths_are_traced_once_or_twice(make, monkeypatch):
+    model, (x, y) = make()
+    traces = []
+    step = type(model).train_step
+    monkeypatch.setattr(type(model), "train_step", lambda self, data: traces.append(data) or step(self, data))
+    model.fit(x, y, batch_size=4, epochs=2, verbose=0)
+    batches = Batches(**model.encode(model.read(x, y)), batch_size=4, shuffle=True)
+    shapes = {str([column.shape for column in batches[index][0].values()]) for index in range(batches.num_batches)}
+    assert len(shapes) > 8  # so that a trace a shape would be seen
+    assert 1 <= len(traces) <= MOST
+
+
+def test_the_answers_to_texts_of_many_lengths_are_traced_a_few_times(monkeypatch):
+    model, (x, y) = sentiment()
+    model.adapt(x, y)
+    traces = []
+    step = type(model).predict_step
+    monkeypatch.setattr(type(model), "predict_step", lambda self, data: traces.append(data) or step(self, data))
+    for text in x[:20]:  # one by one, as a user asks
+        model.classify(text)
+    assert 1 <= len(traces) <= MOST
