@@ -34,15 +34,16 @@ class GradientHealth(GradientCallback):
     place it before callbacks that read them.
 
     Args:
-        every: keep the records of each step whose number is a multiple of this; steps not taken are always kept.
+        every: keep the records of each step whose number is a multiple of this; steps not taken are always kept, and
+            of each so many steps the first whose weights are measured.
         level: `"layer"`, `"variable"`, or `"gate"`, which splits the kernels and biases of gated recurrent layers.
         weights_every: steps between two measurements of weight norm and update ratio, which cost a pass over all
             weights; NaN in between. The first step of each epoch is always measured.
         flush_every: steps between two transfers to the host.
         log_dir: folder for TensorBoard scalars, the means of each transfer; None writes none. What cannot be written
             is said once and never stops a training.
-        max_rows: largest number of rows of `frame`; beyond it every second kept step is dropped, again and again, so
-            that a training of any length is covered evenly.
+        max_rows: largest number of rows of `frame`; beyond it one of each two kept steps is dropped, again and again,
+            so that a training of any length is covered evenly.
 
     Raises:
         ArgumentError: an argument that cannot be used; in `fit`, a model without trainable weights.

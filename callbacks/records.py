@@ -17,12 +17,13 @@ COLUMNS = ["step", "epoch", "layer", "variable", "gate", *BY_UNIT]
 class Records:
     """Measured steps, at one level of detail.
 
-    When there are more than `max_rows` rows, every second of the kept steps is dropped and `every` doubles, so that a
-    training of any length is covered evenly.
+    When there are more than `max_rows` rows, one of each two kept steps is dropped and `every` doubles, so that a
+    training of any length is covered evenly; of two, one whose weights were measured stays.
 
     Args:
         level: `"layer"`, `"variable"` or `"gate"`.
-        every: keep the steps whose number is a multiple of this, and those that were not taken.
+        every: keep the steps whose number is a multiple of this, those that were not taken, and of each so many steps
+            the first whose weights were measured.
         max_rows: rows of the frame, at most.
     """
 
@@ -37,13 +38,13 @@ class Records:
     def add(self, block: Block) -> None:
         """Appends the steps of a block."""
         units, values = _grouped(block, self.level)
-        keep = (block.steps % self.every == 0) | ~block.taken
+        keep = (block.steps % self.every == 0) | ~block.taken | self._first_measured(values)
         self._take_in(units)
         columns = [self.units.index(unit) for unit in units]
         self.chunks.append(_spread({name: each[keep] for name, each in values.items()}, columns, len(self.units)))
         while sum(len(chunk["step"]) for chunk in self.chunks) > max(1, self.max_rows // max(1, len(self.units))):
             self.every *= 2
-            self.chunks = [{name: each[::2] for name, each in self.values.items()}]
+            self.chunks = [_halved(self.values)]
 
     @property
     def values(self) -> dict[str, np.ndarray]:
@@ -94,12 +95,36 @@ class Records:
         records.chunks = [dict(state["values"])] if state["values"] else []
         return records
 
+    def _first_measured(self, values: dict[str, np.ndarray]) -> np.ndarray:
+        """The first step with an update ratio of each `every` steps, (N,)."""
+        measured = np.flatnonzero(_measured(values))
+        windows, first = np.unique(values["step"][measured] // self.every, return_index=True)
+        before = [chunk["step"][_measured(chunk)] for chunk in self.chunks]
+        last = max((steps[-1] // self.every for steps in before if len(steps)), default=-1)
+        found = np.zeros(len(values["step"]), dtype=bool)
+        found[measured[first[windows > last]]] = True
+        return found
+
     def _take_in(self, units: list[Unit]) -> None:
         """Makes room for units that were not there before, such as those of a layer that was unfrozen."""
         known = list(range(len(self.units)))
         self.units += [unit for unit in units if unit not in self.units]
         if len(self.units) > len(known):
             self.chunks = [_spread(chunk, known, len(self.units)) for chunk in self.chunks]
+
+
+def _measured(values: dict[str, np.ndarray]) -> np.ndarray:
+    """Whether each step has an update ratio, (N,)."""
+    return ~np.isnan(values["total_ratio"])
+
+
+def _halved(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """One of each two steps: the first, unless only the second has an update ratio."""
+    measured = _measured(values)
+    first = np.arange(0, len(measured), 2)
+    second = np.minimum(first + 1, len(measured) - 1)
+    kept = np.where(measured[second] & ~measured[first], second, first)
+    return {name: each[kept] for name, each in values.items()}
 
 
 def total_ratio(block: Block) -> np.ndarray:

@@ -28,6 +28,19 @@ def test_rows_never_exceed_the_limit_and_cover_a_long_training_evenly():
     assert steps[-1] > 9_000
 
 
+def test_update_ratios_outlive_the_steps_that_are_dropped():
+    """Weights are measured in one step of 64, at places that no power of two divides."""
+    for every, max_rows in ((1, 300), (16, 10_000)):
+        records = Records("variable", every=every, max_rows=max_rows)
+        for start in range(0, 6400, 64):
+            measured = np.arange(start, start + 64)[:, None] % 64 == 37
+            records.add(block(range(start, start + 64), weight_norm=np.where(measured, np.ones(len(UNITS)), 0)))
+        assert len(records.frame) <= max_rows
+        ratios = records.steps["update_ratio"].dropna()
+        assert len(ratios) >= min(100, max_rows // len(UNITS) // 2)
+        assert records.steps["step"][ratios.index[-1]] > 6000
+
+
 def test_a_limit_below_one_step_keeps_one():
     records = Records("gate", every=1, max_rows=1)
     for _ in range(5):
