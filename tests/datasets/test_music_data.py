@@ -4,6 +4,7 @@ import itertools
 import subprocess
 import sys
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -227,7 +228,7 @@ def test_published_sizes_and_known_floors(public_data, name, sizes, floor, chain
 
 @pytest.mark.realdata
 def test_both_files_of_the_chorales_say_the_same(public_data):
-    mat = piano_rolls.read_mat(f"{public_data}/jsb/JSB_Chorales.mat", "jsb")
+    mat = piano_rolls.read_mat(Path(public_data, "jsb", "JSB_Chorales.mat"), "jsb")
     for one, other in zip(datasets.load("jsb"), mat, strict=True):
         assert [roll.tobytes() for roll in one["roll"]] == [roll.tobytes() for roll in other["roll"]]
         assert [roll.shape for roll in one["roll"]] == [roll.shape for roll in other["roll"]]
