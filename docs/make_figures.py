@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 import pandas as pd
+from PIL import Image
 
 from rnnkit import MemoryModel, MusicGenerator, callbacks, datasets
 from rnnkit.diagnosis.heat_map import heat_map
@@ -54,6 +55,7 @@ def compose():
 def save(figure, path: Path) -> None:
     """A picture small enough for a page."""
     figure.savefig(path, dpi=72)
+    Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)  # a palette takes half the bytes
     print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
 
 

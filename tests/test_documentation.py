@@ -146,4 +146,4 @@ def test_the_cell_guide_has_only_figures_of_the_readme():
 def test_pictures_are_small():
     pictures = list((ROOT / "docs" / "figures").iterdir())
     assert pictures
-    assert [path.name for path in pictures if path.stat().st_size > 120_000] == []
+    assert [path.name for path in pictures if path.stat().st_size > 100_000] == []
