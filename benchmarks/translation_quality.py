@@ -6,9 +6,10 @@
     python benchmarks/translation_quality.py translation-sample --cells simple_rnn,gru,lstm --out sample.json
     python benchmarks/translation_quality.py translation-sample --attention none --out sample.json
 
-The epoch is chosen on validation; the test set is translated once a run, greedily and with a beam of 4. Scores are
-sacrebleu's on plain text. Each finished run is written to --out at once, its sources, references and hypotheses into a
-folder beside it, and a run that stands there already is not done again, so a table that was broken off goes on.
+The model is that of `rnnkit run translation` on the same data. The epoch is chosen on validation; the test set is
+translated once a run, greedily and with a beam of 4. Scores are sacrebleu's on plain text. Each finished run is written
+to --out at once, its sources, references and hypotheses into a folder beside it, and a run that stands there already is
+not done again, so a table that was broken off goes on.
 """
 
 import argparse
@@ -24,6 +25,8 @@ import keras
 
 import rnnkit
 from rnnkit import datasets
+from rnnkit.recipes import find_recipe
+from rnnkit.training import RunConfig
 from rnnkit.translation.results import translate_set
 
 BEAMS = {"greedy": 1, "beam 4": 4}
@@ -31,8 +34,11 @@ BEAMS = {"greedy": 1, "beam 4": 4}
 
 def one_run(splits, options, arguments, seed, folder):
     keras.utils.set_random_seed(seed)
-    model = rnnkit.Translator(**options)
+    recipe = find_recipe("translation")
+    model = rnnkit.Translator(**{**recipe.suited.get(arguments.data, {}), **options})
     start = time.perf_counter()
+    model.adapt(splits.train)
+    recipe.compile(model, RunConfig("translation", arguments.data))
     epochs = arguments.epochs or "auto"
     history = model.fit(splits.train, validation_data=splits.valid, epochs=epochs, verbose=arguments.verbose)
     result = {"epochs": len(history.epoch), "seconds": time.perf_counter() - start}

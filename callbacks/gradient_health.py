@@ -169,7 +169,7 @@ class GradientHealth(GradientCallback):
 
 @dataclass
 class Running:
-    """Mean and maximum of the finite numbers so far; NaN before the first."""
+    """Mean and maximum of the finite numbers so far, the same in whatever portions they come; NaN before the first."""
 
     count: int = 0
     total: float = 0.0
@@ -180,7 +180,7 @@ class Running:
         finite = values[np.isfinite(values)].astype(float)
         if len(finite):
             self.count += len(finite)
-            self.total += float(finite.sum())
+            self.total = float(np.cumsum([self.total, *finite])[-1])  # one after the other, which `sum` does not
             self.largest = float(np.fmax(self.largest, finite.max()))
 
     @property

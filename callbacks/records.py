@@ -18,7 +18,8 @@ class Records:
     """Measured steps, at one level of detail.
 
     When there are more than `max_rows` rows, one of each two kept steps is dropped and `every` doubles, so that a
-    training of any length is covered evenly; of two, one whose weights were measured stays.
+    training of any length is covered evenly; of two, one whose weights were measured stays. In what portions the steps
+    come makes no difference.
 
     Args:
         level: `"layer"`, `"variable"` or `"gate"`.
@@ -38,13 +39,31 @@ class Records:
     def add(self, block: Block) -> None:
         """Appends the steps of a block."""
         units, values = _grouped(block, self.level)
-        keep = (block.steps % self.every == 0) | ~block.taken | self._first_measured(values)
         self._take_in(units)
         columns = [self.units.index(unit) for unit in units]
-        self.chunks.append(_spread({name: each[keep] for name, each in values.items()}, columns, len(self.units)))
-        while sum(len(chunk["step"]) for chunk in self.chunks) > max(1, self.max_rows // max(1, len(self.units))):
+        values = _spread(values, columns, len(self.units)) | {"kept": ~block.taken}
+        while len(values["step"]):
+            values = self._append(values)
+
+    def _append(self, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Takes in steps until there are too many, and drops some then; gives those that are left."""
+        keep = np.flatnonzero((values["step"] % self.every == 0) | values["kept"] | self._first_measured(values))
+        room = max(0, self._limit - self._count)
+        end = len(values["step"]) if len(keep) <= room else keep[room] + 1
+        self.chunks.append({name: each[keep[: room + 1]] for name, each in values.items() if name != "kept"})
+        while self._count > self._limit:
             self.every *= 2
             self.chunks = [_halved(self.values)]
+        return {name: each[end:] for name, each in values.items()}
+
+    @property
+    def _count(self) -> int:
+        return sum(len(chunk["step"]) for chunk in self.chunks)
+
+    @property
+    def _limit(self) -> int:
+        """Steps, at most."""
+        return max(1, self.max_rows // max(1, len(self.units)))
 
     @property
     def values(self) -> dict[str, np.ndarray]:
@@ -169,7 +188,7 @@ def _summed(values: np.ndarray, member: np.ndarray, power: int = 1) -> np.ndarra
     """Powers of values (N, U), summed within groups: (N, G). No matrix product: a NaN stays in its group."""
     if member.shape[0] == member.shape[1]:  # nothing to sum: each group is one unit, in the same order
         return values.astype(float) ** power
-    columns = [np.sum(values[:, group].astype(float) ** power, axis=1) for group in member.T]
+    columns = [np.sum(values[:, group].astype(float, order="C") ** power, axis=1) for group in member.T]
     return np.stack(columns, axis=1) if columns else np.zeros((len(values), 0))
 
 

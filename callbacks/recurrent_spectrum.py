@@ -67,7 +67,7 @@ class RecurrentSpectrum(keras.callbacks.Callback):
         self.frame.to_csv(path, index=False)
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._epoch, self.next_step = epoch, int(self.model.optimizer.iterations)
+        self._epoch, self.next_step = epoch, int(self.model.optimizer.iterations.numpy())
         if not any(row["step"] == self.next_step for row in self.rows[-1:]):
             self._measure(self.next_step)
 
@@ -77,7 +77,7 @@ class RecurrentSpectrum(keras.callbacks.Callback):
             self._measure(step)
 
     def on_epoch_end(self, epoch, logs=None):
-        self.next_step = int(self.model.optimizer.iterations)
+        self.next_step = int(self.model.optimizer.iterations.numpy())
         measured = self._measure(self.next_step)
         if not measured and not self._warned:
             self._warned = True

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from rnnkit.callbacks.checks import whole
+from rnnkit.callbacks.held_signals import HeldSignals
 from rnnkit.callbacks.state_files import StateFiles
 from rnnkit.errors import DeviceError, ResumeError
 
@@ -37,10 +38,16 @@ class Resume(keras.callbacks.Callback):
     `shuffle(..., reshuffle_each_iteration=False)`. Python generators and `steps_per_epoch` are refused. Random
     operations of TensorFlow itself (`tf.random`) inside a model are not set back. For TensorFlow, one device.
 
+    Ctrl-C and SIGTERM wait until the running step is done and the state is saved, and then act as they would have
+    without it: the save is where the training stood, not the last one by `every`. In validation they wait for the next
+    epoch to begin. A second one acts at once, and training goes on from the save before. This holds for a `fit` in the
+    main thread.
+
     A save is one file that is written beside the others, brought to the disk and then named, with a checksum. Two are
-    kept: where the last one is damaged, the one before is used, with a warning. A save that fails is a warning, too.
-    The saves stay when training is done, and starting again then trains nothing, with a warning, and gives the same
-    model and history; delete the folder to train anew.
+    kept: where the last one is damaged, the one before is used, with a warning. Where one cannot be written, as on a
+    full disk, a warning says so, training goes on, and the next one is tried; the two before stay. All stay when
+    training is done, and starting again then trains nothing, with a warning, and gives the same model and history;
+    delete the folder to train anew.
 
     Args:
         directory: the folder of the saves; made where it is missing.
@@ -64,6 +71,8 @@ class Resume(keras.callbacks.Callback):
         self.seconds_before = 0.0
         self._files = StateFiles(directory)
         self._fit: Any = None
+        self._signals: Any = None
+        self._failing = False  # to write
         self._saved: dict | None = None  # until the training is where it was saved
         self._epoch = 0
         self._random: dict | None = None  # the random generators at the beginning of the epoch
@@ -93,6 +102,8 @@ class Resume(keras.callbacks.Callback):
             check_same(self._saved["identity"], self._identity, self.directory)
             self.seconds_before = self._saved["seconds"]
             self.model._initial_epoch = self._saved["epoch"]
+        self._signals = HeldSignals(self.model)
+        self._signals.hold()
 
     def on_epoch_begin(self, epoch, logs=None):
         from rnnkit.callbacks.training_state import random_state, set_random_state
@@ -111,12 +122,15 @@ class Resume(keras.callbacks.Callback):
             with self._taking_over():
                 set_random_state(self._random)
             self._fit.skip(self._saved["batch"])
+        self._signals.deliver()
 
     def on_train_batch_begin(self, batch, logs=None):
+        due = self.every and batch % self.every < self.model.steps_per_execution
         if self._saved is not None:
             self._go_on()
-        elif self.every and batch and batch % self.every < self.model.steps_per_execution:
+        elif batch and (due or self._signals.waiting):
             self._save(batch)
+        self._signals.deliver()
 
     def on_train_end(self, logs=None):
         self.model._initial_epoch = None
@@ -130,10 +144,12 @@ class Resume(keras.callbacks.Callback):
             )
             self._go_on()
         self._fit = None
+        self._signals.deliver()
+        self._signals.let_go()
 
     def __getstate__(self):
         """A copy or pickle carries the arguments, not the model or a running fit."""
-        return {**vars(self), "_model": None, "_fit": None, "_saved": None}
+        return {**vars(self), "_model": None, "_fit": None, "_signals": None, "_saved": None}
 
     @property
     def _others(self) -> list:
@@ -151,7 +167,18 @@ class Resume(keras.callbacks.Callback):
         try:
             self._files.write({"identity": self._identity, "seconds": seconds, **place, **state})
         except OSError as error:
-            warnings.warn(f"Resume: the state could not be saved, training goes on: {error}.", stacklevel=2)
+            self._say_once(error)
+        else:
+            self._failing = False
+
+    def _say_once(self, error: OSError) -> None:
+        if not self._failing:
+            self._failing = True
+            warnings.warn(
+                f"Resume: the state could not be saved ({error}). Training goes on, and the next save is tried; the "
+                "saves before are still there.",
+                stacklevel=2,
+            )
 
     def _restore(self, saved: dict) -> None:
         from rnnkit.callbacks.training_state import restore

@@ -68,7 +68,8 @@ def unpack(rows: np.ndarray, steps: np.ndarray, epoch: int, units: list[Unit]) -
     count = len(units)
     vectors = rows[:, : len(UNIT_FIELDS) * count].reshape(len(rows), len(UNIT_FIELDS), count)
     there = ~np.all(np.isnan(vectors[:, 0]) & ~(vectors[:, 3] > 0), axis=0)
-    fields = {name: vectors[:, index, there] for index, name in enumerate(UNIT_FIELDS)}
+    # contiguous, since a sum over units in another layout depends, in its last bit, on the number of rows
+    fields = {name: np.ascontiguousarray(vectors[:, index, there]) for index, name in enumerate(UNIT_FIELDS)}
     fields |= dict(zip(STEP_FIELDS, rows[:, len(UNIT_FIELDS) * count :].T, strict=True))
     return Block(
         epoch=epoch, units=[unit for unit, here in zip(units, there, strict=True) if here], steps=steps, **fields

@@ -25,12 +25,12 @@ class ScalarWriter:
     """
 
     def __init__(self, log_dir: str | Path):
-        with _as_os_error():
+        with as_os_error():
             self.writer = tf.summary.create_file_writer(str(log_dir))
 
     def write(self, block: Block) -> None:
         """Adds a block's means at the number of its last step, and flushes them to the disk."""
-        with _as_os_error(), self.writer.as_default(step=int(block.steps[-1])):
+        with as_os_error(), self.writer.as_default(step=int(block.steps[-1])):
             for tag, value in means(block).items():
                 tf.summary.scalar(tag, value)
             self.writer.flush()
@@ -54,7 +54,7 @@ def means(block: Block) -> dict[str, float]:
 
 
 @contextmanager
-def _as_os_error():
+def as_os_error():
     """Turns TensorFlow's errors, which are no OSErrors even where the disk is full, into OSErrors."""
     try:
         yield

@@ -106,19 +106,19 @@ class ThroughTime(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._clock = Clock()
-        if self._epochs not in self.diagnoses or self.next_step != int(self.model.optimizer.iterations):
+        if self._epochs not in self.diagnoses or self.next_step != int(self.model.optimizer.iterations.numpy()):
             self._measure()
 
     def on_epoch_end(self, epoch, logs=None):
         self._epochs += 1
-        self.next_step = int(self.model.optimizer.iterations)
+        self.next_step = int(self.model.optimizer.iterations.numpy())
         if self._clock.allows(self.budget):
             self._try(lyapunov=False)
         if logs is not None:
             logs.update(self._numbers)
 
     def on_train_end(self, logs=None):
-        self.next_step = int(self.model.optimizer.iterations)
+        self.next_step = int(self.model.optimizer.iterations.numpy())
         self._try()
 
     def get_state(self) -> dict:

@@ -1,5 +1,6 @@
 """Files of public data sets: fetched once, checked by digest, and in the cache folder either whole or not at all."""
 
+import errno
 import hashlib
 import os
 import time
@@ -18,6 +19,7 @@ from rnnkit.errors import DownloadError
 TIMEOUT = 30  # seconds without a byte
 CHUNK = 2**16
 MOST = 2**30  # bytes of a file; a server that never ends would fill the disk
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a full disk says
 STALE = 3600  # seconds: a download that has not written for so long was killed
 
 
@@ -69,16 +71,17 @@ def download(file: SourceFile, folder: Path) -> None:
         _remove_stale(file, folder)
         out = part.open("xb")
     except OSError as error:
-        raise DownloadError(
-            f"the cache folder {folder} cannot be written to: {error}. "
-            "Pass directory=, or set RNNKIT_DATA_DIR, to a folder that can."
-        ) from error
+        raise DownloadError(_unwritable(folder, error)) from error
     try:
         with out:
             digest = _fetch(file, out, folder / file.name)
         if digest != file.sha256:
             raise DownloadError(f"{file.url} {_wrong(digest, file)} The download was deleted.")
         os.replace(part, folder / file.name)
+    except DownloadError:
+        raise
+    except OSError as error:
+        raise DownloadError(_unwritable(folder, error)) from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -97,6 +100,8 @@ def _fetch(file: SourceFile, out: BinaryIO, target: Path) -> str:
     except URLError as error:
         raise DownloadError(f"{file.url} cannot be reached: {error.reason}. {by_hand}") from error
     except (OSError, HTTPException) as error:
+        if getattr(error, "errno", None) in FULL:
+            raise DownloadError(_unwritable(target.parent, error)) from error
         reason = f"{type(error).__name__}: {error}"
         raise DownloadError(f"{file.url}: the download stopped: {reason}. {by_hand}") from error
     if out.tell() < size:  # urllib takes a connection that is cut for the end of the file
@@ -112,6 +117,13 @@ def _copy(stream: BinaryIO, out: BinaryIO) -> str:
         if out.tell() > MOST:
             raise OSError(f"it has more than {MOST} bytes")
     return digest.hexdigest()
+
+
+def _unwritable(folder: Path, error: Exception) -> str:
+    return (
+        f"the cache folder {folder} cannot be written to: {error}. "
+        "Make room, or pass directory=, or set RNNKIT_DATA_DIR, to a folder that can."
+    )
 
 
 def _wrong(digest: str, file: SourceFile) -> str:

@@ -58,7 +58,7 @@ def table_examples(
     rows = iter(rows)
     header = [name.strip() for name in columns or next(rows, (0, []))[1]]
     if not header:
-        raise DataError(f"{path} is empty.")
+        raise DataError(f"{path} is empty. Expected a header line, and a row a text.")
     places = [_place(path, header, column) for column in (text, label) if column is not None]
     for number, row in rows:
         if len(row) != len(header):
@@ -103,7 +103,7 @@ def assemble(path: Path, examples: Iterable[Example], label: str | None) -> Data
             "Add them, remove those rows, or pass label=None for data without labels."
         )
     if not texts:
-        raise DataError(f"{path} has no rows.")
+        raise DataError(f"{path} has no rows. Expected one a text.")
     return Dataset({"text": texts} if label is None else {"text": texts, "label": labels}, name=path.name)
 
 

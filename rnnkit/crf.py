@@ -90,7 +90,7 @@ def best_paths(potentials, count):
     """
     if not isinstance(count, int) or count < 1:
         raise ArgumentError(f"count: expected a positive integer, got {count!r}.")
-    batch, _, labels, _ = ops.shape(potentials)
+    batch, steps, labels, _ = ops.shape(potentials)
     moves = ops.transpose(potentials, (1, 0, 3, 2))
 
     def extended(scores, moves):
@@ -105,7 +105,7 @@ def best_paths(potentials, count):
     before, last, shift = _sweep(step, origin, moves, axis=-1)
     scores, ends = ops.top_k(last, count)
     # the same top_k over all steps at once says where each path came from: a loop over one tensor is enough
-    origins = ops.reshape(ops.top_k(extended(before, moves), count)[1], (-1, batch, labels * count))
+    origins = ops.reshape(ops.top_k(extended(before, moves), count)[1], (steps, batch, labels * count))
     scores = scores + shift
     return _trace(origins, ends) // count, ops.where(scores > FORBIDDEN / 2, scores, -float("inf"))
 
@@ -115,9 +115,9 @@ def _trace(origins, ends):
 
     Returns the states on the way, (B, N, T).
     """
-    _, batch, states = ops.shape(origins)
+    steps, batch, states = ops.shape(origins)
     rows = ops.arange(batch, dtype="int32")[:, None] * states
-    flat = ops.reshape(ops.cast(origins, "int32") + rows, (-1, batch * states))
+    flat = ops.reshape(ops.cast(origins, "int32") + rows, (steps, batch * states))
     _, path = ops.scan(
         lambda state, origin: (ops.take(origin, state), state), ops.cast(ends, "int32") + rows, ops.flip(flat, axis=0)
     )

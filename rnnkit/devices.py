@@ -1,25 +1,31 @@
 """Where a model runs (TensorFlow)."""
 
+import functools
+
 from rnnkit.errors import ArgumentError, DeviceError
 
 DEVICES = ("auto", "cpu", "gpu")
+MOST = 64  # devices of one machine
 
 
-def use_device(device: str) -> str:
+def use_device(device: str, count: int = 1) -> str:
     """Makes TensorFlow see only the devices that were asked for; call it before anything has run.
 
     Args:
         device: `"auto"`, a GPU if there is one; `"cpu"`; or `"gpu"`.
+        count: how many of them, for `strategy`; several CPUs are logical ones, which share the cores.
 
     Returns:
         `"cpu"` or `"gpu"`: what will be used.
 
     Raises:
-        ArgumentError: another name.
-        DeviceError: `"gpu"` was asked for and TensorFlow sees none.
+        ArgumentError: another name, or a count that is no whole number from 1 to 64.
+        DeviceError: `"gpu"` was asked for and TensorFlow sees none, or there are fewer GPUs than asked for.
     """
     if device not in DEVICES:
         raise ArgumentError(f"device: expected one of {', '.join(DEVICES)}, got '{device}'.")
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST:
+        raise ArgumentError(f"devices: expected a whole number from 1 to {MOST}, got {count!r:.40}.")
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -30,10 +36,52 @@ def use_device(device: str) -> str:
         )
     if device == "cpu":
         tf.config.set_visible_devices([], "GPU")
+    if device == "cpu" or not gpus:
+        if count > 1:
+            cpu, logical = tf.config.list_physical_devices("CPU")[0], tf.config.LogicalDeviceConfiguration
+            tf.config.set_logical_device_configuration(cpu, [logical() for _ in range(count)])
         return "cpu"
+    if len(gpus) < count:
+        raise DeviceError(f"devices: {count} were asked for, but TensorFlow sees {len(gpus)} GPUs. Ask for fewer.")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
-    return "gpu" if gpus else "cpu"
+    return "gpu"
+
+
+@functools.cache  # two strategies in one process mix up what their devices send each other
+def strategy(device: str, count: int):
+    """The `tf.distribute.Strategy` in whose `scope()` a model is made that runs on several devices alike.
+
+    Args:
+        device: what `use_device` returned.
+        count: the devices; of one it is TensorFlow's own default.
+    """
+    import tensorflow as tf
+
+    if count == 1:
+        return tf.distribute.get_strategy()
+    return tf.distribute.MirroredStrategy([f"{device.upper()}:{number}" for number in range(count)])
+
+
+def make_deterministic() -> None:
+    """From here on every operation of this process gives the same result twice, or fails; seeds are needed beside it.
+
+    The LSTM and GRU of `rnnkit.layers` then leave cuDNN alone, whose recurrent kernels promise no such thing.
+    """
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
+
+
+def is_deterministic() -> bool:
+    """Whether `make_deterministic` was called; False on another backend than TensorFlow."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return False
+    from tensorflow.python.framework.config import is_op_determinism_enabled  # TensorFlow has no public name for it
+
+    return is_op_determinism_enabled()
 
 
 def gpu_in_use() -> bool:

@@ -25,5 +25,9 @@ class DeviceError(RnnkitError, RuntimeError):
     """The device that was asked for is not there."""
 
 
+class WriteError(RnnkitError, OSError):
+    """Something cannot be written: the disk is full, or the folder is read-only."""
+
+
 class ResumeError(RnnkitError, RuntimeError):
     """A saved training cannot be gone on with."""

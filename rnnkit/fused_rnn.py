@@ -2,7 +2,8 @@
 
 `LSTM`, `GRU` and `SimpleRNN` are the layers of `keras.layers` in all they take, hold, save and return. Where nothing is
 in the way (see `fused_obstacles`), time runs through `rnnkit.fused_loops`; otherwise, and under a mask, through Keras:
-cuDNN on a GPU, its own loop elsewhere. They keep the names of Keras' classes, by which weights files find layers.
+cuDNN on a GPU, its own loop elsewhere and in `portable_loops`. They keep the names of Keras' classes, by which weights
+files find layers.
 
 Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates.
 """
@@ -10,7 +11,8 @@ Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates.
 import keras
 from keras import ops, tree
 
-from rnnkit.devices import gpu_in_use
+from rnnkit.devices import gpu_in_use, is_deterministic
+from rnnkit.portable import is_portable
 
 ACTIVATIONS = {getattr(keras.activations, name): name for name in ("tanh", "sigmoid", "relu", "linear")}
 
@@ -21,6 +23,8 @@ class FusedRNN(keras.layers.RNN):
     steps: str  # the class in `rnnkit.fused_steps`, by name, for that module imports TensorFlow
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
+        if is_portable() or (gpu_in_use() and is_deterministic()):  # Keras would take cuDNN
+            return keras.layers.RNN.inner_loop(self, sequences, initial_state, mask, training)
         masked = any(each is not None for each in tree.flatten(mask))
         if masked or gpu_in_use() or fused_obstacles(self):
             return super().inner_loop(sequences, initial_state, mask, training)

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import keras
 
-from rnnkit.devices import gpu_in_use
-from rnnkit.fused_rnn import fused_obstacles
+from rnnkit.devices import gpu_in_use, is_deterministic
+from rnnkit.fused_rnn import FusedRNN, fused_obstacles
 from rnnkit.min_rnn import ParallelRNN
 
 
@@ -65,6 +65,7 @@ def cudnn_obstacles(layer: keras.layers.RNN) -> list[str]:
         "recurrent_dropout is on": not layer.recurrent_dropout,
         "reset_after is off": getattr(layer, "reset_after", True),
         "use_cudnn is off": layer.use_cudnn is not False,
+        "operations are deterministic": not (isinstance(layer, FusedRNN) and is_deterministic()),
     }
     return [obstacle for obstacle, holds in conditions.items() if not holds]
 

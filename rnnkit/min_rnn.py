@@ -9,6 +9,7 @@ from keras import ops
 from rnnkit.devices import gpu_in_use
 from rnnkit.linear_scan import from_blocks, gated_scan, to_blocks
 from rnnkit.min_cells import MinGRUCell, MinLSTMCell, ParallelCell
+from rnnkit.portable import is_portable
 
 
 class ParallelRNN(keras.layers.RNN):
@@ -50,6 +51,8 @@ class ParallelRNN(keras.layers.RNN):
         super().__init__(cell, **kwargs)
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
+        if is_portable():
+            return super().inner_loop(sequences, initial_state, mask, training)
         steps = ops.shape(sequences)[1]
         if mask is not None:
             mask = ops.reshape(ops.cast(mask, "bool"), (-1, steps, 1))

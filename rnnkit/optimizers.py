@@ -1,18 +1,48 @@
-"""Optimizers for models with large embeddings."""
+"""Optimizers for models with large embeddings, and for several devices."""
 
 import keras
 from keras import ops
 
+from rnnkit.replicas import several_replicas, sum_over_replicas
+
 
 @keras.saving.register_keras_serializable(package="rnnkit")
-class LazyAdam(keras.optimizers.Adam):
+class Adam(keras.optimizers.Adam):
+    """`keras.optimizers.Adam`, whose `clipnorm`, `clipvalue` and `global_clipnorm` act on the gradient of the whole
+    batch where several devices share it; Keras clips what each device has found by itself.
+    """
+
+    def _clip_gradients(self, grads):
+        return grads if several_replicas() else super()._clip_gradients(grads)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        summed = super()._all_reduce_sum_gradients(grads_and_vars)
+        if not several_replicas():
+            return summed
+        gradients, variables = zip(*summed, strict=True)
+        return list(zip(super()._clip_gradients(list(gradients)), variables, strict=True))
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
+    """`keras.optimizers.LossScaleOptimizer`, which skips a step where the gradient of any device has overflowed; Keras
+    asks the first device only.
+    """
+
+    def check_finite(self, grads):
+        bad = ops.cast(ops.logical_not(super().check_finite(grads)), "float32")
+        return ops.equal(sum_over_replicas(bad), 0.0)
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class LazyAdam(Adam):
     """Adam that touches only the embedding rows that occur in the batch.
 
     A row that is in the batch gets exactly Adam's update. A row that is not keeps its value and both of its moments,
     where Adam would decay the moments and go on moving the row; so words that are seen rarely are trained with
     moments of their own steps, and the cost of a step does not grow with the vocabulary. The bias correction counts
     all steps, as Adam's does. Gradients that are not row-sparse (all other layers, tied or regularised embeddings,
-    backends without row-sparse gradients) get plain Adam.
+    backends without row-sparse gradients) get plain Adam. Clipping is that of `Adam` here.
 
     Takes the arguments of `keras.optimizers.Adam`; saved and restored like it.
 

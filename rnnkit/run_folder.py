@@ -39,7 +39,7 @@ class RunFolder:
         self.path = Path(path)
         if not (self.path / "config.json").is_file():
             raise DataError(f"run: {self.path} is no run folder: it holds no config.json. Make one with rnnkit run.")
-        _check_inside(self.path)
+        check_inside(self.path)
 
     @classmethod
     def create(cls, path: str | Path | None, config: Mapping[str, Any]) -> "RunFolder":
@@ -88,7 +88,11 @@ class RunFolder:
         return (self.path / "metrics.json").is_file() and not any(self.state.glob("*.state"))
 
     def write(self, trained: "Trained") -> None:
-        """Saves a finished run, and drops the state of its training."""
+        """Saves a finished run, and drops the state of its training.
+
+        Raises:
+            OSError: the folder cannot be written; the state is then still there.
+        """
         trained.model.save(self.model)
         trained.history.to_csv(self.path / "history.csv", index=False)
         trained.health.to_csv(self.path / "gradients.csv")
@@ -99,7 +103,7 @@ class RunFolder:
             leaving.write(self.path)
         self._write_diagnosis(trained.diagnosis, trained.cause)
         _write_json(self.path / "metrics.json", trained.metrics)
-        self.write_report()
+        (self.path / "report.html").write_text(self._page(), encoding="utf-8")
         shutil.rmtree(self.state, ignore_errors=True)
 
     def has(self, name: str) -> bool:
@@ -154,21 +158,23 @@ class RunFolder:
             ArgumentError: `out` cannot be written.
             DataError: the run is not complete.
         """
-        from rnnkit.report import run_page
-
-        file = Path(out) if out else self.path / "report.html"
-        try:
-            page = run_page(self)
-        except RnnkitError:
-            raise
-        except Exception as error:  # files that were changed by hand, in any way
-            said = f"{type(error).__name__}: {error}"
-            raise DataError(f"run: the files in {self.path} do not go together ({said}). Run it again.") from error
+        file, page = Path(out) if out else self.path / "report.html", self._page()
         try:
             file.write_text(page, encoding="utf-8")
         except OSError as error:
             raise ArgumentError(f"out: {file} cannot be written ({error.strerror}). Name another file.") from error
         return file
+
+    def _page(self) -> str:
+        from rnnkit.report import run_page
+
+        try:
+            return run_page(self)
+        except RnnkitError:
+            raise
+        except Exception as error:  # files that were changed by hand, in any way
+            said = f"{type(error).__name__}: {error}"
+            raise DataError(f"run: the files in {self.path} do not go together ({said}). Run it again.") from error
 
     def _write_diagnosis(self, diagnosis, cause=None) -> None:
         from rnnkit.report.through_time import tables_of, words_of
@@ -193,12 +199,16 @@ def _unused(config) -> Path:
     return folder
 
 
-def _check_inside(folder: Path) -> None:
-    """Raises where something would be read that never ends, or written elsewhere."""
+def check_inside(folder: Path) -> None:
+    """Sees that nothing in a folder and its folders would be read without end, or written elsewhere.
+
+    Raises:
+        DataError: a link that leads out of it, a pipe or a device.
+    """
     own = folder.resolve()
-    for path in [*folder.glob("*"), *folder.glob("*/*")]:  # the folders of a run hold no others
+    for path in [*folder.glob("*"), *folder.glob("*/*")]:  # those hold no others
         if path.is_symlink() and not path.resolve().is_relative_to(own):
-            raise DataError(f"run: {path} is a link that leads out of the run folder. Put a copy in its place.")
+            raise DataError(f"run: {path} is a link that leads out of its folder. Put a copy in its place.")
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise DataError(f"run: {path} is a pipe or a device. Remove it.")
 
@@ -215,5 +225,9 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)  # half a file would keep its folder from being used
+        raise

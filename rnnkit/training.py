@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 MOST = 1_000_000  # of anything that is counted
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+WHERE = ("device", "devices")  # what a run's config.json says beside its configuration
 SAVE_EVERY = 1000  # batches, beside the start of each epoch
 
 
@@ -45,6 +47,9 @@ class RunConfig:
         steps_per_beat: for a folder of MIDI files, the grid; None is 4.
         target: for `"translation"`, the path of a file with the translations of the lines of `data`.
         attention: for `"translation"`, see `Translator`; `"none"` is without, and None takes its own.
+        precision: one of `PRECISIONS`: what the layers compute in. Weights, losses and a CRF are in float32 always.
+        deterministic: the same numbers each time on one machine, from the seed. It holds for the whole process from
+            `prepare` on, and costs time.
     """
 
     task: str = "sentiment"
@@ -64,6 +69,8 @@ class RunConfig:
     steps_per_beat: int | None = None
     target: str | None = None
     attention: str | None = None
+    precision: str = "float32"
+    deterministic: bool = False
 
     def __post_init__(self):
         recipe = find_recipe(self.task)
@@ -75,6 +82,8 @@ class RunConfig:
             value = getattr(self, name)
             if value is not None and not 1 <= value <= MOST:
                 raise ArgumentError(f"{name}: expected a positive integer, got {value} (at most {MOST}).")
+        if self.precision not in PRECISIONS:
+            raise ArgumentError(f"precision: expected one of {', '.join(PRECISIONS)}, got '{self.precision}'.")
         if not 0 <= self.seed < 2**32:
             raise ArgumentError(f"seed: expected a whole number from 0 to {2**32 - 1}, got {self.seed}.")
         if self.data is None:
@@ -89,10 +98,11 @@ class RunConfig:
         """
         for each in dataclasses.fields(cls):
             value = values.get(each.name)
-            if each.name in values and (not isinstance(value, each.type) or isinstance(value, bool)):  # type: ignore[arg-type]
+            is_of_type = isinstance(value, each.type) and isinstance(value, bool) == (each.type is bool)  # type: ignore[arg-type]
+            if each.name in values and not is_of_type:
                 raise DataError(f"run: config.json has {each.name} = {value!r:.40}, which is of the wrong type.")
         try:
-            return cls(**{name: value for name, value in values.items() if name != "device"})
+            return cls(**{name: value for name, value in values.items() if name not in WHERE})
         except TypeError as error:
             raise DataError(f"run: config.json is not one of rnnkit run ({error}).") from error
 
@@ -138,7 +148,11 @@ def prepare(config: RunConfig, splits: Splits) -> "Task":
     """
     import keras
 
+    from rnnkit.devices import make_deterministic
+
     keras.utils.set_random_seed(config.seed)
+    if config.deterministic:
+        make_deterministic()
     model = make_model(config)
     model.adapt(splits.train)
     find_recipe(config.task).compile(model, config)
@@ -230,6 +244,8 @@ def make_model(config: RunConfig) -> "Task":
 
     stack = {"units": config.units, "activation": config.activation, "recurrent_initializer": config.initializer}
     asked = {name: value for name, value in stack.items() if value is not None}
+    if config.precision != "float32":
+        asked["dtype"] = config.precision
     given = {**find_recipe(config.task).model_options(config), **asked}
     try:
         return TASKS[config.task](cell=config.cell, layers=config.layers, **given)

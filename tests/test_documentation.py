@@ -1,5 +1,6 @@
 """What the README and the pages of docs/ show works as it stands there, on less data and in fewer epochs."""
 
+import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from typer.main import get_command
 
 import rnnkit
@@ -21,6 +23,7 @@ LESS = {r"\bepochs=\d+": "epochs=1", r"\bmax_trials=\d+": "max_trials=2", r"\bse
 ROWS = Splits(64, 24, 24)
 IN_FULL = ("run-folder.md",)  # the page whose commands are run to their end; others up to the first training step
 CHEAP = ("data",)
+OPTIONAL = {"import onnxruntime": ("onnxruntime", "tf2onnx")}  # blocks left out where these are not installed
 
 REVIEWS = {"good": "a fine, warm film", "bad": "dull and far too long", "mixed": "fine at first, dull in the end"}
 SENTENCES = [
@@ -41,7 +44,9 @@ def workplace(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "load", lambda name: _few(load(name)))
     monkeypatch.setattr(datasets, "memory", lambda *args, **options: memory(*args, **{**options, **ROWS._asdict()}))
     monkeypatch.setattr(cells, "_TABLE", dict(cells._TABLE))
-    monkeypatch.setattr("rnnkit.cli.quiet.start_tensorflow", lambda device: "cpu")
+    monkeypatch.setattr("rnnkit.cli.quiet.start_tensorflow", lambda device, devices=1: "cpu")
+    monkeypatch.setattr("rnnkit.devices.strategy", lambda device, count: tf.distribute.get_strategy())
+    monkeypatch.setattr("rnnkit.devices.make_deterministic", lambda: None)
     for task in TASKS.values():
         monkeypatch.setattr(task, "max_epochs", 1)
     for csv in ("reviews.csv", "mine.csv"):
@@ -71,12 +76,17 @@ def test_a_page(page, workplace, monkeypatch, capsys):
     if page.name not in IN_FULL:
         monkeypatch.setattr("rnnkit.training.train", _first_step)
     for language, block in re.findall(r"^```(python|sh)\n(.*?)^```", page.read_text(encoding="utf-8"), re.S | re.M):
-        if language == "python":
+        if language == "python" and _has_all(block):
             exec(compile(_less(block), page.name, "exec"), namespace)
             continue
         for line in re.findall(r"^rnnkit (.*)$", block, re.MULTILINE):
             _command(shlex.split(line), in_full=page.name in IN_FULL)
     CHECKS.get(page.name, lambda namespace, said: None)(namespace, capsys.readouterr().out)
+
+
+def _has_all(block: str) -> bool:
+    needed = [name for line, names in OPTIONAL.items() if line in block for name in names]
+    return all(map(importlib.util.find_spec, needed))
 
 
 def _less(block: str) -> str:

@@ -165,13 +165,15 @@ PLAIN = st.none() | st.booleans() | NUMBERS | st.text(max_size=5)
 JSON = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))
 
 
-@given(st.dictionaries(st.sampled_from([*RunConfig().as_dict(), "device", "other"]), JSON, max_size=4))
+@given(st.dictionaries(st.sampled_from([*RunConfig().as_dict(), "device", "devices", "other"]), JSON, max_size=4))
 def test_a_configuration_is_of_the_right_types_or_refused(values):
     try:
         config = RunConfig.from_dict({"task": "sentiment", **values})
     except RnnkitError:
         return
-    assert all(type(value) in (str, int, type(None)) for value in config.as_dict().values())
+    values = config.as_dict()
+    assert type(values.pop("deterministic")) is bool
+    assert all(type(value) in (str, int, type(None)) for value in values.values())
     assert max(value for value in (config.units, config.layers, config.epochs, 1) if value is not None) <= 10**6
 
 
@@ -211,7 +213,7 @@ def test_a_run_folder_has_no_links_that_lead_out_of_it(name, tmp_path):
     (run / "config.json").write_text("{}")
     outside.write_text("mine")
     (run / name).symlink_to(outside)
-    with pytest.raises(DataError, match=f"{name} is a link that leads out of the run folder"):
+    with pytest.raises(DataError, match=f"{name} is a link that leads out of its folder"):
         RunFolder(run)
     (run / name).unlink()
     (run / name).symlink_to(run / "config.json")

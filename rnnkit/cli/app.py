@@ -1,14 +1,17 @@
 """`rnnkit`: the commands, and what the shell sees of an error."""
 
+import inspect
 import io
+import re
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
 from rnnkit import __version__
-from rnnkit.cli import compare, data, generate, predict, report, run, translate, tune
+from rnnkit.cli import compare, data, diagnose, generate, predict, report, run, translate, tune
+from rnnkit.cli.ended import flush_output, in_words, one_line
 from rnnkit.cli.show import shown
 from rnnkit.errors import RnnkitError
 
@@ -18,14 +21,19 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command("run")(run.run)
-app.command("evaluate")(predict.evaluate)
-app.command("predict")(predict.predict)
-app.command("generate")(generate.generate)
-app.command("translate")(translate.translate)
-app.command("compare")(compare.compare)
-app.command("tune")(tune.tune)
-app.command("report")(report.report)
+for command in (
+    run.run,
+    predict.evaluate,
+    predict.predict,
+    generate.generate,
+    translate.translate,
+    compare.compare,
+    tune.tune,
+    diagnose.diagnose,
+    report.report,
+):
+    # Typer would keep the line ends of all paragraphs but the first.
+    app.command(help=re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(command.__doc__ or "")))(command)
 app.add_typer(data.app, name="data")
 
 
@@ -45,11 +53,32 @@ def options(
 
 
 def main() -> None:
-    """The console script: a user's mistake is one line on standard error and exit code 2."""
+    """What goes wrong is one line on standard error: a mistake or a full disk with exit code 2, Ctrl-C with 130."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for characters that the terminal or UTF-8 cannot hold
+    with one_line():
+        try:
+            _run()
+        except RnnkitError as error:
+            _fail(str(error))
+        except OSError as error:
+            _fail(in_words(error))
+        finally:
+            if sys.unraisablehook is sys.__unraisablehook__:
+                sys.unraisablehook = _say_nothing
+
+
+def _say_nothing(unraisable) -> None:
+    """For h5py, which tells of every object of a file that could not be written, when all has been said."""
+
+
+def _run() -> None:
     try:
         app()
-    except RnnkitError as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {shown(str(error))}", soft_wrap=True, highlight=False)
-        sys.exit(2)
+    finally:
+        flush_output()
+
+
+def _fail(words: str) -> NoReturn:
+    Console(stderr=True).print(f"[bold red]error:[/] {shown(words)}", soft_wrap=True, highlight=False)
+    sys.exit(2)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import typer
 
+from rnnkit.cli.written import given_options
 from rnnkit.errors import ArgumentError
 
-ALLOWED = ("context", "task", "resume", "as_json")
+ALLOWED = ("task", "resume", "as_json")
 
 
 def broken_off(context: typer.Context, path: Path):
@@ -22,13 +23,7 @@ def broken_off(context: typer.Context, path: Path):
     task = context.params["task"]
     if task not in (None, folder.config.get("task")):
         raise ArgumentError(f"resume: {path} is a run of {folder.config.get('task')}. Leave {task} out.")
-    given = [name for name in context.params if name not in ALLOWED and _is_given(context, name)]
-    if given:
+    if given := [name for name in given_options(context) if name not in ALLOWED]:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise ArgumentError(f"resume: a run goes on with the options in its config.json. Leave out {options}.")
     return folder
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name != "DEFAULT"

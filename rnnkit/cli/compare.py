@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from rnnkit.cli import completion
+from rnnkit.cli.ended import can_go_on, same_command
 from rnnkit.cli.run import BatchSize, Clip, Data, Device, Label, Target, Text
 from rnnkit.cli.show import data_table
 from rnnkit.cli.study import DryRun, Epochs, Fix, Out, Overwrite, Study, Task, begin
@@ -14,7 +16,9 @@ from rnnkit.cli.written import fixed_values, read_value
 from rnnkit.errors import ArgumentError
 
 SHOWN = ("seeds", "valid", "valid_std", "test", "test_std", "parameters", "seconds_to_best", "horizon_min", "clip_rate")
-Cells = Annotated[str, typer.Option(help="Cells, parted by commas.")]
+Cells = Annotated[
+    str, typer.Option(help="Cells, parted by commas.", autocompletion=completion.some_of(*completion.CELLS))
+]
 Seeds = Annotated[int, typer.Option(help="Trainings of each cell.")]
 Match = Annotated[
     bool, typer.Option("--match-parameters", help="Give each cell the units that make it as large as the first.")
@@ -56,22 +60,23 @@ def compare(
         _show_plan(study, task, len(names) * seeds, epochs, not no_baselines)
         return
     rule, threshold = _clipping(clip)
-    found = rnnkit.compare(
-        task,
-        *study.splits,
-        cells=names,
-        seeds=seeds,
-        baselines=not no_baselines,
-        match_parameters=match_parameters,
-        directory=folder,
-        epochs=epochs,
-        batch_size=batch_size,
-        clipping=rule,
-        threshold=threshold,
-        overwrite=overwrite,
-        say=study.say,
-        **{**study.suited, **study.options, **fixed},
-    )
+    with can_go_on(f"Go on with: {same_command(out, folder)}"):
+        found = rnnkit.compare(
+            task,
+            *study.splits,
+            cells=names,
+            seeds=seeds,
+            baselines=not no_baselines,
+            match_parameters=match_parameters,
+            directory=folder,
+            epochs=epochs,
+            batch_size=batch_size,
+            clipping=rule,
+            threshold=threshold,
+            overwrite=overwrite,
+            say=study.say,
+            **{**study.suited, **study.options, **fixed},
+        )
     summary = found.summary[[*SHOWN, "per_second"]].reset_index()
     console.print(data_table(summary, f"{found.metric}, {'highest' if found.mode == 'max' else 'lowest'} first"))
     study.end(folder)
@@ -93,5 +98,5 @@ def _clipping(clip: str | None):
     rule, colon, threshold = clip.partition(":")
     value = read_value(threshold) if colon else None
     if not isinstance(value, (int, float, type(None))):
-        raise ArgumentError(f"clip: expected RULE or RULE:THRESHOLD, got '{clip}'.")
+        raise ArgumentError(f"clip: expected RULE or RULE:THRESHOLD, such as global_norm:1.0, got '{clip}'.")
     return rule, value

@@ -6,9 +6,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from rnnkit.cli import completion
+
 app = typer.Typer(help="List, fetch and find data sets.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="A data set's name, as rnnkit data list shows it.")]
+Name = Annotated[
+    str, typer.Argument(help="A data set's name, as rnnkit data list shows it.", autocompletion=completion.data)
+]
 
 
 @app.command("list")

@@ -1,6 +1,7 @@
 """`rnnkit generate`: pieces of music from a trained model."""
 
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -111,16 +112,26 @@ def _check_primer(path: Path) -> None:
     from rnnkit.music import Piece
 
     if not Piece.load(path, steps_per_beat=1).roll.any():
-        raise DataError(f"primer: {path} has no notes that the piano's keys can play, drums left out.")
+        raise DataError(f"primer: {path} has no notes that the piano's keys can play, drums left out. Name another.")
 
 
 def _write(piece, files: dict[str, Path]) -> None:
     """Sound and picture first: where one of them cannot be made, there is no MIDI file either."""
+    if "wav" in files:
+        _write_whole(files["wav"], piece.synthesize)
+    if "plot" in files:
+        figure = piece.plot()
+        _write_whole(files["plot"], lambda path: figure.savefig(path, dpi=120))
+    _write_whole(files["out"], piece.save)
+
+
+def _write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Gives a file its name when all of it is there: a full disk or Ctrl-C leaves what was there before."""
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
-        if "wav" in files:
-            piece.synthesize(files["wav"])
-        if "plot" in files:
-            piece.plot().savefig(files["plot"], dpi=120)
-        piece.save(files["out"])
+        write(part)
+        part.replace(path)
     except OSError as error:
-        raise ArgumentError(f"out, wav, plot: {error.filename} cannot be written ({error.strerror}).") from error
+        raise ArgumentError(f"out, wav, plot: {path} cannot be written ({error.strerror}).") from error
+    finally:
+        part.unlink(missing_ok=True)

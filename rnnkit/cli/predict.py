@@ -43,7 +43,7 @@ def evaluate(
     config = RunConfig.from_dict(folder.config)
     check_translation_options(config.task, data, target, beam)
     console = Console(stderr=as_json)
-    with notices(console):
+    with reading(console, data or config.data):
         if data is None:
             test = open_data(config).test
         else:
@@ -101,7 +101,9 @@ def predict(
     inputs = _texts(texts, file)
     model = open_model(Console(stderr=True), folder.model, device)
     lines = {"ner": _entities, "memory": _memories}.get(task, _labels)
-    for line in lines(model, inputs, as_json):
+    with Console(stderr=True).status("Answering"):
+        answers = list(lines(model, inputs, as_json))
+    for line in answers:
         print(line) if isinstance(line, str) else Console(highlight=False, soft_wrap=True).print(line)
 
 

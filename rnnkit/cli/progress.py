@@ -28,6 +28,7 @@ class TrainingProgress(keras.callbacks.Callback):
         self.console = console
         self.monitor, self.mode = monitor
         self.best: float | None = None
+        self._bar = Progress(disable=True)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._start = time.perf_counter()
@@ -55,6 +56,10 @@ class TrainingProgress(keras.callbacks.Callback):
         self.console.print(f"epoch {epoch + 1:>3}  {seconds:5.1f} s  {figures}{best}", highlight=False)
 
     def on_train_end(self, logs=None):
+        self.close()
+
+    def close(self) -> None:
+        """Takes the bar away; a terminal that is left with one shows no cursor."""
         self._bar.stop()
 
     def get_state(self) -> dict:

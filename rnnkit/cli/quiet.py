@@ -16,7 +16,7 @@ def quiet_start():
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             held.seek(0)
             os.write(saved, held.read())
             raise
@@ -25,11 +25,11 @@ def quiet_start():
             os.close(saved)
 
 
-def start_tensorflow(device: str) -> str:
-    """Loads TensorFlow in silence and chooses the device; see `rnnkit.devices.use_device`."""
+def start_tensorflow(device: str, devices: int = 1) -> str:
+    """Loads TensorFlow in silence and chooses the devices; see `rnnkit.devices.use_device`."""
     from rnnkit.devices import use_device
 
     with quiet_start():
         import tensorflow  # noqa: F401
 
-        return use_device(device)
+        return use_device(device, devices)

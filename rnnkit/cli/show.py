@@ -28,6 +28,16 @@ def notices(console: Console):
 
 
 @contextlib.contextmanager
+def reading(console: Console, data: str | None):
+    """`notices`, and word that data are read; not where a download has a bar of its own."""
+    from rnnkit import datasets
+
+    downloaded = data is not None and datasets.is_known(data) and bool(datasets.info(data).files)
+    with notices(console), contextlib.nullcontext() if downloaded else console.status("Reading the data"):
+        yield
+
+
+@contextlib.contextmanager
 def notices_at_once(console: Console):
     """Prints the warnings of what is done within as they come: it may take long."""
 

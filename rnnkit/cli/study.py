@@ -7,12 +7,18 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from rnnkit.cli import completion
 from rnnkit.cli.show import notices
 
 if TYPE_CHECKING:
     from rnnkit.datasets import Splits
 
-Task = Annotated[str, typer.Argument(help="What to train: sentiment, ner, memory, music or translation.")]
+Task = Annotated[
+    str,
+    typer.Argument(
+        help="What to train: sentiment, ner, memory, music or translation.", autocompletion=completion.tasks
+    ),
+]
 Epochs = Annotated[int | None, typer.Option(help="Epochs; without it, until validation no longer improves.")]
 Fix = Annotated[
     list[str] | None, typer.Option(help="NAME=VALUE: any argument of the task, the same in all trainings; repeatable.")
@@ -65,7 +71,7 @@ def begin(task: str, data: str | None, text: str | None, label: str | None, targ
 
     config = RunConfig(task, data, text=text, label=label, target=str(target) if target else None)
     console = Console()
-    with notices(console):
+    with reading(console, config.data):
         splits = open_data(config)
     with console.status("Starting TensorFlow"):
         start_tensorflow(device)

@@ -7,6 +7,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from rnnkit.cli import completion
+from rnnkit.cli.ended import can_go_on, same_command
 from rnnkit.cli.run import Data, Device, Label, Target, Text
 from rnnkit.cli.study import DryRun, Epochs, Fix, Out, Overwrite, Study, Task, begin
 from rnnkit.cli.written import fixed_values, searched_values
@@ -19,7 +21,13 @@ Minutes = Annotated[
 Objective = Annotated[
     str | None, typer.Option(help="A log of the epochs, such as val_accuracy or grad_norm_max; default by task.")
 ]
-Algorithm = Annotated[str, typer.Option(help="bayesian, random, hyperband or grid.")]
+Algorithm = Annotated[
+    str,
+    typer.Option(
+        help="bayesian, random, hyperband or grid.",
+        autocompletion=completion.among("bayesian", "random", "hyperband", "grid"),
+    ),
+]
 Search = Annotated[
     list[str] | None, typer.Option(help="NAME=A,B or NAME=LOW:HIGH: what a hyperparameter is searched in; repeatable.")
 ]
@@ -65,6 +73,8 @@ def tune(
     space = {**searched_values("search", search or []), **fixed_values("fix", fix or [])}
     study = begin(task, data, text, label, target, device)
     import rnnkit
+    from rnnkit.tuning.chief import part_in_search
+    from rnnkit.tuning.search import new_folder
 
     search_of: dict[str, Any] = {"algorithm": algorithm, "max_trials": trials, "minutes": minutes}
     search_of |= {"objective": objective, "epochs": epochs, "seed": seed, **study.options, **space}
@@ -72,12 +82,14 @@ def tune(
     if dry_run:
         _show_plan(study, task, search_of)
         return
-    ways: dict[str, Any] = {"directory": out, "overwrite": overwrite, "isolate": isolate, "workers": workers}
-    tuner = rnnkit.tune(task, study.splits.train, study.splits.valid, **ways, say=study.say, **search_of)
-    if tuner.is_worker:
-        study.say("The search has ended; its chief has the results.")
-    else:
-        _report(study, tuner)
+    folder = out if part_in_search() else out or new_folder(task)  # machines that share a search have to name it
+    ways: dict[str, Any] = {"directory": folder, "overwrite": overwrite, "isolate": isolate, "workers": workers}
+    with can_go_on(f"Go on with: {same_command(out, folder)}"):
+        tuner = rnnkit.tune(task, study.splits.train, study.splits.valid, **ways, say=study.say, **search_of)
+        if tuner.is_worker:
+            study.say("The search has ended; its chief has the results.")
+        else:
+            _report(study, tuner)
 
 
 def _show_plan(study: Study, task: str, search_of: dict[str, Any]) -> None:

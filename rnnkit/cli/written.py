@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import typer
+
 from rnnkit.errors import ArgumentError
 
 
@@ -58,3 +60,9 @@ def _several(text: str):
     if ":" in text:
         return tuple(map(read_value, text.split(":")))
     return list(map(read_value, text.split(","))) if "," in text else None
+
+
+def given_options(context: typer.Context) -> list[str]:
+    """The parameters of a command that were written, and not left to their defaults."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return [name for name, source in sources.items() if source is not None and source.name != "DEFAULT"]

@@ -1,5 +1,6 @@
 """`rnnkit.compare`: the same training for each cell and seed, beside baselines."""
 
+import contextlib
 import functools
 import itertools
 import math
@@ -16,7 +17,7 @@ from rnnkit.comparison.table import Comparison
 from rnnkit.errors import ArgumentError
 from rnnkit.recipes.baseline import Rule
 from rnnkit.tasks.task import Task
-from rnnkit.tuning.folder import fingerprint, open_folder, write_text
+from rnnkit.tuning.folder import fingerprint, open_folder, sound, write_text
 from rnnkit.tuning.parts import label
 from rnnkit.tuning.spaces import find_task, recipe_of
 from rnnkit.tuning.watch import Watch
@@ -74,7 +75,8 @@ def compare(
 
     Raises:
         ArgumentError: an argument that cannot be used, or a folder that holds something else.
-        DataError: data that cannot be used.
+        DataError: data that cannot be used, or a comparison to go on with whose files were damaged.
+        OSError: the folder cannot be written any more; what is finished stays, and the same call goes on.
     """
     name, task_class = find_task(task)
     batch_size = task_class.batch_size if batch_size is None else batch_size
@@ -105,7 +107,8 @@ def compare(
     floor = first_rule(settings.train, settings.valid).get(metric, math.nan)
     comparison = Comparison(rows.frame([*recurrent, *networks, *rules], seeds), metric, mode, floor)
     if folder is not None:
-        _write(comparison, folder, identity)
+        with sound(folder) if rows.loaded else contextlib.nullcontext():
+            _write(comparison, folder, identity)
     return comparison
 
 

@@ -19,7 +19,9 @@ def matching_units(parameters: int, count) -> int:
     while count(high) < parameters:
         low, high = high, 2 * high
         if high > WIDEST:
-            raise ArgumentError(f"match_parameters: {parameters} parameters need more than {WIDEST} units.")
+            raise ArgumentError(
+                f"match_parameters: {parameters} parameters need more than {WIDEST} units. Begin with a smaller cell."
+            )
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if count(middle) < parameters else (low, middle)

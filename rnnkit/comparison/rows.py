@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from rnnkit.tuning.folder import sound
+
 RUNS = "runs.csv"
 COLUMNS = ("model", "kind", "seed", "units")
 FIGURES = (
@@ -22,14 +24,19 @@ class Rows:
         folder: with the rows of earlier calls; None keeps nothing.
         metric: the column that is said.
         say: called with a line after each row; None is silent.
+
+    Attributes:
+        loaded: whether there were any.
+
+    Raises:
+        DataError: they were damaged.
     """
 
     def __init__(self, folder: Path | None, metric: str, say: Callable[[str], None] | None):
         self.path = None if folder is None else folder / RUNS
         self.metric, self.say = metric, say
-        self.rows: list[dict] = []
-        if self.path is not None and self.path.is_file():
-            self.rows = pd.read_csv(self.path, dtype={"units": str}).to_dict("records")
+        self.rows: list[dict] = [] if self.path is None or not self.path.is_file() else _read(self.path)
+        self.loaded = bool(self.rows)
 
     def add(self, model: str, kind: str, seed: int | None, make: Callable[[], dict]) -> None:
         """Adds what `make` gives, unless this model and seed are there already."""
@@ -51,6 +58,20 @@ class Rows:
         wanted = [(model, seed) for model in models for seed in (*range(seeds), None)]
         rows = [row for model, seed in wanted for row in self.rows if _is(row, model, seed)]
         return pd.DataFrame(rows).reindex(columns=[*COLUMNS, *_metrics(rows), *FIGURES])
+
+
+def _read(path: Path) -> list[dict]:
+    """The rows that are there.
+
+    Raises:
+        DataError: the file was damaged.
+    """
+    with sound(path.parent):
+        table = pd.read_csv(path, dtype={"units": str})
+        if missing := {*COLUMNS[:3]} - {*table}:
+            raise ValueError(f"{path.name} has no {', '.join(sorted(missing))}")
+        numbers = [name for name in table if name not in ("model", "kind", "units")]
+        return table.assign(**{str(name): pd.to_numeric(table[name]) for name in numbers}).to_dict("records")
 
 
 def _is(row: dict, model: str, seed: int | None) -> bool:

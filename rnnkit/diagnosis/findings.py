@@ -61,7 +61,7 @@ def known_of_training(model, x, y, *, solved: bool | None, health) -> Training:
     """From the model, its optimizer, the probe and a `GradientHealth`."""
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     known = Training(
-        steps=int(optimizer.iterations),
+        steps=int(optimizer.iterations.numpy()),
         explained=explained(model, x, y),
         solved=solved,
         rate=float(optimizer.learning_rate),

@@ -43,19 +43,25 @@ class SequencePooling(keras.layers.Layer):
         if self.pooling == "last":
             return last_step(inputs, lengths)
         if self.pooling == "mean":
-            count = ops.cast(ops.maximum(lengths, 1), inputs.dtype)
-            return ops.sum(zero_padding(inputs, lengths), axis=1) / count[:, None]
+            steps = _wide(zero_padding(inputs, lengths))
+            count = ops.cast(ops.maximum(lengths, 1), steps.dtype)
+            return ops.cast(ops.sum(steps, axis=1) / count[:, None], inputs.dtype)
         valid = valid_steps(lengths, ops.shape(inputs)[1])[:, :, None]
         if self.pooling == "max":
             return ops.max(_masked(inputs, valid), axis=1)
-        weights = ops.softmax(_masked(self.score(self.projection(inputs)), valid), axis=1)
-        return ops.sum(weights * zero_padding(inputs, lengths), axis=1)
+        weights = ops.softmax(_masked(_wide(self.score(self.projection(inputs))), valid), axis=1)
+        return ops.cast(ops.sum(weights * _wide(zero_padding(inputs, lengths)), axis=1), inputs.dtype)
 
     def compute_output_shape(self, inputs_shape, lengths_shape=None):
         return (inputs_shape[0], inputs_shape[-1])
 
     def get_config(self):
         return {**super().get_config(), "pooling": self.pooling}
+
+
+def _wide(values):
+    """In float32 at least: many steps do not add up in half precision."""
+    return ops.cast(values, keras.backend.result_type(values.dtype, "float32"))
 
 
 def _masked(values, valid):

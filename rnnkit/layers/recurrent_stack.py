@@ -81,8 +81,8 @@ class RecurrentStack(keras.layers.Layer):
         self.units = _widths(units, layers)
         self.bidirectional = bidirectional
         self.activation = activation
-        if not 0 <= dropout < 1:
-            raise ArgumentError(f"dropout: expected a share in [0, 1), got {dropout}.")
+        if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
+            raise ArgumentError(f"dropout: expected a share in [0, 1), got {dropout!r}.")
         self.dropout = dropout
         self.residual = residual
         self.layer_norm = layer_norm
@@ -273,7 +273,8 @@ def _strength(gradient_penalty) -> float:
 
 
 def _widths(units, layers) -> list[int]:
-    widths = list(units) if isinstance(units, (list, tuple)) else [units] * layers
+    count = layers if isinstance(layers, int) else 0
+    widths = list(units) if isinstance(units, (list, tuple)) else [units] * count
     if not widths or any(not isinstance(width, int) or width < 1 for width in widths):
         raise ArgumentError(
             f"units, layers: expected positive integers, or a list of units, got units={units!r} and layers={layers!r}."

@@ -39,6 +39,8 @@ class Memory(Recipe):
 
     task = "memory"
     title = "Memory"
+    about = "Show what a cell remembers, and how long."
+    time = "1 minute"
     sample = "adding-100"
     headline = ("accuracy", "mse", "loss")
     space: ClassVar = {

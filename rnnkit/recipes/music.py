@@ -31,6 +31,8 @@ class Music(Recipe):
 
     task = "music"
     title = "Music"
+    about = "Write music, frame by frame."
+    time = "1 minute"
     sample = "music-sample"
     headline = ("nll",)
     counted = "pieces"

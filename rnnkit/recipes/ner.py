@@ -31,6 +31,8 @@ class Ner(Recipe):
 
     task = "ner"
     title = "Entities"
+    about = "Find people, places, organisations and dates."
+    time = "1 minute"
     sample = "ner-sample"
     headline = ("f1", "precision", "recall")
     options = ("text", "label")

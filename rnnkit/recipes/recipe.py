@@ -46,6 +46,8 @@ class Recipe:
     Attributes:
         task: its name on the command line.
         title: its name in a report.
+        about: what it does, in a line.
+        time: what a run on its sample takes on two processor cores, measured.
         sample: the data of a run that names none.
         headline: the metrics that say how good a run is, the first one first.
         counted: what a row of its data is called.
@@ -60,6 +62,8 @@ class Recipe:
 
     task: ClassVar[str]
     title: ClassVar[str]
+    about: ClassVar[str] = ""
+    time: ClassVar[str] = ""
     sample: ClassVar[str]
     headline: ClassVar[tuple[str, ...]]
     counted: ClassVar[str] = "rows"

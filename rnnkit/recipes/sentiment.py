@@ -17,6 +17,8 @@ class Sentiment(Recipe):
 
     task = "sentiment"
     title = "Sentiment"
+    about = "Classify texts: is a review good or bad?"
+    time = "1 minute"
     sample = "sentiment-sample"
     headline = ("accuracy",)
     options = ("text", "label")

@@ -16,7 +16,7 @@ FOLDER = "translations"
 NO_ATTENTION = "none"
 # The sample is small, and without noise: what keeps a model of real language from overfitting only slows it down here.
 SMALL: dict[str, Any] = {
-    "units": 128,
+    "units": 96,
     "embedding_dim": 128,
     "vocabulary_size": 1000,
     "dropout": 0.1,
@@ -42,6 +42,8 @@ class Translation(Recipe):
 
     task = "translation"
     title = "Translation"
+    about = "Translate sentences, with attention."
+    time = "2 minutes"
     sample = "translation-sample"
     headline = ("bleu", "chrf", "exact_match")
     counted = "pairs"
@@ -77,9 +79,9 @@ class Translation(Recipe):
 
     def compile(self, model, config):
         if config.data == self.sample:
-            import keras
+            from rnnkit.optimizers import Adam
 
-            model.compile(keras.optimizers.Adam(SMALL_RATE, global_clipnorm=1.0))
+            model.compile(Adam(SMALL_RATE, global_clipnorm=1.0))
 
     def results(self, model, splits, config, metrics):
         from rnnkit.translation.results import BEAM, translate_set

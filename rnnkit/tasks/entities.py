@@ -16,6 +16,7 @@ from rnnkit.entities.spans import find_spans
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import CRF, CRFLoss, TokenLoss
 from rnnkit.optimizers import LazyAdam
+from rnnkit.tasks.checks import check_choice, check_positive, check_share
 from rnnkit.tasks.inputs import as_column, as_dataset
 from rnnkit.tasks.task import Task
 from rnnkit.text.vectors import start_from_vectors, vector_size
@@ -92,15 +93,13 @@ class EntityRecognizer(Task):
         **options,
     ):
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
-        _check_choice("scheme", scheme, tuple(LETTERS))
-        _check_choice("invalid", invalid, ("repair", "reject"))
-        _check_choice("chars", chars, ("cnn", "rnn", None))
-        _check_positive("embedding_dim", embedding_dim)
-        _check_positive("min_count", min_count)
+        check_choice(tuple(LETTERS), scheme=scheme)
+        check_choice(("repair", "reject"), invalid=invalid)
+        check_choice(("cnn", "rnn", None), chars=chars)
+        check_positive(embedding_dim=embedding_dim, min_count=min_count)
         if max_words is not None:
-            _check_positive("max_words", max_words)
-        if not 0 <= word_dropout < 1:
-            raise ArgumentError(f"word_dropout: expected a share in [0, 1), got {word_dropout!r}.")
+            check_positive(max_words=max_words)
+        check_share(word_dropout=word_dropout)
         self.embedding_dim = embedding_dim
         self.vectors = None if vectors is None else str(vectors)
         self.chars = chars
@@ -140,7 +139,8 @@ class EntityRecognizer(Task):
         if self.crf:
             outputs = CRF(len(self.tags), allowed_transitions(self.tags, self.scheme), name="crf")(outputs, lengths)
         network = keras.Model(inputs, outputs, name="network")
-        self._decode = TagDecoder(network, self.tags).predict_on_batch  # a method, so that Keras does not save it twice
+        decoder = TagDecoder(network, self.tags, dtype="float32")
+        self._decode = decoder.predict_on_batch  # a method, so that Keras does not save it twice
         return network
 
     def adapt(self, x, y=None):
@@ -190,6 +190,11 @@ class EntityRecognizer(Task):
             self.scores.update_state(y, y_pred)
         logs = super().compute_metrics(x, y, y_pred, sample_weight)
         return {name: value for name, value in logs.items() if name not in SCORES} if self._trains else logs
+
+    def _get_metrics_result_or_logs(self, logs):
+        # Where names differ Keras keeps the last step's logs, which over several devices are not those of the epoch.
+        found = self.get_metrics_result()
+        return {name: found.get(name, value) for name, value in logs.items()}
 
     def predict(self, x, batch_size=128, verbose="auto", **kwargs):
         """The probability of every tag for every word, after the whole sentence.
@@ -322,11 +327,6 @@ def _named(tokens, tags) -> str:
     return ", ".join(f"{' '.join(tokens[start:end])} ({label})" for label, start, end in find_spans(tags)) or "-"
 
 
-def _check_positive(name, value) -> None:
-    if not isinstance(value, int) or value < 1:
-        raise ArgumentError(f"{name}: expected a positive integer, got {value!r}.")
-
-
 def _check_no_names(argument, value) -> None:
     named = [each for each in keras.tree.flatten(value) if isinstance(each, str) and each != "auto"]
     if named:
@@ -334,8 +334,3 @@ def _check_no_names(argument, value) -> None:
             f"{argument}: expected 'auto' or objects that know what padding is, got {named[0]!r}. "
             "Entity f1, precision and recall are measured anyway."
         )
-
-
-def _check_choice(name, value, choices) -> None:
-    if value not in choices:
-        raise ArgumentError(f"{name}: expected one of {', '.join(map(repr, choices))}, got {value!r}.")

@@ -95,7 +95,7 @@ def _pairs(x, y, columns, rank) -> dict[str, list]:
         named[columns[-1]] = as_column(y)
         if len(named[columns[0]]) != len(named[columns[-1]]):
             counts = f"{len(named[columns[0]])} and {len(named[columns[-1]])}"
-            raise DataError(f"x, y: expected the same number of examples, got {counts}.")
+            raise DataError(f"x, y: expected the same number of examples, got {counts}. Give each its own target.")
     return named
 
 

@@ -153,7 +153,9 @@ class MemoryModel(Task):
             return super().predict(x, batch_size=batch_size, verbose=verbose, **kwargs)
         data = as_dataset(x, columns=self.columns, target=False, rank=self.rank)
         batches = Batches(**self.encode(data, target=False), batch_size=batch_size)
-        rows = [row for index in range(batches.num_batches) for row in self.predict_on_batch(batches[index][0])]
+        rows: list = []
+        for index in range(batches.num_batches):  # over several devices Keras gives each of them the whole batch
+            rows += list(self.predict_on_batch(batches[index][0])[: len(batches.rows(index))])
         lengths = batches.x["lengths"]
         return [rows[place][: lengths[row]] for row, place in enumerate(np.argsort(batches.order))]
 
@@ -178,7 +180,8 @@ class MemoryModel(Task):
             raise DataError(f"x: expected {known} as in training, got a sequence of shape {x[0].shape} in row 0.")
         if self.symbols and _count("x", x) > self.features:
             raise DataError(
-                f"x: the symbol {_count('x', x) - 1} was not seen in training; it knew 0 to {self.features - 1}."
+                f"x: the symbol {_count('x', x) - 1} was not seen in training; it knew 0 to {self.features - 1}. "
+                "Leave such rows out."
             )
 
     def _known_targets(self, values, lengths):
@@ -186,7 +189,8 @@ class MemoryModel(Task):
         if self.target == "number":
             return np.array(y, "float32")
         if _count("y", y) > self.outputs:
-            raise DataError(f"y: {_count('y', y) - 1} was not seen in training; it knew 0 to {self.outputs - 1}.")
+            seen = f"it knew 0 to {self.outputs - 1}. Leave such rows out."
+            raise DataError(f"y: {_count('y', y) - 1} was not seen in training; {seen}")
         if self.target == "class":
             return np.array(y, "int32")
         for row, (symbols, length) in enumerate(zip(y, lengths, strict=True)):

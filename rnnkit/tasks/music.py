@@ -27,6 +27,7 @@ from rnnkit.music.likelihood import FrameAccuracy, FrameNLL, RollLoss
 from rnnkit.music.piece import Piece
 from rnnkit.music.rolls import check_rolls, longest_runs, roll_column
 from rnnkit.music.sampling import RollSampler
+from rnnkit.optimizers import Adam
 from rnnkit.tasks.task import Task
 
 HEADS = ("independent", "joint")
@@ -145,7 +146,7 @@ class MusicGenerator(Task):
         context = self.stack(embedding(before), lengths)
         context = keras.layers.Dropout(self.stack.dropout, name="dropout", dtype=policy)(context)
         network = keras.Model({"roll": roll, "lengths": lengths}, head(context, before, frames), name="network")
-        sampler = RollSampler(embedding, self.stack, head, sounding > 0, learned["max_notes"])
+        sampler = RollSampler(embedding, self.stack, head, sounding > 0, learned["max_notes"], dtype="float32")
         self._sample = sampler.predict_on_batch  # a method, so that Keras does not save it twice
         return network
 
@@ -157,7 +158,7 @@ class MusicGenerator(Task):
 
     def default_compile(self):
         metrics = [FrameNLL(), FrameAccuracy()]
-        optimizer = keras.optimizers.Adam(4e-3, use_ema=True, ema_momentum=0.98, global_clipnorm=1.0)
+        optimizer = Adam(4e-3, use_ema=True, ema_momentum=0.98, global_clipnorm=1.0)
         return {"optimizer": optimizer, "loss": RollLoss(), "metrics": metrics}
 
     def class_weights(self, weights):

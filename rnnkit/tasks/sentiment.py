@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from rnnkit.errors import DataError
+from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import SequencePooling, WordDropout
 from rnnkit.optimizers import LazyAdam
+from rnnkit.tasks.checks import check_positive, check_share
 from rnnkit.tasks.inputs import check_labels, check_texts
 from rnnkit.tasks.task import Task
 from rnnkit.text.tokenizer import words
@@ -76,6 +77,11 @@ class SentimentClassifier(Task):
         **options,
     ):
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
+        check_positive(embedding_dim=embedding_dim, min_count=min_count)
+        for name, limit in {"max_words": max_words, "max_length": max_length}.items():
+            if limit is not None:
+                check_positive(**{name: limit})
+        check_share(word_dropout=word_dropout)
         self.pooling = SequencePooling(pooling, dtype=self.dtype_policy, name="pooling")
         self.embedding_dim = embedding_dim
         self.vectors = None if vectors is None else str(vectors)
@@ -124,9 +130,14 @@ class SentimentClassifier(Task):
 
     def class_weights(self, weights):
         """`class_weight` by label name, or by class number as in Keras."""
-        if not weights or not all(label in self.labels for label in weights):
+        if not weights:
             return weights
-        return {self.labels.index(label): weight for label, weight in weights.items()}
+        if all(label in self.labels for label in weights):
+            return {self.labels.index(label): weight for label, weight in weights.items()}
+        if any(number not in range(len(self.labels)) for number in weights):
+            known = ", ".join(map(str, self.labels))
+            raise ArgumentError(f"class_weight: expected weights by label, of {known}, got {list(weights)}.")
+        return weights
 
     def classify(self, texts, batch_size=128):
         """The most probable label of each text, with its probability.
@@ -172,7 +183,10 @@ class SentimentClassifier(Task):
         unseen = sorted({str(label) for label in labels if label not in numbers})
         if unseen:
             known = ", ".join(map(str, self.labels))
-            raise DataError(f"y: the labels {', '.join(unseen[:5])} were not seen in training; it knew {known}.")
+            raise DataError(
+                f"y: the labels {', '.join(unseen[:5])} were not seen in training; it knew {known}. "
+                "Train on examples of them too, or leave these out."
+            )
         return np.array([numbers[label] for label in labels], dtype="int32")
 
 

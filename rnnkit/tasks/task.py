@@ -10,11 +10,14 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
+from keras import ops
 
 from rnnkit.batches import Batches, FollowEpoch
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import RecurrentStack
+from rnnkit.optimizers import LossScaleOptimizer
+from rnnkit.replicas import run_on_share, share_gradient
 from rnnkit.tasks.inputs import as_dataset
 
 OF_KERAS = ("name", "dtype", "trainable")
@@ -112,7 +115,7 @@ class Task(keras.Model):
 
     def call(self, inputs, training=False):
         self._need_network()
-        return self.network(inputs, training=training)
+        return run_on_share(self.network, inputs, training=training)
 
     def compile(self, optimizer="auto", loss="auto", *, metrics="auto", jit_compile=False, **kwargs):
         """As `keras.Model.compile`; `"auto"` takes the task's own setting.
@@ -123,7 +126,14 @@ class Task(keras.Model):
         with _scope(self):
             chosen = {name: value for name, value in given.items() if not _is_auto(value)}
             defaults = self.default_compile() if len(chosen) < len(given) else {}
-            super().compile(**{**defaults, **chosen}, jit_compile=jit_compile, **kwargs)
+            settings = {**defaults, **chosen}
+            if self.dtype_policy.name == "mixed_float16" and kwargs.get("auto_scale_loss", True):
+                settings["optimizer"] = _scaled(settings["optimizer"])
+            super().compile(**settings, jit_compile=jit_compile, **kwargs)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        return share_gradient(loss, ops.shape(keras.tree.flatten(x)[0])[0])
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
@@ -228,6 +238,39 @@ class Task(keras.Model):
         name, mode = self.monitor
         return keras.callbacks.EarlyStopping(name, mode=mode, patience=patience, restore_best_weights=True)
 
+    def network_inputs(self, x) -> dict[str, np.ndarray]:
+        """Raw inputs as the numbers that `network`, and a file that `export` wrote, take.
+
+        Args:
+            x: inputs in any form that `predict` takes.
+
+        Returns:
+            Arrays by the names of the network's inputs, their rows in the order of `x`, padded to the longest.
+        """
+        self._need_network()
+        data = self.read(x, target=False)
+        encoded, rows = self.encode(data, target=False)["x"], len(data)
+        arrays = Batches(encoded, lengths=np.zeros(rows), batch_size=rows)[0][0]
+        return {name: array.astype(self.network.input[name].dtype) for name, array in arrays.items()}
+
+    def export(self, filepath, format="tf_saved_model", **options):  # noqa: A002  (Keras' name)
+        """As `keras.Model.export`: writes the network, numbers in and scores out, as a file that needs no rnnkit.
+
+        Its inputs are those of `network_inputs`; what makes numbers of raw data, and answers of scores, stays outside.
+
+        Args:
+            filepath: a folder, or for ONNX a file.
+            format: `"tf_saved_model"`, `"onnx"`, which needs `rnnkit[export]`, or another that Keras has.
+            options: anything else that `keras.Model.export` takes.
+
+        Raises:
+            ArgumentError: there is no network yet, or none that the format can hold.
+        """
+        from rnnkit.export import export_network
+
+        self._need_network()
+        export_network(self.network, filepath, format, **options)
+
     def preview(self, data: Dataset, rows: int = 6):
         """A few rows of `data`, seeded, beside the model's answers, as a DataFrame."""
         raise NotImplementedError
@@ -236,6 +279,12 @@ class Task(keras.Model):
         """Prints the network's layers."""
         self._need_network()
         self.network.summary(**kwargs)
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Under a strategy Keras takes the mean of the replicas' first shares for an example, and they may differ.
+        if iterator is not None and self.distribute_strategy.num_replicas_in_sync > 1:
+            iterator, data_batch = None, iterator.data_adapter.py_dataset[0]
+        super()._maybe_symbolic_build(iterator, data_batch)
 
     def _batches(self, x, y, batch_size, sample_weight=None) -> Batches:
         if isinstance(x, tuple) and len(x) == 3:
@@ -293,6 +342,12 @@ def _averaging(optimizer) -> list[keras.callbacks.Callback]:
 def _follows_schedule(optimizer) -> bool:
     rate = getattr(_inner(optimizer), "_learning_rate", None)
     return isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
+
+
+def _scaled(optimizer):
+    """The optimizer in one that scales the loss, as Keras would put it."""
+    optimizer = keras.optimizers.get(optimizer)
+    return optimizer if hasattr(optimizer, "inner_optimizer") else LossScaleOptimizer(optimizer)
 
 
 def _inner(optimizer):

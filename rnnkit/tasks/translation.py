@@ -12,6 +12,8 @@ import numpy as np
 from rnnkit.batches import Batches
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import AttentionDecoder, RecurrentStack
+from rnnkit.optimizers import Adam
+from rnnkit.tasks.checks import check_choice, check_positive, check_share
 from rnnkit.tasks.inputs import check_texts
 from rnnkit.tasks.task import Task
 from rnnkit.text.tokenization import BEGIN, END
@@ -98,15 +100,10 @@ class Translator(Task):
         **options,
     ):
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
-        if tokenization not in TOKENIZATIONS:
-            known = ", ".join(map(repr, TOKENIZATIONS))
-            raise ArgumentError(f"tokenization: expected one of {known}, got {tokenization!r}.")
-        sizes = {"embedding_dim": embedding_dim, "vocabulary_size": vocabulary_size}
-        for name, size in {**sizes, "validation_sentences": validation_sentences}.items():
-            if not isinstance(size, int) or size < 1:
-                raise ArgumentError(f"{name}: expected a positive integer, got {size!r}.")
-        if not 0 <= label_smoothing < 1:
-            raise ArgumentError(f"label_smoothing: expected a share in [0, 1), got {label_smoothing!r}.")
+        check_choice(tuple(TOKENIZATIONS), tokenization=tokenization)
+        check_positive(embedding_dim=embedding_dim, vocabulary_size=vocabulary_size)
+        check_positive(validation_sentences=validation_sentences)
+        check_share(label_smoothing=label_smoothing)
         self.decoder_units = decoder_units
         self.embedding_dim = embedding_dim
         self.attention = attention
@@ -187,7 +184,7 @@ class Translator(Task):
 
     def default_compile(self):
         return {
-            "optimizer": keras.optimizers.Adam(1e-3, global_clipnorm=1.0),
+            "optimizer": Adam(1e-3, global_clipnorm=1.0),
             "loss": SubwordLoss(self.label_smoothing),
             "metrics": [Perplexity()],
         }
@@ -295,7 +292,8 @@ class Translator(Task):
         source = self._sources([text])[0]
         target = np.array([BEGIN, *numbers], "int32")
         weights = self._attend({"source": source[None], "target": target[None], "lengths": np.array([len(source)])})[0]
-        return Alignment(_labels(self.source_subwords, source[:-1]), _labels(self.target_subwords, numbers), weights)
+        labels = _labels(self.source_subwords, source[:-1]), _labels(self.target_subwords, numbers)
+        return Alignment(*labels, np.asarray(weights, "float32"))
 
     def plot_attention(self, text, translation=None):
         """The picture of `attention_weights`, a matplotlib figure."""

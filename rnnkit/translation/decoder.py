@@ -127,7 +127,7 @@ class Decoders:
             batch_size: sentences a step; sentences of like length go together.
             seed: of what is drawn; a sentence's draws hang on it and on its place in `sources` alone.
         """
-        decoder = self._made.setdefault(search, TranslationDecoder(self.parts, search))
+        decoder = self._made.setdefault(search, TranslationDecoder(self.parts, search, dtype="float32"))
         lengths = np.array([len(source) for source in sources], "int32")
         columns = {"source": sources, "lengths": lengths, "limits": np.array(limits, "int32")}
         batches = Batches(columns, lengths=lengths, batch_size=batch_size)

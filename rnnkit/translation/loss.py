@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from rnnkit.replicas import sum_over_replicas
+
 
 @keras.saving.register_keras_serializable(package="rnnkit")
 class SubwordLoss(keras.losses.Loss):
@@ -27,7 +29,8 @@ class SubwordLoss(keras.losses.Loss):
             own = ops.take_along_axis(y_pred, labels[:, :, None], axis=-1)[:, :, 0]
             losses = losses + self.label_smoothing * (own - ops.mean(y_pred, axis=-1))
         sums = ops.sum(ops.where(valid, losses, 0.0), axis=-1)
-        sentences, subwords = ops.cast(ops.shape(sums)[0], sums.dtype), ops.sum(ops.cast(valid, sums.dtype))
+        counts = ops.stack([ops.cast(ops.shape(sums)[0], sums.dtype), ops.sum(ops.cast(valid, sums.dtype))])
+        sentences, subwords = ops.unstack(sum_over_replicas(counts))
         return sums * sentences / ops.maximum(subwords, 1.0)
 
     def get_config(self):

@@ -1,18 +1,21 @@
 """The folder of a search: which search it belongs to, and files that are whole at any moment."""
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rnnkit.datasets import Dataset
-from rnnkit.errors import ArgumentError
+from rnnkit.errors import ArgumentError, DataError, RnnkitError
+from rnnkit.run_folder import check_inside
+from rnnkit.tuning.full_disk import cannot_write
 
 
 def open_folder(folder: Path, file: str, identity: Mapping[str, Any], overwrite: bool = False) -> Path:
@@ -26,6 +29,7 @@ def open_folder(folder: Path, file: str, identity: Mapping[str, Any], overwrite:
 
     Raises:
         ArgumentError: the folder belongs to other work, holds other things, or cannot be written.
+        DataError: its files were damaged.
     """
     identity = json.loads(json.dumps(identity, default=str))
     try:
@@ -64,7 +68,9 @@ def join_folder(folder: Path, file: str, identity: Mapping[str, Any], patience: 
 def _check_same(folder: Path, file: str, identity: Mapping[str, Any]) -> None:
     if not (folder / file).is_file():
         raise ArgumentError(f"directory: {folder} holds other things: there is no {file} in it. Name another folder.")
-    before = json.loads((folder / file).read_text(encoding="utf-8"))
+    check_inside(folder)
+    with sound(folder):
+        before = dict(json.loads((folder / file).read_text(encoding="utf-8")))
     other = [name for name in {**before, **identity} if before.get(name) != identity.get(name)]
     if other:
         differences = ", ".join(_difference(name, before.get(name), identity.get(name)) for name in other)
@@ -77,6 +83,27 @@ def _check_same(folder: Path, file: str, identity: Mapping[str, Any]) -> None:
 def _difference(name: str, before, now) -> str:
     words = f"{name} ({json.dumps(before)}, now {json.dumps(now)})"
     return words if len(words) < 100 else name
+
+
+@contextlib.contextmanager
+def sound(folder: Path) -> Iterator[None]:
+    """Within, files are read that lie in a folder from an earlier call, and may have been damaged or changed.
+
+    Raises:
+        DataError: in the place of whatever error that leads to, but for those of a full disk.
+    """
+    try:
+        yield
+    except (RnnkitError, ImportError):
+        raise
+    except Exception as error:
+        if cannot_write(error):
+            raise
+        said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise DataError(
+            f"directory: the files in {folder} are damaged or do not go together ({said}). Name another folder, or "
+            "start anew with overwrite=True."
+        ) from error
 
 
 def write_json(path: str | os.PathLike, value: Any) -> str:

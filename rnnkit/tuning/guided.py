@@ -15,7 +15,8 @@ from keras_tuner.engine.trial import Trial
 from rnnkit.errors import ArgumentError
 from rnnkit.tuning.chief import answered
 from rnnkit.tuning.corrections import whole_files, without_noise
-from rnnkit.tuning.folder import write_json, write_text
+from rnnkit.tuning.folder import sound, write_json, write_text
+from rnnkit.tuning.full_disk import ends_a_search
 from rnnkit.tuning.results import importance, results_frame
 from rnnkit.tuning.time_limit import RECORD, OutOfTime, TimeLimit, covered
 from rnnkit.tuning.words import in_a_line, trial_line
@@ -84,18 +85,18 @@ class GuidedSearch(keras_tuner.Tuner):
     def load_model(self, trial) -> keras.Model:
         """As in KerasTuner, with the state of the optimizer besides."""
         folder = self._trial_folder(trial.trial_id)
-        model = self._try_build(trial.hyperparameters)
-        if not model.built:
-            model.build_from_config(json.loads((folder / "build_config.json").read_text(encoding="utf-8")))
-        model.optimizer.build(model.trainable_variables)
-        model.load_weights(folder / "checkpoint.weights.h5")
+        with sound(self._folder):
+            model = self._try_build(trial.hyperparameters)
+            if not model.built:
+                model.build_from_config(json.loads((folder / "build_config.json").read_text(encoding="utf-8")))
+            model.optimizer.build(model.trainable_variables)
+            model.load_weights(folder / "checkpoint.weights.h5")
         return model
 
     @property
     def spent(self) -> float:
         """Seconds in which trials ran that are finished; those of several processes at once count once."""
-        records = [_read(path) for path in self._folder.glob(f"trial_*/{RECORD}")]
-        return covered((record["began"], record["wall"]) for record in records if record)
+        return covered(self._spans)
 
     @property
     def time_left(self) -> float:
@@ -111,8 +112,10 @@ class GuidedSearch(keras_tuner.Tuner):
 
         Raises:
             ArgumentError: all trials have failed; with the reasons.
+            DataError: files of earlier calls were damaged.
+            OSError: the folder cannot be written; what is finished stays, and the same call goes on.
         """
-        with whole_files(), without_noise(), answered(), contextlib.suppress(OutOfTime):
+        with self._going_on(), whole_files(), without_noise(), answered(), contextlib.suppress(OutOfTime):
             self.save()
             if self.lead is None:
                 super().search(*fit_args, **{**fit_kwargs, "verbose": 0})
@@ -124,6 +127,15 @@ class GuidedSearch(keras_tuner.Tuner):
         else:
             self._write_results()
             self._best_trial()
+
+    def _going_on(self) -> contextlib.AbstractContextManager:
+        """What lies in the folder from earlier calls is looked through, and distrusted from then on."""
+        if self.is_worker or not self.oracle.trials:
+            return contextlib.nullcontext()
+        with sound(self._folder):
+            covered(self._spans)
+            self._outputs()
+        return sound(self._folder)
 
     def pre_create_trial(self):
         if self.is_worker:
@@ -138,6 +150,10 @@ class GuidedSearch(keras_tuner.Tuner):
         super().on_trial_begin(trial)
 
     def run_trial(self, trial, *fit_args, **fit_kwargs):
+        with ends_a_search():
+            return self._run_measured(trial, fit_args, fit_kwargs)
+
+    def _run_measured(self, trial, fit_args, fit_kwargs):
         start, began, left, reason = time.monotonic(), time.time(), self.time_left, ""
         path = self._trial_folder(trial.trial_id) / RECORD
         path.unlink(missing_ok=True)
@@ -176,11 +192,21 @@ class GuidedSearch(keras_tuner.Tuner):
         return best
 
     def _write_results(self) -> None:
+        for name, text in self._outputs().items():
+            write_text(self._folder / name, text)
+
+    def _outputs(self) -> dict[str, str]:
+        """The files of the results by name."""
         from rnnkit.report import search_page
 
-        write_text(self._folder / "results.csv", self.results.to_csv(index=False))
-        if (self._folder / SEARCH).is_file():
-            write_text(self._folder / "report.html", search_page(self))
+        page = {"report.html": search_page(self)} if (self._folder / SEARCH).is_file() else {}
+        return {"results.csv": self.results.to_csv(index=False), **page}
+
+    @property
+    def _spans(self) -> list[tuple[float, float]]:
+        """When each trial that has ended began, and how long it took."""
+        records = [_read(path) for path in self._folder.glob(f"trial_*/{RECORD}")]
+        return [(record["began"], record["wall"]) for record in records if record]
 
     @property
     def _folder(self) -> Path:

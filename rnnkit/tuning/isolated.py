@@ -1,16 +1,16 @@
-"""A trial in a process of its own: `python -m rnnkit.tuning.isolated JOB PARENT`."""
+"""A trial in a process of its own: `python -m rnnkit.tuning.isolated PARENT FOLDER`."""
 
 import json
-import pickle
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnnkit.tuning.processes import command, end_with, environment, last_line, pickled
+from rnnkit.tuning.full_disk import UnwritableError, check_exit_code, told_by_exit_code
+from rnnkit.tuning.processes import command, end_with, environment, last_line, pickled, taken_job
 
-JOB, ANSWER = "job.pickle", "answer.json"
+ANSWER = "answer.json"
 
 
 @dataclass
@@ -33,16 +33,15 @@ class Isolated:
         from keras_tuner.errors import FailedTrialError
 
         folder = Path(tuner.get_trial_dir(trial.trial_id))
-        job, answer = folder / JOB, folder / ANSWER
+        answer = folder / ANSWER
         answer.unlink(missing_ok=True)
-        job.write_bytes(pickled("isolate", self.settings, fit_args, fit_kwargs))
-        try:
-            start = command("rnnkit.tuning.isolated", job)
-            done = subprocess.run(start, capture_output=True, text=True, check=False, env=environment())
-        finally:
-            job.unlink(missing_ok=True)
+        job = pickled("isolate", self.settings, fit_args, fit_kwargs)
+        start = command("rnnkit.tuning.isolated", folder)
+        done = subprocess.run(start, input=job, capture_output=True, check=False, env=environment())
         if not answer.is_file():
-            raise FailedTrialError(f"the trial's process ended with code {done.returncode}: {last_line(done.stderr)}")
+            words = last_line(done.stderr.decode(errors="replace"))
+            check_exit_code(done.returncode, words)
+            raise FailedTrialError(f"the trial's process ended with code {done.returncode}: {words}")
         said = json.loads(answer.read_text(encoding="utf-8"))
         if "failed" in said:
             raise FailedTrialError(said["failed"])
@@ -53,10 +52,10 @@ class Isolated:
         return histories
 
 
-def main(job: Path, parent: int) -> None:
-    """Runs the trial of a job file and leaves its answer beside it; ends when its parent does."""
+def main(parent: int, folder: Path) -> None:
+    """Runs the trial in a folder and leaves its answer there; ends when its parent does."""
     end_with(parent)
-    settings, fit_args, fit_kwargs = pickle.loads(job.read_bytes())
+    settings, fit_args, fit_kwargs = taken_job()
     from keras_tuner.engine.trial import Trial
 
     from rnnkit.tuning.folder import write_json
@@ -65,14 +64,17 @@ def main(job: Path, parent: int) -> None:
 
     tuner = make_tuner(**settings)
     try:
-        histories = tuner.run_trial(Trial.load(job.with_name("trial.json")), *fit_args, **fit_kwargs)
+        histories = tuner.run_trial(Trial.load(folder / "trial.json"), *fit_args, **fit_kwargs)
+    except UnwritableError:
+        raise
     except Exception as error:
         answer: dict[str, Any] = {"failed": in_a_line(error)}
     else:
         logs = [{name: list(map(float, values)) for name, values in each.history.items()} for each in histories]
         answer = {"histories": logs}
-    write_json(job.with_name(ANSWER), answer)
+    write_json(folder / ANSWER, answer)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    with told_by_exit_code():
+        main(int(sys.argv[1]), Path(sys.argv[2]))

@@ -1,18 +1,25 @@
-"""Processes of their own, for a trial or for a worker: what they are given, where they run, and how they end."""
+"""Processes of their own, for a trial or for a worker: what they are given, where they run, and how they end.
 
+A job is code and data that only this process may say, so it goes through a pipe: what lies in the folder of a search is
+never unpickled.
+"""
+
+import contextlib
 import os
 import pickle
+import signal
 import sys
 import threading
 import time
 from pathlib import Path
+from typing import IO
 
 from rnnkit.errors import ArgumentError
 
 
-def command(module: str, job: Path) -> list[str]:
-    """What starts a module's `main` on a job file; it ends with this process."""
-    return [sys.executable, "-m", module, str(job), str(os.getpid())]
+def command(module: str, folder: Path | None = None) -> list[str]:
+    """What starts a module's `main`, on a folder where it needs one; it reads its job from its standard input."""
+    return [sys.executable, "-m", module, str(os.getpid()), *([] if folder is None else [str(folder)])]
 
 
 def environment() -> dict[str, str]:
@@ -36,8 +43,27 @@ def pickled(argument: str, *things) -> bytes:
         ) from error
 
 
+def hand_over(job: bytes, pipe: IO[bytes]) -> None:
+    """Writes a job into a process's standard input, while this one goes on."""
+
+    def write() -> None:
+        with contextlib.suppress(OSError), pipe:  # it may have ended
+            pipe.write(job)
+
+    threading.Thread(target=write, daemon=True).start()
+
+
+def taken_job() -> tuple:
+    """What the parent of this process has handed over, with `pickled`."""
+    return pickle.loads(sys.stdin.buffer.read())
+
+
 def end_with(parent: int) -> None:
-    """From now on this process ends when its parent does: a search that was killed must not leave one that writes."""
+    """From now on this process ends when its parent does: a search that was killed must not leave one that writes.
+
+    A Ctrl-C, which a terminal sends to both, is the parent's.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -78,13 +78,13 @@ def tune(
     Raises:
         ArgumentError: an argument that cannot be used, nothing to search, a folder that holds something else, or all
             trials have failed.
-        DataError: data that cannot be used.
+        DataError: data that cannot be used, or a search to go on with whose files were damaged.
+        OSError: the folder cannot be written any more; what is finished stays, and the same call goes on.
     """
     budget: dict[str, Any] = {"max_trials": max_trials, "minutes": minutes, "epochs": epochs}
     part = _part(workers, directory)
     planned = plan(task, train, valid, algorithm, **budget, objective=objective, seed=seed, guard=guard, **space)
-    name = planned.model.task_name
-    folder = Path(directory or Path("runs") / f"tune-{name}-{time.strftime('%Y%m%d-%H%M%S')}")
+    folder = Path(directory or new_folder(planned.model.task_name))
     if part == "worker":
         join_folder(folder, SEARCH, planned.identity)
     else:
@@ -105,6 +105,11 @@ def tune(
     length = {} if epochs is None else {"epochs": epochs}
     tuner.search(planned.train, validation_data=planned.valid, **length)
     return tuner
+
+
+def new_folder(name: str) -> Path:
+    """The folder of a search for a task that names none."""
+    return Path("runs") / f"tune-{name}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
 def _part(workers, directory) -> str | None:

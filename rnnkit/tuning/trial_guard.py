@@ -122,7 +122,7 @@ class TrialGuard(GradientCallback):
         (name, mode), chance = self.monitor, self.chance
         sign = 1 if mode == "max" else -1
         self._best = max(self._best, sign * logs[name])
-        trained = epoch + 1 >= chance.epochs and int(self.model.optimizer.iterations) >= chance.steps
+        trained = epoch + 1 >= chance.epochs and int(self.model.optimizer.iterations.numpy()) >= chance.steps
         if trained and self._best <= sign * chance.score:
             best = sign * self._best
             raise FailedTrialError(

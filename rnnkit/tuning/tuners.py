@@ -10,6 +10,7 @@ from pathlib import Path
 import keras_tuner
 
 from rnnkit.errors import ArgumentError
+from rnnkit.tuning.folder import sound
 from rnnkit.tuning.guided import GuidedSearch
 from rnnkit.tuning.task_model import TaskHyperModel
 
@@ -59,6 +60,7 @@ def make_tuner(
 
     Raises:
         ArgumentError: the algorithm needs a package that is not installed.
+        DataError: files of an earlier search were damaged.
     """
     options = {
         "objective": objective,
@@ -71,20 +73,28 @@ def make_tuner(
     }
     taken = {name for cls in algorithm.__mro__ for name in inspect.signature(cls).parameters}
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # it says that it reloads
+        with contextlib.redirect_stdout(io.StringIO()), _reloading(folder):  # it says that it reloads
             tuner = guided(algorithm)(model, **{name: options[name] for name in taken & options.keys()})
+            if not tuner.is_worker:  # else the chief has the oracle
+                _complete(tuner.oracle, max_trials)
     except ImportError as error:
         raise ArgumentError(f"algorithm: {error} Or take algorithm='random'.") from error
-    if tuner.is_worker:
-        return tuner  # the chief has the oracle
-    oracle = tuner.oracle
+    return tuner
+
+
+def _complete(oracle, max_trials: int | None) -> None:
+    """What KerasTuner does not do for a search that goes on, and to its end."""
     oracle.max_trials = max_trials  # Hyperband takes none
     oracle.max_consecutive_failed_trials = sys.maxsize  # a failed trial is a row of the table, however many there are
     for trial_id in set(oracle.trials) - set(oracle.start_order):  # killed in the moment between the two files
         del oracle.trials[trial_id]
     if isinstance(oracle, keras_tuner.oracles.GridSearchOracle) and oracle.trials:
         _resume_grid(oracle)
-    return tuner
+
+
+def _reloading(folder: Path) -> contextlib.AbstractContextManager:
+    """What lies in the folder from earlier calls is distrusted, where there is any."""
+    return sound(folder) if any(folder.glob("tuner*.json")) else contextlib.nullcontext()
 
 
 def guided(tuner_class: type[keras_tuner.Tuner]) -> type[GuidedSearch]:

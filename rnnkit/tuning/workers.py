@@ -1,6 +1,7 @@
 """Several processes on this machine that share a search."""
 
 import contextlib
+import functools
 import signal
 import subprocess
 import time
@@ -10,9 +11,9 @@ from typing import Any
 
 from rnnkit.errors import ArgumentError
 from rnnkit.tuning.chief import Chief
-from rnnkit.tuning.processes import command, environment, last_line, pickled
+from rnnkit.tuning.full_disk import check_exit_code
+from rnnkit.tuning.processes import command, environment, hand_over, last_line, pickled
 
-JOB = "workers.pickle"
 LOOPBACK = "127.0.0.1"
 
 
@@ -36,43 +37,48 @@ class Workers:
 
         Raises:
             ArgumentError: no worker is left.
+            WriteError: they cannot write into the folder.
         """
         folder = Path(tuner.project_dir)
-        job = folder / JOB
-        job.write_bytes(pickled("workers", self.settings, tuner.minutes, tuner.isolated, fit_args, fit_kwargs))
+        job = pickled("workers", self.settings, tuner.minutes, tuner.isolated, fit_args, fit_kwargs)
         chief = Chief(tuner)
-        try:
-            with chief.listening(f"{LOOPBACK}:0") as port, contextlib.ExitStack() as stack:
-                crew = {name: _start(stack, folder, name, port) for name in map("worker-{}".format, range(self.count))}
-                while not chief.is_done and crew:
-                    time.sleep(0.2)
-                    ended = {name: process for name, process in crew.items() if process.poll() is not None}
-                    for name, process in ended.items():
-                        del crew[name]
-                        reason = _reason(process.returncode, folder / f"{name}.log")
-                        if process.returncode and chief.lost(name, reason):
-                            crew[name] = _start(stack, folder, name, port)
-        finally:
-            job.unlink(missing_ok=True)
+        with chief.listening(f"{LOOPBACK}:0") as port, contextlib.ExitStack() as stack:
+            start = functools.partial(_start, stack, job, folder, port)
+            crew = {name: start(name) for name in map("worker-{}".format, range(self.count))}
+            while not chief.is_done and crew:
+                time.sleep(0.2)
+                ended = {name: process for name, process in crew.items() if process.poll() is not None}
+                for name, process in ended.items():
+                    del crew[name]
+                    reason = _reason(process.returncode, folder / f"{name}.log")
+                    if process.returncode and chief.lost(name, reason):
+                        crew[name] = start(name)
         if not chief.stop_triggered:
             raise ArgumentError(f"workers: none is left, {reason}. See {folder / name}.log.")
 
 
-def _start(stack: contextlib.ExitStack, folder: Path, name: str, port: int) -> subprocess.Popen:
+def _start(stack: contextlib.ExitStack, job: bytes, folder: Path, port: int, name: str) -> subprocess.Popen:
     """A worker, which is killed when the stack is left."""
     own = {"KERASTUNER_TUNER_ID": name, "KERASTUNER_ORACLE_IP": LOOPBACK, "KERASTUNER_ORACLE_PORT": str(port)}
     own["no_grpc_proxy"] = LOOPBACK
     with (folder / f"{name}.log").open("a", encoding="utf-8") as log:
         process = subprocess.Popen(
-            command("rnnkit.tuning.worker", folder / JOB), stdout=log, stderr=log, env={**environment(), **own}
+            command("rnnkit.tuning.worker"),
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env={**environment(), **own},
         )
+    hand_over(job, process.stdin)  # type: ignore[arg-type]
     stack.callback(process.wait)
     stack.callback(process.kill)
     return process
 
 
 def _reason(code: int, log: Path) -> str:
-    """How a worker has ended."""
+    """How a worker has ended; raises where the disk is to blame."""
     if code < 0:
         return f"its worker was killed ({signal.Signals(-code).name})"
-    return f"its worker ended with code {code}: {last_line(log.read_text(encoding='utf-8', errors='replace'))}"
+    said = last_line(log.read_text(encoding="utf-8", errors="replace"))
+    check_exit_code(code, said)
+    return f"its worker ended with code {code}: {said}"

@@ -13,7 +13,8 @@ from rnnkit import callbacks
 
 EXPORTED = [getattr(callbacks, name) for name in callbacks.__all__]
 CALLBACKS = [each for each in EXPORTED if issubclass(each, keras.callbacks.Callback)]
-WATCHING = [each for each in CALLBACKS if each is not callbacks.Resume]  # which has a folder, and tests of its own
+OTHERS = (callbacks.Resume, callbacks.TensorBoardImages)  # which have a folder, and tests of their own
+WATCHING = [each for each in CALLBACKS if each not in OTHERS]
 CELL = "simple_rnn"  # of the model they watch; RecurrentSpectrum needs a recurrent kernel
 PROBE = (np.arange(48, dtype="int32").reshape(8, 6) % 7, np.zeros((8, 1), "float32"))
 ARGUMENTS = {callbacks.ThroughTime: {"probe": PROBE}}

@@ -1,8 +1,14 @@
+from dataclasses import astuple
+
 import numpy as np
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rnnkit.callbacks.gates import Unit
+from rnnkit.callbacks.gradient_health import Running
 from rnnkit.callbacks.records import Records
-from rnnkit.callbacks.rows import NONFINITE, TAKEN, Block
+from rnnkit.callbacks.rows import NONFINITE, TAKEN, Block, unpack, width
 
 UNITS = [Unit("one", "one/kernel", "i", 6), Unit("one", "one/kernel", "f", 6), Unit("two", "two/bias", "", 2)]
 
@@ -39,6 +45,48 @@ def test_update_ratios_outlive_the_steps_that_are_dropped():
         ratios = records.steps["update_ratio"].dropna()
         assert len(ratios) >= min(100, max_rows // len(UNITS) // 2)
         assert records.steps["step"][ratios.index[-1]] > 6000
+
+
+@given(st.lists(st.integers(1, 90), min_size=1, max_size=30), st.integers(1, 5), st.integers(20, 400))
+def test_the_portions_in_which_steps_come_make_no_difference(portions, every, max_rows):
+    """A save of `Resume` brings the records to the host earlier."""
+    random = np.random.default_rng(sum(portions))
+    measured = np.where(random.random((sum(portions), 1)) < 0.05, np.ones(len(UNITS)), 0)
+    status = random.choice([TAKEN, NONFINITE], sum(portions), p=[0.97, 0.03])
+    found = []
+    for sizes in (portions, [1] * sum(portions)):
+        records, start = Records("variable", every=every, max_rows=max_rows), 0
+        for size in sizes:
+            here = slice(start, start + size)
+            records.add(block(range(start, start + size), weight_norm=measured[here], status=status[here]))
+            start += size
+        found.append(records.steps)
+    pd.testing.assert_frame_equal(*found, check_exact=True)
+
+
+def test_a_step_is_the_same_to_the_last_bit_alone_and_among_others():
+    units = [Unit(f"layer {number // 3}", f"variable {number}", "", 4) for number in range(9)]
+    rows = np.random.default_rng(0).random((64, width(9))).astype("float32")
+    rows[:, -1] = TAKEN
+    found = []
+    for parts in ([rows], rows[:, None]):
+        records, start = Records("layer", every=1, max_rows=10_000), 0
+        for part in parts:
+            records.add(unpack(part, np.arange(start, start + len(part)), 0, units))
+            start += len(part)
+        found.append(records)
+    pd.testing.assert_frame_equal(found[0].steps, found[1].steps, check_exact=True)
+    pd.testing.assert_frame_equal(found[0].frame, found[1].frame, check_exact=True)
+
+
+@given(st.lists(st.floats(0.125, 1024, width=32), min_size=2, max_size=50), st.data())
+def test_a_mean_is_the_same_in_whatever_portions_its_numbers_come(values, data):
+    cut = data.draw(st.integers(0, len(values)))
+    whole, parted = Running(), Running()
+    whole.add(np.array(values, "float32"))
+    for part in (values[:cut], values[cut:]):
+        parted.add(np.array(part, "float32"))
+    assert astuple(whole) == astuple(parted)
 
 
 def test_a_limit_below_one_step_keeps_one():

@@ -2,16 +2,18 @@
 
 import importlib.util
 import shutil
+import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import keras
-import numpy as np
 import pytest
 
 from rnnkit import SentimentClassifier
-from rnnkit.callbacks import Resume
+from rnnkit.callbacks import Resume, state_files
+from rnnkit.callbacks.state_files import StateFiles
 from rnnkit.errors import ArgumentError, ResumeError
 
 SCRIPT = Path(__file__).with_name("killed_fit.py")
@@ -65,14 +67,23 @@ def test_wherever_it_stops_and_stands_in_the_list_it_goes_on(whole, tmp_path, pl
     assert killed_fit.train(tmp_path / "state", last=last) == whole[1]
 
 
+@pytest.mark.parametrize("place", ["batch 1.2", "batch 2.4"])
+def test_ctrl_c_is_saved_where_it_comes(whole, tmp_path, place):
+    """Before batch 3, where no save is due; and in the last batch, from where on it waits for the end."""
+    with pytest.raises(KeyboardInterrupt):
+        killed_fit.train(tmp_path / "state", place, lambda place: signal.raise_signal(signal.SIGINT))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    state = StateFiles(tmp_path / "state").read()
+    assert (state["epoch"], state["batch"]) == {"batch 1.2": (1, 3), "batch 2.4": (3, 0)}[place]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*was finished already; nothing is trained")
+        assert killed_fit.train(tmp_path / "state") == whole[1]
+
+
 def test_it_changes_nothing(whole, tmp_path):
     plain = killed_fit.train(tmp_path / "state", resume=False)
-    for name in ("weights", "optimizer", "gradients", "steps", "clipping", "spectrum", "best"):
+    for name in ("weights", "optimizer", "history", "gradients", "steps", "clipping", "spectrum", "best"):
         assert plain[name] == whole[1][name]
-    (_, expected), (_, history) = plain["history"], whole[1]["history"]
-    assert history.keys() == expected.keys()
-    for name, values in history.items():
-        np.testing.assert_allclose(values, expected[name], rtol=1e-12)  # means of norms are summed in other portions
 
 
 def test_a_finished_training_is_not_trained_again(whole, tmp_path):
@@ -113,6 +124,23 @@ def another(tmp_path_factory):
 def test_another_training_is_refused_and_the_difference_named(another, change, message):
     with pytest.raises(ResumeError, match=f"holds another training: .*{message}"):
         begun(another, **change)
+
+
+def test_saves_that_fail_are_said_once_and_tried_again(tmp_path, monkeypatch):
+    write, failed = state_files._write, []
+
+    def full_at_first(path, content):
+        if len(failed) < 2:
+            failed.append(path.name)
+            raise OSError(28, "No space left on device")
+        write(path, content)
+
+    monkeypatch.setattr(state_files, "_write", full_at_first)
+    with pytest.warns(UserWarning, match="Resume: the state could not be saved .* the next save is tried") as said:
+        begun(tmp_path / "state")
+    assert sum("could not be saved" in str(each.message) for each in said) == 1
+    assert failed == ["00000001.part"] * 2
+    assert StateFiles(tmp_path / "state").read()["epoch"] == 2
 
 
 def test_what_cannot_be_set_back_is_refused(tmp_path):

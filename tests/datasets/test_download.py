@@ -107,6 +107,17 @@ def test_a_cache_folder_that_cannot_be_written(tmp_path, server):
         ensure(source(server, "good"), tmp_path / "file")
 
 
+def test_a_disk_that_becomes_full_is_said_and_nothing_is_left(server, tmp_path, monkeypatch):
+    def full(stream, out):
+        out.write(stream.read(100))
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("rnnkit.datasets.download._copy", full)
+    with pytest.raises(DownloadError, match="cannot be written to: .*No space left on device. Make room, or"):
+        ensure(source(server, "good"), tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_killed_download_leaves_nothing_half_done(server, tmp_path):
     file = source(server, "slow")
     code = "import sys, pathlib; from rnnkit.datasets.download import ensure; from rnnkit.datasets import SourceFile; "

@@ -10,14 +10,29 @@ import pandas as pd
 import pytest
 
 import rnnkit
+from rnnkit.callbacks.clipping_rules import RULES
+from rnnkit.cells import cell_names
+from rnnkit.cli import completion
+from rnnkit.recipes import RECIPES
 from rnnkit.run_folder import RunFolder
 
 REVIEWS = ["good film", "bad film", "not good", "not bad at all", "good, good", "a bad plot"] * 6
 LABELS = ["positive", "negative"] * 18
+COMPLETED = {
+    "run s": ["sentiment"],
+    "run sentiment --data ss": ["sst2"],
+    "compare music --cells lstm,g": ["lstm,gru"],
+    "run ner --clip z": ["zscore"],
+}
 
 
 def cli(*arguments, stdin="", cwd=None):
-    command = [sys.executable, "-c", "from rnnkit.cli.app import main; main()", *map(str, arguments)]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; sys.argv[0] = 'rnnkit'; from rnnkit.cli.app import main; main()",
+        *map(str, arguments),
+    ]
     environment = {**os.environ, "COLUMNS": "160", "TERM": "dumb"}
     return subprocess.run(
         command, input=stdin, capture_output=True, text=True, encoding="utf-8", timeout=280, cwd=cwd, env=environment
@@ -171,6 +186,50 @@ def test_a_run_on_a_memory_problem_says_what_chance_is_and_whether_it_is_solved(
     assert "1000 examples" in other.stderr + other.stdout
 
 
+def test_the_diagnosis_of_a_run(memory_run, tmp_path):
+    folder, done = memory_run
+    printed = " ".join(done.stderr.split())
+    assert "stack/forward_0 (forward): An error on its way back through the layer" in printed
+    found = cli("diagnose", folder, "--examples", 32, "--out", tmp_path / "page.html")
+    assert found.returncode == 0, found.stderr
+    model, problem = rnnkit.load(folder / "model.keras"), rnnkit.datasets.memory("temporal-order", 10)
+    same = rnnkit.diagnose(model, *problem.valid.sample(32))
+    words = " ".join(found.stdout.split())
+    assert same.verdict in words
+    assert f"│ {same.layers['gain'].iloc[0]:.3g} " in words
+    assert same.verdict in " ".join((tmp_path / "page.html").read_text(encoding="utf-8").split())
+    nowhere = cli("diagnose", folder, "--out", tmp_path / "none" / "page.html")
+    assert (nowhere.returncode, "cannot be written" in nowhere.stderr) == (2, True)
+
+
+def test_a_run_that_is_too_short_to_diagnose_says_so(run):
+    folder, done = run
+    assert "There is no diagnosis:" in done.stderr
+    found = cli("diagnose", folder)
+    assert found.returncode == 2
+    assert len(found.stderr.strip().splitlines()) == 1
+
+
+def test_run_without_a_task_lists_them_all():
+    listed = cli("run")
+    assert listed.returncode == 0
+    for name, recipe in RECIPES.items():
+        (line,) = [line for line in listed.stdout.splitlines() if line.startswith(f"│ {name} ")]
+        assert recipe.about in line
+        assert recipe.time in line
+
+
+def test_completion_knows_tasks_data_and_cells(monkeypatch):
+    monkeypatch.setenv("_RNNKIT_COMPLETE", "complete_bash")
+    for words, expected in COMPLETED.items():
+        monkeypatch.setenv("COMP_WORDS", f"rnnkit {words}")
+        monkeypatch.setenv("COMP_CWORD", str(len(words.split(" "))))
+        assert cli().stdout.split() == expected
+    assert set(completion.CELLS) <= set(cell_names())
+    assert len(completion.CELLS) == 5
+    assert set(completion.RULES) == set(RULES)
+
+
 def test_answers_to_sequences_on_the_command_line(memory_run):
     folder, done = memory_run
     sequence = "[0, 6, 2, 5, 3, 7, 4, 2, 1]"
@@ -244,6 +303,11 @@ def test_every_command_has_its_help():
         ["evaluate"],
         ["predict"],
         ["generate"],
+        ["translate"],
+        ["compare"],
+        ["tune"],
+        ["diagnose"],
+        ["report"],
         ["data"],
         ["data", "list"],
         ["data", "fetch"],

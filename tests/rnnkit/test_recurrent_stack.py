@@ -216,7 +216,9 @@ def test_saved_between_layers_of_ones_own_it_comes_back(cell, tmp_path):
         ({"units": 0}, "units, layers"),
         ({"layers": 0}, "units, layers"),
         ({"units": []}, "units, layers"),
+        ({"layers": "2"}, "layers='2'"),
         ({"dropout": 1.0}, "dropout"),
+        ({"dropout": "0.1"}, "dropout: .* got '0.1'"),
         ({"cell": "simple_rnn", "recurrent_initializer": "chrono"}, "forget or update gate"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -37,6 +38,12 @@ def trained(folder, data):
     return ["run", "sentiment", *options, "--batch-size", 8, "--seed", 3, "--clip", "zscore", "--out", folder]
 
 
+def wait_for(file, process):
+    while not file.exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+
+
 def results(folder):
     tables = {name: pd.read_csv(folder / f"{name}.csv") for name in ("history", "gradients", "spectrum", "samples")}
     tables["history"] = tables["history"].drop(columns=BY_THE_CLOCK)
@@ -46,15 +53,21 @@ def results(folder):
     return tables, kept, [*model.weights, *model.optimizer.variables]
 
 
-def test_a_run_that_is_killed_goes_on_to_the_same_end(tmp_path):
+def test_a_run_that_is_interrupted_and_killed_goes_on_to_the_same_end(tmp_path):
     data, whole, broken = tmp_path / "reviews.csv", tmp_path / "whole", tmp_path / "broken"
     pd.DataFrame({"review": REVIEWS, "verdict": LABELS}).to_csv(data, index=False)
     assert cli(*trained(whole, data))[0] == 0
     assert not (whole / "state").exists()
     with started(*trained(broken, data)) as process:
-        while not (broken / "state" / "00000002.state").exists():  # the second epoch begins
-            assert process.poll() is None, process.stderr.read()
-            time.sleep(0.01)
+        wait_for(broken / "state" / "00000001.state", process)
+        time.sleep(0.5)  # the first step is being traced now
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+    assert process.returncode == 130
+    assert errors == f"Interrupted. Go on with: rnnkit run --resume {broken}\n"
+    last = max(int(file.stem) for file in (broken / "state").glob("*.state"))
+    with started("run", "--resume", broken) as process:
+        wait_for(broken / "state" / f"{last + 1:08d}.state", process)  # the second epoch begins
         process.kill()
     assert not (broken / "metrics.json").exists()
 
@@ -84,7 +97,7 @@ def test_a_run_that_is_killed_goes_on_to_the_same_end(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run"], "task: expected what to train, such as sentiment, or --resume"),
+        (["run", "--epochs", "3"], "task: expected what to train: sentiment, ner,"),
         (["run", "--resume", "nothing"], "is no run folder"),
         (["run", "music", "--resume", "{run}"], "is a run of sentiment. Leave music out."),
         (["run", "--resume", "{run}", "--epochs", "3", "--batch-size", "32"], "Leave out --epochs, --batch-size."),

@@ -242,12 +242,15 @@ def test_a_mistake_is_one_clear_line_and_exit_code_2(places, arguments, named, m
 
 
 def test_what_cannot_be_written_is_said(run, tmp_path, monkeypatch):
-    def refuse(*arguments):
-        raise PermissionError(13, "Permission denied", str(tmp_path / "a.mid"))
+    def half(piece, path):
+        path.write_bytes(b"MThd")
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Piece, "save", refuse)
-    done = cli("generate", run[0], "-o", tmp_path / "a.mid")
-    assert (done.code, "a.mid cannot be written (Permission denied)" in done.err) == (2, True)
+    monkeypatch.setattr(Piece, "save", half)
+    (tmp_path / "a.mid").write_bytes(b"before")
+    done = cli("generate", run[0], "-o", tmp_path / "a.mid", "--overwrite")
+    assert (done.code, "a.mid cannot be written (No space left on device)" in done.err) == (2, True)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.mid", b"before")]
 
 
 def test_every_collection_has_its_grid():

@@ -101,6 +101,11 @@ def test_cutting_happens_only_when_asked_and_is_said():
     np.testing.assert_allclose(scores[0], scores[1], atol=1e-6)
 
 
+def test_a_class_weight_for_no_class_is_named(model):
+    with pytest.raises(ArgumentError, match=r"class_weight: .* of negative, positive, got \['neutral'\]"):
+        model.fit(TEXTS, LABELS, class_weight={"neutral": 2.0}, verbose=0)
+
+
 def test_class_weight_by_name_equals_class_weight_by_number():
     weights = []
     for class_weight in ({"negative": 0.0, "positive": 2.0}, {0: 0.0, 1: 2.0}):
@@ -161,7 +166,17 @@ def test_labels_unseen_in_training_are_named(model):
 
 @pytest.mark.parametrize(
     "options",
-    [{"pooling": "sum"}, {"dropout": 1.5}, {"units": -1}, {"recurrent_initializer": "chrono", "cell": "SimpleRNN"}],
+    [
+        {"pooling": "sum"},
+        {"dropout": 1.5},
+        {"units": -1},
+        {"recurrent_initializer": "chrono", "cell": "SimpleRNN"},
+        {"embedding_dim": 0},
+        {"word_dropout": 1.0},
+        {"min_count": 0},
+        {"max_words": -1},
+        {"max_length": 0},
+    ],
 )
 def test_bad_arguments_are_named(options):
     with pytest.raises(ArgumentError, match=next(iter(options))):

@@ -1,0 +1,88 @@
+"""The figures of other callbacks as TensorBoard images (TensorFlow)."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from rnnkit.callbacks.checks import whole
+from rnnkit.callbacks.scalars import as_os_error
+from rnnkit.errors import ArgumentError
+
+
+class TensorBoardImages(keras.callbacks.Callback):
+    """Shows what other callbacks plot in TensorBoard, as it grows over the epochs.
+
+        health, spectrum = callbacks.GradientHealth(), callbacks.RecurrentSpectrum()
+        images = callbacks.TensorBoardImages("logs", health, spectrum)
+        model.fit(x, y, callbacks=[health, spectrum, images, keras.callbacks.TensorBoard("logs")])
+
+    Each is an image of the callback's name, such as `GradientHealth`; its step is the number of finished epochs. A
+    figure takes a few tenths of a second.
+
+    Args:
+        log_dir: folder for the images. What cannot be written is said once and never stops a training.
+        sources: the callbacks, each with a method `plot()` for a matplotlib figure; they come before this one in `fit`.
+        every: epochs between two images; there is always one at the end.
+
+    Raises:
+        ArgumentError: there is no source, or one that plots nothing; or `every` is no positive integer.
+    """
+
+    def __init__(self, log_dir: str | Path, *sources: keras.callbacks.Callback, every: int = 1):
+        super().__init__()
+        if not sources or not all(hasattr(source, "plot") for source in sources):
+            got = ", ".join(type(source).__name__ for source in sources) or "none"
+            raise ArgumentError(
+                f"sources: expected callbacks with a method plot(), such as GradientHealth, got {got}. "
+                "Give those that are in the list of fit."
+            )
+        self.log_dir: str | Path | None = log_dir
+        self.sources = sources
+        self.every = whole("every", every)
+        self._epochs = 0
+        self._writer: Any = None
+
+    def on_train_begin(self, logs=None):
+        self._epochs = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self._epochs and self._epochs % self.every == 0:  # not at the epoch's end, where the last one is unfinished
+            self._write()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._epochs = epoch + 1
+
+    def on_train_end(self, logs=None):
+        self._write()
+
+    def __getstate__(self):
+        return {**vars(self), "_model": None, "_writer": None}
+
+    def _write(self) -> None:
+        if self.log_dir is None:
+            return
+        try:
+            with as_os_error():
+                self._writer = self._writer or tf.summary.create_file_writer(str(self.log_dir))
+                with self._writer.as_default(step=self._epochs):
+                    for source in self.sources:
+                        _show(source)
+                self._writer.flush()
+        except OSError as error:
+            warnings.warn(f"log_dir: TensorBoard images cannot be written and are left out: {error}", stacklevel=2)
+            self.log_dir = None
+
+
+def _show(source) -> None:
+    try:
+        figure = source.plot()
+    except ArgumentError:  # nothing to be seen yet
+        return
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    tf.summary.image(type(source).__name__, np.asarray(canvas.buffer_rgba())[None])

@@ -1,0 +1,56 @@
+"""`rnnkit diagnose`: how far the gradient of a run's model reaches back through time, and what to do about it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from rnnkit.cli.model import open_model
+from rnnkit.cli.show import data_table, notices, shown
+from rnnkit.errors import ArgumentError
+
+SHOWN = ("layer", "path", "gain", "half_life", "horizon", "status")
+Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run made it.")]
+Examples = Annotated[int, typer.Option(help="Sequences of the validation data to look at, 2 or more.")]
+Out = Annotated[Path | None, typer.Option(help="Also write a page with all tables and figures: an .html file.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
+
+
+def diagnose(run: Run, examples: Examples = 64, out: Out = None, device: Device = "auto") -> None:
+    """Say how far the gradient of a run's model reaches back through time, what is wrong, and what to try."""
+    from rnnkit.run_folder import RunFolder
+    from rnnkit.training import RunConfig, open_data
+
+    if examples < 2:
+        raise ArgumentError(f"examples: expected 2 or more, got {examples}.")
+    folder = RunFolder(run)
+    config = RunConfig.from_dict(folder.config)
+    console = Console()
+    with reading(console, config.data):
+        valid = open_data(config).valid
+    model = open_model(console, folder.model, device)
+    import rnnkit
+
+    with notices(console), console.status("Following errors back through time"):
+        found = rnnkit.diagnose(model, *valid.sample(examples))
+    console.print(data_table(found.layers[list(SHOWN)], "Errors through time, by layer; in steps"))
+    show_words(console, found.verdict, found.cure)
+    if out is not None:
+        _write(console, found, out)
+
+
+def show_words(console: Console, verdict: str, cure) -> None:
+    """Prints a verdict and the cure to try first, if there is one."""
+    console.print(shown(verdict), highlight=False)
+    if cure is not None:
+        console.print(f"[bold]Try[/] {shown(str(cure))}", highlight=False)
+
+
+def _write(console: Console, found, out: Path) -> None:
+    try:
+        found.to_html(out)
+    except OSError as error:
+        raise ArgumentError(f"out: {out} cannot be written ({error.strerror}). Name another file.") from error
+    console.print(f"All tables and figures are in [bold]{escape(str(out))}[/]", highlight=False, soft_wrap=True)

@@ -1,0 +1,56 @@
+"""What the replicas of a model under a distribution strategy (TensorFlow) have to know of each other.
+
+Each replica sees its share of a batch, and the shares may differ by a row. Keras takes the mean over the replicas' own
+means; with what is here, loss and gradient are those of the joined batch. With one device, and on other backends, all
+of it does nothing.
+"""
+
+import keras
+from keras import ops
+
+
+def sum_over_replicas(value):
+    """The sum of a tensor over all replicas of this step; a constant for gradients."""
+    value = ops.stop_gradient(value)
+    context = _context()
+    return value if context is None else context.all_reduce("SUM", value)
+
+
+def share_gradient(loss, rows):
+    """The same loss, with a gradient that counts each of this replica's rows as one of the joined batch.
+
+    Args:
+        loss: a mean over the replica's rows, divided by the number of replicas, as Keras has it.
+        rows: how many there are, an int or a scalar tensor.
+    """
+    context = _context()
+    if context is None:
+        return loss
+    rows = ops.cast(rows, loss.dtype)
+    share = rows * context.num_replicas_in_sync / sum_over_replicas(rows)
+    return share * loss + ops.stop_gradient((1 - share) * loss)
+
+
+def several_replicas() -> bool:
+    """Whether this is a step that several replicas share."""
+    return _context() is not None
+
+
+def run_on_share(network, inputs, **options):
+    """`network(inputs, **options)`; a share without rows, which not every operation takes, gets one of zeros inside."""
+    if _context() is None:
+        return network(inputs, **options)
+    rows = ops.shape(keras.tree.flatten(inputs)[0])[0]
+    missing = ops.cast(rows == 0, "int32")
+    padded = keras.tree.map_structure(lambda x: ops.pad(x, [(0, missing), *[(0, 0)] * (len(x.shape) - 1)]), inputs)
+    return keras.tree.map_structure(lambda y: y[:rows], network(padded, **options))
+
+
+def _context():
+    """TensorFlow's replica context where there are several replicas, else None."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    return context if context is not None and context.num_replicas_in_sync > 1 else None
