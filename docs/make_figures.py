@@ -1,19 +1,22 @@
-"""The pictures of these pages, from real runs of a few minutes: `python docs/make_figures.py [FOLDER]`."""
+"""The pictures of these pages and of the README, from real runs: `python docs/make_figures.py [FOLDER]`."""
 
 import sys
 from pathlib import Path
 
 import keras
 import pandas as pd
+from matplotlib.figure import Figure
 from PIL import Image
 
-from rnnkit import MemoryModel, MusicGenerator, callbacks, datasets
+from rnnkit import MemoryModel, MusicGenerator, callbacks, cell_names, compare, datasets
+from rnnkit.comparison.plot import COLORS
 from rnnkit.diagnosis.heat_map import heat_map
 from rnnkit.initializers import Chrono
 
 LENGTH, EXAMPLES, EPOCHS = 60, 4000, 12
 CURE = {"cell": "gru", "recurrent_initializer": Chrono(max_lag=LENGTH - 1)}
 MUSIC_EPOCHS = 80
+CELL_SEEDS, CELL_EPOCHS, CELL_UNITS = 2, 10, 32
 
 
 def main(folder: Path) -> None:
@@ -26,6 +29,7 @@ def main(folder: Path) -> None:
     save(before[1].plot(), folder / "spectrum.png")
     save(after[2].plot(), folder / "gradient_health.png")
     save(compose().plot(), folder / "piano_roll.png")
+    save(cell_table(compare_cells()), folder / "cells.png")
 
 
 def remember(**options):
@@ -52,9 +56,40 @@ def compose():
     return model.generate(length=48, temperature=0.8, seed=1, steps_per_beat=1)
 
 
+def compare_cells():
+    """Trains every cell on the sample of reviews, beside models that are not recurrent."""
+    options = {"seeds": CELL_SEEDS, "epochs": CELL_EPOCHS, "units": CELL_UNITS}
+    return compare("sentiment", *datasets.load("sentiment-sample"), cells=cell_names(), **options)
+
+
+def cell_table(comparison):
+    """A row a model, best on test data first: each seed's accuracy as a dot, the mean, and what else is to know."""
+    table = comparison.summary.sort_values("test")
+    figure = Figure(figsize=(9, 1.1 + 0.36 * len(table)), layout="constrained")
+    axis = figure.subplots()
+    for place, (name, row) in enumerate(table.iterrows()):
+        runs = comparison.frame.loc[comparison.frame["model"] == name, "test_accuracy"].to_numpy(float)
+        color = COLORS[row["kind"]]
+        axis.hlines(place, comparison.chance, row["test"], color=color, linewidth=5, alpha=0.25)
+        axis.plot(runs, [place] * len(runs), "o", color=color, markersize=6, alpha=0.7)
+        parameters = f"{row['parameters']:,.0f}" if row["parameters"] > 0 else "none"
+        reach = f"{row['horizon_min']:.0f} steps" if row["horizon_min"] > 0 else ""
+        for x, text in zip((1.04, 1.18, 1.32), (f"{row['test']:.3f}", parameters, reach), strict=True):
+            axis.text(x, place, text, va="center", ha="center", fontsize=10)
+    for x, title in zip((1.04, 1.18, 1.32), ("mean", "parameters", "errors reach"), strict=True):
+        axis.text(x, len(table) - 0.35, title, ha="center", fontsize=10, fontweight="bold")
+    axis.set_yticks(range(len(table)), table.index, fontsize=10)
+    axis.set(xlim=(0.49, 1.4), ylim=(-0.6, len(table) + 0.1), xticks=[0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+    axis.set_xlabel("test accuracy, a dot a seed", loc="left")
+    axis.spines[["top", "right", "left"]].set_visible(False)
+    axis.spines["bottom"].set_bounds(comparison.chance, 1)
+    axis.tick_params(axis="y", length=0)
+    return figure
+
+
 def save(figure, path: Path) -> None:
     """A picture small enough for a page."""
-    figure.savefig(path, dpi=72)
+    figure.savefig(path, dpi=100)
     Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)  # a palette takes half the bytes
     print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
 
