@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from rnnkit.cli.model import open_model
-from rnnkit.cli.show import data_table, notices, shown
+from rnnkit.cli.show import data_table, notices, reading, shown
 from rnnkit.errors import ArgumentError
 
 SHOWN = ("layer", "path", "gain", "half_life", "horizon", "status")

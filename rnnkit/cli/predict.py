@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from rnnkit.cli.model import open_model
-from rnnkit.cli.show import entity_text, notices, show_signatures, show_types
+from rnnkit.cli.show import entity_text, notices, reading, show_signatures, show_types
 from rnnkit.cli.translate import check_translation_options, translate_data
 from rnnkit.errors import ArgumentError, DataError
 

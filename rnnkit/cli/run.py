@@ -16,7 +16,7 @@ from rnnkit.cli.broken_off import broken_off
 from rnnkit.cli.diagnose import show_words
 from rnnkit.cli.ended import can_go_on
 from rnnkit.cli.outcome import show_outcome
-from rnnkit.cli.show import data_table, notices, notices_at_once, shown
+from rnnkit.cli.show import data_table, notices_at_once, reading, shown
 from rnnkit.cli.tasks import show_tasks
 from rnnkit.errors import ArgumentError
 

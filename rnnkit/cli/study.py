@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from rnnkit.cli import completion
-from rnnkit.cli.show import notices
+from rnnkit.cli.show import reading
 
 if TYPE_CHECKING:
     from rnnkit.datasets import Splits

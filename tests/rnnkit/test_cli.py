@@ -1,18 +1,24 @@
 """The command line as a shell sees it."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from rich.console import Console
+from typer.main import get_command
 
 import rnnkit
 from rnnkit.callbacks.clipping_rules import RULES
 from rnnkit.cells import cell_names
 from rnnkit.cli import completion
+from rnnkit.cli.app import app
+from rnnkit.cli.show import reading
 from rnnkit.recipes import RECIPES
 from rnnkit.run_folder import RunFolder
 
@@ -295,6 +301,21 @@ def test_help_and_version_do_without_tensorflow():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", timeout=60)
     assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr
     assert cli("--version").stdout == f"rnnkit {rnnkit.__version__}\n"
+
+
+def test_the_paragraphs_of_a_help_have_no_line_ends_of_their_own():
+    helps = [command.help for command in get_command(app).commands.values()]
+    assert max(len(text.split("\n\n")) for text in helps) > 1
+    assert [text for text in helps if "\n" in text.replace("\n\n", "")] == []
+
+
+@pytest.mark.parametrize(("data", "said"), [("mine.csv", True), (None, True), ("music-sample", True), ("sst2", False)])
+def test_reading_is_said_where_no_download_has_a_bar_of_its_own(data, said):
+    terminal = io.StringIO()
+    with reading(Console(file=terminal, force_terminal=True), data):
+        warnings.warn("two rows are empty", UserWarning, stacklevel=1)
+    assert ("Reading the data" in terminal.getvalue()) == said
+    assert "two rows are empty" in terminal.getvalue()
 
 
 def test_every_command_has_its_help():
