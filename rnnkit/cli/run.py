@@ -54,7 +54,7 @@ Devices = Annotated[int, typer.Option(help="Devices that share each batch: so ma
 Precision = Annotated[
     str,
     typer.Option(
-        help="float32 (the default); mixed_float16 or mixed_bfloat16, for a GPU.",
+        help="float32; mixed_float16 or mixed_bfloat16, for a GPU.",
         autocompletion=completion.among("float32", "mixed_float16", "mixed_bfloat16"),
     ),
 ]
@@ -133,9 +133,6 @@ def run(
     from rnnkit.training import RunConfig, open_data
 
     console = Console(stderr=as_json)
-    if task is None and resume is None:
-        show_tasks(context, console)
-        return
     if resume is not None:
         folder = broken_off(context, resume)
         config = RunConfig.from_dict(folder.config)
@@ -144,6 +141,9 @@ def run(
             console.print(f"The run in {escape(str(resume))} is finished: there is nothing to do.", highlight=False)
             _print_metrics(folder.metrics, as_json)
             return
+    elif task is None:
+        show_tasks(context, console)
+        return
     else:
         data = _memory_name(task, data, problem, length)
         stack = (cell, units, layers, epochs, batch_size, seed, text, label, clip, activation, initializer)
