@@ -9,9 +9,9 @@ from rich.markup import escape
 
 from rnnkit.cli import completion
 from rnnkit.cli.ended import can_go_on, same_command
-from rnnkit.cli.run import BatchSize, Clip, Data, Device, Label, Target, Text
+from rnnkit.cli.options import BatchSize, Clip, Data, Device, Epochs, Label, Target, Text
 from rnnkit.cli.show import data_table
-from rnnkit.cli.study import DryRun, Epochs, Fix, Out, Overwrite, Study, Task, begin
+from rnnkit.cli.study import DryRun, Fix, Out, Overwrite, Study, Task, begin
 from rnnkit.cli.written import fixed_values, read_value
 from rnnkit.errors import ArgumentError
 

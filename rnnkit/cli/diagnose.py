@@ -8,14 +8,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from rnnkit.cli.model import open_model
+from rnnkit.cli.options import Device, Run
 from rnnkit.cli.show import data_table, notices, reading, shown
 from rnnkit.errors import ArgumentError
 
 SHOWN = ("layer", "path", "gain", "half_life", "horizon", "status")
-Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run made it.")]
 Examples = Annotated[int, typer.Option(help="Sequences of the validation data to look at, 2 or more.")]
 Out = Annotated[Path | None, typer.Option(help="Also write a page with all tables and figures: an .html file.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
 
 
 def diagnose(run: Run, examples: Examples = 64, out: Out = None, device: Device = "auto") -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from rnnkit.cli.model import model_file, open_model
+from rnnkit.cli.options import Device
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.music.generation import check_seed
 
@@ -32,7 +33,6 @@ Tempo = Annotated[float | None, typer.Option(help="Quarter notes a minute; defau
 Wav = Annotated[Path | None, typer.Option(help="Write the sound as well, numbered likewise.")]
 Plot = Annotated[Path | None, typer.Option(help="Write the picture as well: .png, .svg or .pdf, numbered likewise.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
 
 MOST_STEPS = 1_000_000  # of all pieces together
 SUFFIXES = {"out": (".mid", ".midi"), "wav": (".wav",), "plot": (".png", ".svg", ".pdf")}

@@ -1,10 +1,14 @@
 """What came out of a run, for each task, and a command to try its model with."""
 
 import shlex
+from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
-from rnnkit.cli.show import data_table, entity_text, show_signatures, show_types
+from rnnkit.cli.diagnose import show_words
+from rnnkit.cli.show import data_table, entity_text, show_signatures, show_types, shown
 
 SEQUENCES = {
     "adding": "[[0.5, 1], [0.9, 0], [0.2, 0], [0.25, 1]]",
@@ -14,16 +18,46 @@ SEQUENCES = {
 SENTENCE = "Ada Lovelace, who lives in London, said on Monday that she works at Hill & King."
 
 
-def show_outcome(console: Console, trained, folder, test) -> str:
-    """Prints what a trained model answers, and what its figures are worth; gives a command to try it with.
+def show_results(console: Console, trained, folder: Path, test) -> None:
+    """Prints what a run has measured, what its model answers, and where everything is.
 
     Args:
         console: where to print.
         trained: a `Trained`.
-        folder: the run's folder, as text.
+        folder: the run's folder.
         test: the test data.
     """
-    return OUTCOMES[trained.metrics["task"]](console, trained, folder, test)
+    metrics = trained.metrics
+    table = Table("", *metrics["test"], title="Results of the best epoch", title_justify="left")
+    for split in ("valid", "test"):
+        table.add_row(split, *(f"{value:.4f}" for value in metrics[split].values()))
+    console.print(table)
+    console.print(f"{metrics['seconds']:.0f} s, {metrics['examples_per_second']:.0f} examples/s")
+    console.print(data_table(trained.health.summary().reset_index(), "Gradient norms by layer, before clipping"))
+    _say_steps(console, trained.health.steps)
+    _say_diagnosis(console, trained)
+    command = OUTCOMES[metrics["task"]](console, trained, str(folder), test)
+    console.print(f"Everything is in [bold]{escape(str(folder))}[/]; open report.html there. Try it:", highlight=False)
+    console.print(f"  {escape(command)}", highlight=False, soft_wrap=True)
+
+
+def _say_diagnosis(console: Console, trained) -> None:
+    """What becomes of errors on their way back through time, or why that is not known."""
+    found = trained.diagnosis
+    if isinstance(found, str):
+        console.print(f"[yellow]There is no diagnosis:[/] {shown(found)}", highlight=False)
+        return
+    show_words(console, found.verdict, (trained.cause or found).cure)
+
+
+def _say_steps(console: Console, steps) -> None:
+    """How many steps were clipped or not taken, where there were any."""
+    refused = steps[steps["status"] != "taken"]
+    if len(refused):
+        reasons = ", ".join(f"{count} {status}" for status, count in refused["status"].value_counts().items() if count)
+        console.print(f"[yellow]{len(refused)} steps were not taken[/] ({reasons}); see gradients.csv")
+    if steps["clipped"].any():
+        console.print(f"clipping made {steps['clipped'].mean():.0%} of the recorded steps smaller", highlight=False)
 
 
 def _sentiment(console, trained, folder, test) -> str:

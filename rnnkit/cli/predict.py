@@ -9,12 +9,10 @@ import typer
 from rich.console import Console
 
 from rnnkit.cli.model import open_model
+from rnnkit.cli.options import Device, Run
 from rnnkit.cli.show import entity_text, notices, reading, show_signatures, show_types
 from rnnkit.cli.translate import check_translation_options, translate_data
 from rnnkit.errors import ArgumentError, DataError
-
-Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run made it.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
 
 
 def evaluate(

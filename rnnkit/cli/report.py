@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run made it.")]
+from rnnkit.cli.options import Run
+
 Out = Annotated[Path | None, typer.Option(help="The file to write; default: report.html in the run folder.")]
 
 

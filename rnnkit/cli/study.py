@@ -19,7 +19,6 @@ Task = Annotated[
         help="What to train: sentiment, ner, memory, music or translation.", autocompletion=completion.tasks
     ),
 ]
-Epochs = Annotated[int | None, typer.Option(help="Epochs; without it, until validation no longer improves.")]
 Fix = Annotated[
     list[str] | None, typer.Option(help="NAME=VALUE: any argument of the task, the same in all trainings; repeatable.")
 ]

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rnnkit.cli.model import model_file, open_model
+from rnnkit.cli.options import Device
 from rnnkit.cli.show import notices
 from rnnkit.errors import ArgumentError, DataError
 
@@ -19,7 +20,6 @@ Texts = Annotated[list[str] | None, typer.Argument(help="Texts; without any, lin
 File = Annotated[Path | None, typer.Option(help="A file with one text a line, plain or .gz.")]
 Beam = Annotated[int | None, typer.Option(help="Hypotheses followed side by side; 1 is greedy. Default: 4.")]
 NBest = Annotated[int | None, typer.Option("--n-best", help="Print the N best translations of each text.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a text.")]
 
 

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from rnnkit.cli import completion
 from rnnkit.cli.ended import can_go_on, same_command
-from rnnkit.cli.run import Data, Device, Label, Target, Text
-from rnnkit.cli.study import DryRun, Epochs, Fix, Out, Overwrite, Study, Task, begin
+from rnnkit.cli.options import Data, Device, Epochs, Label, Target, Text
+from rnnkit.cli.study import DryRun, Fix, Out, Overwrite, Study, Task, begin
 from rnnkit.cli.written import fixed_values, searched_values
 
 SHOWN = 5  # of the trials, the best
