@@ -2,11 +2,14 @@ import os
 import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts the tests in the background ignores it
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # there is a process for each core already
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import settings
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts the tests in the background ignores it
 settings.register_profile("rnnkit", deadline=None, max_examples=30, derandomize=True)
 settings.load_profile("rnnkit")
 

@@ -2,6 +2,7 @@ import copy
 import math
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 from keras_tuner.errors import FailedTrialError
@@ -78,13 +79,13 @@ def test_norms_that_explode_or_vanish_in_most_steps():
 def test_chance(mode, better, worse):
     def guard():
         made = TrialGuard(chance=Chance(0.6, epochs=2, steps=10), monitor=("val_score", mode))
-        made.set_model(SimpleNamespace(optimizer=SimpleNamespace(iterations=10)))
+        made.set_model(SimpleNamespace(optimizer=SimpleNamespace(iterations=keras.Variable(10, dtype="int64"))))
         return made
 
     first = guard()
     assert ended(first, 0, val_score=worse) is None
     assert ended(first, 1, val_score=worse).startswith(f"chance: the best val_score of 2 epochs is {worse}")
-    first.model.optimizer.iterations = 9
+    first.model.optimizer.iterations.assign(9)
     assert ended(first, 1, val_score=worse) is None  # too few steps
     second = guard()
     assert ended(second, 0, val_score=better) is None
