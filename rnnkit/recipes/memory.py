@@ -40,7 +40,7 @@ class Memory(Recipe):
     task = "memory"
     title = "Memory"
     about = "Show what a cell remembers, and how long."
-    time = "1 minute"
+    time = "some minutes"
     sample = "adding-100"
     headline = ("accuracy", "mse", "loss")
     space: ClassVar = {

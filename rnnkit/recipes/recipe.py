@@ -47,7 +47,7 @@ class Recipe:
         task: its name on the command line.
         title: its name in a report.
         about: what it does, in a line.
-        time: what a run on its sample takes on two processor cores, measured.
+        time: what a run on its sample takes on two processor cores, about.
         sample: the data of a run that names none.
         headline: the metrics that say how good a run is, the first one first.
         counted: what a row of its data is called.
