@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.callbacks.checks import positive, whole
 from rnnkit.callbacks.clipping_rule import ClippingRule, JointRule, mapped, now, scaled, shrink
+from rnnkit.checks import positive, whole
 from rnnkit.errors import ArgumentError
 from rnnkit.sparse import is_sparse
 
@@ -20,7 +20,7 @@ class ValueClip(ClippingRule):
     """
 
     def __init__(self, threshold: float | Callable = 0.5):
-        self.threshold = positive("threshold", threshold)
+        self.threshold = _number_or_schedule("threshold", threshold)
 
     def clip(self, step, state):
         limit = now(self.threshold, step.step)
@@ -35,7 +35,7 @@ class NormClip(ClippingRule):
     """
 
     def __init__(self, threshold: float | Callable = 1.0):
-        self.threshold = positive("threshold", threshold)
+        self.threshold = _number_or_schedule("threshold", threshold)
 
     def clip(self, step, state):
         limit = now(self.threshold, step.step)
@@ -51,7 +51,7 @@ class GlobalNormClip(JointRule):
     """
 
     def __init__(self, threshold: float | Callable = 1.0):
-        self.threshold = positive("threshold", threshold)
+        self.threshold = _number_or_schedule("threshold", threshold)
 
     def limit(self, step, state):
         return now(self.threshold, step.step), state
@@ -69,7 +69,7 @@ class AdaptiveClip(ClippingRule):
     """
 
     def __init__(self, ratio: float | Callable = 0.01, epsilon: float = 1e-3):
-        self.ratio = positive("ratio", ratio)
+        self.ratio = _number_or_schedule("ratio", ratio)
         self.epsilon = positive("epsilon", epsilon)
 
     def clip(self, step, state):
@@ -99,7 +99,7 @@ class PercentileClip(JointRule):
     """
 
     def __init__(self, percentile: float = 10.0, window: int = 1024, max_norm: float | None = None):
-        self.percentile = positive("percentile", percentile, at_most=100)
+        self.percentile = positive("percentile", percentile, most=100)
         self.window = whole("window", window)
         self.max_norm = max_norm if max_norm is None else positive("max_norm", max_norm)
 
@@ -140,7 +140,7 @@ class ZScoreClip(JointRule):
 
     def __init__(self, z: float = 2.5, decay: float = 0.97, initial_steps: int = 25, max_norm: float | None = None):
         self.z = positive("z", z)
-        self.decay = positive("decay", decay, at_most=1)
+        self.decay = positive("decay", decay, most=1)
         self.initial_steps = whole("initial_steps", initial_steps)
         self.max_norm = max_norm if max_norm is None else positive("max_norm", max_norm)
 
@@ -205,3 +205,7 @@ def make_rule(rule, threshold=None, options: dict | None = None) -> ClippingRule
         return make(**options) if threshold is None else make(threshold, **options)
     except TypeError as error:
         raise ArgumentError(f"rule: {factory.__name__} does not take these arguments: {error}.") from None
+
+
+def _number_or_schedule(name: str, value):
+    return value if callable(value) else positive(name, value, also=" or a schedule")

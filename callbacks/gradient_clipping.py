@@ -5,11 +5,11 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.callbacks.checks import whole
 from rnnkit.callbacks.clipping_rule import ClippingRule, GradientStep, JointRule
 from rnnkit.callbacks.clipping_rules import make_rule
 from rnnkit.callbacks.gradient_callback import GradientCallback
 from rnnkit.callbacks.rows import Block
+from rnnkit.checks import whole
 
 
 class GradientClipping(GradientCallback):

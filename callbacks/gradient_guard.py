@@ -3,11 +3,11 @@
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.callbacks.checks import positive, whole
 from rnnkit.callbacks.gradient_callback import GradientCallback
 from rnnkit.callbacks.rows import EXPLOSION, NONFINITE, STATUS, TAKEN, WAITING, Block
 from rnnkit.callbacks.seam import Seam
 from rnnkit.callbacks.snapshot import Snapshot
+from rnnkit.checks import positive, whole
 from rnnkit.errors import ArgumentError
 
 ACTIONS = (None, "skip", "rollback", "stop")
@@ -75,7 +75,7 @@ class GradientGuard(GradientCallback):
         self.drops_nonfinite = on_nonfinite is not None
         self.explosion_factor = explosion_factor
         self.warm_up = whole("warm_up", warm_up, least=0)
-        self.lr_factor = positive("lr_factor", lr_factor, at_most=1)
+        self.lr_factor = positive("lr_factor", lr_factor, most=1)
         self.max_rollbacks = whole("max_rollbacks", max_rollbacks, least=0)
         self.snapshot_every = whole("snapshot_every", snapshot_every)
         self.state = {name: np.zeros((), "float32") for name in ("mean", "seen", "waiting")}

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from rnnkit.callbacks.checks import whole
 from rnnkit.callbacks.gradient_callback import GradientCallback
 from rnnkit.callbacks.records import Records, total_ratio
 from rnnkit.callbacks.rows import Block
+from rnnkit.checks import one_of, whole
 from rnnkit.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ class GradientHealth(GradientCallback):
         max_rows: int = 200_000,
     ):
         super().__init__()
-        if level not in LEVELS:
-            raise ArgumentError(f"level: expected one of {', '.join(LEVELS)}, got {level!r}.")
+        one_of("level", level, LEVELS)
         self.by_gate = level == "gate"
         self.weights_every = whole("weights_every", weights_every)
         self.flush_every = whole("flush_every", flush_every)

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pandas as pd
 
-from rnnkit.callbacks.checks import whole
 from rnnkit.callbacks.gates import gate_letters, units_of
+from rnnkit.checks import whole
 from rnnkit.spectrum import block_spectra, is_blocks
 
 COLUMNS = ["epoch", "step", "layer", "gate", "radius", "sigma"]

@@ -9,9 +9,9 @@ from typing import Any
 
 import keras
 
-from rnnkit.callbacks.checks import whole
 from rnnkit.callbacks.held_signals import HeldSignals
 from rnnkit.callbacks.state_files import StateFiles
+from rnnkit.checks import whole
 from rnnkit.errors import DeviceError, ResumeError
 
 PLACE = ("epoch", "batch")

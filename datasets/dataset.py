@@ -4,8 +4,9 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
+from rnnkit.checks import whole
 from rnnkit.datasets.describe import describe, length_statistics
-from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,9 +115,7 @@ class Dataset:
         Raises:
             ArgumentError: `n` is not positive.
         """
-        if n < 1:
-            raise ArgumentError(f"n: expected a positive number of rows, received {n}.")
-        rows = _shuffled(len(self), seed)[:n]
+        rows = _shuffled(len(self), seed)[: whole("n", n)]
         return tuple([values[row] for row in rows] for values in self._columns.values())
 
     def lengths(self, column: str) -> dict[str, float]:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from rnnkit.checks import whole
 from rnnkit.datasets.dataset import Dataset
 from rnnkit.datasets.piano_rolls import HIGHEST, KEYS, LOWEST
 from rnnkit.datasets.textfile import regular_file
-from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors import DataError
 
 if TYPE_CHECKING:
     import mido
@@ -100,8 +101,7 @@ def read_midi(path: str | os.PathLike[str], *, steps_per_beat: int = 4, max_step
         DataError: the file is missing, too large, no whole MIDI file, empty, or longer than `max_steps`.
     """
     for name, value in {"steps_per_beat": steps_per_beat, "max_steps": max_steps}.items():
-        if not isinstance(value, int | np.integer) or value < 1:
-            raise ArgumentError(f"{name}: expected a positive whole number, received {value!r}.")
+        whole(name, value)
     path = Path(path)
     midi = _parse(path)
     ticks = max((sum(event.time for event in track) for track in midi.tracks), default=0)

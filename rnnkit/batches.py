@@ -5,7 +5,7 @@ import zlib
 import keras
 import numpy as np
 
-from rnnkit.errors import ArgumentError
+from rnnkit.checks import whole
 
 POOL = 64
 MAX_STEPS = 2**17
@@ -35,10 +35,8 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(self, x, y=None, *, lengths, batch_size=32, shuffle=False, seed=0, weights=None, max_steps=MAX_STEPS):
         super().__init__()
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise ArgumentError(f"batch_size: expected a positive integer, got {batch_size!r}.")
         self.x, self.y, self.weights = x, y, weights
-        self.batch_size = batch_size
+        self.batch_size = whole("batch_size", batch_size)
         self.shuffle, self.seed = shuffle, seed
         self._lengths = np.asarray(lengths)
         by_length = np.argsort(self._lengths, kind="stable")

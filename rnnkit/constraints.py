@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from rnnkit.checks import positive
 from rnnkit.errors import ArgumentError
 from rnnkit.regularizers import gate_blocks
 
@@ -31,9 +32,7 @@ class SpectralCap(keras.constraints.Constraint):
     """
 
     def __init__(self, limit=1.0):
-        if not isinstance(limit, int | float) or not 0 < limit < float("inf"):
-            raise ArgumentError(f"limit: expected a positive number, got {limit!r}.")
-        self.limit = float(limit)
+        self.limit = float(positive("limit", limit))
 
     def __call__(self, kernel):
         left, values, right = ops.svd(gate_blocks(kernel), full_matrices=False)

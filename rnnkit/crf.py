@@ -15,7 +15,7 @@ tens of times slower, so decode in a model's `call` (a `keras.layers.Lambda(vite
 
 from keras import ops
 
-from rnnkit.errors import ArgumentError
+from rnnkit.checks import whole
 
 FORBIDDEN = -1e9  # beyond any sum of real scores, and thousands of them still add up to a float32
 
@@ -88,8 +88,7 @@ def best_paths(potentials, count):
     Raises:
         ArgumentError: `count` is not a positive integer.
     """
-    if not isinstance(count, int) or count < 1:
-        raise ArgumentError(f"count: expected a positive integer, got {count!r}.")
+    whole("count", count)
     batch, steps, labels, _ = ops.shape(potentials)
     moves = ops.transpose(potentials, (1, 0, 3, 2))
 

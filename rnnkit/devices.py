@@ -2,7 +2,8 @@
 
 import functools
 
-from rnnkit.errors import ArgumentError, DeviceError
+from rnnkit.checks import one_of, whole
+from rnnkit.errors import DeviceError
 
 DEVICES = ("auto", "cpu", "gpu")
 MOST = 64  # devices of one machine
@@ -22,10 +23,8 @@ def use_device(device: str, count: int = 1) -> str:
         ArgumentError: another name, or a count that is no whole number from 1 to 64.
         DeviceError: `"gpu"` was asked for and TensorFlow sees none, or there are fewer GPUs than asked for.
     """
-    if device not in DEVICES:
-        raise ArgumentError(f"device: expected one of {', '.join(DEVICES)}, got '{device}'.")
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST:
-        raise ArgumentError(f"devices: expected a whole number from 1 to {MOST}, got {count!r:.40}.")
+    one_of("device", device, DEVICES)
+    whole("devices", count, most=MOST)
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")

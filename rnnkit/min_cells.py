@@ -11,7 +11,7 @@ Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates.
 import keras
 from keras import ops
 
-from rnnkit.errors import ArgumentError
+from rnnkit.checks import whole
 
 
 class ParallelCell(keras.layers.Layer):
@@ -32,10 +32,8 @@ class ParallelCell(keras.layers.Layer):
         bias_constraint=None,
         **kwargs,
     ):
-        if not isinstance(units, int) or units < 1:
-            raise ArgumentError(f"units: expected a positive integer, got {units!r}.")
         super().__init__(**kwargs)
-        self.units = self.state_size = self.output_size = units
+        self.units = self.state_size = self.output_size = whole("units", units)
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnnkit.checks import one_of, whole
 from rnnkit.datasets import Splits
 from rnnkit.errors import ArgumentError, DataError, RnnkitError
 from rnnkit.recipes import RECIPES, find_recipe
@@ -80,12 +81,10 @@ class RunConfig:
                 raise ArgumentError(f"{name}: it belongs to {owners}. Leave it out for {self.task}.")
         for name in ("units", "layers", "epochs", "batch_size", "steps_per_beat"):
             value = getattr(self, name)
-            if value is not None and not 1 <= value <= MOST:
-                raise ArgumentError(f"{name}: expected a positive integer, got {value} (at most {MOST}).")
-        if self.precision not in PRECISIONS:
-            raise ArgumentError(f"precision: expected one of {', '.join(PRECISIONS)}, got '{self.precision}'.")
-        if not 0 <= self.seed < 2**32:
-            raise ArgumentError(f"seed: expected a whole number from 0 to {2**32 - 1}, got {self.seed}.")
+            if value is not None:
+                whole(name, value, most=MOST)
+        one_of("precision", self.precision, PRECISIONS)
+        whole("seed", self.seed, least=0, most=2**32 - 1)
         if self.data is None:
             object.__setattr__(self, "data", recipe.sample)
 

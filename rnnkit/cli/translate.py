@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from rnnkit.checks import whole
 from rnnkit.cli.model import model_file, open_model
 from rnnkit.cli.options import Device
 from rnnkit.cli.show import notices
@@ -54,8 +55,8 @@ def translate(
 
 def _check_sizes(beam: int | None, n_best: int | None) -> None:
     for name, value in {"beam": beam, "n_best": n_best}.items():
-        if value is not None and value < 1:
-            raise ArgumentError(f"{name}: expected a positive integer, got {value}.")
+        if value is not None:
+            whole(name, value)
     if beam and n_best and n_best > beam:
         raise ArgumentError(f"n_best: expected at most the beam's {beam}, got {n_best}. Give a wider --beam.")
 

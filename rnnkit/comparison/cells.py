@@ -10,6 +10,7 @@ from typing import Any
 
 import rnnkit
 from rnnkit.cells import find_cell
+from rnnkit.checks import whole
 from rnnkit.comparison.matching import matching_units
 from rnnkit.comparison.rows import Rows
 from rnnkit.comparison.runs import Settings, scored, train_once
@@ -142,8 +143,7 @@ def _checked(cells, seeds, epochs, batch_size) -> list[str]:
     """The names of the cells."""
     counts = {"seeds": seeds, "epochs": 1 if epochs is None else epochs, "batch_size": batch_size}
     for name, value in counts.items():
-        if not isinstance(value, int) or value < 1:
-            raise ArgumentError(f"{name}: expected a positive integer, got {value!r}.")
+        whole(name, value)
     if isinstance(cells, str) or not len(cells):
         raise ArgumentError(f"cells: expected a list with at least one cell, got {cells!r}.")
     names = [find_cell(cell).name for cell in cells]

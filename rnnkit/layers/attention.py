@@ -6,6 +6,7 @@ Legend: `B` batch, `U` decoder steps, `T` encoder steps, `H` features of a query
 import keras
 from keras import ops
 
+from rnnkit.checks import one_of
 from rnnkit.errors import ArgumentError
 from rnnkit.layers.sequence import valid_steps
 
@@ -36,9 +37,7 @@ class Attention(keras.layers.Layer):
 
     def __init__(self, scoring="general", units=None, **kwargs):
         super().__init__(**kwargs)
-        if scoring not in SCORINGS:
-            raise ArgumentError(f"scoring: expected one of {', '.join(map(repr, SCORINGS))}, got {scoring!r}.")
-        self.scoring = scoring
+        self.scoring = one_of("scoring", scoring, SCORINGS)
         self.units = units
 
     def build(self, queries_shape, memory_shape, keys_shape=None, lengths_shape=None):

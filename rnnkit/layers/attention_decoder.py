@@ -8,6 +8,7 @@ import keras
 from keras import ops
 from keras.src.backend import rnn  # the loop of every Keras recurrent layer, which Keras exports under no public name
 
+from rnnkit.checks import one_of
 from rnnkit.errors import ArgumentError
 from rnnkit.layers.attention import SCORINGS, Attention
 from rnnkit.layers.recurrent_stack import RecurrentStack
@@ -40,9 +41,8 @@ class AttentionDecoder(keras.layers.Layer):
         self, stack, width, attention="general", input_feeding=False, bidirectional=True, dropout=0.0, **kwargs
     ):
         super().__init__(**kwargs)
-        if attention is not None and attention not in SCORINGS:
-            known = ", ".join(map(repr, SCORINGS))
-            raise ArgumentError(f"attention: expected one of {known}, or None, got {attention!r}.")
+        if attention is not None:
+            one_of("attention", attention, SCORINGS, also=" or None")
         if input_feeding and attention is None:
             raise ArgumentError("input_feeding: there is no attention to feed. Choose one, or leave input_feeding out.")
         policy = self.dtype_policy

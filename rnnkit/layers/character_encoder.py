@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from rnnkit.checks import one_of, whole
 from rnnkit.errors import ArgumentError
 from rnnkit.layers.recurrent_stack import RecurrentStack
 
@@ -31,11 +32,10 @@ class CharacterEncoder(keras.layers.Layer):
 
     def __init__(self, kind, characters, units=50, embedding_dim=25, cell="lstm", dropout=0.0, **kwargs):
         super().__init__(**kwargs)
-        if kind not in KINDS:
-            raise ArgumentError(f"chars: expected one of {', '.join(KINDS)} or None, got {kind!r}.")
-        if not isinstance(units, int) or units < 1 or (kind == "rnn" and units % 2):
-            raise ArgumentError(f"char_units: expected a positive integer, even for 'rnn', got {units!r}.")
-        self.kind, self.characters, self.units = kind, characters, units
+        one_of("chars", kind, KINDS, also=" or None")
+        if whole("char_units", units) % 2 and kind == "rnn":
+            raise ArgumentError(f"char_units: expected an even number for 'rnn', got {units!r}.")
+        self.kind, self.characters, self.units = kind, characters, int(units)
         self.embedding_dim, self.cell, self.dropout = embedding_dim, cell, dropout
         policy = self.dtype_policy
         self.embedding = keras.layers.Embedding(characters, embedding_dim, name="embedding", dtype=policy)

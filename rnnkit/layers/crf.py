@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from rnnkit.checks import whole
 from rnnkit.crf import FORBIDDEN, log_partition, path_score
 from rnnkit.errors import ArgumentError
 from rnnkit.layers.sequence import valid_steps
@@ -39,9 +40,7 @@ class CRF(keras.layers.Layer):
 
     def __init__(self, labels, allowed=None, constrain_training=False, **kwargs):
         super().__init__(**{**kwargs, "dtype": "float32"})
-        if not isinstance(labels, int) or labels < 1:
-            raise ArgumentError(f"labels: expected a positive integer, got {labels!r}.")
-        self.labels = labels
+        self.labels = whole("labels", labels)
         self.allowed = None if allowed is None else _checked(allowed, labels)
         self.constrain_training = constrain_training
         self.supports_masking = True

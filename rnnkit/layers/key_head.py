@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from rnnkit.errors import ArgumentError
+from rnnkit.checks import whole
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
@@ -37,14 +37,14 @@ class KeyHead(keras.layers.Layer):
 
     def __init__(self, keys=88, filters=64, reach=12, below=0, dropout=0.0, bias_initializer="zeros", **kwargs):
         super().__init__(**kwargs)
-        self.keys, self.filters = _integer("keys", keys, 1), _integer("filters", filters, 1)
-        self.reach, self.below = _integer("reach", reach, 0), _integer("below", below, 0)
+        self.keys, self.filters = whole("keys", keys), whole("filters", filters)
+        self.reach, self.below = whole("reach", reach, least=0), whole("below", below, least=0)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         policy = self.dtype_policy
-        self.odds = keras.layers.Dense(keys, bias_initializer=self.bias_initializer, name="odds", dtype=policy)
-        self.heard = keras.layers.Dense(filters, name="heard", dtype=policy)
-        self.around = self._window("around", 2 * reach + 1, "same")
-        self.lower = self._window("lower", below, "valid") if below else None
+        self.odds = keras.layers.Dense(self.keys, bias_initializer=self.bias_initializer, name="odds", dtype=policy)
+        self.heard = keras.layers.Dense(self.filters, name="heard", dtype=policy)
+        self.around = self._window("around", 2 * self.reach + 1, "same")
+        self.lower = self._window("lower", self.below, "valid") if below else None
         self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=policy)
         self.answer = keras.layers.Dense(1, use_bias=False, name="answer", dtype=policy)
 
@@ -90,9 +90,3 @@ class KeyHead(keras.layers.Layer):
         own = {name: getattr(self, name) for name in ("keys", "filters", "reach", "below")}
         initializer = keras.initializers.serialize(self.bias_initializer)
         return {**super().get_config(), **own, "dropout": self.dropout.rate, "bias_initializer": initializer}
-
-
-def _integer(name: str, value, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ArgumentError(f"{name}: expected an integer from {least} on, got {value!r}.")
-    return value

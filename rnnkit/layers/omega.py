@@ -9,6 +9,7 @@ scaling, replicas and loss weights apply to Omega as to every other penalty.
 import keras
 from keras import ops
 
+from rnnkit.checks import positive
 from rnnkit.errors import ArgumentError
 from rnnkit.layers.truncated import loop_options, run_cell, run_loop
 
@@ -42,8 +43,7 @@ class OmegaRNN(keras.layers.RNN):
     """
 
     def __init__(self, cell, omega=1.0, **kwargs):
-        if isinstance(omega, bool) or not isinstance(omega, int | float) or not 0 < omega < float("inf"):
-            raise ArgumentError(f"omega: expected a positive number, or 0 in a stack, got {omega!r}.")
+        positive("omega", omega, also=", or 0 in a stack")
         if keras.backend.backend() != "tensorflow":
             raise ArgumentError(f"omega: needs the TensorFlow backend, got {keras.backend.backend()}. Leave it out.")
         super().__init__(cell, **kwargs)

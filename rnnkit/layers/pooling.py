@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from rnnkit.errors import ArgumentError
+from rnnkit.checks import one_of
 from rnnkit.layers.sequence import last_step, valid_steps, zero_padding
 
 POOLINGS = ("last", "max", "mean", "attention")
@@ -24,9 +24,7 @@ class SequencePooling(keras.layers.Layer):
 
     def __init__(self, pooling="max", **kwargs):
         super().__init__(**kwargs)
-        if pooling not in POOLINGS:
-            raise ArgumentError(f"pooling: expected one of {', '.join(POOLINGS)}, got {pooling!r}.")
-        self.pooling = pooling
+        self.pooling = one_of("pooling", pooling, POOLINGS)
 
     def build(self, inputs_shape, lengths_shape=None):
         if self.pooling == "attention":

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from rnnkit.cells import find_cell
+from rnnkit.checks import share, whole
 from rnnkit.constraints import find_constraint
 from rnnkit.errors import ArgumentError
 from rnnkit.initializers import find_initializer
@@ -81,9 +82,7 @@ class RecurrentStack(keras.layers.Layer):
         self.units = _widths(units, layers)
         self.bidirectional = bidirectional
         self.activation = activation
-        if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
-            raise ArgumentError(f"dropout: expected a share in [0, 1), got {dropout!r}.")
-        self.dropout = dropout
+        self.dropout = share("dropout", dropout)
         self.residual = residual
         self.layer_norm = layer_norm
         self.recurrent_initializer = find_initializer(recurrent_initializer)
@@ -273,10 +272,6 @@ def _strength(gradient_penalty) -> float:
 
 
 def _widths(units, layers) -> list[int]:
-    count = layers if isinstance(layers, int) else 0
-    widths = list(units) if isinstance(units, (list, tuple)) else [units] * count
-    if not widths or any(not isinstance(width, int) or width < 1 for width in widths):
-        raise ArgumentError(
-            f"units, layers: expected positive integers, or a list of units, got units={units!r} and layers={layers!r}."
-        )
-    return widths
+    if isinstance(units, (list, tuple)) and units:
+        return [whole("units", width) for width in units]
+    return [whole("units", units, also=", or a list of them")] * whole("layers", layers)

@@ -4,6 +4,7 @@ import keras
 from keras import ops, tree
 from keras.src.backend import rnn  # the loop of every Keras recurrent layer, which Keras exports under no public name
 
+from rnnkit.checks import whole
 from rnnkit.errors import ArgumentError
 
 
@@ -35,10 +36,8 @@ class TruncatedRNN(keras.layers.RNN):
     """
 
     def __init__(self, cell, bptt_steps, **kwargs):
-        if isinstance(bptt_steps, bool) or not isinstance(bptt_steps, int) or bptt_steps < 1:
-            raise ArgumentError(f"bptt_steps: expected a positive integer or None, got {bptt_steps!r}.")
         super().__init__(cell, **kwargs)
-        self.bptt_steps = bptt_steps
+        self.bptt_steps = whole("bptt_steps", bptt_steps, also=" or None")
 
     @classmethod
     def around(cls, layer, bptt_steps):

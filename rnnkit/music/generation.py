@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit.checks import is_number, whole
 from rnnkit.datasets.piano_rolls import KEYS
 from rnnkit.errors import ArgumentError
 from rnnkit.music.piece import Piece
@@ -20,18 +21,18 @@ def sampler_settings(temperature, top_k, top_p, max_hold, max_silence) -> dict[s
     Raises:
         ArgumentError: one of them is out of its range.
     """
-    if not _is_number(temperature) or not 0 < temperature < math.inf:
+    if not is_number(temperature) or not 0 < temperature < math.inf:
         raise ArgumentError(
             f"temperature: expected a positive number, got {temperature!r}. For almost only the most probable keys "
             "take a small one, such as 0.1."
         )
     if top_k is not None:
-        check_count("top_k", top_k)
-    if top_p is not None and (not _is_number(top_p) or not 0 < top_p <= 1):
+        whole("top_k", top_k)
+    if top_p is not None and (not is_number(top_p) or not 0 < top_p <= 1):
         raise ArgumentError(f"top_p: expected a share in (0, 1], got {top_p!r}.")
     for name, frames in {"max_hold": max_hold, "max_silence": max_silence}.items():
         if frames != math.inf:
-            check_count(name, frames)
+            whole(name, frames)
     return {
         "temperature": np.float32(temperature),
         "top_k": np.int32(min(top_k or NO_LIMIT, NO_LIMIT)),
@@ -41,16 +42,10 @@ def sampler_settings(temperature, top_k, top_p, max_hold, max_silence) -> dict[s
     }
 
 
-def check_count(name: str, value) -> None:
-    """Raises `ArgumentError` unless a value is a positive integer."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ArgumentError(f"{name}: expected a positive integer, got {value!r}.")
-
-
 def check_seed(seed) -> None:
     """Raises `ArgumentError` unless a seed is None or a whole number from 0."""
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
-        raise ArgumentError(f"seed: expected a whole number from 0, got {seed!r}.")
+    if seed is not None:
+        whole("seed", seed, least=0)
 
 
 def read_primer(primer, steps_per_beat: int):
@@ -108,7 +103,3 @@ def lengthen(primer: np.ndarray, length: int) -> np.ndarray:
             "a greater length, or give a shorter primer."
         )
     return np.pad(primer, ((0, length - len(primer)), (0, 0)))
-
-
-def _is_number(value) -> bool:
-    return not isinstance(value, bool) and isinstance(value, int | float | np.integer | np.floating)

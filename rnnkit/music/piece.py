@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rnnkit.checks import whole
 from rnnkit.datasets.midi import MAX_STEPS, read_midi
 from rnnkit.datasets.piano_rolls import KEYS, LOWEST
 from rnnkit.errors import ArgumentError
@@ -43,13 +44,9 @@ class Piece:
 
     def __init__(self, roll: np.ndarray, *, steps_per_beat: int = 4, tempo: float = 120.0):
         self.roll = _checked(roll)
-        if not isinstance(steps_per_beat, int | np.integer) or not 1 <= steps_per_beat <= TICKS:
-            raise ArgumentError(
-                f"steps_per_beat: expected a whole number from 1 to {TICKS}, received {steps_per_beat!r}."
-            )
+        self.steps_per_beat = whole("steps_per_beat", steps_per_beat, most=TICKS)
         if not SLOWEST <= tempo <= FASTEST:
             raise ArgumentError(f"tempo: expected {SLOWEST} to {FASTEST} beats a minute, received {tempo!r}.")
-        self.steps_per_beat = int(steps_per_beat)
         self.tempo = float(tempo)
 
     @classmethod

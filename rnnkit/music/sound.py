@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rnnkit.checks import whole
 from rnnkit.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ def wav_bytes(piece: "Piece", rate: int) -> bytes:
     Raises:
         ArgumentError: `rate` is below 8400, or the piece lasts longer than 15 minutes.
     """
-    if not isinstance(rate, int | np.integer) or rate < LOWEST_RATE:
-        raise ArgumentError(f"rate: expected a whole number of at least {LOWEST_RATE}, received {rate!r}.")
+    whole("rate", rate, least=LOWEST_RATE)
     if piece.seconds > 60 * MAX_MINUTES:
         raise ArgumentError(
             f"synthesize: expected a piece of at most {MAX_MINUTES} minutes, received {piece.seconds / 60:.1f}. "

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from rnnkit.batches import Batches
+from rnnkit.checks import one_of, share, whole
 from rnnkit.datasets import Dataset
 from rnnkit.entities.checks import check_sentences, check_tag_lists, reject_broken
 from rnnkit.entities.decoding import TagDecoder
@@ -16,7 +17,6 @@ from rnnkit.entities.spans import find_spans
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import CRF, CRFLoss, TokenLoss
 from rnnkit.optimizers import LazyAdam
-from rnnkit.tasks.checks import check_choice, check_positive, check_share
 from rnnkit.tasks.inputs import as_column, as_dataset
 from rnnkit.tasks.task import Task
 from rnnkit.text.vectors import start_from_vectors, vector_size
@@ -93,23 +93,16 @@ class EntityRecognizer(Task):
         **options,
     ):
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
-        check_choice(tuple(LETTERS), scheme=scheme)
-        check_choice(("repair", "reject"), invalid=invalid)
-        check_choice(("cnn", "rnn", None), chars=chars)
-        check_positive(embedding_dim=embedding_dim, min_count=min_count)
-        if max_words is not None:
-            check_positive(max_words=max_words)
-        check_share(word_dropout=word_dropout)
-        self.embedding_dim = embedding_dim
+        self.embedding_dim = whole("embedding_dim", embedding_dim)
         self.vectors = None if vectors is None else str(vectors)
-        self.chars = chars
+        self.chars = one_of("chars", chars, ("cnn", "rnn", None))
         self.char_units = char_units
         self.crf = crf
-        self.scheme = scheme
-        self.invalid = invalid
-        self.word_dropout = word_dropout
-        self.min_count = min_count
-        self.max_words = max_words
+        self.scheme = one_of("scheme", scheme, LETTERS)
+        self.invalid = one_of("invalid", invalid, ("repair", "reject"))
+        self.word_dropout = share("word_dropout", word_dropout)
+        self.min_count = whole("min_count", min_count)
+        self.max_words = None if max_words is None else whole("max_words", max_words)
         self.lowercase = lowercase
 
     def learn(self, data):

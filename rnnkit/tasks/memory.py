@@ -8,7 +8,8 @@ import numpy as np
 from keras import ops
 
 from rnnkit.batches import Batches
-from rnnkit.errors import ArgumentError, DataError
+from rnnkit.checks import one_of
+from rnnkit.errors import DataError
 from rnnkit.tasks.inputs import as_dataset
 from rnnkit.tasks.task import Task
 
@@ -99,10 +100,8 @@ class MemoryModel(Task):
     patience = 5  # the loss stands still for long before a network begins to remember
 
     def __init__(self, target="number", cell="lstm", units=128, layers=1, **options):
-        if target not in TARGETS:
-            raise ArgumentError(f"target: expected one of {', '.join(TARGETS)}, got {target!r}.")
         super().__init__(cell, units, layers, return_sequences=target == "symbols", **options)
-        self.target = target
+        self.target = one_of("target", target, TARGETS)
 
     def learn(self, data):
         x, y = check_sequences(data["sequence"]), check_targets(data["target"], self.target)

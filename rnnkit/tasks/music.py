@@ -8,6 +8,7 @@ from keras import ops
 from scipy.special import expit
 
 from rnnkit.batches import Batches
+from rnnkit.checks import one_of, share, whole
 from rnnkit.datasets import Dataset
 from rnnkit.datasets.piano_rolls import KEYS
 from rnnkit.errors import ArgumentError, DataError
@@ -15,7 +16,6 @@ from rnnkit.layers import KeyHead
 from rnnkit.layers.truncated import check_stepwise
 from rnnkit.music.generation import (
     USUAL_GRID,
-    check_count,
     check_seed,
     find_grid,
     lengthen,
@@ -92,19 +92,13 @@ class MusicGenerator(Task):
         head_dropout=0.5,
         **options,
     ):
-        if head not in HEADS:
-            raise ArgumentError(f"head: expected one of {', '.join(HEADS)}, got {head!r}.")
         if options.get("bidirectional"):
             raise ArgumentError("bidirectional: music is written forwards, and a backward layer would see the future.")
-        check_count("embedding_dim", embedding_dim)
-        check_count("head_units", head_units)
-        if not 0 <= head_dropout < 1:
-            raise ArgumentError(f"head_dropout: expected a share in [0, 1), got {head_dropout}.")
         super().__init__(cell, units, layers, dropout=dropout, **options)
-        self.head = head
-        self.embedding_dim = embedding_dim
-        self.head_units = head_units
-        self.head_dropout = head_dropout
+        self.head = one_of("head", head, HEADS)
+        self.embedding_dim = whole("embedding_dim", embedding_dim)
+        self.head_units = whole("head_units", head_units)
+        self.head_dropout = share("head_dropout", head_dropout)
 
     def read(self, x, y=None, *, target=True):
         """A `Dataset` with the column `roll` from any form that `roll_column` takes."""
@@ -230,7 +224,7 @@ class MusicGenerator(Task):
             DataError: the primer's file cannot be read.
         """
         self._need_network()
-        check_count("count", count)
+        whole("count", count)
         check_seed(seed)
         for block in self.stack.blocks:
             check_stepwise("generate", block["forward"])
@@ -241,7 +235,7 @@ class MusicGenerator(Task):
         grid = find_grid({"steps_per_beat": steps_per_beat, "tempo": tempo}, primer, self._heard["grid"])
         start = primer_roll(primer)
         length = len(start) + self._heard["length"] if length is None else length
-        check_count("length", length)
+        whole("length", length)
         rolls = self._sampled(lengthen(start, length), len(start), count, seed, settings)
         pieces = [Piece(roll, **grid) for roll in rolls]
         return pieces[0] if count == 1 else pieces

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from rnnkit.checks import share, whole
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import SequencePooling, WordDropout
 from rnnkit.optimizers import LazyAdam
-from rnnkit.tasks.checks import check_positive, check_share
 from rnnkit.tasks.inputs import check_labels, check_texts
 from rnnkit.tasks.task import Task
 from rnnkit.text.tokenizer import words
@@ -77,18 +77,13 @@ class SentimentClassifier(Task):
         **options,
     ):
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
-        check_positive(embedding_dim=embedding_dim, min_count=min_count)
-        for name, limit in {"max_words": max_words, "max_length": max_length}.items():
-            if limit is not None:
-                check_positive(**{name: limit})
-        check_share(word_dropout=word_dropout)
         self.pooling = SequencePooling(pooling, dtype=self.dtype_policy, name="pooling")
-        self.embedding_dim = embedding_dim
+        self.embedding_dim = whole("embedding_dim", embedding_dim)
         self.vectors = None if vectors is None else str(vectors)
-        self.word_dropout = word_dropout
-        self.min_count = min_count
-        self.max_words = max_words
-        self.max_length = max_length
+        self.word_dropout = share("word_dropout", word_dropout)
+        self.min_count = whole("min_count", min_count)
+        self.max_words = None if max_words is None else whole("max_words", max_words)
+        self.max_length = None if max_length is None else whole("max_length", max_length)
         self.lowercase = lowercase
 
     def learn(self, data):

@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from rnnkit.batches import Batches, FollowEpoch
+from rnnkit.checks import whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import RecurrentStack
@@ -294,9 +295,7 @@ class Task(keras.Model):
 
     def _epochs(self, epochs, validated: bool):
         if epochs != "auto":
-            if not isinstance(epochs, int) or epochs < 1:
-                raise ArgumentError(f"epochs: expected 'auto' or a positive integer, got {epochs!r}.")
-            return epochs, []
+            return whole("epochs", epochs, also=" or 'auto'"), []
         if not validated:
             return 10, []
         return self.max_epochs, self.auto_callbacks()

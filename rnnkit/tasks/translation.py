@@ -10,10 +10,10 @@ import keras
 import numpy as np
 
 from rnnkit.batches import Batches
+from rnnkit.checks import one_of, share, whole
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import AttentionDecoder, RecurrentStack
 from rnnkit.optimizers import Adam
-from rnnkit.tasks.checks import check_choice, check_positive, check_share
 from rnnkit.tasks.inputs import check_texts
 from rnnkit.tasks.task import Task
 from rnnkit.text.tokenization import BEGIN, END
@@ -100,20 +100,16 @@ class Translator(Task):
         **options,
     ):
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
-        check_choice(tuple(TOKENIZATIONS), tokenization=tokenization)
-        check_positive(embedding_dim=embedding_dim, vocabulary_size=vocabulary_size)
-        check_positive(validation_sentences=validation_sentences)
-        check_share(label_smoothing=label_smoothing)
         self.decoder_units = decoder_units
-        self.embedding_dim = embedding_dim
+        self.embedding_dim = whole("embedding_dim", embedding_dim)
         self.attention = attention
         self.input_feeding = input_feeding
-        self.tokenization = tokenization
-        self.vocabulary_size = vocabulary_size
+        self.tokenization = one_of("tokenization", tokenization, TOKENIZATIONS)
+        self.vocabulary_size = whole("vocabulary_size", vocabulary_size)
         self.shared_vocabulary = shared_vocabulary
         self.tied_embeddings = tied_embeddings
-        self.label_smoothing = label_smoothing
-        self.validation_sentences = validation_sentences
+        self.label_smoothing = share("label_smoothing", label_smoothing)
+        self.validation_sentences = whole("validation_sentences", validation_sentences)
         decoder_stack = self._decoder_stack(decoder_cell)
         self.decoder_cell = decoder_stack.cell.name
         self.decoder = AttentionDecoder(
@@ -264,10 +260,10 @@ class Translator(Task):
         """
         rows = check_texts(self.read([texts] if isinstance(texts, str) else texts, target=False)["source"])
         search = Search(beam if temperature is None else 1, length_penalty, coverage_penalty, temperature)
-        if n_best is not None and not 1 <= n_best <= search.beam:
-            raise ArgumentError(f"n_best: expected a number from 1 to the beam's {search.beam}, got {n_best!r}.")
-        if max_length is not None and max_length < 1:
-            raise ArgumentError(f"max_length: expected a positive number of subwords, got {max_length!r}.")
+        if n_best is not None:
+            whole("n_best", n_best, most=search.beam, also=", the beam's width")
+        if max_length is not None:
+            whole("max_length", max_length, also=" of subwords")
         hypotheses = self._search(rows, search, batch_size, max_length, seed)
         found = [
             [Translation(self.target_subwords.decode(each) if text.strip() else "", score) for each, score in best]

@@ -12,7 +12,7 @@ Where two languages share one vocabulary, as tied embeddings need it, it is lear
 from collections.abc import Iterable
 from typing import Any
 
-from rnnkit.errors import ArgumentError
+from rnnkit.checks import one_of
 from rnnkit.text.subwords import Subwords
 from rnnkit.text.tokenization import Tokenization
 from rnnkit.text.whole_words import WholeWords
@@ -31,10 +31,7 @@ def learn_tokenization(kind: str, texts: Iterable[str], size: int) -> Tokenizati
         ArgumentError: an unknown kind, or `size` is too small.
         DataError: one of the texts is no whole Unicode text.
     """
-    if kind not in TOKENIZATIONS:
-        known = ", ".join(map(repr, TOKENIZATIONS))
-        raise ArgumentError(f"tokenization: expected one of {known}, got {kind!r}.")
-    return TOKENIZATIONS[kind].learn(texts, size)
+    return TOKENIZATIONS[one_of("tokenization", kind, TOKENIZATIONS)].learn(texts, size)
 
 
 def tokenization_from_config(config: dict[str, Any]) -> Tokenization:

@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from rnnkit.batches import Batches
+from rnnkit.checks import positive, whole
 from rnnkit.errors import ArgumentError
 from rnnkit.layers.sequence import valid_steps
 from rnnkit.text.tokenization import END
@@ -38,13 +39,12 @@ class Search:
     temperature: float | None = None
 
     def __post_init__(self):
-        if isinstance(self.beam, bool) or not isinstance(self.beam, int) or self.beam < 1:
-            raise ArgumentError(f"beam: expected a positive integer, got {self.beam!r}.")
+        whole("beam", self.beam)
         for name in ("length_penalty", "coverage_penalty"):
             if not getattr(self, name) >= 0:
                 raise ArgumentError(f"{name}: expected a number from 0, got {getattr(self, name)!r}.")
-        if self.temperature is not None and not self.temperature > 0:
-            raise ArgumentError(f"temperature: expected a positive number or None, got {self.temperature!r}.")
+        if self.temperature is not None:
+            positive("temperature", self.temperature, also=" or None")
 
 
 class Parts(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from rnnkit.checks import is_number
 from rnnkit.errors import ArgumentError
 
 LOG_FROM = 20  # a range of positive numbers whose ends are so many times apart is searched by orders of magnitude
@@ -105,7 +106,7 @@ def read_part(name: str, value) -> Part:
             raise ArgumentError(f"{name}: expected a list of choices, got an empty one. Give at least one value.")
         return Choice(tuple(value))
     if isinstance(value, tuple):
-        if len(value) != 2 or not all(map(_is_number, value)) or not value[0] < value[1]:
+        if len(value) != 2 or not all(map(is_number, value)) or not value[0] < value[1]:
             raise ArgumentError(f"{name}: expected a range (low, high) of numbers, low below high, got {value!r}.")
         return Range(*value)
     return Asked(value) if _is_question(value) else Fixed(value)
@@ -120,10 +121,6 @@ def label(value) -> str:
     if inspect.isfunction(value):
         return keras.saving.get_registered_name(value)
     return "none" if value is None else str(value)
-
-
-def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _is_question(value) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 import keras_tuner
 
 import rnnkit
+from rnnkit.checks import positive, whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
 from rnnkit.tuning.folder import fingerprint
@@ -111,10 +112,10 @@ def _trials(algorithm: type, max_trials: int | None, minutes: float | None) -> i
 
 def _check_budget(max_trials, minutes, epochs) -> None:
     for name, value in {"max_trials": max_trials, "epochs": epochs}.items():
-        if value is not None and (not isinstance(value, int) or value < 1):
-            raise ArgumentError(f"{name}: expected a positive integer, got {value!r}.")
-    if minutes is not None and not minutes > 0:
-        raise ArgumentError(f"minutes: expected a positive number, got {minutes!r}.")
+        if value is not None:
+            whole(name, value)
+    if minutes is not None:
+        positive("minutes", minutes)
 
 
 def _pair(data):

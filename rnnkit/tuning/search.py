@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rnnkit.checks import whole
 from rnnkit.errors import ArgumentError
 from rnnkit.tuning.chief import lead, part_in_search
 from rnnkit.tuning.folder import join_folder, open_folder
@@ -114,8 +115,8 @@ def new_folder(name: str) -> Path:
 
 def _part(workers, directory) -> str | None:
     """What this process is in a search that several share, by its environment."""
-    if workers is not None and (not isinstance(workers, int) or workers < 1):
-        raise ArgumentError(f"workers: expected a positive integer, got {workers!r}.")
+    if workers is not None:
+        whole("workers", workers)
     part = part_in_search()
     if part is not None and workers is not None:
         raise ArgumentError(f"workers: this process is a {part} already, by KERASTUNER_TUNER_ID. Leave one out.")

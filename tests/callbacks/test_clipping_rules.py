@@ -204,10 +204,10 @@ def test_a_threshold_that_is_not_positive_is_refused(name, bad):
         (("value", 1.0, {"window": 3}), "rule: ValueClip does not take"),
         ((NormClip(1.0), 2.0), "threshold: NormClip is a finished rule"),
         (("percentile", 101), "percentile: expected a positive number of at most 100"),
-        (("percentile", 10, {"window": 0}), "window: expected a whole number of at least 1"),
+        (("percentile", 10, {"window": 0}), "window: expected a positive integer"),
         (("percentile", 10, {"max_norm": 0}), "max_norm: expected a positive number"),
         (("zscore", 2.5, {"decay": 1.5}), "decay: expected a positive number of at most 1"),
-        (("zscore", 2.5, {"initial_steps": 0.5}), "initial_steps: expected a whole number"),
+        (("zscore", 2.5, {"initial_steps": 0.5}), "initial_steps: expected a positive integer"),
         (("adaptive", 0.1, {"epsilon": 0}), "epsilon: expected a positive number"),
     ],
 )

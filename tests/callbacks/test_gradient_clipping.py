@@ -174,7 +174,7 @@ def test_a_rule_of_the_users_own_with_a_memory(kit, data):
         ({"rule": "norm", "threshold": -3}, "threshold: expected a positive number"),
         ({"rule": NormClip(1.0), "threshold": 2}, "NormClip is a finished rule"),
         ({"rule": "norm", "windows": 2}, "NormClip does not take"),
-        ({"warm_up": -1}, "warm_up: expected a whole number of at least 0"),
+        ({"warm_up": -1}, "warm_up: expected a whole number from 0"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):

@@ -233,7 +233,7 @@ def test_rollback_refuses_a_schedule_it_could_not_lower(kit, data):
         ({"lr_factor": 1.5}, "lr_factor: expected a positive number of at most 1"),
         ({"lr_factor": 0}, "lr_factor: expected a positive number"),
         ({"max_rollbacks": -1}, "max_rollbacks: expected a whole number"),
-        ({"snapshot_every": 0}, "snapshot_every: expected a whole number"),
+        ({"snapshot_every": 0}, "snapshot_every: expected a positive integer"),
     ],
 )
 def test_bad_arguments_are_named(options, message):

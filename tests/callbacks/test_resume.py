@@ -149,7 +149,7 @@ def test_what_cannot_be_set_back_is_refused(tmp_path):
     model, (x, y) = killed_fit.compiled(), killed_fit.data()
     with pytest.raises(ArgumentError, match="x: a Python generator cannot be set back"):
         model.fit(((x[:4], y[:4]) for _ in range(3)), callbacks=[Resume(tmp_path)], shuffle=False)
-    with pytest.raises(ArgumentError, match="every: expected a whole number"):
+    with pytest.raises(ArgumentError, match="every: expected a positive integer"):
         Resume(tmp_path, every=0)
     resume = Resume(tmp_path)
     resume.set_model(model)

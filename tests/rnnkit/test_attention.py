@@ -67,7 +67,7 @@ def test_what_stands_in_the_padding_makes_no_difference(scoring):
 
 
 def test_a_wrong_scoring_is_named():
-    with pytest.raises(ArgumentError, match="expected one of 'general', 'dot', 'additive', got 'multiplicative'"):
+    with pytest.raises(ArgumentError, match="expected one of general, dot, additive, got 'multiplicative'"):
         Attention("multiplicative")
     with pytest.raises(ArgumentError, match="'dot' needs queries and memory of one width, got 6 and 7"):
         Attention("dot").build((B, U, 6), (B, T, 7))

@@ -96,9 +96,9 @@ def test_what_a_piece_says(chord):
         ({"roll": np.zeros((4, 87))}, r"roll: .*received \(4, 87\)"),
         ({"roll": np.full((4, 88), 0.5)}, "roll: expected 0 and 1 only"),
         ({"roll": np.full((4, 88), np.nan)}, "roll: expected 0 and 1 only"),
-        ({"steps_per_beat": 0}, "steps_per_beat: .*received 0"),
-        ({"steps_per_beat": 1.5}, "steps_per_beat: .*received 1.5"),
-        ({"steps_per_beat": 481}, "steps_per_beat: .*received 481"),
+        ({"steps_per_beat": 0}, "steps_per_beat: .*got 0"),
+        ({"steps_per_beat": 1.5}, "steps_per_beat: .*got 1.5"),
+        ({"steps_per_beat": 481}, "steps_per_beat: .*got 481"),
         ({"tempo": 0}, "tempo: expected 4 to 1000 .*received 0"),
         ({"tempo": float("nan")}, "tempo: .*received nan"),
     ],
@@ -138,7 +138,7 @@ def test_silence_and_limits_of_sound(chord, tmp_path):
     Piece(np.zeros((4, 88))).synthesize(tmp_path / "silence.wav")
     with wave.open(str(tmp_path / "silence.wav")) as file:
         assert not any(file.readframes(file.getnframes()))
-    with pytest.raises(ArgumentError, match="rate: .*8400, received 8000"):
+    with pytest.raises(ArgumentError, match="rate: .*8400, got 8000"):
         chord.synthesize(tmp_path / "a.wav", rate=8000)
     with pytest.raises(ArgumentError, match="at most 15 minutes, received 16.7"):
         Piece(np.zeros((1000, 88)), steps_per_beat=1, tempo=60).synthesize(tmp_path / "a.wav")
@@ -259,9 +259,9 @@ def test_folders_that_cannot_be_read(make, named, tmp_path):
 
 def test_bad_options_and_missing_files(chord, tmp_path):
     chord.save(tmp_path / "a.mid")
-    with pytest.raises(ArgumentError, match="steps_per_beat: .*received 0"):
+    with pytest.raises(ArgumentError, match="steps_per_beat: .*got 0"):
         read_midi_folder(tmp_path, steps_per_beat=0)
-    with pytest.raises(ArgumentError, match="max_steps: .*received 1.5"):
+    with pytest.raises(ArgumentError, match="max_steps: .*got 1.5"):
         read_midi_folder(tmp_path, max_steps=1.5)
     with pytest.raises(DataError, match="there is no file .*none.mid"):
         Piece.load(tmp_path / "none.mid")

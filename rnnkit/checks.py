@@ -1,0 +1,49 @@
+"""Checks of the arguments that a user gives: each returns the value, or raises an `ArgumentError` that names it."""
+
+import math
+from collections.abc import Collection
+from numbers import Integral, Real
+
+from rnnkit.errors import ArgumentError
+
+
+def whole(name: str, value, least: int = 1, most: int | None = None, also: str = "") -> int:
+    """An integer, of Python or NumPy, within its limits; `also` names what else is taken, for the message."""
+    good = isinstance(value, Integral) and not isinstance(value, bool)
+    if good and least <= value and (most is None or value <= most):
+        return int(value)
+    limits = f"whole number from {least}" + (f" to {most}" if most else "")
+    wanted = "positive integer" if (least, most) == (1, None) else limits
+    raise ArgumentError(f"{name}: expected a {wanted}{also}, got {value!r:.80}.")
+
+
+def positive(name: str, value, most: float = math.inf, also: str = ""):
+    """A finite number above 0, of at most `most`."""
+    if is_number(value) and 0 < value <= most and value < math.inf:
+        return _of_python(value)
+    limit = f" of at most {most}" if most < math.inf else ""
+    raise ArgumentError(f"{name}: expected a positive number{limit}{also}, got {value!r:.80}.")
+
+
+def share(name: str, value):
+    """A number from 0 up to, and without, 1."""
+    if is_number(value) and 0 <= value < 1:
+        return _of_python(value)
+    raise ArgumentError(f"{name}: expected a share in [0, 1), got {value!r:.80}.")
+
+
+def one_of(name: str, value, choices: Collection, also: str = ""):
+    """One of the choices."""
+    if value in list(choices):  # also where the value cannot be hashed
+        return value
+    raise ArgumentError(f"{name}: expected one of {', '.join(map(str, choices))}{also}, got {value!r:.80}.")
+
+
+def is_number(value) -> bool:
+    """Whether it is a real number, of Python or NumPy; bools are none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _of_python(value):
+    """NumPy's numbers could not be saved in a configuration."""
+    return value if isinstance(value, int | float) else float(value)
