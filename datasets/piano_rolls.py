@@ -37,9 +37,14 @@ def piano_roll(frames: Sequence[Iterable[int]]) -> np.ndarray:
 
     Returns:
         uint8, shape (T, 88).
+
+    Raises:
+        DataError: a pitch that a piano does not have.
     """
     roll = np.zeros((len(frames), KEYS), dtype="uint8")
     for frame, pitches in zip(roll, frames, strict=True):
+        if any(not LOWEST <= pitch < LOWEST + KEYS for pitch in pitches):
+            raise DataError(f"frames: expected pitches from {LOWEST} to {LOWEST + KEYS - 1}, got {list(pitches)}.")
         frame[[pitch - LOWEST for pitch in pitches]] = 1
     return roll
 

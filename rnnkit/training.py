@@ -38,12 +38,14 @@ class RunConfig:
         data: a built-in sample, a public data set's name, or the path of a file; None takes the task's sample. For
             `"memory"` it is `PROBLEM-LENGTH`, such as `adding-200`; for `"music"` a path is that of a folder of MIDI
             files.
-        cell, units, layers, activation, initializer: of the recurrent stack; None takes the task's or the cell's own.
+        cell, units, layers, activation, initializer: of the recurrent stack; None takes what suits the data, or the
+            task's or the cell's own.
         epochs: how many; None stops when validation no longer improves. The best epoch is kept either way.
         batch_size: examples a step; None takes the task's own.
         seed: sets all randomness.
         text, label: the columns of a file: names, or for tagged sentences numbers from 0; None takes the reader's own.
-        clip: `RULE` or `RULE:THRESHOLD`, a rule of `rnnkit.callbacks.GradientClipping`; None does not clip.
+        clip: `RULE` or `RULE:THRESHOLD`, a rule of `rnnkit.callbacks.GradientClipping`; None adds none to what the
+            task's own optimizer does (for music and translation, a global norm of at most 1).
         head: for `"music"`, see `MusicGenerator`; None takes its own.
         steps_per_beat: for a folder of MIDI files, the grid; None is 4.
         target: for `"translation"`, the path of a file with the translations of the lines of `data`.
@@ -55,7 +57,7 @@ class RunConfig:
 
     task: str = "sentiment"
     data: str | None = None
-    cell: str = "lstm"
+    cell: str | None = None
     units: int | None = None
     layers: int = 1
     epochs: int | None = None
@@ -87,6 +89,8 @@ class RunConfig:
         whole("seed", self.seed, least=0, most=2**32 - 1)
         if self.data is None:
             object.__setattr__(self, "data", recipe.sample)
+        if self.cell is None:
+            object.__setattr__(self, "cell", recipe.suited.get(str(self.data), {}).get("cell", recipe.cell))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "RunConfig":
@@ -241,13 +245,18 @@ def make_model(config: RunConfig) -> "Task":
     """
     from rnnkit.tasks import TASKS
 
-    stack = {"units": config.units, "activation": config.activation, "recurrent_initializer": config.initializer}
+    stack = {
+        "cell": config.cell,
+        "units": config.units,
+        "activation": config.activation,
+        "recurrent_initializer": config.initializer,
+    }
     asked = {name: value for name, value in stack.items() if value is not None}
     if config.precision != "float32":
         asked["dtype"] = config.precision
     given = {**find_recipe(config.task).model_options(config), **asked}
     try:
-        return TASKS[config.task](cell=config.cell, layers=config.layers, **given)
+        return TASKS[config.task](layers=config.layers, **given)
     except RnnkitError:
         raise
     except ValueError as error:  # Keras' own, of a name that it does not know
@@ -262,13 +271,23 @@ def gradient_clipping(clip: str | None) -> list["GradientClipping"]:
     """
     from rnnkit.callbacks import GradientClipping
 
+    rule, threshold = read_clipping(clip)
+    return [] if rule is None else [GradientClipping(rule, threshold)]
+
+
+def read_clipping(clip: str | None) -> tuple[str | None, float | None]:
+    """Rule and threshold of `RULE` or `RULE:THRESHOLD`, None for what is not said.
+
+    Raises:
+        ArgumentError: the threshold is no number.
+    """
     if clip is None:
-        return []
+        return None, None
     rule, colon, threshold = clip.partition(":")
     try:
-        return [GradientClipping(rule, float(threshold) if colon else None)]
+        return rule, float(threshold) if colon else None
     except ValueError as error:
-        raise ArgumentError(f"clip: expected RULE or RULE:THRESHOLD, got '{clip}'. {error}") from error
+        raise ArgumentError(f"clip: expected RULE or RULE:THRESHOLD, such as norm:1.0, got '{clip}'.") from error
 
 
 def evaluate(model, data) -> dict[str, float]:

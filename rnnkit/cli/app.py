@@ -11,7 +11,7 @@ from rich.console import Console
 
 from rnnkit import __version__
 from rnnkit.cli import compare, data, diagnose, generate, predict, report, run, translate, tune
-from rnnkit.cli.ended import flush_output, in_words, one_line
+from rnnkit.cli.ended import flush_output, in_words
 from rnnkit.cli.show import shown
 from rnnkit.errors import RnnkitError
 
@@ -53,19 +53,18 @@ def options(
 
 
 def main() -> None:
-    """What goes wrong is one line on standard error: a mistake or a full disk with exit code 2, Ctrl-C with 130."""
+    """What goes wrong is one line on standard error, and exit code 2."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for characters that the terminal or UTF-8 cannot hold
-    with one_line():
-        try:
-            _run()
-        except RnnkitError as error:
-            _fail(str(error))
-        except OSError as error:
-            _fail(in_words(error))
-        finally:
-            if sys.unraisablehook is sys.__unraisablehook__:
-                sys.unraisablehook = _say_nothing
+    try:
+        _run()
+    except RnnkitError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(in_words(error))
+    finally:
+        if sys.unraisablehook is sys.__unraisablehook__:
+            sys.unraisablehook = _say_nothing
 
 
 def _say_nothing(unraisable) -> None:

@@ -12,8 +12,7 @@ from rnnkit.cli.ended import can_go_on, same_command
 from rnnkit.cli.options import BatchSize, Clip, Data, Device, Epochs, Label, Target, Text
 from rnnkit.cli.show import data_table
 from rnnkit.cli.study import DryRun, Fix, Out, Overwrite, Study, Task, begin
-from rnnkit.cli.written import fixed_values, read_value
-from rnnkit.errors import ArgumentError
+from rnnkit.cli.written import check_of_task, fixed_values
 
 SHOWN = ("seeds", "valid", "valid_std", "test", "test_std", "parameters", "seconds_to_best", "horizon_min", "clip_rate")
 Cells = Annotated[
@@ -50,16 +49,23 @@ def compare(
     study = begin(task, data, text, label, target, device)
     import rnnkit
     from rnnkit.cells import find_cell
+    from rnnkit.comparison.cells import prepared
+    from rnnkit.tasks import TASKS
+    from rnnkit.training import read_clipping
 
+    check_of_task("fix", fixed, rnnkit.compare)
     names = [find_cell(cell.strip()).name for cell in cells.split(",")]
     source = Path(study.name).name.split(".")[0]
     folder = out or Path("runs") / f"compare-{task}-{source}-{time.strftime('%Y%m%d-%H%M%S')}"
     console = study.console
     console.print(f"[bold]{task}[/] on {escape(study.name)}: {', '.join(names)}; {seeds} seeds", highlight=False)
+    rule, threshold = read_clipping(clip)
+    suited = {name: value for name, value in study.suited.items() if name != "cell"}
+    options = {**suited, **study.options, **fixed}
     if dry_run:
+        prepared(TASKS[task], names, options, rule, threshold)
         _show_plan(study, task, len(names) * seeds, epochs, not no_baselines)
         return
-    rule, threshold = _clipping(clip)
     with can_go_on(f"Go on with: {same_command(out, folder)}"):
         found = rnnkit.compare(
             task,
@@ -75,7 +81,7 @@ def compare(
             threshold=threshold,
             overwrite=overwrite,
             say=study.say,
-            **{**study.suited, **study.options, **fixed},
+            **options,
         )
     summary = found.summary[[*SHOWN, "per_second"]].reset_index()
     console.print(data_table(summary, f"{found.metric}, {'highest' if found.mode == 'max' else 'lowest'} first"))
@@ -90,13 +96,3 @@ def _show_plan(study: Study, task: str, trainings: int, epochs: int | None, base
     if baselines:
         recipe = find_recipe(task)
         study.say(f"baselines: {', '.join([*recipe.networks(), *recipe.rules])}")
-
-
-def _clipping(clip: str | None):
-    if clip is None:
-        return None, None
-    rule, colon, threshold = clip.partition(":")
-    value = read_value(threshold) if colon else None
-    if not isinstance(value, (int, float, type(None))):
-        raise ArgumentError(f"clip: expected RULE or RULE:THRESHOLD, such as global_norm:1.0, got '{clip}'.")
-    return rule, value

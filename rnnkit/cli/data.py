@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from rnnkit.cli import completion
 
@@ -20,13 +20,12 @@ def list_() -> None:
     """The built-in samples and the public data sets."""
     from rnnkit import datasets
 
-    table = Table("name", "task", "size", "on disk", "what it is")
+    table = Table(Column("name", no_wrap=True), "task", "size", "on disk", "what it is, and its licence")
     for name in datasets.names():
         source = datasets.info(name)
         here = all((datasets.path(name) / file.name).is_file() for file in source.files)
-        table.add_row(
-            name, source.task, _size([file.size for file in source.files]), "yes" if here else "no", source.description
-        )
+        what = f"{source.description} Licence: {source.licence}."
+        table.add_row(name, source.task, _size([file.size for file in source.files]), "yes" if here else "no", what)
     Console().print(table)
 
 

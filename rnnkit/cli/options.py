@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from rnnkit.cli import completion
+from rnnkit.devices import DEVICES
+from rnnkit.training import PRECISIONS
 
 Task = Annotated[
     str | None,
@@ -23,7 +25,10 @@ Data = Annotated[
         autocompletion=completion.data,
     ),
 ]
-Cell = Annotated[str, typer.Option(help="simple_rnn, lstm, gru, min_gru or min_lstm.", autocompletion=completion.cells)]
+Cell = Annotated[
+    str | None,
+    typer.Option(help="simple_rnn, lstm, gru, min_gru or min_lstm; default by task.", autocompletion=completion.cells),
+]
 Units = Annotated[int | None, typer.Option(help="Width of each direction of a recurrent layer; default by task.")]
 Layers = Annotated[int, typer.Option(help="Recurrent layers.")]
 Activation = Annotated[str | None, typer.Option(help="Of the cell, such as tanh, relu or sigmoid; default by cell.")]
@@ -37,13 +42,13 @@ Initializer = Annotated[
 Epochs = Annotated[int | None, typer.Option(help="Epochs; without it, until validation no longer improves.")]
 BatchSize = Annotated[int | None, typer.Option(help="Examples a training step; default: the task's own.")]
 Seed = Annotated[int, typer.Option(help="Sets all randomness.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or gpu.", autocompletion=completion.among("auto", "cpu", "gpu"))]
+Device = Annotated[str, typer.Option(help="auto, cpu or gpu.", autocompletion=completion.among(*DEVICES))]
 Devices = Annotated[int, typer.Option(help="Devices that share each batch: so many GPUs, or parts of the CPU.")]
 Precision = Annotated[
     str,
     typer.Option(
         help="float32; mixed_float16 or mixed_bfloat16, for a GPU.",
-        autocompletion=completion.among("float32", "mixed_float16", "mixed_bfloat16"),
+        autocompletion=completion.among(*PRECISIONS),
     ),
 ]
 Deterministic = Annotated[

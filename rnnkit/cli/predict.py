@@ -1,7 +1,6 @@
 """`rnnkit evaluate` and `rnnkit predict`: use the model of a run."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from rich.console import Console
 from rnnkit.cli.model import open_model
 from rnnkit.cli.options import Device, Run
 from rnnkit.cli.show import entity_text, notices, reading, show_signatures, show_types
+from rnnkit.cli.texts import File, Texts, read_texts
 from rnnkit.cli.translate import check_translation_options, translate_data
 from rnnkit.errors import ArgumentError, DataError
 
@@ -75,8 +75,8 @@ def evaluate(
 
 def predict(
     run: Run,
-    texts: Annotated[list[str] | None, typer.Argument(help="Texts; without any, lines of standard input.")] = None,
-    file: Annotated[Path | None, typer.Option(help="A file with one text a line.")] = None,
+    texts: Texts = None,
+    file: File = None,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a text.")] = False,
 ) -> None:
@@ -96,7 +96,7 @@ def predict(
         raise ArgumentError(f"run: {run} is a run of music. Use rnnkit generate {run} -o piece.mid.")
     if task == "translation":
         raise ArgumentError(f"run: {run} is a run of translation. Use rnnkit translate {run}.")
-    inputs = _texts(texts, file)
+    inputs = read_texts(texts, file)
     model = open_model(Console(stderr=True), folder.model, device)
     lines = {"ner": _entities, "memory": _memories}.get(task, _labels)
     with Console(stderr=True).status("Answering"):
@@ -128,16 +128,3 @@ def _sequence(text: str):
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"texts: expected a sequence as a JSON list, such as [0, 6, 2, 1], got '{text}'.") from error
-
-
-def _texts(texts: list[str] | None, file: Path | None) -> list[str]:
-    if texts:
-        return texts
-    try:
-        lines = file.read_text(encoding="utf-8-sig") if file else sys.stdin.buffer.read().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"texts: {file or 'standard input'} cannot be read as UTF-8 text: {error}.") from error
-    found = lines.splitlines()
-    if not found:
-        raise DataError("texts: there is nothing to answer. Give texts, --file, or lines on standard input.")
-    return found

@@ -21,7 +21,7 @@ def run(
     context: typer.Context,
     task: of.Task = None,
     data: of.Data = None,
-    cell: of.Cell = "lstm",
+    cell: of.Cell = None,
     units: of.Units = None,
     layers: of.Layers = 1,
     epochs: of.Epochs = None,

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +13,10 @@ from rnnkit.checks import whole
 from rnnkit.cli.model import model_file, open_model
 from rnnkit.cli.options import Device
 from rnnkit.cli.show import notices
-from rnnkit.errors import ArgumentError, DataError
+from rnnkit.cli.texts import File, Texts, read_texts
+from rnnkit.errors import ArgumentError
 
 Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run translation made it, or a .keras file.")]
-Texts = Annotated[list[str] | None, typer.Argument(help="Texts; without any, lines of standard input.")]
-File = Annotated[Path | None, typer.Option(help="A file with one text a line, plain or .gz.")]
 Beam = Annotated[int | None, typer.Option(help="Hypotheses followed side by side; 1 is greedy. Default: 4.")]
 NBest = Annotated[int | None, typer.Option("--n-best", help="Print the N best translations of each text.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a text.")]
@@ -38,10 +36,8 @@ def translate(
     With --n-best, N lines a text, best first: the text's number from 1, the score and the translation, parted by tabs.
     """
     _check_sizes(beam, n_best)
-    if texts and file:
-        raise ArgumentError("texts, file: give the one or the other.")
     path = model_file(run, "translation")
-    sources = texts or (_file_lines(file) if file else _input_lines())
+    sources = read_texts(texts, file)
     console = Console(stderr=True)
     model = open_model(console, path, device, "translation")
     from rnnkit.translation.results import BEAM, translate_lines
@@ -100,22 +96,3 @@ def counted(console: Console, total: int):
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=total)
         yield lambda done: bar.advance(task, done)
-
-
-def _file_lines(file: Path) -> list[str]:
-    from rnnkit.datasets.textfile import lines
-
-    found = [line.rstrip("\r\n") for line in lines(file, "utf-8-sig")]
-    if not found:
-        raise DataError(f"texts: {file} is empty.")
-    return found
-
-
-def _input_lines() -> list[str]:
-    try:
-        text = sys.stdin.buffer.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"texts: standard input cannot be read as UTF-8 text: {error}.") from error
-    if not text:
-        raise DataError("texts: there is nothing to translate. Give texts, --file, or lines on standard input.")
-    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]

@@ -11,7 +11,7 @@ from rnnkit.cli import completion
 from rnnkit.cli.ended import can_go_on, same_command
 from rnnkit.cli.options import Data, Device, Epochs, Label, Target, Text
 from rnnkit.cli.study import DryRun, Fix, Out, Overwrite, Study, Task, begin
-from rnnkit.cli.written import fixed_values, searched_values
+from rnnkit.cli.written import check_of_task, fixed_values, searched_values, space_of
 
 SHOWN = 5  # of the trials, the best
 Trials = Annotated[int | None, typer.Option(help="Trials in all. Default: 20, or what --minutes allow.")]
@@ -70,12 +70,13 @@ def tune(
     in its environment KERASTUNER_ORACLE_IP and KERASTUNER_ORACLE_PORT, where trials are dealt out, and
     KERASTUNER_TUNER_ID: chief on the machine that deals them out, worker-1, worker-2 and so on where they run.
     """
-    space = {**searched_values("search", search or []), **fixed_values("fix", fix or [])}
+    space = space_of(searched_values("search", search or []), fixed_values("fix", fix or []))
     study = begin(task, data, text, label, target, device)
     import rnnkit
     from rnnkit.tuning.chief import part_in_search
     from rnnkit.tuning.search import new_folder
 
+    check_of_task("fix, search", space, rnnkit.tune)
     search_of: dict[str, Any] = {"algorithm": algorithm, "max_trials": trials, "minutes": minutes}
     search_of |= {"objective": objective, "epochs": epochs, "seed": seed, **study.options, **space}
     study.console.print(f"[bold]{task}[/] on {escape(study.name)}", highlight=False)

@@ -1,5 +1,7 @@
 """Values as they are written on a command line: `NAME=VALUE`, `NAME=A,B` and `NAME=LOW:HIGH`."""
 
+import inspect
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import typer
@@ -42,6 +44,18 @@ def searched_values(option: str, written: list[str]) -> dict[str, Any]:
     return texts
 
 
+def space_of(searched: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """Both together.
+
+    Raises:
+        ArgumentError: a name stands in both.
+    """
+    for name in searched:
+        if name in fixed:
+            raise ArgumentError(f"search, fix: '{name}' stands in both. Search it, or fix it.")
+    return {**searched, **fixed}
+
+
 def read_value(text: str):
     """A number, `true`, `false`, `none`, or the text itself."""
     text = text.strip()
@@ -60,6 +74,24 @@ def _several(text: str):
     if ":" in text:
         return tuple(map(read_value, text.split(":")))
     return list(map(read_value, text.split(","))) if "," in text else None
+
+
+def check_of_task(option: str, given: Collection[str], call: Callable) -> None:
+    """Sees that names are arguments of the task, and not of the call that takes them.
+
+    Args:
+        option: where they stand.
+        given: the names.
+        call: `rnnkit.tune` or `rnnkit.compare`.
+
+    Raises:
+        ArgumentError: one of them is the call's own.
+    """
+    for name in given:
+        if name in inspect.signature(call).parameters:
+            raise ArgumentError(
+                f"{option}: '{name}' is no argument of the task, but has an option of its own; see --help."
+            )
 
 
 def given_options(context: typer.Context) -> list[str]:

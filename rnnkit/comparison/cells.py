@@ -4,7 +4,7 @@ import contextlib
 import functools
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,8 @@ def compare(
             nothing.
         epochs: of each training. None trains until validation no longer improves. The best epoch is kept either way.
         batch_size: examples a step; None takes the task's own.
-        clipping, threshold: a rule of `GradientClipping` and its first argument; None does not clip.
+        clipping, threshold: a rule of `GradientClipping` and its first argument; None adds none to what the task's own
+            optimizer does (for music and translation, a global norm of at most 1).
         overwrite: start anew where another comparison is.
         say: called with a line after each run; None is silent.
         options: other arguments of the task, the same for every cell.
@@ -82,12 +83,10 @@ def compare(
     name, task_class = find_task(task)
     batch_size = task_class.batch_size if batch_size is None else batch_size
     cells = _checked(cells, seeds, epochs, batch_size)
-    models = {cell: task_class(cell=cell, **options) for cell in cells}  # a wrong option is said before any training
-    first = models[cells[0]]
+    first = prepared(task_class, cells, options, clipping, threshold)
     train, valid = first.read(*_pair(train)), first.read(*_pair(valid))
     test = None if test is None else first.read(*_pair(test))
     settings = Settings(train, valid, test, epochs, batch_size, clipping, threshold)
-    Watch(clipping, threshold)
     first.adapt(settings.train)
     units = _matching(task_class, first, cells, options) if match_parameters else {}
     identity = _identity(task_class, settings, options, first.stack.cell.name if match_parameters else None)
@@ -111,6 +110,19 @@ def compare(
         with sound(folder) if rows.loaded else contextlib.nullcontext():
             _write(comparison, folder, identity)
     return comparison
+
+
+def prepared(task: type[Task], cells: Sequence[str], options: Mapping[str, Any], clipping=None, threshold=None) -> Task:
+    """The first cell's model, untrained.
+
+    Raises:
+        ArgumentError: cells, options or clipping cannot be used; it is said here, before any training.
+    """
+    if "cell" in options:
+        raise ArgumentError("cell: the cells of a comparison are its argument cells. Name them there.")
+    Watch(clipping, threshold)
+    first, *_ = [task(cell=cell, **options) for cell in cells]
+    return first
 
 
 def _write(comparison: Comparison, folder: Path, identity: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Token and tag lists as users give them: what cannot be used is named by its sentence."""
 
-from rnnkit.datasets import Dataset, Splits
+from rnnkit.datasets import Dataset
 from rnnkit.entities.schemes import check_tags, detect_scheme
 from rnnkit.entities.spans import find_spans, parse_tags
 from rnnkit.errors import DataError
@@ -53,22 +53,11 @@ def reject_broken(tags: list[list[str]]) -> None:
         check_tags(each, scheme, sentence=row)
 
 
-def split_tagged(data: Dataset) -> Splits:
-    """Tagged sentences 80 : 10 : 10 at random, by a fixed seed; but training has every type of entity.
+def types_of(data: Dataset) -> list[set[str]]:
+    """The types of the entities in each tagged sentence.
 
     Raises:
         DataError: a sentence or its tags cannot be used.
     """
     tags = check_tag_lists(check_sentences(data["tokens"]), data["tags"])
-    rows = Dataset({"row": range(len(data))})
-    rest, test = rows.split(0.1, seed=0)
-    train, valid = rest.split(1 / 9, seed=0)
-    known = {label for row in train["row"] for label in _types(tags[row])}
-    parts = [[row for row in part["row"] if _types(tags[row]) <= known] for part in (valid, test)]
-    held_out = {row for part in parts for row in part}
-    first = [row for row in (*train["row"], *valid["row"], *test["row"]) if row not in held_out]
-    return Splits(*(data.take(part) for part in (first, *parts)))
-
-
-def _types(tags: list[str]) -> set[str]:
-    return {span.label for span in find_spans(tags)}
+    return [{span.label for span in find_spans(each)} for each in tags]

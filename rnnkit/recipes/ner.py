@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from rnnkit import datasets
 from rnnkit.datasets import Dataset
-from rnnkit.entities.checks import split_tagged
+from rnnkit.datasets.three_parts import three_parts
+from rnnkit.entities.checks import types_of
 from rnnkit.errors import ArgumentError
 from rnnkit.recipes.baseline import Chance
 from rnnkit.recipes.recipe import Recipe, Results, columns
@@ -55,7 +56,7 @@ class Ner(Recipe):
         return datasets.read_conll(path, token_column=token, tag_column=tag)
 
     def split(self, whole):
-        return split_tagged(whole)
+        return three_parts(whole, types_of(whole))
 
     def chance(self, train, valid):
         """An F1 of 0."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from rnnkit import datasets
 from rnnkit.datasets import Dataset, Splits
+from rnnkit.datasets.three_parts import three_parts
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.recipes.baseline import Chance, Rule
 
@@ -49,6 +50,7 @@ class Recipe:
         about: what it does, in a line.
         time: what a run on its sample takes on two processor cores, about.
         sample: the data of a run that names none.
+        cell: that of a run that names none, where nothing else suits the data.
         headline: the metrics that say how good a run is, the first one first.
         counted: what a row of its data is called.
         options: the fields of `RunConfig` that only some tasks take, and this one does.
@@ -65,6 +67,7 @@ class Recipe:
     about: ClassVar[str] = ""
     time: ClassVar[str] = ""
     sample: ClassVar[str]
+    cell: ClassVar[str] = "lstm"
     headline: ClassVar[tuple[str, ...]]
     counted: ClassVar[str] = "rows"
     options: ClassVar[tuple[str, ...]] = ()
@@ -126,8 +129,7 @@ class Recipe:
 
     def split(self, whole: Dataset) -> Splits:
         """The rows of a user's file in three parts."""
-        rest, test = whole.split(0.1, seed=0)
-        return Splits(*rest.split(1 / 9, seed=0), test)
+        return three_parts(whole)
 
     def model_options(self, config: "RunConfig") -> dict[str, Any]:
         """The arguments of the task that are not those of every task, and those that suit the data."""

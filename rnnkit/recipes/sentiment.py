@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from rnnkit.datasets import Dataset
+from rnnkit.datasets.three_parts import three_parts
 from rnnkit.recipes.baseline import Chance, majority_share
 from rnnkit.recipes.recipe import Recipe
 
@@ -30,6 +31,9 @@ class Sentiment(Recipe):
     }
     objectives: ClassVar = {"accuracy": "max"}
     rules: ClassVar = {"most frequent label": most_frequent_label}
+
+    def split(self, whole):
+        return three_parts(whole, [{label} for label in whole["label"]])
 
     def chance(self, train, valid):
         """Two points above the most frequent label."""

@@ -111,10 +111,17 @@ def _through_time(found, said: Mapping[str, Any], more) -> list[Section]:
 def _configuration(config) -> Section:
     given = {name: value for name, value in config.items() if value is not None}
     options = {name: value for name, value in given.items() if name != "task"}
-    words = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    words = [word for name, value in options.items() for word in _option(f"--{name.replace('_', '-')}", value)]
     command = shlex.join(["rnnkit", "run", str(config["task"]), *words])
     again = tag("pre", tag("code", command))
     return Section("configuration", "Configuration", [text("The same run again:"), again, facts(given)])
+
+
+def _option(name: str, value) -> list[str]:
+    """As it is written on the command line, where a bool is a name or nothing."""
+    if isinstance(value, bool):
+        return [name] * value
+    return [name, str(value)]
 
 
 def _timing(metrics) -> Section:

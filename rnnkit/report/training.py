@@ -33,11 +33,12 @@ def learning(history: pd.DataFrame, valid: dict[str, float]) -> Section:
     """
     names = [name.removeprefix("val_") for name in map(str, history) if name.startswith("val_")]
     epochs = history["epoch"].to_numpy(float) + 1
-    kept = epochs[(history["val_loss"] - valid["loss"]).abs().argmin()]
+    distance = (history["val_loss"] - valid["loss"]).abs()
+    kept = epochs[distance.argmin()] if distance.notna().any() else None
     panels = [(metric_name(name), _learning_chart(history, name, epochs, kept)) for name in names]
     shown = [Legend("training", 0)] * (len(set(names) & set(history)) > 0) + [Legend("validation", 1, dashed=True)]
     caption = (
-        f"The vertical line is the epoch whose weights were kept, {kept:.0f} of {len(epochs)}. Training figures are "
+        f"{_kept(kept, len(epochs))} Training figures are "
         "means over the epoch, with dropout; validation is measured at its end, without. Where validation turns "
         "while training goes on, the model has begun to learn the examples by heart."
     )
@@ -98,7 +99,13 @@ def _learning_chart(history, name, epochs, kept) -> Markup:
         lines.insert(0, Line(epochs, history[name].to_numpy(float), 0))
     alt = f"{NAMES.get(name, name)} by epoch; on validation from {valid[0]:.3g} to {valid[-1]:.3g}."
     scale = Scale.fit([epochs], ticks=_whole(epochs))
-    return line_chart(lines, "epoch", alt, x_scale=scale, limits=[Limit(x=kept)])
+    return line_chart(lines, "epoch", alt, x_scale=scale, limits=[] if kept is None else [Limit(x=kept)])
+
+
+def _kept(epoch: float | None, epochs: int) -> str:
+    if epoch is None:
+        return "The validation loss was not a finite number in any epoch."
+    return f"The vertical line is the epoch whose weights were kept, {epoch:.0f} of {epochs}."
 
 
 def _norms(rows: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ GROUPS = 3  # a hyperparameter that is a range is cut into so many groups of abo
 
 def results_frame(tuner) -> pd.DataFrame:
     """See `GuidedSearch.results`."""
-    trials = [tuner.oracle.trials[name] for name in sorted(tuner.oracle.trials)]
+    trials = [tuner.oracle.trials[name] for name in tuner.oracle.start_order]
     rows = [_row(trial, tuner.record(trial.trial_id)) for trial in trials]
     asked = dict.fromkeys(name for _, values, _, _ in rows for name in values)
     metrics = dict.fromkeys(name for _, _, values, _ in rows for name in values)

@@ -13,6 +13,7 @@ from rnnkit import datasets
 from rnnkit.cli.data import _size as size_text
 from rnnkit.datasets import SourceFile, download, jsb, piano_rolls
 from rnnkit.datasets.music_sample import generate
+from rnnkit.errors import DataError
 from rnnkit.music.baselines import KeyMarkov, baseline_nll
 
 # The chords of one key of each mode in note names: an oracle apart from the generator's semitones
@@ -232,3 +233,9 @@ def test_both_files_of_the_chorales_say_the_same(public_data):
     for one, other in zip(datasets.load("jsb"), mat, strict=True):
         assert [roll.tobytes() for roll in one["roll"]] == [roll.tobytes() for roll in other["roll"]]
         assert [roll.shape for roll in one["roll"]] == [roll.shape for roll in other["roll"]]
+
+
+@pytest.mark.parametrize("pitch", [20, 109, -1])
+def test_a_pitch_that_a_piano_does_not_have_is_refused(pitch):
+    with pytest.raises(DataError, match=f"expected pitches from 21 to 108, got .60, {pitch}."):
+        piano_rolls.piano_roll([[60], [60, pitch]])

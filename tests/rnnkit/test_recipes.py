@@ -63,3 +63,28 @@ def test_test_data_is_the_test_part_or_the_whole_of_a_file(tmp_path):
 def test_an_unknown_task_names_the_known_ones():
     with pytest.raises(ArgumentError, match="Known tasks: sentiment, ner, memory, music, translation"):
         find_recipe("weather")
+
+
+@pytest.mark.parametrize(
+    ("task", "data", "cell"),
+    [("sentiment", None, "lstm"), ("translation", None, "lstm"), ("translation", "pairs.tsv", "gru")],
+)
+def test_a_run_that_names_no_cell_takes_the_one_that_suits_its_data_or_the_task_s_own(task, data, cell):
+    assert RunConfig(task, data).cell == cell
+    assert RunConfig(task, data, "simple_rnn").cell == "simple_rnn"
+    assert RunConfig.from_dict(RunConfig(task, data).as_dict()) == RunConfig(task, data)
+
+
+@pytest.mark.parametrize("task", RECIPES)
+def test_the_cell_of_a_recipe_is_that_of_its_task(task):
+    assert RECIPES[task].cell == TASKS[task]().stack.cell.name
+
+
+def test_a_label_that_few_rows_have_is_in_the_training_part(tmp_path):
+    for rare in range(40):
+        file = tmp_path / f"{rare}.csv"
+        labels = ["seldom" if row == rare else "ab"[row % 2] for row in range(40)]
+        file.write_text("text,label\n" + "".join(f"text {row},{label}\n" for row, label in enumerate(labels)))
+        train, *others = find_recipe("sentiment").splits(RunConfig("sentiment", str(file)))
+        assert "seldom" in train["label"]
+        assert all(set(part["label"]) <= set(train["label"]) for part in others)

@@ -19,7 +19,7 @@ BY_THE_CLOCK = ["gain_min", "gain_max", "horizon_min"]  # measured where there i
 
 
 def started(*arguments):
-    command = [sys.executable, "-c", "from rnnkit.cli.app import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-c", "from rnnkit.cli import main; main()", *map(str, arguments)]
     environment = {**os.environ, "COLUMNS": "160", "TERM": "dumb"}
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", env=environment

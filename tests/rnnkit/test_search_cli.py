@@ -16,7 +16,7 @@ TINY = ["--fix", "units=3", "--fix", "embedding_dim=3", "--fix", "bidirectional=
 
 
 def cli(*arguments, cwd=None):
-    command = [sys.executable, "-c", "from rnnkit.cli.app import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-c", "from rnnkit.cli import main; main()", *map(str, arguments)]
     environment = {**os.environ, "COLUMNS": "160", "TERM": "dumb"}
     return subprocess.run(
         command, capture_output=True, text=True, encoding="utf-8", timeout=280, cwd=cwd, env=environment
@@ -92,6 +92,12 @@ def test_dry_runs_say_what_would_be_done_and_do_nothing(tmp_path):
         (["compare", "sentiment", "--data", "{reviews}", "--cells", "ltsm"], "Known cells"),
         (["compare", "sentiment", "--data", "{reviews}", "--seeds", "0"], "seeds: expected a positive"),
         (["compare", "sentiment", "--data", "{reviews}", "--clip", "norm:hard"], "RULE:THRESHOLD"),
+        (["compare", "sentiment", "--data", "{reviews}", "--dry-run", "--clip", "bogus"], "unknown rule 'bogus'"),
+        (["compare", "sentiment", "--data", "{reviews}", "--dry-run", "--fix", "nonsense=1"], "nonsense"),
+        (["compare", "sentiment", "--data", "{reviews}", "--fix", "cell=gru"], "Name them there"),
+        (["compare", "sentiment", "--data", "{reviews}", "--fix", "epochs=2"], "'epochs' is no argument of the task"),
+        (["tune", "sentiment", "--data", "{reviews}", "--fix", "directory=x"], "'directory' is no argument of the"),
+        (["tune", "sentiment", "--fix", "units=2", "--search", "units=2,3"], "'units' stands in both"),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_exit_code_2(arguments, named, reviews, tmp_path):

@@ -222,7 +222,10 @@ def places(run, tunes, tmp_path_factory):
         ("run music --data {here}/other", "has no MIDI file"),
         ("run music --data {here}/primer.mid", "is no folder"),
         ("run music --data {here}/few", "has 9 pieces that can be used; a run needs at least 10"),
-        ("run music --data {tunes} --steps-per-beat 0", "steps_per_beat: expected a whole number from 1 to 1000000, got 0"),
+        (
+            "run music --data {tunes} --steps-per-beat 0",
+            "steps_per_beat: expected a whole number from 1 to 1000000, got 0",
+        ),
         ("run music --data {tunes} --steps-per-beat 481", "steps_per_beat: expected a whole number from 1 to 480"),
         ("run music --steps-per-beat 2", "'music-sample' has its own"),
         ("run music --seed -1", "seed: expected a whole number from 0 to 4294967295, got -1"),

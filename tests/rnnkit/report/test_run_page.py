@@ -1,20 +1,24 @@
 """The page of a run: whole, safe, alone, small, and drawn by a browser."""
 
+import json
 import re
+import shlex
 import shutil
 import subprocess
-from html import escape
+from html import escape, unescape
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from rnnkit.cli.app import app
 from rnnkit.errors import DataError
 from rnnkit.report.markup import Markup, number, tag
 from rnnkit.report.through_time import history_map
+from rnnkit.report.training import learning
 from rnnkit.run_folder import RunFolder
 
 TASKS = ("sentiment", "ner", "memory")
@@ -158,3 +162,20 @@ def test_a_browser_draws_everything_within_a_phone(runs, tmp_path, task):
     width, needed, drawn = map(int, re.search(r'<p id="out">(\d+) (\d+) (\d+)</p>', done.stdout).groups())
     assert (width, needed) == (390, 390)
     assert drawn == page.count('class="chart"')
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_the_same_run_again_is_a_command_that_can_be_given(runs, tmp_path, deterministic):
+    path = shutil.copytree(runs["sentiment"].path, tmp_path / "copy")
+    asked = {**runs["sentiment"].config, "deterministic": deterministic, "devices": 2}
+    (path / "config.json").write_text(json.dumps(asked), encoding="utf-8")
+    page = RunFolder(path).write_report().read_text(encoding="utf-8")
+    [command] = re.findall(r"<code>rnnkit run (.*?)</code>", page)
+    parsed = typer.main.get_command(app).commands["run"].make_context("run", shlex.split(unescape(command))).params
+    assert {name: parsed[name] for name in asked} == asked
+
+
+def test_a_training_whose_validation_loss_was_never_finite_has_a_page():
+    history = pd.DataFrame({"epoch": [0, 1], "loss": [np.nan, np.nan], "val_loss": [np.nan, np.inf]})
+    section = learning(history, {"loss": np.inf})
+    assert "was not a finite number in any epoch" in "".join(map(str, section.parts))

@@ -130,7 +130,7 @@ def test_texts_as_arguments_and_answers_as_json(run):
         (["translate", "{run}", "a", "--n-best", "3", "--beam", "2"], b"", "at most the beam's 2, got 3"),
         (["translate", "{run}", "a", "--file", "{long}"], b"", "the one or the other"),
         (["translate", "{run}", "--file", "{missing}"], b"", "there is no file"),
-        (["translate", "{run}"], b"", "nothing to translate"),
+        (["translate", "{run}"], b"", "texts: there is none"),
         (["translate", "{run}"], b"caf\xe9", "standard input cannot be read as UTF-8"),
         (["translate", "{folder}", "a"], b"", "is no run folder"),
         (["translate", "{missing}.keras", "a"], b"", "no model file"),
