@@ -26,7 +26,8 @@ def epoch_seconds(task, deterministic, epochs, rows):
     """The seconds of each epoch but the first; in this process."""
     import keras
 
-    from rnnkit.training import RunConfig, open_data, prepare
+    from rnnkit.runs.config import RunConfig
+    from rnnkit.runs.training import open_data, prepare
 
     config = RunConfig(task, deterministic=deterministic)
     splits = type(data := open_data(config))(*(part.take(range(min(rows, len(part)))) for part in data))

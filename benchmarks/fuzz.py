@@ -43,10 +43,10 @@ from rnnkit.datasets.midi import read_midi, read_midi_folder
 from rnnkit.datasets.piano_rolls import read_mat
 from rnnkit.errors import RnnkitError
 from rnnkit.music import Piece
-from rnnkit.run_folder import RunFolder
+from rnnkit.runs.config import RunConfig
+from rnnkit.runs.folder import RunFolder
 from rnnkit.text.vectors import read_vectors, vector_size
 from rnnkit.text.vocabulary import Vocabulary
-from rnnkit.training import RunConfig
 
 FORBIDDEN = ("os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "pickle.find_class", "socket.connect")
 RUN = "run"
@@ -152,7 +152,7 @@ def heavy_readers(folder: Path) -> dict[str, Reader]:
     import keras
 
     import rnnkit
-    from rnnkit.training import open_data, prepare, train
+    from rnnkit.runs.training import open_data, prepare, train
 
     models = []
     for task in ("sentiment", "ner", "music", "translation"):

@@ -26,7 +26,7 @@ import keras
 import rnnkit
 from rnnkit import datasets
 from rnnkit.recipes import find_recipe
-from rnnkit.training import RunConfig
+from rnnkit.runs.config import RunConfig
 from rnnkit.translation.results import translate_set
 
 BEAMS = {"greedy": 1, "beam 4": 4}

@@ -12,9 +12,10 @@ from rnnkit.callbacks import ClippingRule, GradientClipping, GradientHealth
 from rnnkit.datasets import Dataset, Source, Splits, catalog
 from rnnkit.layers import RecurrentStack
 from rnnkit.recipes import RECIPES, Recipe
+from rnnkit.runs.config import RunConfig
+from rnnkit.runs.training import make_model, open_data
 from rnnkit.tasks import TASKS
 from rnnkit.tasks.task import Task
-from rnnkit.training import RunConfig, make_model, open_data
 
 
 @keras.saving.register_keras_serializable(package="outside")

@@ -27,9 +27,9 @@ from rnnkit.datasets import imdb, jsb, textfile
 from rnnkit.datasets.midi import read_midi
 from rnnkit.datasets.piano_rolls import read_mat
 from rnnkit.errors import DataError, ModelFileError, ResumeError, RnnkitError
-from rnnkit.run_folder import RunFolder
+from rnnkit.runs.config import RunConfig
+from rnnkit.runs.folder import RunFolder
 from rnnkit.text.vectors import vector_size
-from rnnkit.training import RunConfig
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 DEEP = "[" * 100_000

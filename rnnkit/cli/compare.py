@@ -50,8 +50,8 @@ def compare(
     import rnnkit
     from rnnkit.cells import find_cell
     from rnnkit.comparison.cells import prepared
+    from rnnkit.runs.config import read_clipping
     from rnnkit.tasks import TASKS
-    from rnnkit.training import read_clipping
 
     check_of_task("fix", fixed, rnnkit.compare)
     names = [find_cell(cell.strip()).name for cell in cells.split(",")]

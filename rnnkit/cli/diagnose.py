@@ -19,8 +19,9 @@ Out = Annotated[Path | None, typer.Option(help="Also write a page with all table
 
 def diagnose(run: Run, examples: Examples = 64, out: Out = None, device: Device = "auto") -> None:
     """Say how far the gradient of a run's model reaches back through time, what is wrong, and what to try."""
-    from rnnkit.run_folder import RunFolder
-    from rnnkit.training import RunConfig, open_data
+    from rnnkit.runs.config import RunConfig
+    from rnnkit.runs.folder import RunFolder
+    from rnnkit.runs.training import open_data
 
     if examples < 2:
         raise ArgumentError(f"examples: expected 2 or more, got {examples}.")

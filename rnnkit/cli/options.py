@@ -7,7 +7,7 @@ import typer
 
 from rnnkit.cli import completion
 from rnnkit.devices import DEVICES
-from rnnkit.training import PRECISIONS
+from rnnkit.runs.config import PRECISIONS
 
 Task = Annotated[
     str | None,

@@ -34,8 +34,9 @@ def evaluate(
     import dataclasses
 
     from rnnkit.recipes import find_recipe
-    from rnnkit.run_folder import RunFolder
-    from rnnkit.training import RunConfig, open_data
+    from rnnkit.runs.config import RunConfig
+    from rnnkit.runs.folder import RunFolder
+    from rnnkit.runs.training import open_data
 
     folder = RunFolder(run)
     config = RunConfig.from_dict(folder.config)
@@ -54,7 +55,7 @@ def evaluate(
             )
             test = find_recipe(config.task).test_data(other)
     model = open_model(console, folder.model, device)
-    from rnnkit.training import evaluate as measure
+    from rnnkit.runs.training import evaluate as measure
 
     with notices(console), console.status("Measuring"):
         metrics = measure(model, test)
@@ -87,8 +88,8 @@ def predict(
     or of lists of numbers; the line is the answer. Music: use rnnkit generate. Translation: use rnnkit
     translate.
     """
-    from rnnkit.run_folder import RunFolder
-    from rnnkit.training import RunConfig
+    from rnnkit.runs.config import RunConfig
+    from rnnkit.runs.folder import RunFolder
 
     folder = RunFolder(run)
     task = RunConfig.from_dict(folder.config).task

@@ -66,7 +66,8 @@ def begin(task: str, data: str | None, text: str | None, label: str | None, targ
     """
     from rnnkit.cli.quiet import start_tensorflow
     from rnnkit.recipes import find_recipe
-    from rnnkit.training import RunConfig, open_data
+    from rnnkit.runs.config import RunConfig
+    from rnnkit.runs.training import open_data
 
     config = RunConfig(task, data, text=text, label=label, target=str(target) if target else None)
     console = Console()

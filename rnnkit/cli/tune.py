@@ -105,15 +105,14 @@ def _show_plan(study: Study, task: str, search_of: dict[str, Any]) -> None:
 
 
 def _report(study: Study, tuner) -> None:
-    import json
-
-    from rnnkit.training import evaluate
+    from rnnkit.runs.files import write_json
+    from rnnkit.runs.training import evaluate
 
     folder, splits = Path(tuner.project_dir), study.splits
     best = tuner.best_model()
     best.save(folder / "best.keras")
     metrics = {part: evaluate(best, getattr(splits, part)) for part in ("valid", "test")}
-    (folder / "best.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / "best.json", metrics)
     done = tuner.results.query("status == 'completed'")
     done = done.sort_values("score", ascending=tuner.oracle.objective.direction == "min").head(SHOWN)
     asked = [name for name in tuner.importance.index if done[name].notna().any()]

@@ -16,12 +16,14 @@ from rnnkit.comparison.rows import Rows
 from rnnkit.comparison.runs import Settings, scored, train_once
 from rnnkit.comparison.table import Comparison
 from rnnkit.errors import ArgumentError
+from rnnkit.recipes import recipe_of
 from rnnkit.recipes.baseline import Rule
+from rnnkit.runs.files import write_text
+from rnnkit.runs.identity import fingerprint, label
+from rnnkit.runs.watch import Watch
+from rnnkit.runs.work_folder import open_folder, sound
+from rnnkit.tasks import find_task
 from rnnkit.tasks.task import Task
-from rnnkit.tuning.folder import fingerprint, open_folder, sound, write_text
-from rnnkit.tuning.parts import label
-from rnnkit.tuning.spaces import find_task, recipe_of
-from rnnkit.tuning.watch import Watch
 
 CELLS = ("simple_rnn", "lstm", "gru")
 FILE = "comparison.json"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnkit.tuning.folder import sound
+from rnnkit.runs.files import write_text
+from rnnkit.runs.work_folder import sound
 
 RUNS = "runs.csv"
 COLUMNS = ("model", "kind", "seed", "units")
@@ -45,9 +46,7 @@ class Rows:
         start = time.monotonic()
         self.rows.append({"model": model, "kind": kind, "seed": math.nan if seed is None else seed, **make()})
         if self.path is not None:
-            temporary = self.path.with_suffix(".new")
-            pd.DataFrame(self.rows).to_csv(temporary, index=False)
-            temporary.replace(self.path)
+            write_text(self.path, pd.DataFrame(self.rows).to_csv(index=False))
         if self.say is not None:
             value = self.rows[-1].get(self.metric)
             said = "" if value is None else f"  {self.metric} {value:.4f}"

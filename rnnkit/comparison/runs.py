@@ -8,9 +8,9 @@ import keras
 
 from rnnkit.datasets import Dataset
 from rnnkit.diagnosis import diagnose
+from rnnkit.runs.training import evaluate
+from rnnkit.runs.watch import Watch
 from rnnkit.tasks.task import Task
-from rnnkit.training import evaluate
-from rnnkit.tuning.watch import Watch
 
 PROBES = 64  # validation examples on which gain and horizon are measured
 

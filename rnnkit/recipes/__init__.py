@@ -8,7 +8,7 @@ from rnnkit.recipes.recipe import Recipe, Results
 from rnnkit.recipes.sentiment import Sentiment
 from rnnkit.recipes.translation import Translation
 
-__all__ = ["RECIPES", "Recipe", "Results", "find_recipe"]
+__all__ = ["RECIPES", "Recipe", "Results", "find_recipe", "recipe_of"]
 
 RECIPES: dict[str, Recipe] = {recipe.task: recipe for recipe in (Sentiment(), Ner(), Memory(), Music(), Translation())}
 
@@ -22,3 +22,8 @@ def find_recipe(task: str) -> Recipe:
     if task not in RECIPES:
         raise ArgumentError(f"task: unknown task '{task}'. Known tasks: {', '.join(RECIPES)}.")
     return RECIPES[task]
+
+
+def recipe_of(name: str) -> Recipe:
+    """The recipe of a task; a plain one for a task of the user's own."""
+    return RECIPES.get(name) or Recipe()

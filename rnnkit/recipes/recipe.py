@@ -14,8 +14,8 @@ from rnnkit.recipes.baseline import Chance, Rule
 if TYPE_CHECKING:
     import pandas as pd
 
+    from rnnkit.runs.config import RunConfig
     from rnnkit.tasks.task import Task
-    from rnnkit.training import RunConfig
 
 FEWEST = 10  # rows that can be parted into training, validation and test data
 

@@ -18,7 +18,7 @@ from rnnkit.report.through_time import history_map, sections
 from rnnkit.report.training import gradients, learning, metric_name, spectrum
 
 if TYPE_CHECKING:
-    from rnnkit.run_folder import RunFolder
+    from rnnkit.runs.folder import RunFolder
 
 CELLS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "Simple RNN", "min_gru": "minGRU", "min_lstm": "minLSTM"}
 MORE = ("types", "spectrum", "through_time", "statistics", "baselines")  # where a run has them

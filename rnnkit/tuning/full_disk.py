@@ -1,25 +1,19 @@
 """A disk that is full or read-only ends a search: no trial is to blame, and each that came after would fail."""
 
 import contextlib
-import errno
 import sys
 from collections.abc import Iterator
 
 from keras_tuner.errors import FatalError
 
 from rnnkit.errors import WriteError
+from rnnkit.runs.files import cannot_write
 
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 EXIT_CODE = 74  # of a process that could not write, as in sysexits.h
 
 
 class UnwritableError(WriteError, FatalError):
     """A trial that could not write; KerasTuner lets it pass."""
-
-
-def cannot_write(error: Exception) -> bool:
-    """Whether an error is one of the disk."""
-    return isinstance(error, UnwritableError) or (isinstance(error, OSError) and error.errno in UNWRITABLE)
 
 
 @contextlib.contextmanager
@@ -43,7 +37,7 @@ def told_by_exit_code() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if not cannot_write(error):
+        if not (isinstance(error, UnwritableError) or cannot_write(error)):
             raise
         print(error, file=sys.stderr)
         sys.exit(EXIT_CODE)

@@ -13,9 +13,10 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial
 
 from rnnkit.errors import ArgumentError
+from rnnkit.runs.files import write_json, write_text
+from rnnkit.runs.work_folder import sound
 from rnnkit.tuning.chief import answered
 from rnnkit.tuning.corrections import whole_files, without_noise
-from rnnkit.tuning.folder import sound, write_json, write_text
 from rnnkit.tuning.full_disk import ends_a_search
 from rnnkit.tuning.results import importance, results_frame
 from rnnkit.tuning.time_limit import RECORD, OutOfTime, TimeLimit, covered

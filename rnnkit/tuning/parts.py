@@ -5,10 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import keras
-
 from rnnkit.checks import is_number
 from rnnkit.errors import ArgumentError
+from rnnkit.runs.identity import label
 
 LOG_FROM = 20  # a range of positive numbers whose ends are so many times apart is searched by orders of magnitude
 
@@ -110,17 +109,6 @@ def read_part(name: str, value) -> Part:
             raise ArgumentError(f"{name}: expected a range (low, high) of numbers, low below high, got {value!r}.")
         return Range(*value)
     return Asked(value) if _is_question(value) else Fixed(value)
-
-
-def label(value) -> str:
-    """A value in a word: the same in every process."""
-    if isinstance(value, type):
-        return value.__name__
-    if hasattr(value, "get_config"):
-        return f"{type(value).__name__}({value.get_config()})"
-    if inspect.isfunction(value):
-        return keras.saving.get_registered_name(value)
-    return "none" if value is None else str(value)
 
 
 def _is_question(value) -> bool:

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from rnnkit.runs.watch import COLUMNS
 from rnnkit.tuning.objectives import THROUGH_TIME
-from rnnkit.tuning.watch import COLUMNS
 
 MEASURED = ("seconds", "epochs", "parameters")
 GROUPS = 3  # a hyperparameter that is a range is cut into so many groups of about equal size

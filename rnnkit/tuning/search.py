@@ -7,8 +7,8 @@ from typing import Any
 
 from rnnkit.checks import whole
 from rnnkit.errors import ArgumentError
+from rnnkit.runs.work_folder import join_folder, open_folder
 from rnnkit.tuning.chief import lead, part_in_search
-from rnnkit.tuning.folder import join_folder, open_folder
 from rnnkit.tuning.guided import SEARCH, GuidedSearch
 from rnnkit.tuning.isolated import Isolated
 from rnnkit.tuning.plan import plan

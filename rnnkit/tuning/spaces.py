@@ -6,9 +6,8 @@ task's default, and any argument of a task can be added.
 
 from typing import Any
 
-from rnnkit.errors import ArgumentError
-from rnnkit.recipes import RECIPES, Recipe
-from rnnkit.tasks import TASKS, Task
+from rnnkit.recipes import recipe_of
+from rnnkit.tasks import find_task
 
 SHARED: dict[str, Any] = {
     "cell": ["lstm", "gru", "simple_rnn"],
@@ -29,25 +28,6 @@ THRESHOLDS: dict[str, tuple[float, float]] = {
     "zscore": (1.5, 4.0),
 }
 OF_TRAINING = ("learning_rate", "clipping", "threshold", "batch_size")  # all others are arguments of the task
-
-
-def find_task(task) -> tuple[str, type[Task]]:
-    """The name and the class of a task, from either.
-
-    Raises:
-        ArgumentError: no task.
-    """
-    if isinstance(task, str) and task in TASKS:
-        return task, TASKS[task]
-    if not (isinstance(task, type) and issubclass(task, Task)):
-        raise ArgumentError(f"task: expected one of {', '.join(TASKS)}, or a class of rnnkit's tasks, got {task!r}.")
-    names = [name for name, known in TASKS.items() if issubclass(task, known)]
-    return (names or [task.__name__])[0], task
-
-
-def recipe_of(name: str) -> Recipe:
-    """The recipe of a task; a plain one for a task of the user's own."""
-    return RECIPES.get(name) or Recipe()
 
 
 def default_space(task) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras_tuner
 
 from rnnkit.errors import ArgumentError
-from rnnkit.tuning.folder import sound
+from rnnkit.runs.work_folder import sound
 from rnnkit.tuning.guided import GuidedSearch
 from rnnkit.tuning.task_model import TaskHyperModel
 

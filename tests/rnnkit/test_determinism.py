@@ -11,7 +11,7 @@ import pytest
 
 from rnnkit import devices, fused_rnn, kernel_choice, layers
 from rnnkit.errors import DataError
-from rnnkit.training import RunConfig
+from rnnkit.runs.config import RunConfig
 
 
 def digests():

@@ -15,7 +15,8 @@ from rnnkit.callbacks import GradientClipping, GradientGuard, GradientHealth
 from rnnkit.crf import log_partition, path_score
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import CRF, SequencePooling
-from rnnkit.training import RunConfig, make_model
+from rnnkit.runs.config import RunConfig
+from rnnkit.runs.training import make_model
 
 TASKS = ("sentiment", "ner", "music", "translation", "memory")
 POLICIES = ("mixed_float16", "mixed_bfloat16")

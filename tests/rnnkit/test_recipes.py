@@ -6,8 +6,8 @@ from rnnkit import datasets
 from rnnkit.cli.outcome import OUTCOMES
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.recipes import RECIPES, find_recipe
+from rnnkit.runs.config import RunConfig
 from rnnkit.tasks import TASKS
-from rnnkit.training import RunConfig
 
 OPTIONS = sorted({name for recipe in RECIPES.values() for name in recipe.options})
 

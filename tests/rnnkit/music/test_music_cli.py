@@ -265,7 +265,8 @@ def test_every_collection_has_its_grid():
 
 
 def test_a_split_is_by_piece_and_always_the_same(tunes):
-    from rnnkit.training import RunConfig, open_data
+    from rnnkit.runs.config import RunConfig
+    from rnnkit.runs.training import open_data
 
     config = RunConfig("music", str(tunes), steps_per_beat=2)
     with pytest.warns(UserWarning, match="broken.mid"):

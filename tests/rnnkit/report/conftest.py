@@ -38,8 +38,9 @@ def read():
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """A finished run folder of each task, by the task's name."""
-    from rnnkit.run_folder import RunFolder
-    from rnnkit.training import RunConfig, open_data, train
+    from rnnkit.runs.config import RunConfig
+    from rnnkit.runs.folder import RunFolder
+    from rnnkit.runs.training import open_data, train
 
     folder = tmp_path_factory.mktemp("runs")
     reviews, tagged = folder / "re<b>views.csv", folder / "tagged.txt"

@@ -19,7 +19,7 @@ from rnnkit.errors import DataError
 from rnnkit.report.markup import Markup, number, tag
 from rnnkit.report.through_time import history_map
 from rnnkit.report.training import learning
-from rnnkit.run_folder import RunFolder
+from rnnkit.runs.folder import RunFolder
 
 TASKS = ("sentiment", "ner", "memory")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -108,7 +108,7 @@ def test_without_a_diagnosis_the_page_says_why(runs, tmp_path, read):
 
 
 def test_a_model_that_cannot_be_diagnosed_gives_the_reason():
-    from rnnkit.run_diagnosis import RunDiagnosis
+    from rnnkit.runs.diagnosis import RunDiagnosis
 
     watch = RunDiagnosis(SimpleNamespace(sample=lambda n: (["a"], ["b"])))
     watch.set_model(None)

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from rnnkit.datasets import Dataset
 from rnnkit.recipes import find_recipe
+from rnnkit.runs.config import RunConfig
+from rnnkit.runs.training import open_data
 from rnnkit.tasks.translation import Translation
-from rnnkit.training import RunConfig, open_data
 from rnnkit.translation.results import AT_ONCE, translate_lines, translate_set
 from rnnkit.translation.scores import score_translations
 
@@ -75,3 +76,13 @@ def test_a_table_with_a_header_by_the_names_of_its_columns(tmp_path):
     (tmp_path / "pairs.tsv").write_text("de\ten\nja\tyes\n", encoding="utf-8")
     config = RunConfig("translation", str(tmp_path / "pairs.tsv"), text="de", label="en")
     assert find_recipe("translation").read(config, str(config.data))[0] == {"source": "ja", "target": "yes"}
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_of_the_disk(tmp_path):
+    """So that a run which ends on it is told how to go on, and not that an argument was wrong."""
+    (tmp_path / "file").write_text("no folder")
+    found = translate_set(MODEL, Dataset({"source": ["a b c d"], "target": ["d c b a"]}))
+    with pytest.raises(OSError, match="file"):
+        found.write(tmp_path / "file", "mine")
+    with pytest.raises(OSError, match="missing"):
+        found.write(tmp_path / "missing" / "folder", "mine")

@@ -10,10 +10,10 @@ from keras_tuner.src import protos
 
 import rnnkit
 from rnnkit.errors import ArgumentError
+from rnnkit.runs.work_folder import join_folder, open_folder
 from rnnkit.tuning import hypermodel, workers
 from rnnkit.tuning.chief import Chief, part_in_search
 from rnnkit.tuning.corrections import whole_files, without_noise
-from rnnkit.tuning.folder import join_folder, open_folder
 from rnnkit.tuning.processes import environment
 from rnnkit.tuning.time_limit import covered
 from rnnkit.tuning.tuners import make_tuner

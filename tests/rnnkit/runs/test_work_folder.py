@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
+from rnnkit.runs.files import write_json
+from rnnkit.runs.identity import fingerprint
+from rnnkit.runs.work_folder import open_folder
 from rnnkit.tuning.corrections import whole_files
-from rnnkit.tuning.folder import fingerprint, open_folder, write_json
 
 CELLS = st.one_of(st.text(), st.integers(), st.booleans(), st.lists(st.text(max_size=2), max_size=3))
 
@@ -64,7 +66,7 @@ def test_files_are_whole_at_any_moment(tmp_path):
     write_json(path, [1])
     with pytest.raises(TypeError):
         write_json(path, {"no": object()})
-    assert path.read_text(encoding="utf-8") == "[1]"
+    assert json.loads(path.read_text(encoding="utf-8")) == [1]
     from keras_tuner.src import utils
 
     before = utils.save_json

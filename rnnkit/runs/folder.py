@@ -8,7 +8,6 @@ words, or why there is none), what the task's recipe leaves (for entities `types
 While it trains there is also `state/`, from which `rnnkit run --resume` goes on.
 """
 
-import json
 import shutil
 import time
 from collections.abc import Mapping
@@ -18,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from rnnkit.errors import ArgumentError, DataError, RnnkitError
 from rnnkit.recipes.music import PIECES
 from rnnkit.recipes.translation import FOLDER
+from rnnkit.runs.files import check_inside, read_json, write_json, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from rnnkit.training import Trained
+    from rnnkit.runs.training import Trained
 
 DIAGNOSIS = "diagnosis"
 
@@ -57,7 +57,7 @@ class RunFolder:
             raise ArgumentError(f"out: {folder} exists already and is not overwritten. Name another folder.")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _write_json(folder / "config.json", config)
+            write_json(folder / "config.json", config)
         except OSError as error:
             raise ArgumentError(f"out: {folder} cannot be written ({error.strerror}). Name another folder.") from error
         return cls(folder)
@@ -65,12 +65,12 @@ class RunFolder:
     @property
     def config(self) -> dict[str, Any]:
         """What was asked for."""
-        return _read_json(self.path / "config.json")
+        return read_json(self.path / "config.json")
 
     @property
     def metrics(self) -> dict[str, Any]:
         """What came out."""
-        return _read_json(self.path / "metrics.json")
+        return read_json(self.path / "metrics.json")
 
     @property
     def model(self) -> Path:
@@ -102,8 +102,8 @@ class RunFolder:
         for leaving in trained.leavings:
             leaving.write(self.path)
         self._write_diagnosis(trained.diagnosis, trained.cause)
-        _write_json(self.path / "metrics.json", trained.metrics)
-        (self.path / "report.html").write_text(self._page(), encoding="utf-8")
+        write_json(self.path / "metrics.json", trained.metrics)
+        write_text(self.path / "report.html", self._page())
         shutil.rmtree(self.state, ignore_errors=True)
 
     def has(self, name: str) -> bool:
@@ -146,7 +146,7 @@ class RunFolder:
         said = self.path / DIAGNOSIS / "said.json"
         files = sorted((self.path / DIAGNOSIS).glob("*.csv"))
         tables = {file.stem: self.table(f"{DIAGNOSIS}/{file.stem}") for file in files}
-        return tables, _read_json(said) if said.is_file() else {}
+        return tables, read_json(said) if said.is_file() else {}
 
     def write_report(self, out: str | Path | None = None) -> Path:
         """Writes the run's page from what lies in the folder, and says where.
@@ -181,11 +181,11 @@ class RunFolder:
 
         (self.path / DIAGNOSIS).mkdir(exist_ok=True)
         if isinstance(diagnosis, str):
-            _write_json(self.path / DIAGNOSIS / "said.json", {"missing": diagnosis})
+            write_json(self.path / DIAGNOSIS / "said.json", {"missing": diagnosis})
             return
         for name, frame in tables_of(diagnosis).items():
             frame.to_csv(self.path / DIAGNOSIS / f"{name}.csv", index=False)
-        _write_json(self.path / DIAGNOSIS / "said.json", words_of(diagnosis, cause))
+        write_json(self.path / DIAGNOSIS / "said.json", words_of(diagnosis, cause))
 
 
 def _unused(config) -> Path:
@@ -197,37 +197,3 @@ def _unused(config) -> Path:
         folder = Path("runs") / f"{name}-{number}"
         number += 1
     return folder
-
-
-def check_inside(folder: Path) -> None:
-    """Sees that nothing in a folder and its folders would be read without end, or written elsewhere.
-
-    Raises:
-        DataError: a link that leads out of it, a pipe or a device.
-    """
-    own = folder.resolve()
-    for path in [*folder.glob("*"), *folder.glob("*/*")]:  # those hold no others
-        if path.is_symlink() and not path.resolve().is_relative_to(own):
-            raise DataError(f"run: {path} is a link that leads out of its folder. Put a copy in its place.")
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            raise DataError(f"run: {path} is a pipe or a device. Remove it.")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"run: {path} cannot be read as JSON ({error}). Was the run finished?") from error
-    if not isinstance(found, dict):
-        raise DataError(f"run: {path} holds no JSON object, but a {type(found).__name__}.")
-    return found
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    temporary = path.with_suffix(".tmp")
-    try:
-        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)  # half a file would keep its folder from being used
-        raise

@@ -1,21 +1,15 @@
-"""The folder of a search: which search it belongs to, and files that are whole at any moment."""
+"""A folder in which work with many trainings goes on: which work it belongs to, and files that may be damaged."""
 
 import contextlib
-import hashlib
 import json
-import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError, RnnkitError
-from rnnkit.run_folder import check_inside
-from rnnkit.tuning.full_disk import cannot_write
+from rnnkit.runs.files import cannot_write, check_inside, write_json
 
 
 def open_folder(folder: Path, file: str, identity: Mapping[str, Any], overwrite: bool = False) -> Path:
@@ -104,38 +98,3 @@ def sound(folder: Path) -> Iterator[None]:
             f"directory: the files in {folder} are damaged or do not go together ({said}). Name another folder, or "
             "start anew with overwrite=True."
         ) from error
-
-
-def write_json(path: str | os.PathLike, value: Any) -> str:
-    """Writes JSON as `write_text` does; returns its text."""
-    return write_text(path, json.dumps(value))
-
-
-def write_text(path: str | os.PathLike, text: str) -> str:
-    """Writes so that the file is the old one or the new one, whenever the process is killed; returns the text."""
-    temporary = Path(f"{path}.new")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
-    return text
-
-
-def fingerprint(data: Dataset) -> str:
-    """Sixteen characters that change with the data's columns, values or their order."""
-    found = hashlib.sha256()
-    for name in data.columns:
-        found.update(name.encode())
-        for part in _bytes(data[name]):
-            found.update(part)
-    return found.hexdigest()[:16]
-
-
-def _bytes(value: Any) -> Iterable[bytes]:
-    if isinstance(value, np.ndarray):
-        yield f"{value.dtype}{value.shape}".encode()
-        yield np.ascontiguousarray(value).tobytes()
-    elif isinstance(value, (list, tuple)):
-        yield f"{len(value)}[".encode()
-        for each in value:
-            yield from _bytes(each)
-    else:
-        yield f"{type(value).__name__}{value!r};".encode()
