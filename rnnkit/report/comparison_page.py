@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from rnnkit.report.chart import Line, line_chart
-from rnnkit.report.markup import Markup, facts, number, table, tag, whole
+from rnnkit.report.markup import Markup, duration, facts, number, table, tag, whole
 from rnnkit.report.page import Legend, Section, figure, page, text, tiles
 from rnnkit.report.rows import Row, bars, strips
-from rnnkit.report.run_page import CELLS, duration
+from rnnkit.report.run_page import CELLS
 from rnnkit.report.scale import Scale
 from rnnkit.report.training import metric_name
 

@@ -79,3 +79,9 @@ def number(value) -> object:
         return "n/a" if math.isnan(value) else "∞" if value > 0 else f"{MINUS}∞"
     text = f"{value:.4g}" if 1e-3 <= abs(value) < 1e5 or value == 0 else f"{value:.2g}"
     return text.replace("-", MINUS)
+
+
+def duration(seconds: float) -> str:
+    """Minutes and seconds, in words."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

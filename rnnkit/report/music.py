@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from rnnkit.music.piece import Piece
-from rnnkit.report.chart import piano_roll
 from rnnkit.report.markup import Markup, number, table
 from rnnkit.report.page import Section, figure, text
+from rnnkit.report.piano_roll import piano_roll
 
 BEATS = 32  # of a picture
 

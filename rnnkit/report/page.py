@@ -5,8 +5,8 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from rnnkit import __version__
-from rnnkit.report.chart import swatch
 from rnnkit.report.markup import Markup, join, tag
+from rnnkit.report.svg import swatch
 
 
 class Section(NamedTuple):

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnnkit.report.chart import BOTTOM, RIGHT, WIDTH, dot, frame, words, x_axis
 from rnnkit.report.markup import Markup, number, tag
 from rnnkit.report.scale import Scale
+from rnnkit.report.svg import BOTTOM, RIGHT, WIDTH, dot, frame, words, x_axis
 
 LEFT, TOP, HIGH = 12, 6, 38  # a row is so high, with its name
 

@@ -11,7 +11,7 @@ from rnnkit.music import Piece
 from rnnkit.music.grid import grid_of
 from rnnkit.recipes import find_recipe
 from rnnkit.recipes.memory import Memory, worth
-from rnnkit.report.markup import Markup, facts, number, table, tag
+from rnnkit.report.markup import Markup, duration, facts, number, table, tag
 from rnnkit.report.music import floors, generated
 from rnnkit.report.page import Section, conclusion, page, text, tiles
 from rnnkit.report.through_time import history_map, sections
@@ -144,12 +144,6 @@ def _worst(statuses: pd.Series) -> str:
 
 def _depth(layers: int) -> str:
     return f", {layers} layers" if layers > 1 else ""
-
-
-def duration(seconds: float) -> str:
-    """Minutes and seconds, in words."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _short(value):

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from rnnkit.report.chart import Line, line_chart
-from rnnkit.report.markup import Markup, facts, number, table, tag, whole
+from rnnkit.report.markup import Markup, duration, facts, number, table, tag, whole
 from rnnkit.report.page import Legend, Section, figure, page, text, tiles
 from rnnkit.report.rows import Row, bars, strips
-from rnnkit.report.run_page import duration
 from rnnkit.report.scale import Scale
 
 if TYPE_CHECKING:

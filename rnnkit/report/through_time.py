@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnkit.report.chart import Limit, Line, heat_map, line_chart, thin
+from rnnkit.report.chart import Limit, Line, line_chart, thin
+from rnnkit.report.heat_map import heat_map
 from rnnkit.report.markup import Markup, table, tag
 from rnnkit.report.page import Legend, Section, conclusion, figure, page, text
 from rnnkit.report.scale import Scale

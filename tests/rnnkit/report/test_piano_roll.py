@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from rnnkit.report.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, piano_roll
+from rnnkit.report.piano_roll import piano_roll
+from rnnkit.report.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH
 
 
 def bars(drawing):
