@@ -86,8 +86,8 @@ def compare(
     batch_size = task_class.batch_size if batch_size is None else batch_size
     cells = _checked(cells, seeds, epochs, batch_size)
     first = prepared(task_class, cells, options, clipping, threshold)
-    train, valid = first.read(*_pair(train)), first.read(*_pair(valid))
-    test = None if test is None else first.read(*_pair(test))
+    train, valid = first.read(train), first.read(valid)
+    test = None if test is None else first.read(test)
     settings = Settings(train, valid, test, epochs, batch_size, clipping, threshold)
     first.adapt(settings.train)
     units = _matching(task_class, first, cells, options) if match_parameters else {}
@@ -184,7 +184,3 @@ def _identity(task: type[Task], settings: Settings, options: dict, matched: str 
 def _of_vocabulary(options: dict) -> dict:
     names = ("embedding_dim", "min_count", "max_words", "max_length", "lowercase")
     return {name: options[name] for name in names if name in options}
-
-
-def _pair(data):
-    return data if isinstance(data, tuple) else (data,)

@@ -8,13 +8,14 @@ from pathlib import Path
 import pandas as pd
 
 from rnnkit.runs.files import write_text
+from rnnkit.runs.watch import COLUMNS
 from rnnkit.runs.work_folder import sound
 
 RUNS = "runs.csv"
-COLUMNS = ("model", "kind", "seed", "units")
+WHO = ("model", "kind", "seed", "units")
 FIGURES = (
     *("parameters", "seconds", "seconds_to_best", "epochs", "best_epoch", "gain_min", "gain_max", "horizon_min"),
-    *("grad_norm", "grad_norm_max", "clip_rate", "skipped_steps"),
+    *COLUMNS,
 )
 
 
@@ -56,7 +57,7 @@ class Rows:
         """The rows of these models and so many seeds, in this order."""
         wanted = [(model, seed) for model in models for seed in (*range(seeds), None)]
         rows = [row for model, seed in wanted for row in self.rows if _is(row, model, seed)]
-        return pd.DataFrame(rows).reindex(columns=[*COLUMNS, *_metrics(rows), *FIGURES])
+        return pd.DataFrame(rows).reindex(columns=[*WHO, *_metrics(rows), *FIGURES])
 
 
 def _read(path: Path) -> list[dict]:
@@ -67,7 +68,7 @@ def _read(path: Path) -> list[dict]:
     """
     with sound(path.parent):
         table = pd.read_csv(path, dtype={"units": str})
-        if missing := {*COLUMNS[:3]} - {*table}:
+        if missing := {*WHO[:3]} - {*table}:
             raise ValueError(f"{path.name} has no {', '.join(sorted(missing))}")
         numbers = [name for name in table if name not in ("model", "kind", "units")]
         return table.assign(**{str(name): pd.to_numeric(table[name]) for name in numbers}).to_dict("records")

@@ -97,7 +97,7 @@ def plan(
     if not model.searched:
         raise ArgumentError("space: nothing is left to search, all is fixed. Give one part a list or a range.")
     first = model.build(keras_tuner.HyperParameters())  # what is wrong with a fixed argument is said here
-    train, valid = first.read(*_pair(train)), first.read(*_pair(valid))
+    train, valid = first.read(train), first.read(valid)
     first.adapt(train)
     first.encode(valid)
     trials = _trials(tuner_class, max_trials, minutes)
@@ -116,7 +116,3 @@ def _check_budget(max_trials, minutes, epochs) -> None:
             whole(name, value)
     if minutes is not None:
         positive("minutes", minutes)
-
-
-def _pair(data):
-    return data if isinstance(data, tuple) else (data,)

@@ -93,12 +93,12 @@ class TaskHyperModel(keras_tuner.HyperModel):
         if self.through_time:
             if valid is None:
                 raise ArgumentError("validation_data: gain and horizon are measured on it. Give validation data.")
-            judges.append(_each_epoch(model.read(*_pair(valid))))
+            judges.append(_each_epoch(model.read(_without_weights(valid))))
         if self.guard is not None:
             guard = copy.deepcopy(self.guard)
             guard.monitor = guard.monitor or model.monitor
             if guard.chance == "auto" and valid is not None:
-                guard.chance = recipe_of(self.task_name).chance(model.read(x, y), model.read(*_pair(valid)))
+                guard.chance = recipe_of(self.task_name).chance(model.read(x, y), model.read(_without_weights(valid)))
             judges.append(guard)
         return judges
 
@@ -187,6 +187,5 @@ def _each_epoch(valid):
     return diagnosis
 
 
-def _pair(data):
-    """Validation data as the arguments of `Task.read`."""
-    return data[:2] if isinstance(data, tuple) else (data,)
+def _without_weights(data):
+    return data[:2] if isinstance(data, tuple) else data
