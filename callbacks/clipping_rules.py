@@ -127,9 +127,9 @@ class PercentileClip(JointRule):
 class ZScoreClip(JointRule):
     """Clips the global norm where it stands out from its own recent past (ZClip, Kumar et al. 2025).
 
-    Keeps an exponential mean m and variance s^2 of the global norm. A step whose score z = (norm - m) / s exceeds
-    `z` is scaled to the norm m + s * z_max^2 / z: the further out, the harder. The clipped norm, not the raw one,
-    enters the averages; norms that are not finite do not enter.
+    Keeps an exponential mean m and variance s^2 of the global norm. A step whose score = (norm - m) / s exceeds `z` is
+    scaled to the norm m + s * z^2 / score: the further out, the harder. The clipped norm, not the raw one, enters the
+    averages; norms that are not finite do not enter.
 
     Args:
         z: the score beyond which a step is clipped; the paper takes 2.5.

@@ -3,8 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from rnnkit.cells import find_cell
-from rnnkit.errors import ArgumentError
+from rnnkit.cells import gates_of
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ def gate_letters(model) -> dict[int, str]:
     """`id(variable)` -> one letter a gate in column order, for the kernels and biases of gated recurrent layers."""
     found = {}
     for layer in model._flatten_layers():
-        letters = _letters(layer)
+        letters = gates_of(layer) if hasattr(layer, "units") else ""
         for variable in layer.weights if letters else ():
             if variable.shape and variable.shape[-1] == len(letters) * layer.units:
                 found[id(variable)] = letters
@@ -48,14 +47,6 @@ def units_of(model, variables, letters: dict[int, str]) -> list[list[Unit]]:
         size = math.prod(variable.shape) // len(gates)
         table.append([Unit(layer, path, gate, size) for gate in gates])
     return table
-
-
-def _letters(layer) -> str:
-    """The gates of a layer or cell that stands in the cell table under its class name."""
-    try:
-        return find_cell(type(layer).__name__).gates if hasattr(layer, "units") else ""
-    except ArgumentError:
-        return ""
 
 
 def _recurrent_layers(model) -> dict[int, str]:

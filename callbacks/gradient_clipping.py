@@ -10,6 +10,7 @@ from rnnkit.callbacks.clipping_rules import make_rule
 from rnnkit.callbacks.gradient_callback import GradientCallback
 from rnnkit.callbacks.rows import Block
 from rnnkit.checks import whole
+from rnnkit.optimizers import without_scaler
 
 
 class GradientClipping(GradientCallback):
@@ -58,7 +59,7 @@ class GradientClipping(GradientCallback):
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        optimizer = without_scaler(self.model.optimizer)
         own = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(optimizer, name)]
         if own:
             warnings.warn(

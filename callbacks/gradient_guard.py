@@ -9,6 +9,7 @@ from rnnkit.callbacks.seam import Seam
 from rnnkit.callbacks.snapshot import Snapshot
 from rnnkit.checks import positive, whole
 from rnnkit.errors import ArgumentError
+from rnnkit.optimizers import without_scaler
 
 ACTIONS = (None, "skip", "rollback", "stop")
 MAX_REPORTS = 1000
@@ -126,7 +127,7 @@ class GradientGuard(GradientCallback):
     def on_train_batch_begin(self, batch, logs=None):
         super().on_train_batch_begin(batch, logs)
         self._act()
-        if batch and batch % self.snapshot_every == 0:
+        if batch and batch % self.snapshot_every < self.model.steps_per_execution:
             self._keep()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -163,7 +164,7 @@ class GradientGuard(GradientCallback):
         return {**super().__getstate__(), "_snapshot": None}
 
     def _check_learning_rate(self) -> None:
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        optimizer = without_scaler(self.model.optimizer)
         if self._rolls_back and not isinstance(optimizer.get_config()["learning_rate"], float):
             raise ArgumentError(
                 "on_nonfinite, on_explosion: 'rollback' lowers the learning rate, which the optimizer's schedule does "

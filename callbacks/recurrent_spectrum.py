@@ -33,7 +33,8 @@ class RecurrentSpectrum(keras.callbacks.Callback):
     a warning.
 
     Args:
-        every: `"epoch"`, or a number N: also before each step whose number is a multiple of N.
+        every: `"epoch"`, or a number N: also before each step whose number is a multiple of N; with
+            `steps_per_execution`, before the first that can be looked at from there on.
 
     Raises:
         ArgumentError: `every` is neither of these.
@@ -72,9 +73,10 @@ class RecurrentSpectrum(keras.callbacks.Callback):
             self._measure(self.next_step)
 
     def on_train_batch_begin(self, batch, logs=None):
-        step = self.next_step + batch
-        if self.every and batch and step % self.every == 0:
-            self._measure(step)
+        if self.every:
+            before, self.next_step = self.next_step, int(self.model.optimizer.iterations.numpy())
+            if self.next_step // self.every > before // self.every:
+                self._measure(self.next_step)
 
     def on_epoch_end(self, epoch, logs=None):
         self.next_step = int(self.model.optimizer.iterations.numpy())

@@ -13,6 +13,7 @@ import math
 import keras
 
 from rnnkit.errors import ArgumentError, DeviceError
+from rnnkit.optimizers import without_scaler
 
 REQUIRED = ("apply", "_clip_gradients", "_all_reduce_sum_gradients", "_var_key")
 ROOM = 4  # updates of one batch that find room at least: a train step of the user's may update more than once
@@ -190,9 +191,7 @@ class Seam:
         self.ready = True
         every = min(client.flush_every for client in self.clients)
         self.capacity = max(every, self.model.steps_per_execution)
-        optimizer = self.hooks.optimizer
-        steps_so_far = int(optimizer.iterations.numpy()) // (optimizer.gradient_accumulation_steps or 1)
-        start = max([steps_so_far, *(client.next_step for client in self.clients)])
+        start = max([int(self.hooks.optimizer.iterations.numpy()), *(client.next_step for client in self.clients)])
         room = ROOM * self.model.steps_per_execution
         # and room for one batch more: rows may be fetched between `before_batch` and the batch
         self.hooks.prepare(self.clients, max(every, room) + room, start)
@@ -203,9 +202,8 @@ class Seam:
 
 def _optimizers(model):
     """The optimizer that updates the weights, and the loss scaler around it or None."""
-    outer = model.optimizer
-    inner = getattr(outer, "inner_optimizer", None)
-    return (inner, outer) if inner is not None else (outer, None)
+    inner = without_scaler(model.optimizer)
+    return inner, None if inner is model.optimizer else model.optimizer
 
 
 def _check_model(model, optimizer) -> None:

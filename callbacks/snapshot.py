@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from rnnkit.callbacks.training_state import assign
+
 
 class Snapshot:
     """The values of a model's weights and of its optimizer's variables at one moment, in host memory.
@@ -25,5 +27,4 @@ class Snapshot:
 
     def restore(self) -> None:
         """Assigns the values."""
-        for variable, value in zip(self.variables, self.values, strict=True):
-            variable.assign(value)
+        assign(self.variables, self.values, "weights and optimizer")

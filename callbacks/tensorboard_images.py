@@ -21,8 +21,8 @@ class TensorBoardImages(keras.callbacks.Callback):
         images = callbacks.TensorBoardImages("logs", health, spectrum)
         model.fit(x, y, callbacks=[health, spectrum, images, keras.callbacks.TensorBoard("logs")])
 
-    Each is an image of the callback's name, such as `GradientHealth`; its step is the number of finished epochs. A
-    figure takes a few tenths of a second.
+    Each is an image of the callback's class name, such as `GradientHealth`, so two of one class would share theirs; its
+    step is the number of finished epochs. A figure takes a few tenths of a second.
 
     Args:
         log_dir: folder for the images. What cannot be written is said once and never stops a training.

@@ -28,6 +28,9 @@ class ThroughTime(keras.callbacks.Callback):
         through_time.plot()
         print(through_time.diagnosis.verdict)
 
+    `diagnosis` is of the model as it is when this callback is told that training has ended. In a Keras `fit` place it
+    behind an `EarlyStopping` that restores the best weights; that of a task's `epochs="auto"` comes first by itself.
+
     The epoch logs get `gain_min`, `gain_max` and `horizon_min` (joint path, smallest and largest over layers and
     directions; horizon in steps) as last measured, so place it before callbacks that read them. Weights that have
     exploded cannot be measured any more: then they are NaN, with a warning.

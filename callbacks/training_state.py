@@ -40,8 +40,8 @@ def restore(model, callbacks, state: dict[str, Any]) -> None:
     Raises:
         ResumeError: the model's variables are not those that `state_of` saw.
     """
-    _assign(variables(model), state["variables"], "weights and optimizer")
-    _assign(model.metrics_variables, state["metrics"], "metrics")
+    assign(variables(model), state["variables"], "weights and optimizer")
+    assign(model.metrics_variables, state["metrics"], "metrics")
     model.stop_training = state["stop_training"]
     for callback, own in zip(callbacks, state["callbacks"], strict=True):
         set_callback_state(callback, own)
@@ -102,7 +102,12 @@ def _stock(callback) -> tuple[str, ...]:
     return next(names for kind, names in STOCK.items() if isinstance(callback, kind))
 
 
-def _assign(targets, values, what: str) -> None:
+def assign(targets, values, what: str) -> None:
+    """Gives variables their values back, as they are or as they came from a file.
+
+    Raises:
+        ResumeError: there are more or fewer of them; `what` says of what.
+    """
     if len(targets) != len(values):
         raise ResumeError(f"model: {len(values)} variables of {what} were saved, this model has {len(targets)}.")
     for variable, value in zip(targets, values, strict=True):

@@ -88,7 +88,7 @@ def register_cell(name: str, factory, *, gates: str = "", **defaults) -> Cell:
         defaults: further arguments that the factory gets by default.
 
     Raises:
-        ArgumentError: `name` is taken by another factory, or `factory` is not a recurrent class.
+        ArgumentError: `name` is taken by a class that is defined elsewhere, or `factory` is not a recurrent class.
     """
     if not (inspect.isclass(factory) and (_is_layer(factory) or _is_cell(factory))):
         raise ArgumentError(
@@ -96,8 +96,8 @@ def register_cell(name: str, factory, *, gates: str = "", **defaults) -> Cell:
             f"{factory!r}. See keras.layers.SimpleRNNCell for the form of a cell."
         )
     key = _key(name)
-    if key in _TABLE and _TABLE[key].factory.__qualname__ != factory.__qualname__:
-        raise ArgumentError(f"name: the cell '{name}' is registered already. Choose another name.")
+    if key in _TABLE and not _same_place(_TABLE[key].factory, factory):
+        raise ArgumentError(f"name: the cell '{name}' is registered already. Use register_cell with another name.")
     cell = _TABLE[key] = Cell(name, factory, gates, defaults)
     return cell
 
@@ -122,9 +122,20 @@ def find_cell(cell) -> Cell:
     return register_cell(cell.__name__, cell)
 
 
+def gates_of(layer) -> str:
+    """One letter a gate of a layer or cell that stands in the table under its class name; empty for any other."""
+    key = _key(type(layer).__name__)
+    return _TABLE[key].gates if key in _TABLE else ""
+
+
 def cell_names() -> list[str]:
     """The names that `cell=` takes, in the order they were registered."""
     return [cell.name for cell in _TABLE.values()]
+
+
+def _same_place(one, other) -> bool:
+    """Whether they are one definition, run again: a notebook's cell makes a new class each time."""
+    return (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
 
 
 def _key(name: str) -> str:

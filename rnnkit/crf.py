@@ -16,8 +16,7 @@ tens of times slower, so decode in a model's `call` (a `keras.layers.Lambda(vite
 from keras import ops
 
 from rnnkit.checks import whole
-
-FORBIDDEN = -1e9  # beyond any sum of real scores, and thousands of them still add up to a float32
+from rnnkit.forbidden import FORBIDDEN
 
 
 def log_partition(potentials):

@@ -12,7 +12,7 @@ def penalised(run, inputs, lengths, direction):
         run: from (B, T, F) to outputs (B, T, W) or (B, W).
         inputs: shape (B, T, F).
         lengths: int32, shape (B,).
-        direction: of the shape of the outputs, standard normal.
+        direction: a function from the outputs to standard normal numbers of their shape.
 
     Returns:
         The outputs, and the mean over the sequences of the squared norm of the gradient of <direction, outputs> for the

@@ -34,15 +34,27 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
         return ops.equal(sum_over_replicas(bad), 0.0)
 
 
+def with_scaler(optimizer):
+    """The optimizer, or the one of this name, in one that scales the loss, as Keras would put it."""
+    optimizer = keras.optimizers.get(optimizer)
+    return optimizer if hasattr(optimizer, "inner_optimizer") else LossScaleOptimizer(optimizer)
+
+
+def without_scaler(optimizer):
+    """The optimizer that updates the weights: the one within a `LossScaleOptimizer`, or itself."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
 @keras.saving.register_keras_serializable(package="rnnkit")
 class LazyAdam(Adam):
     """Adam that touches only the embedding rows that occur in the batch.
 
     A row that is in the batch gets exactly Adam's update. A row that is not keeps its value and both of its moments,
     where Adam would decay the moments and go on moving the row; so words that are seen rarely are trained with
-    moments of their own steps, and the cost of a step does not grow with the vocabulary. The bias correction counts
-    all steps, as Adam's does. Gradients that are not row-sparse (all other layers, tied or regularised embeddings,
-    backends without row-sparse gradients) get plain Adam. Clipping is that of `Adam` here.
+    moments of their own steps, and the cost of a step does not grow with the vocabulary. (With `weight_decay` Keras
+    shrinks every row at every step.) The bias correction counts all steps, as Adam's does. Gradients that are not
+    row-sparse (all other layers, tied or regularised embeddings, backends without row-sparse gradients) get plain
+    Adam. Clipping is that of `Adam` here.
 
     Takes the arguments of `keras.optimizers.Adam`; saved and restored like it.
 

@@ -16,12 +16,17 @@ def block_spectra(kernel, letters: Sequence[str] = ()) -> list[dict]:
         A row for each gate: `gate` (empty where there is one block), `radius`, `sigma`; NaN for a block that is not
         finite. A kernel that is not made of square blocks has no rows.
     """
-    if not is_blocks(kernel):
-        return []
-    blocks = np.split(np.asarray(kernel, dtype="float64"), kernel.shape[1] // kernel.shape[0], axis=1)
+    blocks = square_blocks(kernel)
     names = list(letters) if len(letters) == len(blocks) else [str(number) for number in range(len(blocks))]
     names = names if len(blocks) > 1 else [""]
     return [{"gate": name, **_spectrum(block)} for name, block in zip(names, blocks, strict=True)]
+
+
+def square_blocks(kernel) -> list[np.ndarray]:
+    """The blocks (H, H) that a kernel consists of, side by side, in float64; none if it consists of no such."""
+    if not is_blocks(kernel):
+        return []
+    return np.split(np.asarray(kernel, dtype="float64"), kernel.shape[1] // kernel.shape[0], axis=1)
 
 
 def is_blocks(kernel) -> bool:

@@ -1,5 +1,10 @@
+import contextlib
+import io
 import os
 import signal
+import sys
+from typing import NamedTuple
+from unittest import mock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # there is a process for each core already
@@ -17,8 +22,6 @@ settings.load_profile("rnnkit")
 @pytest.fixture(autouse=True)
 def _seeded(request):
     """Every test that has Keras loaded starts from the same seed."""
-    import sys
-
     if "keras" in sys.modules:
         sys.modules["keras"].utils.set_random_seed(0)
 
@@ -30,3 +33,37 @@ def public_data():
     if not folder or not os.path.isdir(folder):
         pytest.skip("RNNKIT_DATA_DIR names no folder of public data")
     return folder
+
+
+class Done(NamedTuple):
+    """What a command left: its exit code, standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def cli():
+    """Runs `rnnkit` as the console script does, but in this process, which has paid for its imports already."""
+
+    def run(*arguments, stdin="", cwd=None):
+        from rnnkit.cli import main
+
+        given, out, err = (io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8") for text in (stdin, "", ""))
+        with (
+            mock.patch.multiple(sys, argv=["rnnkit", *map(str, arguments)], stdin=given),
+            mock.patch.dict(os.environ, {"COLUMNS": "160", "TERM": "dumb"}),
+            contextlib.chdir(cwd or os.curdir),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.raises(SystemExit) as ended,
+        ):
+            main()
+        said = []
+        for stream in (out, err):
+            stream.flush()
+            said.append(stream.buffer.getvalue().decode())
+        return Done(ended.value.code or 0, *said)
+
+    return run

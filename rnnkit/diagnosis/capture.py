@@ -119,7 +119,7 @@ def _record(call: Call, order: Order, losses: Losses, tape, rng, max_lag: int) -
     positions = rng.integers(max_lag, np.maximum(order.lengths, max_lag + 1))
     errors = _errors(tape, losses.total, call, order)
     focus, focus_errors = order.lengths - 1, errors
-    if losses.by_step(*call.inputs.shape[:2]):
+    if losses.by_step(call.layer, call.inputs):
         place = np.take_along_axis(order.places, positions[:, None], axis=1)[:, 0]
         focus, focus_errors = positions, _errors(tape, losses.at(place), call, order)
     long_enough = order.lengths > max_lag

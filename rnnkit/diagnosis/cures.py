@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 
+from rnnkit.cells import find_cell
 from rnnkit.diagnosis import verdict as v
 from rnnkit.diagnosis.cure_table import TABLE
 from rnnkit.diagnosis.verdict import Finding, Training
@@ -39,7 +41,7 @@ def _simple(found: Finding, training: Training) -> bool:
 
 
 def _gated(found: Finding, training: Training) -> bool:
-    return found.cell in CHRONO
+    return found.cell in LAYERS and not _simple(found, training)
 
 
 def _parallel(found: Finding, training: Training) -> bool:
@@ -117,12 +119,6 @@ LAYERS = {
     "min_gru": "rnnkit.layers.MinGRU",
     "min_lstm": "rnnkit.layers.MinLSTM",
 }
-CHRONO = {
-    "lstm": 'bias_initializer=rnnkit.initializers.Chrono("ifco", max_lag={lag}), unit_forget_bias=False',
-    "gru": 'bias_initializer=rnnkit.initializers.Chrono("zrh", max_lag={lag})',
-    "min_gru": 'bias_initializer=rnnkit.initializers.Chrono("zh", max_lag={lag})',
-    "min_lstm": 'bias_initializer=rnnkit.initializers.Chrono("fih", max_lag={lag})',
-}
 
 
 def cures(findings: list[tuple[Finding, str]], training: Training) -> list[Cure]:
@@ -159,11 +155,23 @@ def _cure(name: str, finding: Finding, training: Training) -> Cure:
         "layer": LAYERS.get(finding.cell, finding.cell),
         "lag": lag,
         "limit": finding.limit,
-        "chrono": CHRONO.get(finding.cell, "").format(lag=lag),
+        "chrono": _chrono(finding.cell, lag) if gated else "",
         "threshold": 1.0 if np.isnan(training.threshold) else training.threshold,
-        "optimizer": training.optimizer,
+        "optimizer": _optimizer(training.optimizer),
         "lower": training.rate * (USUAL_UPDATE / ratio if ratio > USUAL_UPDATE else 0.1),
         "higher": training.rate * (USUAL_UPDATE / 10 / ratio if 0 < ratio < USUAL_UPDATE / 10 else 10),
     }
     line, why = (text.format(**values) for text in (entry.task if training.task else entry.own, entry.why))
     return Cure(name, line, why, entry.source, entry.side_effect)
+
+
+def _chrono(cell: str, lag: int) -> str:
+    start = f'bias_initializer=rnnkit.initializers.Chrono("{find_cell(cell).gates}", max_lag={lag})'
+    return f"{start}, unit_forget_bias=False" if cell == "lstm" else start
+
+
+def _optimizer(name: str) -> str:
+    """How code names an optimizer's class; one of the user's own goes by its bare name."""
+    if name == "LazyAdam":
+        return "rnnkit.LazyAdam"
+    return f"keras.optimizers.{name}" if hasattr(keras.optimizers, name) else name

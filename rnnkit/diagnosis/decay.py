@@ -74,6 +74,18 @@ def first_lag(max_lag: int) -> int:
     return max(1, min(5, max_lag // 4))
 
 
+def horizon(curve: np.ndarray) -> int:
+    """The largest k at which at least 1 % is left of what there was at k0; 0 if there was nothing, or NaN.
+
+    Args:
+        curve: logarithms, shape (K + 1,).
+    """
+    k0 = first_lag(len(curve) - 1)
+    if not curve[k0] > -np.inf:
+        return 0
+    return k0 + int(np.flatnonzero(curve[k0:] >= curve[k0] + np.log(NEGLIGIBLE)).max(initial=0))
+
+
 def fit(logs: np.ndarray, *, seed: int = 0) -> dict[str, float]:
     """Numbers from log(|delta_k| / |delta_0|), shape (K + 1, n).
 
@@ -89,24 +101,23 @@ def fit(logs: np.ndarray, *, seed: int = 0) -> dict[str, float]:
     centred = lags - lags.mean()
     with np.errstate(invalid="ignore"):
         slopes = centred @ logs[k0:] / (centred @ centred)
+        reach = horizon(logs.mean(axis=1))
         curve = logs.mean(axis=1)[k0:]
         residuals = curve - curve.mean() - slopes.mean() * centred
         r2 = 1 - np.sum(residuals**2) / np.sum((curve - curve.mean()) ** 2)
-        within = curve - curve[0] >= np.log(NEGLIGIBLE)
     if np.isneginf(curve[-1]):  # the error died out: some delta_k is exactly zero
         slopes = np.full_like(slopes, -np.inf)
     drawn = np.random.default_rng(seed).integers(len(slopes), size=(RESAMPLES, len(slopes)))
     low, high = np.quantile(np.exp(slopes[drawn].mean(axis=1)), [0.025, 0.975])
     gain = float(np.exp(slopes.mean()))
-    horizon = int(lags[within].max(initial=0))
     return {
         "gain": gain,
         "gain_low": low,
         "gain_high": high,
         "r2": r2,
         "half_life": half_life(gain),
-        "horizon": horizon,
-        "horizon_reached": horizon < K,
+        "horizon": reach,
+        "horizon_reached": reach < K,
     }
 
 

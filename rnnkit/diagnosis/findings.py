@@ -6,11 +6,15 @@ import keras
 import numpy as np
 
 from rnnkit.diagnosis.capture import Recording
-from rnnkit.diagnosis.decay import NEGLIGIBLE, first_lag
+from rnnkit.diagnosis.decay import NEGLIGIBLE, first_lag, horizon
 from rnnkit.diagnosis.learned import explained
+from rnnkit.diagnosis.rank import effective_rank
 from rnnkit.diagnosis.saturation import KINDS
 from rnnkit.diagnosis.verdict import RANK_STEPS, Finding, Training
 from rnnkit.errors import ArgumentError
+from rnnkit.initializers import GateOrthogonal
+from rnnkit.optimizers import without_scaler
+from rnnkit.spectrum import square_blocks
 from rnnkit.tasks.memory import MemoryModel
 
 FAR = 1e6  # a state that only an activation without a bound can take
@@ -59,7 +63,7 @@ def finding(recording: Recording, tables: dict, needed: float, needed_from: str)
 
 def known_of_training(model, x, y, *, solved: bool | None, health) -> Training:
     """From the model, its optimizer, the probe and a `GradientHealth`."""
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    optimizer = without_scaler(model.optimizer)
     known = Training(
         steps=int(optimizer.iterations.numpy()),
         explained=explained(model, x, y),
@@ -87,44 +91,35 @@ def rank_after(exponents: np.ndarray, steps: int = RANK_STEPS) -> float:
     """The effective rank of the stretches exp(steps * exponent) of as many directions; NaN for less than two."""
     if len(exponents) < 2 or not np.isfinite(exponents.max()):
         return float("nan")
-    return _effective(np.exp(steps * (exponents - exponents.max())))
+    return float(effective_rank(np.diag(np.exp(steps * (exponents - exponents.max())))))
 
 
 def kernel_rank(cell) -> float:
     """The effective rank of a recurrent kernel's square blocks, the largest; infinite where there are none."""
     kernel = getattr(cell, "recurrent_kernel", None)
-    if kernel is None or len(kernel.shape) != 2 or kernel.shape[1] % kernel.shape[0]:
-        return float("inf")
-    blocks = np.split(np.array(kernel), kernel.shape[1] // kernel.shape[0], axis=1)
-    return max(_effective(np.linalg.svd(block, compute_uv=False)) for block in blocks)
+    blocks = [] if kernel is None else square_blocks(kernel)
+    return max((float(effective_rank(block)) if block.any() else 0.0 for block in blocks), default=float("inf"))
 
 
-def _effective(stretches: np.ndarray) -> float:
-    """(sum s^2)^2 / sum s^4; 0 if all are."""
-    squares = stretches.astype("float64") ** 2
-    return float(squares.sum() ** 2 / (squares**2).sum()) if squares.any() else 0.0
-
-
-def _reach(horizon: int, reached: bool, gain: float, span: int) -> float:
+def _reach(lag: int, reached: bool, gain: float, span: int) -> float:
     """The horizon; where the curve did not come to it, the line with the gain's slope is followed."""
     if reached or gain >= 1:
-        return float(horizon) if reached else float("inf")
+        return float(lag) if reached else float("inf")
     return max(float(span), first_lag(span) + float(np.log(NEGLIGIBLE) / np.log(gain)))
 
 
 def _credit_reach(credit: np.ndarray) -> float:
     """The largest lag at which 1 % of the error is left, end to end; 0 if nothing is known."""
-    k0 = first_lag(len(credit) - 1)
-    with np.errstate(invalid="ignore"):
-        within = np.flatnonzero(credit[k0:] >= NEGLIGIBLE * credit[k0])
-    return float(k0 + within.max(initial=0)) if credit[k0] > 0 else 0.0
+    with np.errstate(divide="ignore"):
+        return float(horizon(np.log(credit)))
 
 
 def _largest_bias(cell) -> float:
     bias = getattr(cell, "bias", None)
     if bias is None:
         return 0.0
-    gates = np.abs(np.array(bias)).reshape(-1, cell.units)
+    values, units = np.abs(np.array(bias)).ravel(), getattr(cell, "units", 0)
+    gates = values.reshape(-1, units) if units and values.size % units == 0 else values[None]
     return float(np.median(gates, axis=1).max())
 
 
@@ -135,7 +130,7 @@ def _zeros(layer) -> float:
 
 def _orthogonal(cell) -> bool:
     start = getattr(cell, "recurrent_initializer", None)
-    return isinstance(start, keras.initializers.Orthogonal) and start.gain == 1
+    return isinstance(start, (keras.initializers.Orthogonal, GateOrthogonal)) and start.gain == 1
 
 
 def _unbounded(cell) -> bool:

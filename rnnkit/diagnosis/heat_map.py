@@ -6,7 +6,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from rnnkit.diagnosis.decay import NEGLIGIBLE, first_lag
+from rnnkit.diagnosis.decay import horizon
 from rnnkit.errors import ArgumentError
 
 SPAN = 1e4  # the colours end at this factor and its inverse
@@ -65,10 +65,9 @@ def _panel(axis, table: pd.DataFrame):
 
 def horizons(table: pd.DataFrame) -> np.ndarray:
     """The horizon of each column of R(k), as `decay.fit` defines it; NaN where it lies beyond the steps measured."""
-    k0 = first_lag(len(table) - 1)
-    left = table.iloc[k0:] / table.iloc[k0]
-    last = (left >= NEGLIGIBLE).apply(lambda column: column[column].index.max())
-    return np.where(last == table.index[-1], np.nan, last).astype(float)
+    with np.errstate(divide="ignore"):
+        found = np.array([horizon(curve) for curve in np.log(table.to_numpy().T)])
+    return np.where(found == len(table) - 1, np.nan, found)
 
 
 def edges(centres: np.ndarray) -> np.ndarray:

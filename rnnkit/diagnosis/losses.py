@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from rnnkit.tasks.translation import Translator
+
 
 class Losses:
     """The model's own loss on the probe: of everything, or of one position a sequence."""
@@ -12,10 +14,15 @@ class Losses:
         self._known: dict[bytes, tf.Tensor] = {}
         self.total = self._loss(predictions)
 
-    def by_step(self, sequences: int, steps: int) -> bool:
-        """Whether there is a prediction, and so a loss, for each of so many steps of so many sequences."""
+    def by_step(self, layer, inputs) -> bool:
+        """Whether there is a prediction, and so a loss, for each step of a layer's inputs (B, T, F).
+
+        A translator's encoder has none: its steps are those of the source, however many the predictions have.
+        """
+        if isinstance(self._model, Translator) and any(each is layer for each in self._model.stack._flatten_layers()):
+            return False
         shape = tuple(getattr(self._predictions, "shape", ()))
-        return len(shape) >= 3 and shape[:2] == (sequences, steps)
+        return len(shape) >= 3 and shape[:2] == tuple(inputs.shape[:2])
 
     def at(self, places: np.ndarray) -> tf.Tensor:
         """The loss with all predictions held fixed but those at `places`, shape (B,)."""

@@ -12,18 +12,18 @@ from rnnkit.diagnosis.replay import Replay
 EXPONENTS = 8
 
 
-def effective_rank(directions: np.ndarray) -> np.ndarray:
-    """(sum s^2)^2 / sum s^4 of the singular values s of n unit vectors: from 1, all parallel, to n, all orthogonal.
+def effective_rank(vectors: np.ndarray) -> np.ndarray:
+    """(sum s^2)^2 / sum s^4 of the singular values s of n vectors: from 1, all parallel, to n, all orthogonal.
 
     Args:
-        directions: shape (K + 1, n, S), of norm 1.
+        vectors: shape (..., n, S). Longer ones weigh more, so n is reached by vectors of one norm only.
 
     Returns:
-        One rank a lag, shape (K + 1,).
+        Shape (...): a rank for each matrix (n, S), NaN where it is zero.
     """
-    inner = directions @ np.swapaxes(directions, 1, 2)  # its eigenvalues are s^2
+    inner = vectors @ np.swapaxes(vectors, -1, -2)  # its eigenvalues are s^2
     with np.errstate(invalid="ignore"):
-        return np.trace(inner, axis1=1, axis2=2) ** 2 / np.sum(inner**2, axis=(1, 2))
+        return np.trace(inner, axis1=-2, axis2=-1) ** 2 / np.sum(inner**2, axis=(-2, -1))
 
 
 def lyapunov(replay: Replay, *, seed: int = 0) -> np.ndarray:

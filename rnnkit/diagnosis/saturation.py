@@ -4,9 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.cells import find_cell
 from rnnkit.diagnosis.replay import Replay
-from rnnkit.errors import ArgumentError
 from rnnkit.min_cells import MinGRUCell, MinLSTMCell
 
 TINY_DERIVATIVE = 0.01
@@ -20,14 +18,6 @@ KINDS = {
     "min_gru": MinGRUCell,
     "min_lstm": MinLSTMCell,
 }
-
-
-def gate_letters(cell) -> str:
-    """One letter a gate of a cell that stands in the cell table under its class name; empty for any other."""
-    try:
-        return find_cell(type(cell).__name__).gates
-    except ArgumentError:
-        return ""
 
 
 def gates(replay: Replay) -> list[dict]:

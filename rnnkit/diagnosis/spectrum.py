@@ -10,8 +10,8 @@ Legend: `n` sequences, `S` size of the full state, `H` units.
 import numpy as np
 import tensorflow as tf
 
+from rnnkit.cells import gates_of
 from rnnkit.diagnosis.replay import Replay
-from rnnkit.diagnosis.saturation import gate_letters
 from rnnkit.diagnosis.scaled import unit
 from rnnkit.spectrum import block_spectra
 
@@ -21,7 +21,7 @@ ITERATIONS = 30
 def kernel_spectrum(layer) -> list[dict]:
     """The rows of `rnnkit.spectrum.block_spectra` for a recurrent layer; none for a cell without recurrent kernel."""
     kernel = getattr(layer.cell, "recurrent_kernel", None)
-    return [] if kernel is None else block_spectra(kernel, gate_letters(layer.cell))
+    return [] if kernel is None else block_spectra(kernel, gates_of(layer.cell))
 
 
 def jacobian_sigma(replay: Replay, *, seed: int = 0) -> np.ndarray:

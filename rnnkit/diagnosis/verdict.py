@@ -152,7 +152,7 @@ def status(found: Finding, training: Training) -> str:
 
 
 def sentences(found: Finding, training: Training, word: str) -> str:
-    """Two or three plain sentences: what was measured, what it is compared with, and the status."""
+    """Some plain sentences: what was measured, what it is compared with, what else is wrong, and the status."""
     parts = [_way_back(found), _compared(found)]
     if found.saturated:
         names = f"gate{'s' * (len(found.saturated) > 1)} {', '.join(found.saturated)}"
@@ -163,7 +163,7 @@ def sentences(found: Finding, training: Training, word: str) -> str:
         parts.append("Its weights are zero.")
     if word in (NOT_LEARNING, SHORT):
         parts.append(_learning(training))
-    return f"{found.layer} ({found.direction}): {' '.join(parts)} Verdict: {word}."
+    return f"{found.layer} ({found.direction}): {' '.join(filter(None, parts))} Verdict: {word}."
 
 
 def _way_back(found: Finding) -> str:
@@ -185,9 +185,9 @@ def _compared(found: Finding) -> str:
 def _learning(training: Training) -> str:
     if training.solved:
         return "The model is as good as it has to be."
-    said = f"After {training.steps} optimizer steps the inputs explain {max(0, training.explained):.0%} of the loss"
+    said = [] if np.isnan(training.explained) else [f"the inputs explain {max(0, training.explained):.0%} of the loss"]
     if training.overstepping:
-        return f"{said}, and updates were up to {training.update_ratio:.2g} times as large as the weights."
-    if training.sunk:
-        return f"{said}, through {training.depth} recurrent layers without a way around them."
-    return f"{said}."
+        said.append(f"updates were up to {training.update_ratio:.2g} times as large as the weights")
+    elif training.sunk:
+        said.append(f"there are {training.depth} recurrent layers without a way around them")
+    return f"After {training.steps} optimizer steps {', and '.join(said)}." if said else ""

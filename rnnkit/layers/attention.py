@@ -8,6 +8,7 @@ from keras import ops
 
 from rnnkit.checks import one_of
 from rnnkit.errors import ArgumentError
+from rnnkit.forbidden import FORBIDDEN
 from rnnkit.layers.sequence import valid_steps
 
 SCORINGS = ("general", "dot", "additive")
@@ -77,7 +78,7 @@ class Attention(keras.layers.Layer):
         """
         scores = self._scores(queries, keys)
         valid = valid_steps(lengths, ops.shape(memory)[1])[:, None, :]
-        scores = ops.where(valid, ops.cast(scores, "float32"), -1e9)
+        scores = ops.where(valid, ops.cast(scores, "float32"), FORBIDDEN)
         weights = ops.cast(ops.softmax(scores, axis=-1), memory.dtype)
         return ops.matmul(weights, memory), weights
 

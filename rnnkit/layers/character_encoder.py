@@ -18,6 +18,9 @@ class CharacterEncoder(keras.layers.Layer):
     "End-to-end sequence labeling via bi-directional LSTM-CNNs-CRF", 2016); `"rnn"` reads the word in both directions
     and keeps both ends (Lample et al., "Neural architectures for named entity recognition", 2016).
 
+    `"cnn"` looks at the padding as well, so a word's vector depends on C, that is on the longest word beside it; that
+    of `"rnn"` does not.
+
     Args:
         kind: `"cnn"` or `"rnn"`.
         characters: how many character numbers there are, 0 included.

@@ -5,8 +5,9 @@ import numpy as np
 from keras import ops
 
 from rnnkit.checks import whole
-from rnnkit.crf import FORBIDDEN, log_partition, path_score
+from rnnkit.crf import log_partition, path_score
 from rnnkit.errors import ArgumentError
+from rnnkit.forbidden import FORBIDDEN
 from rnnkit.layers.sequence import valid_steps
 
 
@@ -72,7 +73,7 @@ class CRF(keras.layers.Layer):
         Returns:
             Potentials, float32, shape (B, T, K, K): the log score of label i at step t - 1 followed by label j at
             step t. All rows of the first step are equal, for nothing comes before it. Padding is the identity, 0 on
-            the diagonal and `rnnkit.crf.FORBIDDEN` off it; a sequence of length 0 is all padding, and its loss is 0.
+            the diagonal and `FORBIDDEN` (-1e9) off it; a sequence of length 0 is all padding, and its loss is 0.
         """
         emissions = ops.cast(emissions, "float32")
         steps = ops.shape(emissions)[1]

@@ -13,6 +13,8 @@ POOLINGS = ("last", "max", "mean", "attention")
 class SequencePooling(keras.layers.Layer):
     """Joins the valid steps of right-padded sequences, (B, T, F) with lengths (B,), into (B, F); padding never counts.
 
+    A sequence without a step gives zeros, and for `"last"` its first padding.
+
     Args:
         pooling: `"last"`, the step at length - 1; `"max"`, the largest value of each feature; `"mean"`; or
             `"attention"`, a learned weight a step (Yang et al., "Hierarchical attention networks for document
@@ -46,7 +48,7 @@ class SequencePooling(keras.layers.Layer):
             return ops.cast(ops.sum(steps, axis=1) / count[:, None], inputs.dtype)
         valid = valid_steps(lengths, ops.shape(inputs)[1])[:, :, None]
         if self.pooling == "max":
-            return ops.max(_masked(inputs, valid), axis=1)
+            return ops.where(lengths[:, None] > 0, ops.max(_masked(inputs, valid), axis=1), 0)
         weights = ops.softmax(_masked(_wide(self.score(self.projection(inputs))), valid), axis=1)
         return ops.cast(ops.sum(weights * _wide(zero_padding(inputs, lengths)), axis=1), inputs.dtype)
 

@@ -22,8 +22,8 @@ class RecurrentStack(keras.layers.Layer):
 
     No mask reaches a recurrent kernel: each layer runs over the padding too, and what it says there is thrown away.
     Since padding comes last it cannot touch the steps before it; for the backward direction each sequence is
-    reversed by its own length first. The result equals each sequence run alone, unpadded, on CPU and GPU, and the
-    kernel is always one that cuDNN can take.
+    reversed by its own length first. The result equals each sequence run alone, unpadded, on CPU and GPU, and padding
+    keeps no kernel from cuDNN; `bptt_steps`, `omega`, `gradient_penalty` and activations other than the cell's own do.
 
     Each layer computes `y = rnn(dropout(norm(x)))`, plus `x` where `residual` is on and the widths agree.
 

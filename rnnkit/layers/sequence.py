@@ -17,6 +17,12 @@ def zero_padding(sequences, lengths):
     return ops.where(keep, sequences, ops.zeros_like(sequences))
 
 
+def padded_labels(labels):
+    """Label numbers with -1 in the padding as int32 with 0 there, and True where there is none; both of their shape."""
+    labels = ops.cast(labels, "int32")
+    return ops.maximum(labels, 0), labels >= 0
+
+
 def reverse_by_length(sequences, lengths):
     """Each sequence of (B, T, F) read backwards from its own last step; the padding stays behind it.
 

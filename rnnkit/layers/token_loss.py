@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from rnnkit.layers.sequence import padded_labels
+
 
 @keras.saving.register_keras_serializable(package="rnnkit")
 class TokenLoss(keras.losses.Loss):
@@ -12,6 +14,6 @@ class TokenLoss(keras.losses.Loss):
     """
 
     def call(self, y_true, y_pred):
-        labels = ops.cast(y_true, "int32")
-        losses = ops.sparse_categorical_crossentropy(ops.maximum(labels, 0), y_pred, from_logits=True)
-        return ops.sum(ops.where(labels >= 0, losses, ops.zeros_like(losses)), axis=-1)
+        labels, valid = padded_labels(y_true)
+        losses = ops.sparse_categorical_crossentropy(labels, y_pred, from_logits=True)
+        return ops.sum(ops.where(valid, losses, ops.zeros_like(losses)), axis=-1)

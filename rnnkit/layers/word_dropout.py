@@ -15,6 +15,7 @@ class WordDropout(keras.layers.Layer):
 
     Args:
         rate: share of the words, in [0, 1).
+        seed: int, or None for the global seed.
     """
 
     def __init__(self, rate, seed=None, **kwargs):

@@ -16,6 +16,11 @@ from rnnkit.errors import DataError
 ADDED = 0.5  # steps
 
 
+def sounding_share(sounding, steps):
+    """The estimated probability to sound of keys that sound in so many of `steps` steps; never 0 or 1."""
+    return (sounding + ADDED) / (steps + 2 * ADDED)
+
+
 class KeyMarginals:
     """Each key sounds with the share of steps in which it sounds in the training data, whatever came before."""
 
@@ -26,7 +31,7 @@ class KeyMarginals:
             rolls: 0 and 1, shape (T, 88) each.
         """
         sounding, steps = sum(roll.sum(axis=0, dtype=int) for roll in rolls), sum(map(len, rolls))
-        self.share = (sounding + ADDED) / (steps + 2 * ADDED)
+        self.share = sounding_share(sounding, steps)
         return self
 
     def probabilities(self, roll: np.ndarray) -> np.ndarray:

@@ -46,7 +46,7 @@ class Piece:
         self.roll = _checked(roll)
         self.steps_per_beat = whole("steps_per_beat", steps_per_beat, most=TICKS)
         if not SLOWEST <= tempo <= FASTEST:
-            raise ArgumentError(f"tempo: expected {SLOWEST} to {FASTEST} beats a minute, received {tempo!r}.")
+            raise ArgumentError(f"tempo: expected {SLOWEST} to {FASTEST} beats a minute, got {tempo!r}.")
         self.tempo = float(tempo)
 
     @classmethod
@@ -153,10 +153,10 @@ def _checked(roll) -> np.ndarray:
     values = np.asarray(roll)
     if values.ndim != 2 or values.shape[1] != KEYS or not len(values):
         raise ArgumentError(
-            f"roll: expected the shape (T, {KEYS}), a row for each of at least one step, received {values.shape}."
+            f"roll: expected the shape (T, {KEYS}), a row for each of at least one step, got {values.shape}."
         )
     if not np.isin(values, (0, 1)).all():
-        raise ArgumentError("roll: expected 0 and 1 only, received other values. Probabilities must be drawn from.")
+        raise ArgumentError("roll: expected 0 and 1 only, got other values. Probabilities must be drawn from.")
     values = values.astype("uint8")
     values.flags.writeable = False
     return values

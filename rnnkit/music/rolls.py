@@ -38,9 +38,16 @@ def check_rolls(values) -> list[np.ndarray]:
 
 def longest_runs(roll: np.ndarray) -> tuple[int, int]:
     """For how many frames one chord sounds without change at the longest, and for how many nothing sounds."""
-    starts = np.flatnonzero(np.r_[True, (roll[1:] != roll[:-1]).any(axis=1)])
-    lengths, sounding = np.diff(starts, append=len(roll)), roll[starts].any(axis=1)
+    lengths, sounding = runs([roll])
     return int(lengths[sounding].max(initial=0)), int(lengths[~sounding].max(initial=0))
+
+
+def runs(rolls: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """How long each run of equal frames is, in frames, and whether anything sounds in it; all rolls on end."""
+    starts = [np.flatnonzero(np.r_[True, (roll[1:] != roll[:-1]).any(axis=1)]) for roll in rolls]
+    lengths = [np.diff(places, append=len(roll)) for places, roll in zip(starts, rolls, strict=True)]
+    sounding = [roll[places].any(axis=1) for places, roll in zip(starts, rolls, strict=True)]
+    return np.concatenate([np.zeros(0, int), *lengths]), np.concatenate([np.zeros(0, bool), *sounding])
 
 
 def _checked(row: int, value) -> np.ndarray:

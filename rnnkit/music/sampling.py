@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-FORBIDDEN = -1e9
+from rnnkit.forbidden import FORBIDDEN
 
 
 class RollSampler(keras.Model):
@@ -84,8 +84,10 @@ class RollSampler(keras.Model):
     def _changed(self, context, before, uniforms):
         """`before` up to the lowest key that is to differ, that key changed, nothing above it; and the key, (B,)."""
         odds = self._odds(context, before, before)
-        agrees = ops.where(self.playable, before * odds - ops.softplus(odds), 0.0)
-        differs = ops.where(self.playable, (1 - before) * odds - ops.softplus(odds), FORBIDDEN)
+        free = ops.cumsum(before, axis=-1) - before < self.max_notes  # above a full chord nothing can be chosen
+        free = ops.logical_and(free, self.playable)
+        agrees = ops.where(free, before * odds - ops.softplus(odds), 0.0)
+        differs = ops.where(free, (1 - before) * odds - ops.softplus(odds), FORBIDDEN)
         key = _drawn(differs + ops.cumsum(agrees, axis=-1) - agrees, uniforms)
         place = ops.arange(self.keys)
         frame = ops.where(place < key[:, None], before, ops.where(place == key[:, None], 1 - before, 0.0))

@@ -31,7 +31,7 @@ def wav_bytes(piece: "Piece", rate: int) -> bytes:
     whole("rate", rate, least=LOWEST_RATE)
     if piece.seconds > 60 * MAX_MINUTES:
         raise ArgumentError(
-            f"synthesize: expected a piece of at most {MAX_MINUTES} minutes, received {piece.seconds / 60:.1f}. "
+            f"synthesize: expected a piece of at most {MAX_MINUTES} minutes, got {piece.seconds / 60:.1f}. "
             "Synthesize a part of it, such as Piece(piece.roll[:2000])."
         )
     buffer = io.BytesIO()

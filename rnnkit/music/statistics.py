@@ -13,6 +13,7 @@ import numpy as np
 
 from rnnkit.datasets.piano_rolls import KEYS, LOWEST
 from rnnkit.music.piece import Piece
+from rnnkit.music.rolls import runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +52,7 @@ def music_statistics(pieces: Pieces) -> "pd.Series":
 
     rolls = _rolls(pieces)
     steps = sum(map(len, rolls))
-    lengths, sounding = _runs(rolls)
+    lengths, sounding = runs(rolls)
     keys = np.sum([roll.sum(axis=0) for roll in rolls], axis=0) if rolls else np.zeros(KEYS)
     pitches = np.flatnonzero(keys) + LOWEST
     values = {
@@ -122,14 +123,6 @@ def pitch_classes(pieces: Pieces) -> np.ndarray:
 def _rolls(pieces: Pieces) -> list[np.ndarray]:
     several = [pieces] if isinstance(pieces, Piece) else pieces
     return [piece.roll if isinstance(piece, Piece) else Piece(piece).roll for piece in several]
-
-
-def _runs(rolls: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """How long each run of equal frames is, in steps, and whether anything sounds in it."""
-    starts = [np.flatnonzero(np.r_[True, (roll[1:] != roll[:-1]).any(axis=1)]) for roll in rolls]
-    lengths = [np.diff(places, append=len(roll)) for places, roll in zip(starts, rolls, strict=True)]
-    keys = [roll[places].sum(axis=1) for places, roll in zip(starts, rolls, strict=True)]
-    return np.concatenate([np.zeros(0, int), *lengths]), np.concatenate([np.zeros(0), *keys]) > 0
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -14,6 +14,7 @@ from rnnkit.entities.metric import EntityF1
 from rnnkit.entities.schemes import allowed_transitions, repair
 from rnnkit.entities.scores import EntityScores, score_entities
 from rnnkit.entities.spans import find_spans
+from rnnkit.entities.stopping import AfterFirstEntity
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import CRF, CRFLoss, TokenLoss
 from rnnkit.optimizers import LazyAdam
@@ -68,6 +69,7 @@ class EntityRecognizer(Task):
 
     columns = ("tokens", "tags")
     rank = 1
+    unclassed = "a sentence"
     monitor = ("val_f1", "max")
     max_epochs = 50
     patience = 6
@@ -156,10 +158,6 @@ class EntityRecognizer(Task):
 
     def default_compile(self):
         return {"optimizer": LazyAdam(2e-3), "loss": CRFLoss() if self.crf else TokenLoss(), "metrics": []}
-
-    def class_weights(self, weights):
-        if weights is not None:
-            raise ArgumentError("class_weight: a sentence has no class. Leave it out, or give a sample_weight.")
 
     def compile(self, optimizer="auto", loss="auto", *, metrics="auto", weighted_metrics=None, **kwargs):
         """As `keras.Model.compile`; `"auto"` takes the task's own setting.
@@ -307,13 +305,6 @@ class EntityRecognizer(Task):
                 "Train on sentences that have them too, or leave these out."
             )
         return [np.array([numbers[tag] for tag in repair(each, self.scheme)], "int32") for each in tags]
-
-
-class AfterFirstEntity(keras.callbacks.EarlyStopping):
-    """Early stopping whose patience begins when the first entity was found: before that, all epochs score 0."""
-
-    def get_monitor_value(self, logs):
-        return super().get_monitor_value(logs) or None
 
 
 def _named(tokens, tags) -> str:

@@ -14,7 +14,8 @@ def as_dataset(x, y=None, *, columns: Sequence[str], target: bool = True, rank: 
 
     Args:
         x: a `Dataset` or DataFrame with the task's columns; a `tf.data.Dataset` of raw pairs, batched or not; a
-            tuple (x, y); or the first column as a list, array or Series.
+            tuple (x, y), unless no target is needed and these are two texts; or the first column as a list, array or
+            Series.
         y: the second column, where x is only the first.
         columns: the task's column names, inputs first, the target last.
         target: whether the target is needed; without it, only the inputs are read.
@@ -23,7 +24,7 @@ def as_dataset(x, y=None, *, columns: Sequence[str], target: bool = True, rank: 
     Raises:
         DataError: a column is missing, or x and y are of unequal length.
     """
-    if y is None and isinstance(x, tuple) and len(x) == 2:
+    if y is None and isinstance(x, tuple) and len(x) == 2 and (target or not all(isinstance(each, str) for each in x)):
         x, y = x
     wanted = list(columns if target else columns[:-1])
     named = _columns(x)
@@ -67,6 +68,16 @@ def check_labels(labels: list) -> list:
         if missing or not isinstance(label, (str, int, float)):
             raise DataError(f"y: expected a label in every row, got {label!r} in row {row}. Leave such rows out.")
     return labels
+
+
+def check_weights(values, count: int) -> np.ndarray | None:
+    """Weights of so many examples, float32; None stays None."""
+    if values is None:
+        return None
+    weights = np.asarray(values, dtype="float32")
+    if weights.shape != (count,):
+        raise DataError(f"sample_weight: expected shape ({count},), one weight an example, got {weights.shape}.")
+    return weights
 
 
 def _python(value):

@@ -10,6 +10,7 @@ from keras import ops
 from rnnkit.batches import Batches
 from rnnkit.checks import one_of
 from rnnkit.errors import DataError
+from rnnkit.layers.sequence import padded_labels
 from rnnkit.tasks.inputs import as_dataset
 from rnnkit.tasks.task import Task
 
@@ -28,9 +29,8 @@ class StepLoss(keras.losses.Loss):
     """
 
     def call(self, y_true, y_pred):
-        symbols = ops.cast(y_true, "int32")
-        losses = ops.sparse_categorical_crossentropy(ops.maximum(symbols, 0), y_pred)
-        return _mean_where(symbols >= 0, losses)
+        symbols, valid = padded_labels(y_true)
+        return _mean_where(valid, ops.sparse_categorical_crossentropy(symbols, y_pred))
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")

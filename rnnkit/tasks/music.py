@@ -14,6 +14,7 @@ from rnnkit.datasets.piano_rolls import KEYS
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import KeyHead
 from rnnkit.layers.truncated import check_stepwise
+from rnnkit.music.baselines import sounding_share
 from rnnkit.music.generation import (
     USUAL_GRID,
     check_seed,
@@ -74,6 +75,7 @@ class MusicGenerator(Task):
 
     columns = ("roll",)
     rank = 2
+    unclassed = "a piece of music"
     monitor = ("val_nll", "min")
     max_epochs = 300
     patience = 8
@@ -125,7 +127,7 @@ class MusicGenerator(Task):
     def make_network(self, learned):
         self._heard: dict[str, Any] = learned
         sounding = np.array(learned["sounding"])
-        share = (sounding + 0.5) / (learned["frames"] + 1)
+        share = sounding_share(sounding, learned["frames"])
         # A key that never sounds in training starts, and so stays, at finite odds: no frame is impossible.
         start = keras.initializers.Constant(np.log(share / (1 - share)).tolist())
         below = SEEN_BELOW if self.head == "joint" else 0
@@ -154,10 +156,6 @@ class MusicGenerator(Task):
         metrics = [FrameNLL(), FrameAccuracy()]
         optimizer = Adam(4e-3, use_ema=True, ema_momentum=0.98, global_clipnorm=1.0)
         return {"optimizer": optimizer, "loss": RollLoss(), "metrics": metrics}
-
-    def class_weights(self, weights):
-        if weights is not None:
-            raise ArgumentError("class_weight: a piece of music has no class. Leave it out, or give a sample_weight.")
 
     def predict(self, x, batch_size=128, verbose="auto", **kwargs):
         """The probability of each key to sound in each frame, given the frames before, and for `joint` the keys below.

@@ -15,11 +15,12 @@ from keras import ops
 from rnnkit.batches import Batches, FollowEpoch
 from rnnkit.checks import whole
 from rnnkit.datasets import Dataset
-from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors import ArgumentError
 from rnnkit.layers import RecurrentStack
-from rnnkit.optimizers import LossScaleOptimizer
+from rnnkit.optimizers import with_scaler
 from rnnkit.replicas import run_on_share, share_gradient
-from rnnkit.tasks.inputs import as_dataset
+from rnnkit.tasks.callbacks import averaging, halving, joined
+from rnnkit.tasks.inputs import as_dataset, check_weights
 
 OF_KERAS = ("name", "dtype", "trainable")
 STACK_OPTIONS = [
@@ -43,6 +44,7 @@ class Task(keras.Model):
         stack: the `RecurrentStack`.
         columns: the raw data's columns, inputs first, the target last.
         rank: axes of one raw input: 0 for a text, 1 for a list of words.
+        unclassed: what an example is called, where it has no class that could be weighted; else empty.
         monitor: the epoch log that says which epoch is best, and its direction, `"max"` or `"min"`.
         max_epochs: where `epochs="auto"` stops at the latest.
         patience: epochs without a better one after which `epochs="auto"` stops.
@@ -54,6 +56,7 @@ class Task(keras.Model):
 
     columns: ClassVar[tuple[str, ...]]
     rank: ClassVar[int] = 0
+    unclassed: ClassVar[str] = ""
     monitor: ClassVar[tuple[str, str]]
     max_epochs: ClassVar[int] = 30
     patience: ClassVar[int] = 3
@@ -86,6 +89,8 @@ class Task(keras.Model):
 
     def class_weights(self, weights):
         """The `class_weight` of `fit` by class number; tasks with named classes translate names."""
+        if self.unclassed and weights is not None:
+            raise ArgumentError(f"class_weight: {self.unclassed} has no class. Leave it out, or give a sample_weight.")
         return weights
 
     def read(self, x, y=None, *, target: bool = True) -> Dataset:
@@ -129,7 +134,7 @@ class Task(keras.Model):
             defaults = self.default_compile() if len(chosen) < len(given) else {}
             settings = {**defaults, **chosen}
             if self.dtype_policy.name == "mixed_float16" and kwargs.get("auto_scale_loss", True):
-                settings["optimizer"] = _scaled(settings["optimizer"])
+                settings["optimizer"] = with_scaler(settings["optimizer"])
             super().compile(**settings, jit_compile=jit_compile, **kwargs)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
@@ -164,6 +169,7 @@ class Task(keras.Model):
             batch_size: examples a step; None takes the task's own.
             epochs: int, exactly as in Keras; or `"auto"`: train until the validation metric has not improved for
                 `patience` epochs and keep the best epoch's weights. Without validation data that is 10 epochs.
+            callbacks: of Keras; when training ends they find the weights of the best epoch, where those are kept.
             validation_split: share of the rows, drawn at random, to hold out. (Keras takes the last rows, which goes
                 wrong on data that is sorted by label.)
             validation_data: raw data.
@@ -178,7 +184,7 @@ class Task(keras.Model):
         """
         seed = int(np.random.randint(2**31))
         data = self.read(x, y)
-        weights = _weights(sample_weight, len(data))
+        weights = check_weights(sample_weight, len(data))
         if not 0 <= validation_split < 1 or (validation_split and round(validation_split * len(data)) >= len(data)):
             raise ArgumentError(
                 "validation_split: expected a share in [0, 1) that leaves rows to train on, "
@@ -204,7 +210,7 @@ class Task(keras.Model):
             epochs=epochs,
             verbose=verbose,
             shuffle=shuffle,
-            callbacks=_callbacks([FollowEpoch(batches), *_averaging(self.optimizer)], callbacks, stopping),
+            callbacks=joined(self, [FollowEpoch(batches), *averaging(self.optimizer), *stopping], callbacks),
             validation_data=validation_data,
             class_weight=self.class_weights(class_weight),
             **kwargs,
@@ -228,11 +234,8 @@ class Task(keras.Model):
 
     def auto_callbacks(self) -> list[keras.callbacks.Callback]:
         """What `epochs="auto"` trains with, where there is validation data."""
-        last = [self.best_epoch(self.patience)]
-        if self.halve_after is None or _follows_schedule(getattr(self, "optimizer", None)):
-            return last
-        name, mode = self.monitor
-        return [keras.callbacks.ReduceLROnPlateau(name, mode=mode, factor=0.5, patience=self.halve_after), *last]
+        rate = halving(getattr(self, "optimizer", None), self.monitor, self.halve_after)
+        return [*rate, self.best_epoch(self.patience)]
 
     def best_epoch(self, patience: int) -> keras.callbacks.EarlyStopping:
         """A callback that ends training after `patience` epochs without a better one and keeps the best weights."""
@@ -246,7 +249,8 @@ class Task(keras.Model):
             x: inputs in any form that `predict` takes.
 
         Returns:
-            Arrays by the names of the network's inputs, their rows in the order of `x`, padded to the longest.
+            Arrays by the names of the network's inputs, their rows in the order of `x`, padded to the longest. For a
+            `Translator` its input `target` is not among them: that is what was written so far.
         """
         self._need_network()
         data = self.read(x, target=False)
@@ -291,7 +295,7 @@ class Task(keras.Model):
         if isinstance(x, tuple) and len(x) == 3:
             x, y, sample_weight = x
         data = self.read(x, y)
-        return Batches(**self.encode(data), batch_size=batch_size, weights=_weights(sample_weight, len(data)))
+        return Batches(**self.encode(data), batch_size=batch_size, weights=check_weights(sample_weight, len(data)))
 
     def _epochs(self, epochs, validated: bool):
         if epochs != "auto":
@@ -322,42 +326,3 @@ def _scope(model):
     """Variables are made where the model's distribution strategy (TensorFlow only) wants them."""
     strategy = getattr(model, "distribute_strategy", None)
     return strategy.scope() if strategy is not None else contextlib.nullcontext()
-
-
-def _callbacks(first, given, last):
-    if isinstance(given, keras.callbacks.CallbackList):
-        given.callbacks[:0] = first
-        return given
-    given = given if isinstance(given, (list, tuple)) else [] if given is None else [given]
-    return [*first, *given, *last]
-
-
-def _averaging(optimizer) -> list[keras.callbacks.Callback]:
-    """An optimizer that averages the weights is measured, and its best epoch kept, with the averages."""
-    averages = getattr(_inner(optimizer), "use_ema", False)
-    return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if averages else []
-
-
-def _follows_schedule(optimizer) -> bool:
-    rate = getattr(_inner(optimizer), "_learning_rate", None)
-    return isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
-
-
-def _scaled(optimizer):
-    """The optimizer in one that scales the loss, as Keras would put it."""
-    optimizer = keras.optimizers.get(optimizer)
-    return optimizer if hasattr(optimizer, "inner_optimizer") else LossScaleOptimizer(optimizer)
-
-
-def _inner(optimizer):
-    """The optimizer within one that scales the loss."""
-    return getattr(optimizer, "inner_optimizer", optimizer)
-
-
-def _weights(values, count: int):
-    if values is None:
-        return None
-    weights = np.asarray(values, dtype="float32")
-    if weights.shape != (count,):
-        raise DataError(f"sample_weight: expected shape ({count},), one weight an example, got {weights.shape}.")
-    return weights

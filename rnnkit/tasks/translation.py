@@ -74,6 +74,7 @@ class Translator(Task):
     """
 
     columns = ("source", "target")
+    unclassed = "a translation"
     monitor = ("val_bleu", "max")
     max_epochs = 60
     patience = 5
@@ -184,10 +185,6 @@ class Translator(Task):
             "loss": SubwordLoss(self.label_smoothing),
             "metrics": [Perplexity()],
         }
-
-    def class_weights(self, weights):
-        if weights is not None:
-            raise ArgumentError("class_weight: a translation has no class. Leave it out, or give a sample_weight.")
 
     def evaluate(self, x=None, y=None, batch_size=128, verbose="auto", sample_weight=None, return_dict=False, **kwargs):
         """As `keras.Model.evaluate`, on raw data; also translates it greedily, for BLEU, chrF and exact matches."""

@@ -13,9 +13,10 @@ from keras import ops
 from rnnkit.batches import Batches
 from rnnkit.checks import positive, whole
 from rnnkit.errors import ArgumentError
+from rnnkit.forbidden import FORBIDDEN
 from rnnkit.layers.sequence import valid_steps
 from rnnkit.text.tokenization import END
-from rnnkit.translation.search import NEVER, beam_search, draw, greedy
+from rnnkit.translation.search import beam_search, draw, greedy
 
 Hypothesis = tuple[np.ndarray, float]  # subwords with their end, and their score
 
@@ -127,7 +128,9 @@ class Decoders:
             batch_size: sentences a step; sentences of like length go together.
             seed: of what is drawn; a sentence's draws hang on it and on its place in `sources` alone.
         """
-        decoder = self._made.setdefault(search, TranslationDecoder(self.parts, search, dtype="float32"))
+        if search not in self._made:
+            self._made[search] = TranslationDecoder(self.parts, search, dtype="float32")
+        decoder = self._made[search]
         lengths = np.array([len(source) for source in sources], "int32")
         columns = {"source": sources, "lengths": lengths, "limits": np.array(limits, "int32")}
         batches = Batches(columns, lengths=lengths, batch_size=batch_size)
@@ -138,7 +141,7 @@ class Decoders:
             inputs = batches[index][0]
             inputs["uniforms"] = _uniforms(entropy, rows, inputs["limits"], search.temperature is not None)
             for row, *hypotheses in zip(rows, *decoder.predict_on_batch(inputs), strict=True):
-                real = [(numbers, score) for numbers, score in zip(*hypotheses, strict=True) if score > NEVER / 10]
+                real = [(numbers, score) for numbers, score in zip(*hypotheses, strict=True) if score > FORBIDDEN / 10]
                 found[row] = [(numbers[: 1 + list(numbers).index(END)], float(score)) for numbers, score in real]
         return found
 

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from rnnkit.layers.sequence import padded_labels
 from rnnkit.replicas import sum_over_replicas
 
 
@@ -23,7 +24,7 @@ class SubwordLoss(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true, y_pred):
-        labels, valid = _labels(y_true)
+        labels, valid = padded_labels(y_true)
         losses = ops.sparse_categorical_crossentropy(labels, y_pred, from_logits=True)
         if self.label_smoothing:
             own = ops.take_along_axis(y_pred, labels[:, :, None], axis=-1)[:, :, 0]
@@ -47,7 +48,7 @@ class Perplexity(keras.metrics.Metric):
         self.subwords = self.add_variable((), "zeros", dtype="float32", name="subwords")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        labels, valid = _labels(y_true)
+        labels, valid = padded_labels(y_true)
         losses = ops.sparse_categorical_crossentropy(labels, ops.cast(y_pred, "float32"), from_logits=True)
         counts = ops.cast(valid, "float32")
         if sample_weight is not None:
@@ -57,9 +58,3 @@ class Perplexity(keras.metrics.Metric):
 
     def result(self):
         return ops.exp(ops.divide_no_nan(self.nats, self.subwords))
-
-
-def _labels(y_true):
-    """Subword numbers, with 0 in the padding, and where there is none."""
-    labels = ops.cast(y_true, "int32")
-    return ops.maximum(labels, 0), labels >= 0

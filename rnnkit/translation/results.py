@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnkit.datasets import Dataset
-from rnnkit.errors import ArgumentError
 from rnnkit.translation.scores import TranslationScores, score_translations
 
 BEAM = 4
@@ -37,16 +36,13 @@ class TranslatedSet:
         `sacrebleu NAME.references.txt -i NAME.hypotheses.txt` gives the scores again.
 
         Raises:
-            ArgumentError: the folder cannot be written to.
+            OSError: the folder cannot be written to.
         """
         files = {kind: folder / f"{name}.{kind}.txt" for kind in ("sources", "references", "hypotheses")}
-        try:
-            folder.mkdir(exist_ok=True)
-            for kind, file in files.items():
-                lines = "".join(f"{line}\n" for line in getattr(self, kind))
-                file.write_text(lines, encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise ArgumentError(f"run: {folder} cannot be written to ({error.strerror}).") from error
+        folder.mkdir(exist_ok=True)
+        for kind, file in files.items():
+            lines = "".join(f"{line}\n" for line in getattr(self, kind))
+            file.write_text(lines, encoding="utf-8", newline="\n")
         return list(files.values())
 
 

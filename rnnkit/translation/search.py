@@ -14,10 +14,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from rnnkit.forbidden import FORBIDDEN
 from rnnkit.text.tokenization import BEGIN, END
 from rnnkit.text.vocabulary import PADDING, UNKNOWN
-
-NEVER = -1e9  # a log probability; infinities would make NaN of 0 times them
 
 
 def greedy(step, states, limits, steps):
@@ -97,7 +96,7 @@ def beam_search(step, states, limits, steps, valid, *, width, length_penalty=0.0
 
     Returns:
         Subwords, int32 (B, K, L), with padding after the end, and scores (B, K), best first. Where fewer than K
-        hypotheses exist, scores of about `NEVER` fill up.
+        hypotheses exist, scores of about `FORBIDDEN` fill up.
     """
     batch = ops.shape(limits)[0]
     first_rows = ops.arange(batch, dtype="int32")[:, None] * width
@@ -140,7 +139,7 @@ def _first_beam(limits, steps, valid, width):
     first = ops.arange(ops.shape(limits)[0]) % width == 0
     return {
         "token": ops.full_like(limits, BEGIN),
-        "total": ops.where(first, 0.0, NEVER),
+        "total": ops.where(first, 0.0, FORBIDDEN),
         "length": ops.zeros_like(limits),
         "seen": ops.repeat(ops.zeros_like(valid, dtype="float32"), width, axis=0),
         "written": ops.zeros((ops.shape(limits)[0], steps), dtype="int32"),
@@ -152,13 +151,13 @@ def _log_probabilities(logits, t, limits):
     """Of what may stand at place t: (B, K, V) -> (B, K, V)."""
     V = logits.shape[-1]
     marks = np.isin(np.arange(V), (PADDING, UNKNOWN, BEGIN))
-    found = ops.log_softmax(ops.where(marks, NEVER, ops.cast(logits, "float32")), axis=-1)
+    found = ops.log_softmax(ops.where(marks, FORBIDDEN, ops.cast(logits, "float32")), axis=-1)
     return ops.where((t >= limits - 1)[:, None, None], found + _only(END, V), found)
 
 
 def _only(subword, subwords):
-    """0 for one subword and `NEVER` for all others: float32, shape (V,)."""
-    return np.where(np.arange(subwords) == subword, 0, NEVER).astype("float32")
+    """0 for one subword and `FORBIDDEN` for all others: float32, shape (V,)."""
+    return np.where(np.arange(subwords) == subword, 0, FORBIDDEN).astype("float32")
 
 
 def _long(length, penalty):

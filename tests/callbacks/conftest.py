@@ -66,7 +66,7 @@ def data():
     return random.integers(0, VOCABULARY, (32, STEPS)).astype("int32"), random.normal(size=(32, 1)).astype("float32")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def kit():
     """The helpers of this file, for tests: `kit.build`, `kit.fit`, ..."""
     return Kit

@@ -50,25 +50,28 @@ def test_importing_the_package_does_not_import_tensorflow():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.fixture(scope="module")
+def plain(kit):
+    """The names of the logs without a callback."""
+    return set(kit.fit(kit.compiled(CELL), PROBE).history)
+
+
 @pytest.mark.parametrize("each", WATCHING)
-def test_every_callback_survives_two_steps_a_copy_a_pickle_and_a_restart(kit, data, each):
+def test_every_callback_survives_two_steps_a_copy_a_pickle_and_a_restart_and_adds_plain_numbers_to_logs_and_csv(
+    kit, data, plain, each, tmp_path
+):
     x, y = data
     model, callback = kit.compiled(CELL), made(each)
-    kit.fit(model, (x[:8], y[:8]), [callback])
+    log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    history = kit.fit(model, (x[:8], y[:8]), [callback, log]).history
+    new = set(history) - plain
+    assert new
+    assert all(isinstance(history[name][0], int | float) for name in new)
+    assert new <= set((tmp_path / "log.csv").read_text().split("\n")[0].split(","))
     for other in (copy.deepcopy(callback), pickle.loads(pickle.dumps(callback)), made(each)):
         other.set_state(callback.get_state())
         kit.fit(model, (x[:8], y[:8]), [other])
         assert other.get_state()["next_step"] >= 4
-
-
-@pytest.mark.parametrize("each", WATCHING)
-def test_every_callback_adds_plain_numbers_to_the_logs_and_the_csv(kit, data, each, tmp_path):
-    plain = kit.fit(kit.compiled(CELL), data).history
-    history = kit.fit(kit.compiled(CELL), data, [made(each), keras.callbacks.CSVLogger(tmp_path / "log.csv")]).history
-    new = set(history) - set(plain)
-    assert new
-    assert all(isinstance(history[name][0], int | float) for name in new)
-    assert new <= set((tmp_path / "log.csv").read_text().split("\n")[0].split(","))
 
 
 LOAD = """

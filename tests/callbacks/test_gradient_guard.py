@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from rnnkit.callbacks import GradientClipping, GradientGuard, GradientHealth
+from rnnkit.callbacks.snapshot import Snapshot
+from rnnkit.callbacks.state_files import packed, unpacked
 from rnnkit.errors import ArgumentError
 
 BAD = range(12, 16)  # the rows of batch 3
@@ -164,6 +166,27 @@ def test_rollback_returns_to_the_last_good_state_with_a_lower_rate(kit, data):
         if "learning_rate" not in name:
             np.testing.assert_array_equal(then, now)  # batch 2 was the last snapshot, batch 3 the bad one
     assert guard.rollbacks == 1
+
+
+@pytest.mark.parametrize(("steps", "kept"), [(1, [0, 3, 6]), (2, [0, 4, 6])])
+def test_good_states_are_kept_however_many_steps_go_at_once(kit, data, steps, kept, monkeypatch):
+    model, guard = kit.compiled(steps_per_execution=steps), GradientGuard("rollback", snapshot_every=3)
+    found = []
+    monkeypatch.setattr(guard, "_keep", lambda: found.append(int(model.optimizer.iterations)))
+    kit.fit(model, data, [guard])
+    assert found == kept
+
+
+def test_a_good_state_in_bfloat16_comes_back_from_a_file():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, dtype="bfloat16")])
+    model.compile("sgd", "mse")
+    good = Snapshot(model)
+    saved = unpacked(packed(good.values))
+    before = model.get_weights()
+    model.set_weights([weight + 1 for weight in before])
+    Snapshot(model, saved).restore()
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one.astype("float32"), other.astype("float32"))
 
 
 def test_rollback_stops_when_it_does_not_help(kit, data):

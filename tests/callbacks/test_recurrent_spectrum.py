@@ -110,6 +110,20 @@ def test_over_a_training_it_is_what_numpy_says_of_the_weights_at_each_time(kit, 
     np.testing.assert_array_equal(figure.axes[1].lines[2].get_ydata(), frame[frame["gate"] == "h"]["radius"])
 
 
+@pytest.mark.parametrize(
+    ("options", "steps"),
+    [
+        ({"optimizer": keras.optimizers.SGD(gradient_accumulation_steps=2)}, [0, 3, 4, 6, 8]),
+        ({"steps_per_execution": 2}, [0, 4, 6, 8, 10, 12, 16]),
+    ],
+    ids=["accumulation", "two at once"],
+)
+def test_steps_are_those_of_the_optimizer(kit, data, options, steps):
+    spectrum = RecurrentSpectrum(every=3)
+    kit.fit(kit.compiled("simple_rnn", **options), data, [spectrum], epochs=2)
+    assert list(spectrum.frame["step"]) == steps
+
+
 def test_a_training_that_goes_on_measures_nothing_twice(kit, data):
     model, spectrum = kit.compiled("simple_rnn"), RecurrentSpectrum()
     kit.fit(model, data, [spectrum])

@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -62,6 +63,25 @@ def test_a_task_takes_a_raw_probe(tmp_path):
     assert (tmp_path / "decay.csv").read_text().split("\n")[0] == header
 
 
+@pytest.mark.parametrize("as_list", [True, False])
+def test_a_task_that_returns_its_best_epoch_is_diagnosed_as_it_is_returned(as_list):
+    class Worse(keras.callbacks.Callback):
+        """Every epoch is worse than the one before."""
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.set_weights([weight + 9 * epoch for weight in self.model.get_weights()])
+
+    train = datasets.memory("adding", 8, train=32).train
+    model = MemoryModel("number", "lstm", 3)
+    model.patience = 1
+    watch = callbacks.ThroughTime((train, None), budget=0, lyapunov=False)
+    given = [watch, Worse()]
+    given = given if as_list else keras.callbacks.CallbackList(given, add_history=True, model=model)
+    history = model.fit(train, validation_data=train, callbacks=given, verbose=0)
+    assert len(history.epoch) == 2
+    pd.testing.assert_frame_equal(watch.diagnosis.profile, diagnose(model, train, lyapunov=False).profile)
+
+
 def test_weights_that_explode_end_the_measurements_and_not_the_training(kit, data):
     model, watch = kit.compiled("simple_rnn"), callbacks.ThroughTime(data, budget=1.0)
 
@@ -105,14 +125,13 @@ def test_the_clock_allows_what_fits_into_the_share(monkeypatch):
 
 
 def test_the_figure_has_a_column_for_each_epoch_and_the_horizon_in_it(kit, data):
-    import pandas as pd
-
     lags = np.arange(21)
-    table = pd.DataFrame({0: 0.5**lags, 3: 0.9**lags, 9: 0.1**lags}, index=lags)
+    table = pd.DataFrame({0: 0.5**lags, 3: 0.9**lags, 9: 0.1**lags, 12: lags < 3}, index=lags, dtype=float)
     found = horizons(table)
     assert found[0] == 11  # k0 = 5, and 0.5^6 > 0.01 > 0.5^7
     assert np.isnan(found[1])
     assert found[2] == 7
+    assert found[3] == 0  # nothing was left at k0
     np.testing.assert_array_equal(edges(np.array([0.0, 3.0, 9.0])), [-1.5, 1.5, 6.0, 12.0])
     np.testing.assert_array_equal(edges(np.array([4.0])), [3.5, 4.5])
 

@@ -98,6 +98,9 @@ def test_accumulated_gradients_are_the_mean_of_their_batches(kit, data):
     totals = [np.sqrt(sum(np.sum(g**2) for g in step.values())) for step in oracle]
     np.testing.assert_allclose(health.steps["norm_before"], totals, rtol=1e-5)
     assert list(health.steps["step"]) == [0, 1, 2, 3]
+    later = GradientHealth()  # as after loading, it has no numbers of its own
+    kit.fit(model, data, [later])
+    assert list(later.steps["step"]) == [4, 5]
 
 
 @pytest.mark.usefixtures("half_precision")

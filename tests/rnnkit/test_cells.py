@@ -40,6 +40,22 @@ def test_a_taken_name_is_refused():
         register_cell("lstm", Other)
 
 
+def test_a_class_named_like_a_built_in_cell_leaves_that_alone():
+    namesake = type("GRU", (keras.layers.GRU,), {"__module__": "mine"})
+    with pytest.raises(ArgumentError, match="registered already"):
+        find_cell(namesake)
+    assert find_cell("gru").gates == "zrh"
+    register_cell("another_gru", namesake)
+    assert find_cell(namesake).name == "another_gru"
+
+
+def test_a_definition_that_is_run_again_takes_its_own_place():
+    first, second = (type("Rerun", (keras.layers.GRU,), {"__module__": "notebook"}) for _ in range(2))
+    assert find_cell(first).factory is first
+    assert find_cell(second).factory is second
+    assert find_cell("rerun").factory is second
+
+
 def test_a_layer_subclass_takes_what_its_base_takes():
     class Quiet(keras.layers.GRU):
         def __init__(self, units, **kwargs):

@@ -2,12 +2,15 @@
 
 import io
 import json
+import logging
 import os
+import signal
 import subprocess
 import sys
 import warnings
 from pathlib import Path
 
+import keras
 import pandas as pd
 import pytest
 from rich.console import Console
@@ -20,7 +23,7 @@ from rnnkit.cli import completion
 from rnnkit.cli.app import app
 from rnnkit.cli.show import reading
 from rnnkit.recipes import RECIPES
-from rnnkit.run_folder import RunFolder
+from rnnkit.runs.folder import RunFolder
 
 REVIEWS = ["good film", "bad film", "not good", "not bad at all", "good, good", "a bad plot"] * 6
 LABELS = ["positive", "negative"] * 18
@@ -32,27 +35,27 @@ COMPLETED = {
 }
 
 
-def cli(*arguments, stdin="", cwd=None):
-    command = [
-        sys.executable,
-        "-c",
-        "import sys; sys.argv[0] = 'rnnkit'; from rnnkit.cli.app import main; main()",
-        *map(str, arguments),
-    ]
-    environment = {**os.environ, "COLUMNS": "160", "TERM": "dumb"}
+def shell(*arguments):
+    """The command line in a process of its own."""
+    command = [sys.executable, "-c", "import sys; sys.argv[0] = 'rnnkit'; from rnnkit.cli import main; main()"]
     return subprocess.run(
-        command, input=stdin, capture_output=True, text=True, encoding="utf-8", timeout=280, cwd=cwd, env=environment
+        [*command, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=280,
+        env={**os.environ, "COLUMNS": "160", "TERM": "dumb"},
     )
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A finished run on a file of one's own, and what it printed."""
+    """A finished run on a file of one's own, in a process of its own, and what it printed."""
     folder = tmp_path_factory.mktemp("cli")
     data = folder / "reviews.csv"
     pd.DataFrame({"review": REVIEWS, "verdict": LABELS}).to_csv(data, index=False)
     options = ["--data", data, "--text", "review", "--label", "verdict", "--units", 3, "--cell", "GRU", "--epochs", 2]
-    done = cli(
+    done = shell(
         "run",
         "sentiment",
         *options,
@@ -105,29 +108,29 @@ def test_a_run_says_what_it_does_and_where_things_are(run):
     assert "oneDNN" not in done.stderr
 
 
-def test_evaluate_gives_the_metrics_again(run):
+def test_evaluate_gives_the_metrics_again(cli, run):
     folder, _ = run
     done = cli("evaluate", folder, "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == pytest.approx(RunFolder(folder).metrics["test"], rel=1e-5)
+    assert done.code == 0, done.err
+    assert json.loads(done.out) == pytest.approx(RunFolder(folder).metrics["test"], rel=1e-5)
 
 
-def test_predict_from_arguments_file_and_standard_input(run, tmp_path):
+def test_predict_from_arguments_file_and_standard_input(cli, run, tmp_path):
     folder, _ = run
     texts = ["good film", "schön 👍🏽"]
     path = tmp_path / "texts.txt"
     path.write_text("\n".join(texts), encoding="utf-8")
     answers = [cli("predict", folder, *texts), cli("predict", folder, "--file", path)]
     answers.append(cli("predict", folder, stdin="\n".join(texts)))
-    assert [answer.returncode for answer in answers] == [0, 0, 0], answers[0].stderr
-    assert answers[0].stdout == answers[1].stdout == answers[2].stdout
+    assert [answer.code for answer in answers] == [0, 0, 0], answers[0].err
+    assert answers[0].out == answers[1].out == answers[2].out
     expected = rnnkit.load(folder / "model.keras").classify(texts)
-    lines = [line.split("\t") for line in answers[0].stdout.splitlines()]
+    lines = [line.split("\t") for line in answers[0].out.splitlines()]
     assert lines == [[each.label, f"{each.score:.4f}", text] for each, text in zip(expected, texts, strict=True)]
 
 
 @pytest.fixture(scope="module")
-def tagged_run(tmp_path_factory):
+def tagged_run(cli, tmp_path_factory):
     """A finished run on tagged sentences in columns, and what it printed."""
     folder = tmp_path_factory.mktemp("ner")
     data = folder / "mine.txt"
@@ -135,92 +138,102 @@ def tagged_run(tmp_path_factory):
     data.write_bytes(("\ufeff-DOCSTART- -X- O O\n\n" + sentence * 40).replace("\n", "\r\n").encode())
     options = ["--data", data, "--text", 1, "--label", 2, "--units", 8, "--epochs", 6, "--batch-size", 2, "--json"]
     done = cli("run", "ner", *options, "--out", folder / "run")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     return folder / "run", done
 
 
-def test_a_run_on_tagged_sentences_says_what_was_found(tagged_run):
+def test_a_run_on_tagged_sentences_says_what_was_found(cli, tagged_run):
     folder, done = tagged_run
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["test"].keys() == {"f1", "precision", "recall", "loss"}
     assert metrics["test"]["f1"] > 0.9
-    assert "Entities by type" in done.stderr
-    assert "[Ada PER" in done.stderr
+    assert "Entities by type" in done.err
+    assert "[Ada PER" in done.err
     measured = cli("evaluate", folder, "--json")
-    assert json.loads(measured.stdout) == pytest.approx(metrics["test"], rel=1e-4)
-    assert "Entities by type" in measured.stderr
+    assert json.loads(measured.out) == pytest.approx(metrics["test"], rel=1e-4)
+    assert "Entities by type" in measured.err
 
 
-def test_entities_of_a_text_on_the_command_line(tagged_run):
+def test_entities_of_a_text_on_the_command_line(cli, tagged_run):
     folder, _ = tagged_run
     shown = cli("predict", folder, "Ada is in York")
-    assert shown.stdout.startswith("[Ada PER ")
-    assert "is in [York LOC " in shown.stdout
-    answer = json.loads(cli("predict", folder, "Ada is in York", "--json").stdout)
+    assert shown.out.startswith("[Ada PER ")
+    assert "is in [York LOC " in shown.out
+    answer = json.loads(cli("predict", folder, "Ada is in York", "--json").out)
     assert [(each["text"], each["start"], each["end"]) for each in answer["entities"]] == [
         ("Ada", 0, 3),
         ("York", 10, 14),
     ]
 
 
+def traces():
+    """What a command could leave behind in its process."""
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    of_keras = keras.config.floatx(), keras.config.dtype_policy().name
+    of_logs = logging.root.level, [*logging.root.handlers], [*warnings.filters], sys.unraisablehook
+    return handlers, of_keras, of_logs, dict(os.environ), os.getcwd(), sys.argv, sys.stdin, sys.stdout
+
+
 @pytest.fixture(scope="module")
-def memory_run(tmp_path_factory):
+def memory_run(cli, tmp_path_factory):
     """A finished run on a memory problem, and what it printed."""
     folder = tmp_path_factory.mktemp("memory") / "run"
     problem = ["--problem", "temporal-order", "--length", 10, "--initializer", "identity", "--activation", "relu"]
     sizes = ["--cell", "simple_rnn", "--units", 16, "--batch-size", 250, "--epochs", 3]
+    before = traces()
     done = cli("run", "memory", *problem, *sizes, "--json", "--out", folder)
-    assert done.returncode == 0, done.stderr
+    assert traces() == before
+    assert done.code == 0, done.err
     return folder, done
 
 
-def test_a_run_on_a_memory_problem_says_what_chance_is_and_whether_it_is_solved(memory_run):
+def test_a_run_on_a_memory_problem_says_what_chance_is_and_whether_it_is_solved(cli, memory_run):
     folder, done = memory_run
-    metrics = json.loads(done.stdout.splitlines()[-1])
+    metrics = json.loads(done.out.splitlines()[-1])
     assert (metrics["task"], metrics["data"]) == ("memory", "temporal-order-10")
     assert metrics["test"].keys() == {"accuracy", "loss"}
     assert metrics["test"]["accuracy"] > 0.99
-    assert "The problem is solved: what counts is accuracy" in done.stderr
-    assert "reaches 0.2500, and above 0.9900 it counts as solved." in done.stderr
+    assert "The problem is solved: what counts is accuracy" in done.err
+    assert "reaches 0.2500, and above 0.9900 it counts as solved." in done.err
     assert {"sequence", "target", "predicted"} == set(pd.read_csv(folder / "samples.csv"))
     layer = rnnkit.load(folder / "model.keras").stack.blocks[0]["forward"]
     assert layer.activation.__name__ == "relu"
     assert json.loads((folder / "config.json").read_text(encoding="utf-8"))["initializer"] == "identity"
-    again = json.loads(cli("evaluate", folder, "--json").stdout)
+    again = json.loads(cli("evaluate", folder, "--json").out)
     assert again == pytest.approx(metrics["test"], rel=1e-4)
     other = cli("evaluate", folder, "--data", "temporal-order-12")
-    assert "1000 examples" in other.stderr + other.stdout
+    assert "1000 examples" in other.err + other.out
 
 
-def test_the_diagnosis_of_a_run(memory_run, tmp_path):
+def test_the_diagnosis_of_a_run(cli, memory_run, tmp_path):
     folder, done = memory_run
-    printed = " ".join(done.stderr.split())
+    printed = " ".join(done.err.split())
     assert "stack/forward_0 (forward): An error on its way back through the layer" in printed
     found = cli("diagnose", folder, "--examples", 32, "--out", tmp_path / "page.html")
-    assert found.returncode == 0, found.stderr
+    assert found.code == 0, found.err
     model, problem = rnnkit.load(folder / "model.keras"), rnnkit.datasets.memory("temporal-order", 10)
     same = rnnkit.diagnose(model, *problem.valid.sample(32))
-    words = " ".join(found.stdout.split())
+    words = " ".join(found.out.split())
     assert same.verdict in words
     assert f"│ {same.layers['gain'].iloc[0]:.3g} " in words
     assert same.verdict in " ".join((tmp_path / "page.html").read_text(encoding="utf-8").split())
     nowhere = cli("diagnose", folder, "--out", tmp_path / "none" / "page.html")
-    assert (nowhere.returncode, "cannot be written" in nowhere.stderr) == (2, True)
+    assert (nowhere.code, "cannot be written" in nowhere.err) == (2, True)
 
 
-def test_a_run_that_is_too_short_to_diagnose_says_so(run):
+def test_a_run_that_is_too_short_to_diagnose_says_so(cli, run):
     folder, done = run
     assert "There is no diagnosis:" in done.stderr
     found = cli("diagnose", folder)
-    assert found.returncode == 2
-    assert len(found.stderr.strip().splitlines()) == 1
+    assert found.code == 2
+    assert len(found.err.strip().splitlines()) == 1
 
 
-def test_run_without_a_task_lists_them_all():
+def test_run_without_a_task_lists_them_all(cli):
     listed = cli("run")
-    assert listed.returncode == 0
+    assert listed.code == 0
     for name, recipe in RECIPES.items():
-        (line,) = [line for line in listed.stdout.splitlines() if line.startswith(f"│ {name} ")]
+        (line,) = [line for line in listed.out.splitlines() if line.startswith(f"│ {name} ")]
         assert recipe.about in line
         assert recipe.time in line
 
@@ -230,21 +243,21 @@ def test_completion_knows_tasks_data_and_cells(monkeypatch):
     for words, expected in COMPLETED.items():
         monkeypatch.setenv("COMP_WORDS", f"rnnkit {words}")
         monkeypatch.setenv("COMP_CWORD", str(len(words.split(" "))))
-        assert cli().stdout.split() == expected
+        assert shell().stdout.split() == expected
     assert set(completion.CELLS) <= set(cell_names())
     assert len(completion.CELLS) == 5
     assert set(completion.RULES) == set(RULES)
 
 
-def test_answers_to_sequences_on_the_command_line(memory_run):
+def test_answers_to_sequences_on_the_command_line(cli, memory_run):
     folder, done = memory_run
     sequence = "[0, 6, 2, 5, 3, 7, 4, 2, 1]"
-    assert sequence in done.stderr
-    assert cli("predict", folder, sequence, sequence).stdout.splitlines() == ["1", "1"]
-    answer = json.loads(cli("predict", folder, sequence, "--json").stdout)
+    assert sequence in done.err
+    assert cli("predict", folder, sequence, sequence).out.splitlines() == ["1", "1"]
+    answer = json.loads(cli("predict", folder, sequence, "--json").out)
     assert answer == {"sequence": json.loads(sequence), "answer": 1}
     wrong = cli("predict", folder, "0 6 2")
-    assert (wrong.returncode, "JSON list" in wrong.stderr) == (2, True)
+    assert (wrong.code, "JSON list" in wrong.err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -281,18 +294,25 @@ def test_answers_to_sequences_on_the_command_line(memory_run):
         (["run", "sentiment", "--colour", "red"], "--colour"),
     ],
 )
-def test_a_mistake_is_one_clear_line_and_exit_code_2(arguments, named, tmp_path):
+def test_a_mistake_is_one_clear_line_and_exit_code_2(cli, arguments, named, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "kept.txt").write_text("mine", encoding="utf-8")
     (tmp_path / "reviews.csv").write_text("review,verdict\ngood,1\n", encoding="utf-8")
     (tmp_path / "latin.csv").write_bytes(b"text,label\ncaf\xe9,1\n")
     places = {"full": tmp_path / "full", "reviews": tmp_path / "reviews.csv", "latin": tmp_path / "latin.csv"}
     done = cli(*(argument.format(**places) for argument in arguments), cwd=tmp_path)
-    assert done.returncode == 2
-    assert named in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.code == 2
+    assert named in done.err
+    assert "Traceback" not in done.err
     assert (tmp_path / "full" / "kept.txt").read_text(encoding="utf-8") == "mine"
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_shell_gets_the_line_and_the_exit_code():
+    done = shell("run", "weather")
+    assert (done.returncode, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: task: unknown task 'weather'")
 
 
 def test_help_and_version_do_without_tensorflow():
@@ -300,7 +320,7 @@ def test_help_and_version_do_without_tensorflow():
     code += "print(sorted(m for m in ('tensorflow', 'keras', 'pandas', 'matplotlib') if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", timeout=60)
     assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr
-    assert cli("--version").stdout == f"rnnkit {rnnkit.__version__}\n"
+    assert shell("--version").stdout == f"rnnkit {rnnkit.__version__}\n"
 
 
 def test_the_paragraphs_of_a_help_have_no_line_ends_of_their_own():
@@ -318,7 +338,7 @@ def test_reading_is_said_where_no_download_has_a_bar_of_its_own(data, said):
     assert "two rows are empty" in terminal.getvalue()
 
 
-def test_every_command_has_its_help():
+def test_every_command_has_its_help(cli):
     for command in (
         ["run"],
         ["evaluate"],
@@ -335,15 +355,15 @@ def test_every_command_has_its_help():
         ["data", "path"],
     ):
         done = cli(*command, "--help")
-        assert done.returncode == 0
-        assert "Usage" in done.stdout
+        assert done.code == 0
+        assert "Usage" in done.out
 
 
-def test_data_commands():
+def test_data_commands(cli):
     listed = cli("data", "list")
-    assert "sentiment-sample" in listed.stdout
-    assert "imdb" in listed.stdout
-    assert Path(cli("data", "path", "sst2").stdout.strip()).name == "sst2"
+    assert "sentiment-sample" in listed.out
+    assert "imdb" in listed.out
+    assert Path(cli("data", "path", "sst2").out.strip()).name == "sst2"
 
 
 def test_a_run_without_out_gets_a_folder_of_its_own(tmp_path, monkeypatch):

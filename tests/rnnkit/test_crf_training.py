@@ -10,8 +10,9 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnkit.crf import FORBIDDEN, best_paths, viterbi
+from rnnkit.crf import best_paths, viterbi
 from rnnkit.errors import ArgumentError
+from rnnkit.forbidden import FORBIDDEN
 from rnnkit.layers import CRF, CRFLoss
 
 LENGTHS = np.array([4, 1, 3], dtype="int32")

@@ -52,6 +52,16 @@ def test_padding_never_counts(pooling, dtype):
     np.testing.assert_array_equal(np.array(layer(clean, LENGTHS)), np.array(layer(dirty, LENGTHS)))
 
 
+@pytest.mark.parametrize("pooling", ["max", "mean", "attention"])
+@pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
+def test_a_sequence_without_a_step_gives_zeros(pooling, dtype):
+    lengths = np.array([5, 0, 3], dtype="int32")
+    found = SequencePooling(pooling, dtype=dtype)(inputs(), lengths)
+    assert keras.backend.standardize_dtype(found.dtype) == ("float16" if dtype == "mixed_float16" else dtype)
+    np.testing.assert_array_equal(np.array(found)[1], 0)
+    assert np.array(found)[[0, 2]].all()
+
+
 def test_an_unknown_pooling_lists_the_known_ones():
     with pytest.raises(ArgumentError, match="last, max, mean, attention"):
         SequencePooling("sum")

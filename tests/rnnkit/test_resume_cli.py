@@ -26,7 +26,7 @@ def started(*arguments):
     )
 
 
-def cli(*arguments):
+def shell(*arguments):
     with started(*arguments) as process:
         out, errors = process.communicate(timeout=280)
     assert "Traceback" not in errors
@@ -53,10 +53,10 @@ def results(folder):
     return tables, kept, [*model.weights, *model.optimizer.variables]
 
 
-def test_a_run_that_is_interrupted_and_killed_goes_on_to_the_same_end(tmp_path):
+def test_a_run_that_is_interrupted_and_killed_goes_on_to_the_same_end(cli, tmp_path):
     data, whole, broken = tmp_path / "reviews.csv", tmp_path / "whole", tmp_path / "broken"
     pd.DataFrame({"review": REVIEWS, "verdict": LABELS}).to_csv(data, index=False)
-    assert cli(*trained(whole, data))[0] == 0
+    assert shell(*trained(whole, data))[0] == 0
     assert not (whole / "state").exists()
     with started(*trained(broken, data)) as process:
         wait_for(broken / "state" / "00000001.state", process)
@@ -78,7 +78,7 @@ def test_a_run_that_is_interrupted_and_killed_goes_on_to_the_same_end(tmp_path):
     assert "holds another training: build config was" in errors  # the vocabulary is another
     data.write_text(content, encoding="utf-8")
 
-    code, out, errors = cli("run", "--resume", broken, "--json")
+    code, out, errors = shell("run", "--resume", broken, "--json")
     assert code == 0, errors
     assert "epoch   2" in errors
     assert "epoch   1" not in errors
@@ -103,7 +103,7 @@ def test_a_run_that_is_interrupted_and_killed_goes_on_to_the_same_end(tmp_path):
         (["run", "--resume", "{run}", "--epochs", "3", "--batch-size", "32"], "Leave out --epochs, --batch-size."),
     ],
 )
-def test_what_cannot_be_resumed_is_one_line(tmp_path, arguments, message):
+def test_what_cannot_be_resumed_is_one_line(cli, tmp_path, arguments, message):
     (tmp_path / "config.json").write_text('{"task": "sentiment", "device": "cpu"}', encoding="utf-8")
     code, _, errors = cli(*(each.format(run=tmp_path) for each in arguments))
     assert code == 2

@@ -1,9 +1,6 @@
 """`rnnkit tune` and `rnnkit compare` as a shell sees them."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
@@ -15,14 +12,6 @@ from rnnkit.errors import ArgumentError
 TINY = ["--fix", "units=3", "--fix", "embedding_dim=3", "--fix", "bidirectional=false", "--epochs", 1]
 
 
-def cli(*arguments, cwd=None):
-    command = [sys.executable, "-c", "from rnnkit.cli import main; main()", *map(str, arguments)]
-    environment = {**os.environ, "COLUMNS": "160", "TERM": "dumb"}
-    return subprocess.run(
-        command, capture_output=True, text=True, encoding="utf-8", timeout=280, cwd=cwd, env=environment
-    )
-
-
 @pytest.fixture(scope="module")
 def reviews(tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "reviews.csv"
@@ -31,14 +20,14 @@ def reviews(tmp_path_factory):
     return path
 
 
-def test_tune_leaves_its_table_and_the_best_model(reviews, tmp_path):
+def test_tune_leaves_its_table_and_the_best_model(cli, reviews, tmp_path):
     space = [*TINY, "--search", "cell=gru,simple_rnn", "--search", "learning_rate=1e-3:1e-2"]
     space += ["--fix", "layers=1", "--fix", "clipping=none", "--fix", "pooling=last", "--fix", "batch_size=16"]
     out = tmp_path / "search"
     done = cli("tune", "sentiment", "--data", reviews, "--trials", 1, "--algorithm", "random", *space, "--out", out)
-    assert done.returncode == 0, done.stderr
-    assert "trial 1 of 1  0:" in done.stdout
-    assert "Best trials" in done.stdout
+    assert done.code == 0, done.err
+    assert "trial 1 of 1  0:" in done.out
+    assert "Best trials" in done.out
     [row] = pd.read_csv(out / "results.csv").to_dict("records")
     assert row["status"] == "completed"
     assert 1e-3 <= row["learning_rate"] <= 1e-2
@@ -47,21 +36,21 @@ def test_tune_leaves_its_table_and_the_best_model(reviews, tmp_path):
     assert rnnkit.load(out / "best.keras").stack.cell.name == row["cell"]
 
 
-def test_compare_leaves_a_row_a_run_and_a_row_a_model(reviews, tmp_path):
+def test_compare_leaves_a_row_a_run_and_a_row_a_model(cli, reviews, tmp_path):
     out = tmp_path / "cells"
     done = cli(
         "compare", "sentiment", "--data", reviews, "--cells", "gru", "--seeds", 1, *TINY, "--no-baselines", "--out", out
     )
-    assert done.returncode == 0, done.stderr
-    assert "gru  seed 0  valid_accuracy" in done.stdout
+    assert done.code == 0, done.err
+    assert "gru  seed 0  valid_accuracy" in done.out
     [run] = pd.read_csv(out / "runs.csv").to_dict("records")
     [model] = pd.read_csv(out / "summary.csv").to_dict("records")
     assert (run["model"], model["model"], model["valid"]) == ("gru", "gru", pytest.approx(run["valid_accuracy"]))
 
 
-def test_dry_runs_say_what_would_be_done_and_do_nothing(tmp_path):
+def test_dry_runs_say_what_would_be_done_and_do_nothing(cli, tmp_path):
     done = cli("tune", "memory", "--data", "copy-5", "--minutes", 3, "--fix", "units=9", "--dry-run", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     for words in (
         "0.0003 to 0.01",
         "9 (fixed)",
@@ -69,11 +58,11 @@ def test_dry_runs_say_what_would_be_done_and_do_nothing(tmp_path):
         "any number of trials in 3 minutes",
         "val_loss (min)",
     ):
-        assert words in done.stdout
+        assert words in done.out
     done = cli("compare", "music", "--seeds", 2, "--dry-run", cwd=tmp_path)
-    assert "simple_rnn, lstm, gru; 2 seeds" in done.stdout
-    assert "6 trainings until" in done.stdout
-    assert "per-key Markov chain" in done.stdout
+    assert "simple_rnn, lstm, gru; 2 seeds" in done.out
+    assert "6 trainings until" in done.out
+    assert "per-key Markov chain" in done.out
     assert not list(tmp_path.iterdir())
 
 
@@ -100,12 +89,12 @@ def test_dry_runs_say_what_would_be_done_and_do_nothing(tmp_path):
         (["tune", "sentiment", "--fix", "units=2", "--search", "units=2,3"], "'units' stands in both"),
     ],
 )
-def test_a_mistake_is_one_clear_line_and_exit_code_2(arguments, named, reviews, tmp_path):
+def test_a_mistake_is_one_clear_line_and_exit_code_2(cli, arguments, named, reviews, tmp_path):
     (tmp_path / "file").touch()
     done = cli(*(argument.format(file=tmp_path / "file", reviews=reviews) for argument in arguments), cwd=tmp_path)
-    assert done.returncode == 2
-    assert named in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.code == 2
+    assert named in done.err
+    assert "Traceback" not in done.err
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
+import rnnkit
 from rnnkit.diagnosis import diagnose
 from rnnkit.diagnosis.credit import credit
 from rnnkit.diagnosis.replay import Replay
@@ -81,6 +82,19 @@ def test_credit_of_one_loss_a_sequence_starts_at_its_end(compiled, noise, orthog
     np.testing.assert_allclose(found[:3], 0.7 ** np.arange(3), rtol=1e-4)
     assert found[3] > 0.7**3 + 0.1  # the second way in
     np.testing.assert_allclose(found[4:] / found[3], 0.7 ** np.arange(1, len(found) - 3), rtol=1e-4)
+
+
+def test_a_translators_encoder_has_no_prediction_a_step_though_the_steps_are_as_many(record):
+    source, target = ["a b c d e f"] * 4, ["u v w x y z z"] * 4
+    model = rnnkit.Translator("gru", 3, embedding_dim=4, tokenization="words")
+    model.adapt(source, target)
+    model.compile()
+    forward, backward, decoder = record(model, source, target)
+    assert forward.inputs.shape[1] == decoder.inputs.shape[1]
+    for encoder in (forward, backward):
+        np.testing.assert_array_equal(encoder.focus, encoder.lengths - 1)
+        np.testing.assert_array_equal(encoder.focus_errors.outputs, encoder.errors.outputs)
+    np.testing.assert_array_equal(decoder.focus, decoder.positions)
 
 
 def test_credit_is_nan_where_the_loss_does_not_see_the_layer(compiled, record, noise):

@@ -244,6 +244,59 @@ def test_numbers_from_the_records_are_filled_in():
     assert '"global_norm", 3.2)' in lines["clipping"]
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "named"),
+    [
+        ("LazyAdam", "optimizer=rnnkit.LazyAdam("),
+        ("SGD", "optimizer=keras.optimizers.SGD("),
+        ("Mine", "optimizer=Mine("),
+    ],
+)
+def test_an_optimizer_is_called_by_a_name_that_exists(optimizer, named):
+    for ratio in (2.0, 1e-7):
+        known = dataclasses.replace(FAILED, update_ratio=ratio, optimizer=optimizer)
+        assert named in cures([(WELL, v.NOT_LEARNING)], known)[0].line
+
+
+class Bare(keras.layers.Layer):
+    """h' = h + x W + b, with a bias in each of two parts and nothing that says how many units there are."""
+
+    state_size = output_size = UNITS
+
+    def build(self, inputs_shape):
+        self.kernel = self.add_weight(shape=(inputs_shape[-1], UNITS))
+        self.bias = self.add_weight(shape=(2 * UNITS,), initializer=keras.initializers.Constant(5.0))
+
+    def call(self, inputs, states):
+        hidden = states[0] + inputs @ self.kernel + self.bias[:UNITS]
+        return hidden, [hidden]
+
+
+def test_a_cell_that_does_not_tell_its_units_has_a_bias_too(compiled, probe):
+    model = compiled(keras.layers.RNN(Bare(), return_sequences=True), keras.layers.Dense(2))
+    (found,) = diagnose(model, *probe, lyapunov=False).findings
+    assert found.bias == 5
+    assert found.cell == "Bare"
+
+
+@pytest.mark.parametrize(("gain", "orthogonal"), [(1.0, True), (0.5, False)])
+def test_gates_that_start_orthogonal_each_are_known(gain, orthogonal, compiled, probe):
+    start = rnnkit.initializers.GateOrthogonal(gain)
+    layer = keras.layers.GRU(UNITS, recurrent_initializer=start, return_sequences=True)
+    (found,) = diagnose(compiled(layer, keras.layers.Dense(2)), *probe, lyapunov=False).findings
+    assert found.orthogonal == orthogonal
+
+
+def test_what_is_unknown_is_not_said():
+    unknown = dataclasses.replace(FAILED, explained=float("nan"))
+    null = dataclasses.replace(WELL, zeros=1.0)
+    assert "loss" not in sentences(null, unknown, v.NOT_LEARNING)
+    large = dataclasses.replace(unknown, update_ratio=2.0)
+    assert "After 1000 optimizer steps updates were up to 2 times" in sentences(WELL, large, v.NOT_LEARNING)
+    both = dataclasses.replace(large, explained=0.05)
+    assert "the inputs explain 5% of the loss, and updates were up to 2" in sentences(WELL, both, v.NOT_LEARNING)
+
+
 @pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "gru", "min_gru", "min_lstm", "MyCell"])
 @pytest.mark.parametrize("task", [True, False])
 def test_every_rule_leads_to_cures_that_say_all(cell, task):

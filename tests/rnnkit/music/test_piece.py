@@ -92,15 +92,15 @@ def test_what_a_piece_says(chord):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ({"roll": np.zeros((0, 88))}, r"roll: expected the shape \(T, 88\).*received \(0, 88\)"),
-        ({"roll": np.zeros((4, 87))}, r"roll: .*received \(4, 87\)"),
+        ({"roll": np.zeros((0, 88))}, r"roll: expected the shape \(T, 88\).*got \(0, 88\)"),
+        ({"roll": np.zeros((4, 87))}, r"roll: .*got \(4, 87\)"),
         ({"roll": np.full((4, 88), 0.5)}, "roll: expected 0 and 1 only"),
         ({"roll": np.full((4, 88), np.nan)}, "roll: expected 0 and 1 only"),
         ({"steps_per_beat": 0}, "steps_per_beat: .*got 0"),
         ({"steps_per_beat": 1.5}, "steps_per_beat: .*got 1.5"),
         ({"steps_per_beat": 481}, "steps_per_beat: .*got 481"),
-        ({"tempo": 0}, "tempo: expected 4 to 1000 .*received 0"),
-        ({"tempo": float("nan")}, "tempo: .*received nan"),
+        ({"tempo": 0}, "tempo: expected 4 to 1000 .*got 0"),
+        ({"tempo": float("nan")}, "tempo: .*got nan"),
     ],
 )
 def test_bad_arguments_are_named(arguments, named):
@@ -140,7 +140,7 @@ def test_silence_and_limits_of_sound(chord, tmp_path):
         assert not any(file.readframes(file.getnframes()))
     with pytest.raises(ArgumentError, match="rate: .*8400, got 8000"):
         chord.synthesize(tmp_path / "a.wav", rate=8000)
-    with pytest.raises(ArgumentError, match="at most 15 minutes, received 16.7"):
+    with pytest.raises(ArgumentError, match="at most 15 minutes, got 16.7"):
         Piece(np.zeros((1000, 88)), steps_per_beat=1, tempo=60).synthesize(tmp_path / "a.wav")
     assert not (tmp_path / "a.wav").exists()
 

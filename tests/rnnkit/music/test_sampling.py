@@ -144,5 +144,16 @@ def test_keys_and_chords_that_cannot_be_are_not(parts):
     rolls, _ = sample(parts, 50, 20, playable=[True, False, True, True], notes=2, max_hold=np.int32(1))
     assert not rolls[:, :, 1].any()
     assert rolls.any()
-    assert (rolls.sum(axis=-1) <= 3).all()  # a held chord may change by a note on top of it
+    assert (rolls.sum(axis=-1) <= 2).all()
     assert (sample(parts, 50, 20, notes=1)[0].sum(axis=-1) <= 1).all()
+
+
+def test_a_full_chord_that_must_change_has_the_probabilities_of_what_it_may_become(parts):
+    primer = np.array([[1, 0, 1, 0], [0, 0, 0, 0]])
+    rolls, _ = sample(parts, 20_000, 2, primer=primer, primed=1, notes=2, max_hold=np.int32(1))
+    two_lowest = [tuple(frame * (frame.cumsum() <= 2)) for frame in FRAMES]
+    probabilities = Counter()
+    for frame, probability in zip(two_lowest, frame_probabilities(parts, primer[:1]), strict=True):
+        probabilities[frame] += probability
+    left = np.array([probabilities[tuple(frame)] * (frame != primer[0]).any() for frame in FRAMES])
+    assert_drawn_from(rolls[:, 1], left / left.sum())

@@ -57,6 +57,14 @@ def test_classify_answers_in_order(model):
         assert answer.score == pytest.approx(alone.score, abs=1e-6)
 
 
+def test_a_tuple_of_two_texts_is_two_texts(model):
+    assert [answer.label for answer in model.classify(tuple(TEXTS[:2]))] == [
+        answer.label for answer in model.classify(TEXTS[:2])
+    ]
+    assert model.predict(tuple(TEXTS[:2]), verbose=0).shape == (2, 2)
+    assert model.predict((TEXTS, LABELS), verbose=0).shape == (6, 2)  # a pair of texts and labels stays one
+
+
 def test_padding_and_neighbours_never_change_an_answer(model):
     alone = model.predict(["bad film"], verbose=0)
     beside = model.predict(["bad film", "word " * 300], verbose=0)

@@ -1,6 +1,8 @@
 """What every task promises, for every cell."""
 
 import copy
+import functools
+import json
 import subprocess
 import sys
 import warnings
@@ -57,6 +59,38 @@ def trained(task, cell="lstm", **options):
     return model
 
 
+@functools.cache
+def trained_once(task):
+    """A trained model that several tests read and none changes."""
+    return trained(task)
+
+
+@functools.cache
+def trained_with_sgd(task):
+    """Another one, with an optimizer that is not the task's own."""
+    model = small(task)
+    model.compile(optimizer=keras.optimizers.SGD(0.125, momentum=0.5))
+    model.fit(EXAMPLES[task], epochs=1, verbose=0)
+    return model
+
+
+@functools.cache
+def trained_twice(task):
+    """From the same seed, until it stops by itself: models, histories, and the traces of a step up to each batch."""
+    return [_until_it_stops(task) for _ in range(2)]
+
+
+def _until_it_stops(task):
+    model, traces, after_batch = small(task), [], []
+    model.max_epochs, model.patience = 6, 2
+    step = model.train_step
+    model.train_step = lambda data: (traces.append(1), step(data))[1]
+    count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: after_batch.append(len(traces)))
+    data = EXAMPLES[task]
+    history = model.fit(data, validation_data=data, batch_size=4, verbose=0, callbacks=[count]).history
+    return model, history, after_batch
+
+
 def answers(model, data):
     """What the model predicts, one number after the other, whatever form a row has."""
     return np.concatenate([np.ravel(row) for row in model.predict(data, verbose=0)])
@@ -92,32 +126,33 @@ def test_without_dropout_a_loaded_model_trains_on_as_if_never_saved(task, tmp_pa
     same_weights(model, rnnkit.load(tmp_path / "again.keras"))
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_a_fresh_process_gives_the_same_predictions(task, tmp_path):
-    model = trained(task)
-    model.save(tmp_path / "model.keras")
-    inputs = EXAMPLES[task][EXAMPLES[task].columns[0]][:5]
-    code = f"""
+FRESH = """
+import json, sys
 import keras, numpy as np
 import rnnkit.tasks
-model = keras.saving.load_model({str(tmp_path / "model.keras")!r})
-answers = np.concatenate([np.ravel(row) for row in model.predict({inputs!r}, verbose=0)])
-np.save({str(tmp_path / "answers.npy")!r}, answers)
+for file, inputs in json.loads(sys.argv[1]).items():
+    model = keras.saving.load_model(file)
+    np.save(file + ".npy", np.concatenate([np.ravel(row) for row in model.predict(inputs, verbose=0)]))
 """
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=120)
-    np.testing.assert_array_equal(np.load(tmp_path / "answers.npy"), answers(model, inputs))
+
+
+def test_a_fresh_process_gives_the_same_predictions_of_every_task(tmp_path):
+    files = {task: str(tmp_path / f"{task}.keras") for task in TASKS}
+    inputs = {task: EXAMPLES[task][EXAMPLES[task].columns[0]][:5] for task in TASKS}
+    for task, file in files.items():
+        trained_once(task).save(file)
+    given = json.dumps({file: inputs[task] for task, file in files.items()})
+    subprocess.run([sys.executable, "-c", FRESH, given], check=True, capture_output=True, timeout=120)
+    for task, file in files.items():
+        expected = answers(trained_once(task), inputs[task])
+        np.testing.assert_array_equal(np.load(file + ".npy"), expected, err_msg=task)
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_same_seed_gives_the_same_weights_and_metrics(task):
-    histories, models = [], []
-    for _ in range(2):
-        model = small(task)
-        history = model.fit(EXAMPLES[task], validation_data=EXAMPLES[task], batch_size=8, epochs=2, verbose=0)
-        histories.append(history.history)
-        models.append(model)
-    assert histories[0] == histories[1]
-    same_weights(*models)
+    (first, history, _), (second, again, _) = trained_twice(task)
+    assert history == again
+    same_weights(first, second)
 
 
 @pytest.mark.parametrize("task", [task for task in TASKS if len(TASKS[task].columns) == 2])
@@ -142,12 +177,12 @@ def test_all_forms_of_raw_data_are_the_same_data(task):
         assert {column: read[column] for column in read.columns} == {data.columns[0]: x, data.columns[1]: y}, name
     model = small(task)
     model.fit(forms["tf.data"][0], batch_size=8, epochs=1, verbose=0)
-    same_weights(model, trained(task))
+    same_weights(model, trained_once(task))
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_predictions_keep_the_order_of_the_input(task):
-    model = trained(task)
+    model = trained_once(task)
     x = EXAMPLES[task][EXAMPLES[task].columns[0]]
     together = model.predict(x, batch_size=4, verbose=0)
     for row, value in enumerate(x[:6]):
@@ -156,20 +191,16 @@ def test_predictions_keep_the_order_of_the_input(task):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_auto_epochs_keep_the_best_of_them(task):
-    model = small(task)
-    model.max_epochs, model.patience = 6, 2
-    data = EXAMPLES[task]
-    history = model.fit(data, validation_data=data, batch_size=4, verbose=0).history
+    model, history, _ = trained_twice(task)[0]
     name, mode = model.monitor
     best = (max if mode == "max" else min)(history[name])
-    assert model.evaluate(data, verbose=0, return_dict=True)[name.removeprefix("val_")] == pytest.approx(best)
+    found = model.evaluate(EXAMPLES[task], verbose=0, return_dict=True)
+    assert found[name.removeprefix("val_")] == pytest.approx(best)
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_one_compile_argument_leaves_the_defaults_of_the_others(task):
-    model = small(task)
-    model.compile(optimizer=keras.optimizers.SGD(0.1))
-    model.fit(EXAMPLES[task], epochs=1, verbose=0)
+    model = trained_with_sgd(task)
     assert isinstance(model.optimizer, keras.optimizers.SGD)
     assert {"loss", model.monitor[0].removeprefix("val_")} <= set(
         model.evaluate(EXAMPLES[task], verbose=0, return_dict=True)
@@ -178,9 +209,7 @@ def test_one_compile_argument_leaves_the_defaults_of_the_others(task):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_saved_model_keeps_its_compile_settings(task, tmp_path):
-    model = small(task)
-    model.compile(optimizer=keras.optimizers.SGD(0.125, momentum=0.5))
-    model.fit(EXAMPLES[task], epochs=1, verbose=0)
+    model = trained_with_sgd(task)
     model.save(tmp_path / "model.keras")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -193,13 +222,8 @@ def test_a_saved_model_keeps_its_compile_settings(task, tmp_path):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_steps_of_any_length_are_traced_once(task):
-    model = small(task)
-    traces, after_batch = [], []
-    step = model.train_step
-    model.train_step = lambda data: (traces.append(1), step(data))[1]
-    count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: after_batch.append(len(traces)))
-    model.fit(EXAMPLES[task], batch_size=4, epochs=2, verbose=0, callbacks=[count])
-    assert len(after_batch) == 12
+    _, history, after_batch = trained_twice(task)[0]
+    assert len(after_batch) == 6 * len(history["loss"]) >= 12
     assert 0 < after_batch[0] == after_batch[-1]
 
 
@@ -213,19 +237,15 @@ def test_config_round_trips(task):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_validation_split_and_weights(task):
-    data = EXAMPLES[task]
-    model = small(task)
-    history = model.fit(data, validation_split=0.25, sample_weight=np.ones(24), epochs=1, verbose=0)
+    data, model, before = EXAMPLES[task], small(task), []
+    begin = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: before.extend(model.get_weights()))
+    one_step = {"batch_size": 24, "epochs": 1, "verbose": 0}  # more steps round an average
+    history = model.fit(data, validation_split=0.25, sample_weight=np.zeros(24), callbacks=[begin], **one_step)
     assert "val_loss" in history.history
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
     with pytest.raises(DataError, match="sample_weight"):
         small(task).fit(data, sample_weight=np.ones(3), verbose=0)
-    blind = small(task)
-    blind.adapt(data)
-    blind.compile()
-    before = blind.get_weights()
-    blind.fit(data, sample_weight=np.zeros(24), batch_size=24, epochs=1, verbose=0)  # more steps round an average
-    for a, b in zip(before, blind.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("task", TASKS)

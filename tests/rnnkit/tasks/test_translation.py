@@ -137,6 +137,14 @@ def test_draws_hang_on_the_seed_and_the_place_alone(untrained):
     assert untrained.translate(sources, temperature=1.0, seed=6, max_length=10) != first
 
 
+def test_each_search_has_one_decoder(untrained, monkeypatch):
+    untrained.translate("red dog", beam=2)
+    made = []
+    monkeypatch.setattr("rnnkit.translation.decoder.TranslationDecoder", lambda *_, **__: made.append(1))
+    untrained.translate("red dog", beam=2)
+    assert not made
+
+
 def test_what_comes_back_has_the_form_that_was_asked_for(model):
     assert model.translate("red dog") == "Hund rot"
     assert model.translate(["red dog", "cat runs"]) == ["Hund rot", "läuft Katze"]
@@ -168,7 +176,7 @@ def test_a_thousand_words_go_through(model):
 
 
 def test_bad_arguments_are_named(model):
-    with pytest.raises(ArgumentError, match="n_best: expected a number from 1 to the beam's 2"):
+    with pytest.raises(ArgumentError, match="n_best: expected a whole number from 1 to 2, the beam.s width, got 3"):
         model.translate("red", beam=2, n_best=3)
     with pytest.raises(ArgumentError, match="beam"):
         model.translate("red", beam=0)

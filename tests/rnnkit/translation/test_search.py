@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
+from rnnkit.forbidden import FORBIDDEN
 from rnnkit.text.tokenization import BEGIN, END
-from rnnkit.translation.search import NEVER, beam_search, draw, greedy
+from rnnkit.translation.search import beam_search, draw, greedy
 
 V, T, S = 7, 3, 5  # three subwords beside the marks; source steps; features of a state
 WORDS = (4, 5, 6)
@@ -105,7 +106,7 @@ def test_a_beam_with_room_for_all_is_exhaustive_search(seed, length_penalty, cov
     )
     for row, limit in enumerate(LIMITS):
         expected = language.ranked(row, limit, length_penalty, coverage_penalty, sources)
-        there = [(score, words) for score, words in zip(scores[row], found[row], strict=True) if score > NEVER / 10]
+        there = [(score, words) for score, words in zip(scores[row], found[row], strict=True) if score > FORBIDDEN / 10]
         assert len(there) == len(expected)
         np.testing.assert_allclose([score for score, _ in there], [score for score, _ in expected], atol=1e-3)
         assert {sentence(words) for _, words in there} == {words for _, words in expected}
@@ -133,7 +134,7 @@ def test_a_narrow_beam_finds_nothing_better_than_there_is_and_nothing_worse_than
         for row, limit in enumerate(LIMITS):
             known = {words: score for score, words in language.ranked(row, limit)}
             for words, score in zip(found[row], scores[row], strict=True):
-                if score > NEVER / 10:
+                if score > FORBIDDEN / 10:
                     assert score == pytest.approx(known[sentence(words)], abs=1e-4)
             assert scores[row, 0] >= scores[row, 1]
 
