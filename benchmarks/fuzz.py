@@ -37,7 +37,7 @@ import fuzz_inputs as inputs
 import numpy as np
 
 from rnnkit import datasets
-from rnnkit.callbacks.state_files import StateFiles, packed
+from rnnkit.callbacks.resuming.state_files import StateFiles, packed
 from rnnkit.datasets import imdb, jsb
 from rnnkit.datasets.midi import read_midi, read_midi_folder
 from rnnkit.datasets.piano_rolls import read_mat

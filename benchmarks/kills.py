@@ -134,7 +134,7 @@ def callback(places):
 
 
 def watch_saves(reach):
-    from rnnkit.callbacks import state_files
+    from rnnkit.callbacks.resuming import state_files
 
     write, replace, sync = state_files._write, os.replace, state_files._sync
 

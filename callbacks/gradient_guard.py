@@ -3,10 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.callbacks.gradient_callback import GradientCallback
-from rnnkit.callbacks.rows import EXPLOSION, NONFINITE, STATUS, TAKEN, WAITING, Block
-from rnnkit.callbacks.seam import Seam
-from rnnkit.callbacks.snapshot import Snapshot
+from rnnkit.callbacks.gradients.gradient_callback import GradientCallback
+from rnnkit.callbacks.gradients.rows import EXPLOSION, NONFINITE, STATUS, TAKEN, WAITING, Block
+from rnnkit.callbacks.gradients.seam import Seam
+from rnnkit.callbacks.gradients.snapshot import Snapshot
 from rnnkit.checks import positive, whole
 from rnnkit.errors import ArgumentError
 from rnnkit.optimizers import without_scaler

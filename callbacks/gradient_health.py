@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from rnnkit.callbacks.gradient_callback import GradientCallback
-from rnnkit.callbacks.records import Records, total_ratio
-from rnnkit.callbacks.rows import Block
+from rnnkit.callbacks.gradients.gradient_callback import GradientCallback
+from rnnkit.callbacks.gradients.records import Records, total_ratio
+from rnnkit.callbacks.gradients.rows import Block
 from rnnkit.checks import one_of, whole
 from rnnkit.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from rnnkit.callbacks.scalars import ScalarWriter
+    from rnnkit.callbacks.gradients.scalars import ScalarWriter
 
 LEVELS = ("layer", "variable", "gate")
 
@@ -156,7 +156,7 @@ class GradientHealth(GradientCallback):
         return {**super().__getstate__(), "_writer": None}
 
     def _write_scalars(self, folder: str | Path, block: Block) -> None:
-        from rnnkit.callbacks.scalars import ScalarWriter
+        from rnnkit.callbacks.gradients.scalars import ScalarWriter
 
         try:
             self._writer = self._writer or ScalarWriter(folder)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from rnnkit.callbacks.gates import gate_letters, units_of
+from rnnkit.callbacks.gradients.gates import gate_letters, units_of
 from rnnkit.checks import whole
 from rnnkit.spectrum import block_spectra, is_blocks
 

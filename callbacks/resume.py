@@ -9,8 +9,8 @@ from typing import Any
 
 import keras
 
-from rnnkit.callbacks.held_signals import HeldSignals
-from rnnkit.callbacks.state_files import StateFiles
+from rnnkit.callbacks.resuming.held_signals import HeldSignals
+from rnnkit.callbacks.resuming.state_files import StateFiles
 from rnnkit.checks import whole
 from rnnkit.errors import DeviceError, ResumeError
 
@@ -80,9 +80,9 @@ class Resume(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         if keras.backend.backend() != "tensorflow":
             raise DeviceError(f"Resume is for the TensorFlow backend, not {keras.backend.backend()}. Leave it out.")
-        from rnnkit.callbacks.running_fit import RunningFit
-        from rnnkit.callbacks.same_training import check_same, described
-        from rnnkit.callbacks.training_state import random_state, set_random_state
+        from rnnkit.callbacks.resuming.running_fit import RunningFit
+        from rnnkit.callbacks.resuming.same_training import check_same, described
+        from rnnkit.callbacks.resuming.training_state import random_state, set_random_state
 
         self._start = time.perf_counter()
         before = random_state()
@@ -106,7 +106,7 @@ class Resume(keras.callbacks.Callback):
         self._signals.hold()
 
     def on_epoch_begin(self, epoch, logs=None):
-        from rnnkit.callbacks.training_state import random_state, set_random_state
+        from rnnkit.callbacks.resuming.training_state import random_state, set_random_state
 
         self.model._initial_epoch = None
         self._epoch = epoch
@@ -153,12 +153,12 @@ class Resume(keras.callbacks.Callback):
 
     @property
     def _others(self) -> list:
-        from rnnkit.callbacks.training_state import has_state
+        from rnnkit.callbacks.resuming.training_state import has_state
 
         return [each for each in self._fit.callbacks if each is not self and has_state(each)]
 
     def _save(self, batch: int = 0) -> None:
-        from rnnkit.callbacks.training_state import state_of
+        from rnnkit.callbacks.resuming.training_state import state_of
 
         self._fit.settle()
         state = state_of(self.model, self._others)
@@ -181,7 +181,7 @@ class Resume(keras.callbacks.Callback):
             )
 
     def _restore(self, saved: dict) -> None:
-        from rnnkit.callbacks.training_state import restore
+        from rnnkit.callbacks.resuming.training_state import restore
 
         with self._taking_over():
             restore(self.model, self._others, saved)

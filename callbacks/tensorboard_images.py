@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from rnnkit.callbacks.scalars import as_os_error
+from rnnkit.callbacks.gradients.scalars import as_os_error
 from rnnkit.checks import whole
 from rnnkit.errors import ArgumentError
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rnnkit import callbacks, constraints, datasets, initializers, layers, regularizers, tuning
-    from rnnkit.cells import cell_names, register_cell
     from rnnkit.comparison import Comparison, compare
     from rnnkit.diagnosis import Diagnosis, diagnose
-    from rnnkit.kernel_choice import kernels
     from rnnkit.music.piece import Piece
     from rnnkit.optimizers import LazyAdam
+    from rnnkit.recurrent.cells import cell_names, register_cell
+    from rnnkit.recurrent.kernel_choice import kernels
     from rnnkit.saving import load
     from rnnkit.tasks import EntityRecognizer, MemoryModel, MusicGenerator, SentimentClassifier, Translator
     from rnnkit.tuning import tune
@@ -30,12 +30,12 @@ _HOMES = {
     "Piece": "rnnkit.music",
     "SentimentClassifier": "rnnkit.tasks",
     "Translator": "rnnkit.tasks",
-    "cell_names": "rnnkit.cells",
+    "cell_names": "rnnkit.recurrent.cells",
     "compare": "rnnkit.comparison",
     "diagnose": "rnnkit.diagnosis",
-    "kernels": "rnnkit.kernel_choice",
+    "kernels": "rnnkit.recurrent.kernel_choice",
     "load": "rnnkit.saving",
-    "register_cell": "rnnkit.cells",
+    "register_cell": "rnnkit.recurrent.cells",
     "tune": "rnnkit.tuning",
 }
 _MODULES = ("callbacks", "constraints", "datasets", "initializers", "layers", "regularizers", "tuning")

@@ -12,9 +12,10 @@ import tensorflow as tf
 from typer.main import get_command
 
 import rnnkit
-from rnnkit import callbacks, cells, datasets, layers
+from rnnkit import callbacks, datasets, layers
 from rnnkit.cli.app import app
 from rnnkit.datasets import Splits
+from rnnkit.recurrent import cells
 from rnnkit.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -7,11 +7,12 @@ import tensorflow as tf
 from keras import ops
 
 import rnnkit
-from rnnkit import cells, datasets
+from rnnkit import datasets
 from rnnkit.callbacks import ClippingRule, GradientClipping, GradientHealth
 from rnnkit.datasets import Dataset, Source, Splits, catalog
 from rnnkit.layers import RecurrentStack
 from rnnkit.recipes import RECIPES, Recipe
+from rnnkit.recurrent import cells
 from rnnkit.runs.config import RunConfig
 from rnnkit.runs.training import make_model, open_data
 from rnnkit.tasks import TASKS

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnkit import datasets
-from rnnkit.callbacks.state_files import FORMAT, StateFiles, unpacked
+from rnnkit.callbacks.resuming.state_files import FORMAT, StateFiles, unpacked
 from rnnkit.cli.app import main
 from rnnkit.cli.predict import _sequence
 from rnnkit.datasets import imdb, jsb, textfile

@@ -48,8 +48,8 @@ def compare(
     fixed = fixed_values("fix", fix or [])
     study = begin(task, data, text, label, target, device)
     import rnnkit
-    from rnnkit.cells import find_cell
     from rnnkit.comparison.cells import prepared
+    from rnnkit.recurrent.cells import find_cell
     from rnnkit.runs.config import read_clipping
     from rnnkit.tasks import TASKS
 

@@ -116,8 +116,8 @@ def _prepared(console: Console, config, splits, used: str, devices: int):
     """The configuration with the cell's own name, and the model; a mistake is said before there is a folder."""
     import dataclasses
 
-    from rnnkit.cells import find_cell
     from rnnkit.devices import strategy
+    from rnnkit.recurrent.cells import find_cell
     from rnnkit.runs.training import gradient_clipping, prepare
 
     config = dataclasses.replace(config, cell=find_cell(config.cell).name)

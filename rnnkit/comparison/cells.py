@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import rnnkit
-from rnnkit.cells import find_cell
 from rnnkit.checks import whole
 from rnnkit.comparison.matching import matching_units
 from rnnkit.comparison.rows import Rows
@@ -18,6 +17,7 @@ from rnnkit.comparison.table import Comparison
 from rnnkit.errors import ArgumentError
 from rnnkit.recipes import recipe_of
 from rnnkit.recipes.baseline import Rule
+from rnnkit.recurrent.cells import find_cell
 from rnnkit.runs.files import write_text
 from rnnkit.runs.identity import fingerprint, label
 from rnnkit.runs.watch import Watch

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from rnnkit.cells import find_cell
 from rnnkit.diagnosis import verdict as v
 from rnnkit.diagnosis.cure_table import TABLE
 from rnnkit.diagnosis.verdict import Finding, Training
+from rnnkit.recurrent.cells import find_cell
 
 USUAL_UPDATE = 0.01  # norm of an update over that of the weights, at the start of a training
 

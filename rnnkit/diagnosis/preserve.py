@@ -5,7 +5,7 @@ import contextlib
 import keras
 import numpy as np
 
-from rnnkit.kernel_choice import recurrent_layers
+from rnnkit.recurrent.kernel_choice import recurrent_layers
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from rnnkit.batches import Batches
 from rnnkit.errors import ArgumentError, DataError
-from rnnkit.kernel_choice import recurrent_layers
+from rnnkit.recurrent.kernel_choice import recurrent_layers
 from rnnkit.tasks.task import Task
 
 

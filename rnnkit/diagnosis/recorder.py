@@ -15,8 +15,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from rnnkit.kernel_choice import recurrent_layers
 from rnnkit.layers import RecurrentStack
+from rnnkit.recurrent.kernel_choice import recurrent_layers
 
 
 @dataclass

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from rnnkit.diagnosis.replay import Replay
-from rnnkit.min_cells import MinGRUCell, MinLSTMCell
+from rnnkit.recurrent.min_cells import MinGRUCell, MinLSTMCell
 
 TINY_DERIVATIVE = 0.01
 TINY_VARIANCE = 1e-3

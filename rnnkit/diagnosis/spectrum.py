@@ -10,9 +10,9 @@ Legend: `n` sequences, `S` size of the full state, `H` units.
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.cells import gates_of
 from rnnkit.diagnosis.replay import Replay
 from rnnkit.diagnosis.scaled import unit
+from rnnkit.recurrent.cells import gates_of
 from rnnkit.spectrum import block_spectra
 
 ITERATIONS = 30

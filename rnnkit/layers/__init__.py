@@ -1,20 +1,20 @@
 """Layers that any Keras model can use, and the losses that go with them."""
 
-from rnnkit.fused_rnn import GRU, LSTM, SimpleRNN
 from rnnkit.layers.attention import Attention
 from rnnkit.layers.attention_decoder import AttentionDecoder
 from rnnkit.layers.character_encoder import CharacterEncoder
 from rnnkit.layers.crf import CRF, CRFLoss
 from rnnkit.layers.key_head import KeyHead
-from rnnkit.layers.omega import OmegaRNN
 from rnnkit.layers.pooling import SequencePooling
 from rnnkit.layers.recurrent_stack import RecurrentStack
 from rnnkit.layers.state_bridge import StateBridge
 from rnnkit.layers.token_loss import TokenLoss
-from rnnkit.layers.truncated import TruncatedRNN
 from rnnkit.layers.word_dropout import WordDropout
-from rnnkit.min_cells import MinGRUCell, MinLSTMCell
-from rnnkit.min_rnn import MinGRU, MinLSTM
+from rnnkit.recurrent.fused_rnn import GRU, LSTM, SimpleRNN
+from rnnkit.recurrent.min_cells import MinGRUCell, MinLSTMCell
+from rnnkit.recurrent.min_rnn import MinGRU, MinLSTM
+from rnnkit.recurrent.omega import OmegaRNN
+from rnnkit.recurrent.truncated import TruncatedRNN
 
 __all__ = [
     "CRF",

@@ -5,14 +5,14 @@ import functools
 import keras
 from keras import ops
 
-from rnnkit.cells import find_cell
 from rnnkit.checks import share, whole
 from rnnkit.constraints import find_constraint
 from rnnkit.errors import ArgumentError
 from rnnkit.initializers import find_initializer
-from rnnkit.layers.omega import OmegaRNN
 from rnnkit.layers.sequence import last_step, reverse_by_length, zero_padding
-from rnnkit.layers.truncated import TruncatedRNN, check_stepwise, loop_options, run_cell
+from rnnkit.recurrent.cells import find_cell
+from rnnkit.recurrent.omega import OmegaRNN
+from rnnkit.recurrent.truncated import TruncatedRNN, check_stepwise, loop_options, run_cell
 from rnnkit.regularizers import find_regularizer
 
 
@@ -28,7 +28,7 @@ class RecurrentStack(keras.layers.Layer):
     Each layer computes `y = rnn(dropout(norm(x)))`, plus `x` where `residual` is on and the widths agree.
 
     Args:
-        cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.cells`).
+        cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.recurrent.cells`).
         units: int, the width of each direction, or a list with one width a layer.
         layers: how many layers; ignored when `units` is a list.
         bidirectional: also run backwards, and join both outputs: the width is then 2 * units.
@@ -159,7 +159,7 @@ class RecurrentStack(keras.layers.Layer):
         inputs = zero_padding(inputs, lengths)  # else NaN in the padding would reach the kernels' gradients as 0 * NaN
         if not (training and self.gradient_penalty):
             return self._outputs(inputs, lengths, initial_states, training)
-        from rnnkit.gradient_penalty import penalised, random_direction
+        from rnnkit.recurrent.gradient_penalty import penalised, random_direction
 
         run = functools.partial(self._outputs, lengths=lengths, initial_states=initial_states, training=True)
         outputs, penalty = penalised(run, inputs, lengths, random_direction(self._directions))

@@ -198,6 +198,6 @@ def versions() -> dict[str, str]:
 
 
 def _kernels(model) -> dict[str, str]:
-    from rnnkit.kernel_choice import kernels
+    from rnnkit.recurrent.kernel_choice import kernels
 
     return {path: str(kernel) for path, kernel in kernels(model).items()}

@@ -42,7 +42,7 @@ class EntityRecognizer(Task):
     since it would slow every step down.
 
     Args:
-        cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.cells`).
+        cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.recurrent.cells`).
         units: int, the width of each direction, or a list with one width a layer.
         layers: how many recurrent layers.
         bidirectional: read the sentence in both directions.

@@ -83,7 +83,7 @@ class MemoryModel(Task):
     Args:
         target: what is asked for: `"number"` or `"class"`, an integer from 0, after the last step; or `"symbols"`, one
             at each step.
-        cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.cells`).
+        cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.recurrent.cells`).
         units: int, the width of each direction, or a list with one width a layer.
         layers: how many recurrent layers.
         options: any other argument of `RecurrentStack`, such as `activation`, `residual`, `layer_norm` and
@@ -134,8 +134,8 @@ class MemoryModel(Task):
 
     def default_compile(self):
         loss, metrics = {
-            "number": ("mse", ["mse"]),
-            "class": ("sparse_categorical_crossentropy", ["accuracy"]),
+            "number": ("mse", [keras.metrics.MeanSquaredError("mse")]),
+            "class": ("sparse_categorical_crossentropy", [keras.metrics.SparseCategoricalAccuracy("accuracy")]),
             "symbols": (StepLoss(), [StepCrossentropy(), RecallAccuracy()]),
         }[self.target]
         return {"optimizer": keras.optimizers.Adam(1e-3), "loss": loss, "metrics": metrics}

@@ -13,7 +13,6 @@ from rnnkit.datasets import Dataset
 from rnnkit.datasets.piano_rolls import KEYS
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import KeyHead
-from rnnkit.layers.truncated import check_stepwise
 from rnnkit.music.baselines import sounding_share
 from rnnkit.music.generation import (
     USUAL_GRID,
@@ -29,6 +28,7 @@ from rnnkit.music.piece import Piece
 from rnnkit.music.rolls import check_rolls, longest_runs, roll_column
 from rnnkit.music.sampling import RollSampler
 from rnnkit.optimizers import Adam
+from rnnkit.recurrent.truncated import check_stepwise
 from rnnkit.tasks.task import Task
 
 HEADS = ("independent", "joint")
@@ -58,7 +58,7 @@ class MusicGenerator(Task):
         head: `"joint"`: each key also depends on those below it in its frame, so that chords hold together (see
             `KeyHead`); or `"independent"`: the keys of a frame are independent of each other, given the frames before,
             which is what most published figures are for.
-        cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.cells`).
+        cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.recurrent.cells`).
         units: int, the width, or a list with one width a layer.
         layers: how many recurrent layers.
         embedding_dim: size of a frame's vector, a linear map of its keys.

@@ -35,7 +35,7 @@ class SentimentClassifier(Task):
         model.classify("not bad at all")
 
     Args:
-        cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.cells`).
+        cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.recurrent.cells`).
         units: int, the width of each direction, or a list with one width a layer.
         layers: how many recurrent layers.
         bidirectional: read the text in both directions.
@@ -121,7 +121,9 @@ class SentimentClassifier(Task):
         return {"x": {"tokens": sentences, "lengths": lengths}, "y": labels, "lengths": lengths}
 
     def default_compile(self):
-        return {"optimizer": LazyAdam(2e-3), "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
+        # An object, since a name's variables would be made within the first step, which is then traced twice.
+        accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
+        return {"optimizer": LazyAdam(2e-3), "loss": "sparse_categorical_crossentropy", "metrics": [accuracy]}
 
     def class_weights(self, weights):
         """`class_weight` by label name, or by class number as in Keras."""

@@ -200,6 +200,8 @@ class Task(keras.Model):
             self.adapt(data)
         if not self.compiled:
             self.compile()
+        with _scope(self):
+            self.optimizer.build(self.trainable_variables)  # here, as within a step TensorFlow would trace it again
         size = self.batch_size if batch_size is None else batch_size
         batches = Batches(**self.encode(data), batch_size=size, shuffle=shuffle, seed=seed, weights=weights)
         if validation_data is not None:

@@ -48,7 +48,7 @@ class Translator(Task):
     weights; `perplexity` has neither and is exact over the data set.
 
     Args:
-        cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.cells`).
+        cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.recurrent.cells`).
         units: int, the width of each direction of the encoder, or a list with one width a layer.
         layers: how many recurrent layers on each side.
         bidirectional: let the encoder read in both directions.

@@ -5,8 +5,8 @@ import math
 import numpy as np
 from keras_tuner.errors import FailedTrialError
 
-from rnnkit.callbacks.gradient_callback import GradientCallback
-from rnnkit.callbacks.rows import WAITING, Block
+from rnnkit.callbacks.gradients.gradient_callback import GradientCallback
+from rnnkit.callbacks.gradients.rows import WAITING, Block
 from rnnkit.errors import ArgumentError
 from rnnkit.recipes.baseline import Chance
 from rnnkit.tuning.objectives import GRADIENTS, THROUGH_TIME

@@ -14,7 +14,8 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras
 import numpy as np
 
-from rnnkit.callbacks import GradientClipping, GradientGuard, GradientHealth, RecurrentSpectrum, Resume, state_files
+from rnnkit.callbacks import GradientClipping, GradientGuard, GradientHealth, RecurrentSpectrum, Resume
+from rnnkit.callbacks.resuming import state_files
 
 BATCHES, EPOCHS = 5, 3  # batches an epoch
 

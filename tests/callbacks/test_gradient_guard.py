@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rnnkit.callbacks import GradientClipping, GradientGuard, GradientHealth
-from rnnkit.callbacks.snapshot import Snapshot
-from rnnkit.callbacks.state_files import packed, unpacked
+from rnnkit.callbacks.gradients.snapshot import Snapshot
+from rnnkit.callbacks.resuming.state_files import packed, unpacked
 from rnnkit.errors import ArgumentError
 
 BAD = range(12, 16)  # the rows of batch 3

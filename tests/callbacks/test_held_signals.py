@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from rnnkit.callbacks.held_signals import HeldSignals
+from rnnkit.callbacks.resuming.held_signals import HeldSignals
 
 
 class Model:

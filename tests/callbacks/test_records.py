@@ -5,10 +5,10 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnkit.callbacks.gates import Unit
 from rnnkit.callbacks.gradient_health import Running
-from rnnkit.callbacks.records import Records
-from rnnkit.callbacks.rows import NONFINITE, TAKEN, Block, unpack, width
+from rnnkit.callbacks.gradients.gates import Unit
+from rnnkit.callbacks.gradients.records import Records
+from rnnkit.callbacks.gradients.rows import NONFINITE, TAKEN, Block, unpack, width
 
 UNITS = [Unit("one", "one/kernel", "i", 6), Unit("one", "one/kernel", "f", 6), Unit("two", "two/bias", "", 2)]
 

@@ -12,8 +12,9 @@ import keras
 import pytest
 
 from rnnkit import SentimentClassifier
-from rnnkit.callbacks import Resume, state_files
-from rnnkit.callbacks.state_files import StateFiles
+from rnnkit.callbacks import Resume
+from rnnkit.callbacks.resuming import state_files
+from rnnkit.callbacks.resuming.state_files import StateFiles
 from rnnkit.errors import ArgumentError, ResumeError
 
 SCRIPT = Path(__file__).with_name("killed_fit.py")

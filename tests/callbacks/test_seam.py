@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rnnkit.callbacks import GradientClipping, GradientGuard, GradientHealth, seam
+from rnnkit.callbacks import GradientClipping, GradientGuard, GradientHealth
+from rnnkit.callbacks.gradients import seam
 from rnnkit.errors import ArgumentError, DeviceError
 
 

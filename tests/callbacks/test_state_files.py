@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from rnnkit.callbacks import state_files
-from rnnkit.callbacks.state_files import StateFiles, packed, unpacked
+from rnnkit.callbacks.resuming import state_files
+from rnnkit.callbacks.resuming.state_files import StateFiles, packed, unpacked
 from rnnkit.errors import ArgumentError, ResumeError
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text()

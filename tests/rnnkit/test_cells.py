@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 
 import rnnkit
-from rnnkit.cells import find_cell, register_cell
 from rnnkit.errors import ArgumentError
 from rnnkit.initializers import Chrono, GateIdentity, GateOrthogonal
 from rnnkit.layers import RecurrentStack
+from rnnkit.recurrent.cells import find_cell, register_cell
 
 
 @pytest.mark.parametrize("name", ["lstm", "LSTM", "LSTMCell", keras.layers.LSTM, keras.layers.LSTMCell])

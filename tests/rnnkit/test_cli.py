@@ -18,11 +18,11 @@ from typer.main import get_command
 
 import rnnkit
 from rnnkit.callbacks.clipping_rules import RULES
-from rnnkit.cells import cell_names
 from rnnkit.cli import completion
 from rnnkit.cli.app import app
 from rnnkit.cli.show import reading
 from rnnkit.recipes import RECIPES
+from rnnkit.recurrent.cells import cell_names
 from rnnkit.runs.folder import RunFolder
 
 REVIEWS = ["good film", "bad film", "not good", "not bad at all", "good, good", "a bad plot"] * 6

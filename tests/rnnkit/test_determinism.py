@@ -9,8 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-from rnnkit import devices, fused_rnn, kernel_choice, layers
+from rnnkit import devices, layers
 from rnnkit.errors import DataError
+from rnnkit.recurrent import fused_rnn, kernel_choice
 from rnnkit.runs.config import RunConfig
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rnnkit import cells, fused_loops, fused_rnn
-from rnnkit.kernel_choice import kernel
 from rnnkit.layers import GRU, LSTM, RecurrentStack, SimpleRNN
+from rnnkit.recurrent import cells, fused_loops, fused_rnn
+from rnnkit.recurrent.kernel_choice import kernel
 
 B, T, F, H = 4, 5, 3, 6
 NAMES = ["LSTM", "GRU", "SimpleRNN"]

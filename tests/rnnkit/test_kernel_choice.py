@@ -2,9 +2,9 @@ import keras
 import pytest
 
 import rnnkit
-from rnnkit.cells import cell_names
-from rnnkit.kernel_choice import cudnn_obstacles, kernel
 from rnnkit.layers import RecurrentStack
+from rnnkit.recurrent.cells import cell_names
+from rnnkit.recurrent.kernel_choice import cudnn_obstacles, kernel
 
 
 @pytest.mark.parametrize(

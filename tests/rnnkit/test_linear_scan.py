@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnkit.linear_scan import from_blocks, gated_scan, to_blocks
+from rnnkit.recurrent.linear_scan import from_blocks, gated_scan, to_blocks
 
 WAYS = [False, True]
 

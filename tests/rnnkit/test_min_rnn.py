@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rnnkit import min_rnn
-from rnnkit.cells import find_cell
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import MinGRU, MinGRUCell, MinLSTM, MinLSTMCell, RecurrentStack
+from rnnkit.recurrent import min_rnn
+from rnnkit.recurrent.cells import find_cell
 
 B, T, F, H = 4, 21, 3, 5
 LAYERS = [MinGRU, MinLSTM]

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
-from rnnkit.cells import cell_names
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import MinGRUCell, MinLSTMCell, RecurrentStack
 from rnnkit.layers.sequence import last_step, reverse_by_length, zero_padding
+from rnnkit.recurrent.cells import cell_names
 
 LENGTHS = np.array([7, 1, 4, 6], dtype="int32")
 STEPPED = {"min_gru": MinGRUCell, "min_lstm": MinLSTMCell}

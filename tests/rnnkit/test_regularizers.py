@@ -7,10 +7,10 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnkit.cells import cell_names, register_cell
 from rnnkit.constraints import SpectralCap
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import RecurrentStack
+from rnnkit.recurrent.cells import cell_names, register_cell
 from rnnkit.regularizers import GateOrthogonality, SoftOrthogonality, find_regularizer
 
 

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from rnnkit.cells import cell_names
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import RecurrentStack
+from rnnkit.recurrent.cells import cell_names
 
 X = np.random.default_rng(1).normal(size=(3, 6, 5)).astype("float32")
 OPTIONS = [{}, {"residual": True, "layer_norm": True}, {"bptt_steps": 2}]

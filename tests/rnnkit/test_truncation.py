@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rnnkit.cells import cell_names, find_cell
 from rnnkit.errors import ArgumentError
-from rnnkit.kernel_choice import kernel
 from rnnkit.layers import RecurrentStack, TruncatedRNN
+from rnnkit.recurrent.cells import cell_names, find_cell
+from rnnkit.recurrent.kernel_choice import kernel
 
 LENGTHS = np.array([8, 1, 4, 6], dtype="int32")
 CELLS = [*cell_names()[:5], "leaky"]

@@ -6,12 +6,12 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from rnnkit.cells import cell_names, find_cell
 from rnnkit.diagnosis import diagnose
 from rnnkit.diagnosis.replay import Replay
 from rnnkit.diagnosis.scaled import unit
 from rnnkit.diagnosis.truncation import AllSteps
 from rnnkit.errors import ArgumentError
+from rnnkit.recurrent.cells import cell_names, find_cell
 
 UNITS, STEPS, BATCH = 4, 9, 3
 

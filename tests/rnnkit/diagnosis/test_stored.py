@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 
 from rnnkit import diagnose
-from rnnkit.callbacks.state_files import packed, unpacked
+from rnnkit.callbacks.resuming.state_files import packed, unpacked
 from rnnkit.diagnosis.diagnosis import TABLES
 from rnnkit.diagnosis.stored import as_dict, from_dict
 

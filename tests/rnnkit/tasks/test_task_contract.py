@@ -14,9 +14,9 @@ import pytest
 import tensorflow as tf
 
 import rnnkit
-from rnnkit.cells import cell_names
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.recurrent.cells import cell_names
 from rnnkit.tasks import TASKS
 from rnnkit.tasks.inputs import as_dataset
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras_tuner.errors import FailedTrialError
 
-from rnnkit.callbacks.rows import NONFINITE, OVERFLOW, TAKEN, WAITING, Block
+from rnnkit.callbacks.gradients.rows import NONFINITE, OVERFLOW, TAKEN, WAITING, Block
 from rnnkit.recipes.baseline import Chance
 from rnnkit.tuning import TrialGuard
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnkit.callbacks.gates import Unit
-from rnnkit.callbacks.rows import STATUS, Block
+from rnnkit.callbacks.gradients.gates import Unit
+from rnnkit.callbacks.gradients.rows import STATUS, Block
 
 BY_UNIT = ("norm_before", "norm_after", "weight_norm", "update_ratio", "zeros", "nonfinite")
 COLUMNS = ["step", "epoch", "layer", "variable", "gate", *BY_UNIT]

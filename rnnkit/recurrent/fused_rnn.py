@@ -1,9 +1,9 @@
 """Keras' recurrent layers, with a loop over time that is faster on a CPU.
 
 `LSTM`, `GRU` and `SimpleRNN` are the layers of `keras.layers` in all they take, hold, save and return. Where nothing is
-in the way (see `fused_obstacles`), time runs through `rnnkit.fused_loops`; otherwise, and under a mask, through Keras:
-cuDNN on a GPU, its own loop elsewhere and in `portable_loops`. They keep the names of Keras' classes, by which weights
-files find layers.
+in the way (see `fused_obstacles`), time runs through `fused_loops`; otherwise, and under a mask, through Keras: cuDNN
+on a GPU, its own loop elsewhere and in `portable_loops`. They keep the names of Keras' classes, by which weights files
+find layers.
 
 Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates.
 """
@@ -18,9 +18,9 @@ ACTIVATIONS = {getattr(keras.activations, name): name for name in ("tanh", "sigm
 
 
 class FusedRNN(keras.layers.RNN):
-    """What lets a recurrent layer of Keras run through `rnnkit.fused_loops`; stands before it among the bases."""
+    """What lets a recurrent layer of Keras run through `fused_loops`; stands before it among the bases."""
 
-    steps: str  # the class in `rnnkit.fused_steps`, by name, for that module imports TensorFlow
+    steps: str  # the class in `fused_steps`, by name, for that module imports TensorFlow
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         if is_portable() or (gpu_in_use() and is_deterministic()):  # Keras would take cuDNN
@@ -28,7 +28,7 @@ class FusedRNN(keras.layers.RNN):
         masked = any(each is not None for each in tree.flatten(mask))
         if masked or gpu_in_use() or fused_obstacles(self):
             return super().inner_loop(sequences, initial_state, mask, training)
-        from rnnkit import fused_loops, fused_steps
+        from rnnkit.recurrent import fused_loops, fused_steps
 
         functions = [fused_steps.FUNCTIONS[ACTIVATIONS[each]] for each in _activations(self.cell)]
         steps = getattr(fused_steps, self.steps)(*functions)
@@ -68,7 +68,7 @@ class SimpleRNN(FusedRNN, keras.layers.SimpleRNN):
 
 
 def fused_obstacles(layer) -> list[str]:
-    """What keeps a layer, on a CPU and without a mask, from the loop of `rnnkit.fused_loops`; empty if nothing does."""
+    """What keeps a layer, on a CPU and without a mask, from the loop of `fused_loops`; empty if nothing does."""
     if not isinstance(layer, FusedRNN):
         return ["only the LSTM, GRU and SimpleRNN of rnnkit.layers have another loop"]
     cell = layer.cell

@@ -6,7 +6,7 @@ Legend: `B` batch, `T` steps, `F` features, `H` units.
 import tensorflow as tf
 from keras import ops
 
-from rnnkit.layers.truncated import run_cell
+from rnnkit.recurrent.truncated import run_cell
 
 TINY = 1e-30  # in float32; below it a norm counts as zero and has no gradient
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.callbacks.records import total_ratio
-from rnnkit.callbacks.rows import Block
+from rnnkit.callbacks.gradients.records import total_ratio
+from rnnkit.callbacks.gradients.rows import Block
 
 
 class ScalarWriter:

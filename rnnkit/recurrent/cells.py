@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import keras
 
 from rnnkit.errors import ArgumentError
-from rnnkit.fused_rnn import GRU, LSTM, SimpleRNN
 from rnnkit.initializers import Chrono, GateIdentity, GateOrthogonal
-from rnnkit.min_rnn import MinGRU, MinLSTM
+from rnnkit.recurrent.fused_rnn import GRU, LSTM, SimpleRNN
+from rnnkit.recurrent.min_rnn import MinGRU, MinLSTM
 
 
 @dataclass(frozen=True)

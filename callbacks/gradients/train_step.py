@@ -5,12 +5,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from rnnkit.callbacks import rows
 from rnnkit.callbacks.clipping_rule import GradientStep, shrink
-from rnnkit.callbacks.gates import gate_letters, units_of
-from rnnkit.callbacks.measure import Measurement, Meter
-from rnnkit.callbacks.ring import Ring, local_variable
-from rnnkit.callbacks.weights import WeightWatch, when
+from rnnkit.callbacks.gradients import rows
+from rnnkit.callbacks.gradients.gates import gate_letters, units_of
+from rnnkit.callbacks.gradients.measure import Measurement, Meter
+from rnnkit.callbacks.gradients.ring import Ring, local_variable
+from rnnkit.callbacks.gradients.weights import WeightWatch, when
 from rnnkit.sparse import is_sparse, sum_repeated_rows
 
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import keras
 
 from rnnkit.devices import gpu_in_use, is_deterministic
-from rnnkit.fused_rnn import FusedRNN, fused_obstacles
-from rnnkit.min_rnn import ParallelRNN
+from rnnkit.recurrent.fused_rnn import FusedRNN, fused_obstacles
+from rnnkit.recurrent.min_rnn import ParallelRNN
 
 
 class Kernel(NamedTuple):

@@ -7,9 +7,9 @@ import keras
 from keras import ops
 
 from rnnkit.devices import gpu_in_use
-from rnnkit.linear_scan import from_blocks, gated_scan, to_blocks
-from rnnkit.min_cells import MinGRUCell, MinLSTMCell, ParallelCell
 from rnnkit.portable import is_portable
+from rnnkit.recurrent.linear_scan import from_blocks, gated_scan, to_blocks
+from rnnkit.recurrent.min_cells import MinGRUCell, MinLSTMCell, ParallelCell
 
 
 class ParallelRNN(keras.layers.RNN):

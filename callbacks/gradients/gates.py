@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from rnnkit.cells import gates_of
+from rnnkit.recurrent.cells import gates_of
 
 
 @dataclass(frozen=True)

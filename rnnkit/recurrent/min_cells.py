@@ -1,4 +1,4 @@
-"""One step of the cells that train in parallel, minGRU and minLSTM; `rnnkit.min_rnn` has the layers.
+"""One step of the cells that train in parallel, minGRU and minLSTM; `rnnkit.recurrent.min_rnn` has the layers.
 
 Their gates and candidates see the input and not the state, so a layer computes them for all steps as one product, and
 only an elementwise recurrence is left to go through time (Feng, Tung, Ahmed, Bengio and Hajimirsadeghi, "Were RNNs all
@@ -69,7 +69,7 @@ class ParallelCell(keras.layers.Layer):
         return ops.reshape(rows, (*ops.shape(inputs)[:-1], len(self.gates) * self.units))
 
     def packed(self, projected):
-        """Keep logits and candidates, (..., G * H) -> (..., 2 * H), as `rnnkit.linear_scan` takes them."""
+        """Keep logits and candidates, (..., G * H) -> (..., 2 * H), as `rnnkit.recurrent.linear_scan` takes them."""
         raise NotImplementedError
 
     def call(self, inputs, states):

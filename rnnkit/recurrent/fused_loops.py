@@ -28,7 +28,7 @@ def run(cell, inputs, states, weights, *, training):
     it, and TensorFlow finds it by itself where somebody asks.
 
     Args:
-        cell: its steps, one of `rnnkit.fused_steps`.
+        cell: its steps, one of `rnnkit.recurrent.fused_steps`.
         inputs: float32, shape (T, B, F).
         states: those before the first step, each (B, H); a list.
         weights: a list: kernel (F, G * H), recurrent kernel (H, G * H), and the biases (G * H,) of both products, of

@@ -89,7 +89,7 @@ def loop_options(layer, argument: str) -> dict:
     Raises:
         ArgumentError: as `check_stepwise`; `argument` is what the user asked for in vain.
     """
-    check_stepwise(argument, layer, ("keras.", "rnnkit.min_rnn", "rnnkit.fused_rnn"))
+    check_stepwise(argument, layer, ("keras.", "rnnkit.recurrent.min_rnn", "rnnkit.recurrent.fused_rnn"))
     names = ("name", "return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
     return {"dtype": layer.dtype_policy, **{name: getattr(layer, name) for name in names}}
 

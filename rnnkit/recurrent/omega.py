@@ -11,7 +11,7 @@ from keras import ops
 
 from rnnkit.checks import positive
 from rnnkit.errors import ArgumentError
-from rnnkit.layers.truncated import loop_options, run_cell, run_loop
+from rnnkit.recurrent.truncated import loop_options, run_cell, run_loop
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
@@ -89,7 +89,7 @@ class OmegaRNN(keras.layers.RNN):
 
     def _meet_gradient(self, zeros, sequences, met):
         """`zeros` and a cost of zero; where their gradients arrive, that of Omega goes to the recurrent kernel."""
-        from rnnkit.omega_gradient import omega_gradient
+        from rnnkit.recurrent.omega_gradient import omega_gradient
 
         steps = slice(None, None, -1) if self.go_backwards else slice(None)
 

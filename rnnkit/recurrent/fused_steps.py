@@ -1,4 +1,4 @@
-"""One step of each recurrent cell of `rnnkit.fused_loops`, forward and back. For TensorFlow.
+"""One step of each recurrent cell of `rnnkit.recurrent.fused_loops`, forward and back. For TensorFlow.
 
 Legend: `B` batch, `H` units, `G` gates; `x` the inputs' part of a step, `U` the recurrent kernel.
 """

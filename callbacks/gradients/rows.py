@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.callbacks.gates import Unit
+from rnnkit.callbacks.gradients.gates import Unit
 
 STATUS = ("taken", "nonfinite", "explosion", "overflow", "waiting")
 TAKEN, NONFINITE, EXPLOSION, OVERFLOW, WAITING = range(5)

@@ -6,7 +6,7 @@ train function of the hooked `fit` is being run.
 
 import tensorflow as tf
 
-from rnnkit.callbacks.train_step import TrainStep
+from rnnkit.callbacks.gradients.train_step import TrainStep
 
 
 class Hooks:

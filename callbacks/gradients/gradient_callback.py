@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from rnnkit.callbacks import seam
+from rnnkit.callbacks.gradients import seam
 
 
 class GradientCallback(keras.callbacks.Callback):
@@ -40,7 +40,7 @@ class GradientCallback(keras.callbacks.Callback):
         self._seam: seam.Seam | None = None
 
     def consume(self, block) -> None:
-        """Takes the measured steps (`rnnkit.callbacks.rows.Block`) since the last call."""
+        """Takes the measured steps (`rnnkit.callbacks.gradients.rows.Block`) since the last call."""
 
     def epoch_logs(self) -> dict:
         """What goes into the logs of the epoch that ends."""

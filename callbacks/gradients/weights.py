@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.callbacks.measure import Meter
-from rnnkit.callbacks.ring import Ring, local_variable
-from rnnkit.callbacks.rows import pack
+from rnnkit.callbacks.gradients.measure import Meter
+from rnnkit.callbacks.gradients.ring import Ring, local_variable
+from rnnkit.callbacks.gradients.rows import pack
 
 
 class WeightWatch:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnnkit.callbacks.training_state import assign
+from rnnkit.callbacks.resuming.training_state import assign
 
 
 class Snapshot:

@@ -1,7 +1,7 @@
 """The one place where rnnkit's callbacks meet the gradients of a compiled `fit`.
 
 Keras has no such place, so this module makes one for as long as a `fit` runs: all callbacks of that `fit` share one
-installation of `rnnkit.callbacks.hooks` on the model's optimizer. It rests on methods of Keras that are private and is
+installation of `hooks` on the model's optimizer. It rests on methods of Keras that are private and is
 for the TensorFlow backend only.
 
 An exception or Ctrl-C makes Keras skip `on_train_end`. Nothing needs to be cleaned up then: the hooks act only while
@@ -54,7 +54,7 @@ class Seam:
     """
 
     def __init__(self, model):
-        from rnnkit.callbacks.hooks import Hooks
+        from rnnkit.callbacks.gradients.hooks import Hooks
 
         optimizer, scaler = _optimizers(model)
         _check_model(model, optimizer)
@@ -95,8 +95,8 @@ class Seam:
 
     def flush(self) -> None:
         """Hands the rows since the last time to all clients, with their state."""
-        from rnnkit.callbacks.ring import read
-        from rnnkit.callbacks.rows import unpack
+        from rnnkit.callbacks.gradients.ring import read
+        from rnnkit.callbacks.gradients.rows import unpack
 
         self._count_updates()
         self.pending = 0
@@ -113,7 +113,7 @@ class Seam:
 
     def value(self, client, name: str):
         """One value of a client's state inside the compiled step, as it is now; 0 before the first step."""
-        from rnnkit.callbacks.ring import read
+        from rnnkit.callbacks.gradients.ring import read
 
         step = self.hooks.step
         return read(step.state[client][name]) if step else 0
@@ -134,7 +134,7 @@ class Seam:
     @property
     def weights_at(self) -> int:
         """The step at which the weights are measured next; 0 before the first."""
-        from rnnkit.callbacks.ring import read
+        from rnnkit.callbacks.gradients.ring import read
 
         return int(read(self.hooks.step.watch.next_step)) if self.hooks.step and self.hooks.step.watch else 0
 

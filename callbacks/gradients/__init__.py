@@ -1,0 +1,1 @@
+"""Reading and changing the gradients within a compiled training step."""

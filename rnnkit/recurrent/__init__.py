@@ -1,0 +1,1 @@
+"""Cells, and what runs them over time."""
