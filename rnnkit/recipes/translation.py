@@ -44,7 +44,7 @@ class Translation(Recipe):
     task = "translation"
     title = "Translation"
     about = "Translate sentences, with attention."
-    time = "2 minutes"
+    time = "4 minutes"
     sample = "translation-sample"
     cell = "gru"
     headline = ("bleu", "chrf", "exact_match")

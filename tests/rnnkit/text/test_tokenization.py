@@ -105,5 +105,5 @@ def test_mistakes_are_named(tokenization):
         tokenization.learn(["fine", "not\ud800"], 300)
     with pytest.raises(ArgumentError, match="size: expected.*at least.*got 3"):
         tokenization.learn(TEXTS, 3)
-    with pytest.raises(ArgumentError, match="'subwords', 'words', got 'bpe'"):
+    with pytest.raises(ArgumentError, match="tokenization: expected one of subwords, words, got 'bpe'"):
         learn_tokenization("bpe", TEXTS, 300)
