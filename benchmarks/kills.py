@@ -79,12 +79,13 @@ def end_of(process):
 
 def run(folder, place):
     """One run, which stops where it is told to; prints digests of all that it leaves."""
-    from rnnkit import training
+    from rnnkit.runs import training
+    from rnnkit.runs.config import RunConfig
 
     places = Places(place)
     watch_saves(places.reach)
     training.SAVE_EVERY = SAVE_EVERY
-    config = training.RunConfig("sentiment", **OPTIONS)
+    config = RunConfig("sentiment", **OPTIONS)
     trained = training.train(config, training.open_data(config), [callback(places)], state=folder)
     model, health = trained.model, trained.health
     leaves = {
