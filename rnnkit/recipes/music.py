@@ -32,7 +32,7 @@ class Music(Recipe):
     task = "music"
     title = "Music"
     about = "Write music, frame by frame."
-    time = "1 minute"
+    time = "2 minutes"
     sample = "music-sample"
     headline = ("nll",)
     counted = "pieces"
