@@ -41,7 +41,7 @@ class Memory(Recipe):
     task = "memory"
     title = "Memory"
     about = "Show what a cell remembers, and how long."
-    time = "6 minutes"
+    time = "7 minutes"
     sample = "adding-100"
     headline = ("accuracy", "mse", "loss")
     space: ClassVar = {
