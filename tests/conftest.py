@@ -47,10 +47,10 @@ class Done(NamedTuple):
 def cli():
     """Runs `rnnkit` as the console script does, but in this process, which has paid for its imports already."""
 
-    def run(*arguments, stdin="", cwd=None):
+    def run(*arguments, stdin=b"", cwd=None):
         from rnnkit.cli import main
 
-        given, out, err = (io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8") for text in (stdin, "", ""))
+        given, out, err = (io.TextIOWrapper(io.BytesIO(each), encoding="utf-8") for each in (stdin, b"", b""))
         with (
             mock.patch.multiple(sys, argv=["rnnkit", *map(str, arguments)], stdin=given),
             mock.patch.dict(os.environ, {"COLUMNS": "160", "TERM": "dumb"}),

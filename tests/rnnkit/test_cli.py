@@ -121,7 +121,7 @@ def test_predict_from_arguments_file_and_standard_input(cli, run, tmp_path):
     path = tmp_path / "texts.txt"
     path.write_text("\n".join(texts), encoding="utf-8")
     answers = [cli("predict", folder, *texts), cli("predict", folder, "--file", path)]
-    answers.append(cli("predict", folder, stdin="\n".join(texts)))
+    answers.append(cli("predict", folder, stdin="\n".join(texts).encode()))
     assert [answer.code for answer in answers] == [0, 0, 0], answers[0].err
     assert answers[0].out == answers[1].out == answers[2].out
     expected = rnnkit.load(folder / "model.keras").classify(texts)

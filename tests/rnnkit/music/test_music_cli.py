@@ -1,12 +1,7 @@
 """`rnnkit run music`, and what can be done with its run."""
 
-import contextlib
-import io
 import json
-import sys
 import wave
-from types import SimpleNamespace
-from unittest import mock
 
 import mido
 import numpy as np
@@ -15,26 +10,11 @@ import pytest
 
 import rnnkit
 from rnnkit import datasets
-from rnnkit.cli.app import main
 from rnnkit.music import Piece
 from rnnkit.music.grid import STEPS_PER_BEAT, load_music
 
 STEPS = 16
 ROOTS = [60, 62, 64, 65, 67]
-
-
-def cli(*arguments):
-    """The command line in this process: its exit code, standard output and standard error."""
-    out, err = io.StringIO(), io.StringIO()
-    with (
-        mock.patch.object(sys, "argv", ["rnnkit", *map(str, arguments)]),
-        mock.patch.dict("os.environ", {"COLUMNS": "160", "TERM": "dumb"}),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-        pytest.raises(SystemExit) as left,
-    ):
-        main()
-    return SimpleNamespace(code=left.value.code or 0, out=out.getvalue(), err=err.getvalue())
 
 
 def tune(place):
@@ -57,7 +37,7 @@ def tunes(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(tunes, tmp_path_factory):
+def run(cli, tunes, tmp_path_factory):
     """A finished run, and what it printed."""
     folder = tmp_path_factory.mktemp("music") / "run"
     options = ["--steps-per-beat", 2, "--head", "joint", "--units", 4, "--epochs", 1, "--batch-size", 5, "--json"]
@@ -97,7 +77,7 @@ def test_a_run_says_what_was_skipped_and_what_the_figures_are_worth(run):
     assert "UserWarning" not in done.err
 
 
-def test_a_run_is_measured_again(run, tunes):
+def test_a_run_is_measured_again(cli, run, tunes):
     folder, done = run
     again = cli("evaluate", folder, "--json")
     assert json.loads(again.out) == pytest.approx(json.loads(done.out.splitlines()[-1])["test"], rel=1e-4)
@@ -106,7 +86,7 @@ def test_a_run_is_measured_again(run, tunes):
     assert "40 examples" in cli("evaluate", folder, "--data", "music-sample").out
 
 
-def test_the_page_has_pictures_and_measures(run, tmp_path):
+def test_the_page_has_pictures_and_measures(cli, run, tmp_path):
     folder, _ = run
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert page.count('aria-label="Piano roll of a generated piece') == 2
@@ -116,7 +96,7 @@ def test_the_page_has_pictures_and_measures(run, tmp_path):
     assert (done.code, (tmp_path / "page.html").read_text(encoding="utf-8")) == (0, page)
 
 
-def test_a_piece_is_that_of_the_loaded_model(run, tmp_path):
+def test_a_piece_is_that_of_the_loaded_model(cli, run, tmp_path):
     folder, _ = run
     done = cli("generate", folder, "-o", tmp_path / "a.mid", "--seed", 5, "--temperature", 0.9, "--top-k", 4)
     assert done.code == 0, done.err
@@ -131,7 +111,7 @@ def test_a_piece_is_that_of_the_loaded_model(run, tmp_path):
     assert slow.tempo == 60
 
 
-def test_a_seed_is_drawn_and_said(run, tmp_path):
+def test_a_seed_is_drawn_and_said(cli, run, tmp_path):
     folder, _ = run
     first = cli("generate", folder, "-o", tmp_path / "a.mid")
     seed = first.out.split()[-1]
@@ -139,7 +119,7 @@ def test_a_seed_is_drawn_and_said(run, tmp_path):
     assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
 
 
-def test_several_pieces_go_on_from_a_primer_with_sound_and_picture(run, tmp_path):
+def test_several_pieces_go_on_from_a_primer_with_sound_and_picture(cli, run, tmp_path):
     folder, _ = run
     tune(3).save(tmp_path / "primer.mid")
     files = ["-o", tmp_path / "new.mid", "--wav", tmp_path / "new.wav", "--plot", tmp_path / "new.png"]
@@ -155,7 +135,7 @@ def test_several_pieces_go_on_from_a_primer_with_sound_and_picture(run, tmp_path
     assert not (tmp_path / "new.mid").exists()
 
 
-def test_files_are_replaced_only_when_asked(run, tmp_path):
+def test_files_are_replaced_only_when_asked(cli, run, tmp_path):
     folder, _ = run
     (tmp_path / "new-2.mid").write_text("mine", encoding="utf-8")
     done = cli("generate", folder, "-o", tmp_path / "new.mid", "--count", 2)
@@ -234,7 +214,7 @@ def places(run, tunes, tmp_path_factory):
         ("run music --data sst2", "data for sentiment"),
     ],
 )
-def test_a_mistake_is_one_clear_line_and_exit_code_2(places, arguments, named, monkeypatch):
+def test_a_mistake_is_one_clear_line_and_exit_code_2(cli, places, arguments, named, monkeypatch):
     monkeypatch.chdir(places["here"])
     before = {file: file.stat().st_mtime_ns for file in places["here"].rglob("*")}
     done = cli(*arguments.format(**places).split())
@@ -244,7 +224,7 @@ def test_a_mistake_is_one_clear_line_and_exit_code_2(places, arguments, named, m
     assert {file: file.stat().st_mtime_ns for file in places["here"].rglob("*")} == before
 
 
-def test_what_cannot_be_written_is_said(run, tmp_path, monkeypatch):
+def test_what_cannot_be_written_is_said(cli, run, tmp_path, monkeypatch):
     def half(piece, path):
         path.write_bytes(b"MThd")
         raise OSError(28, "No space left on device")

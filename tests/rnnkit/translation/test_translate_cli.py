@@ -1,15 +1,10 @@
 """`rnnkit run translation`, `translate` and `evaluate` as a shell sees them."""
 
-import contextlib
-import io
 import json
-import sys
-from unittest import mock
 
 import pytest
 
 import rnnkit
-from rnnkit.cli.app import main
 from rnnkit.translation.scores import score_translations
 
 PAIRS = [
@@ -19,23 +14,8 @@ PAIRS = [
 ]
 
 
-def cli(*arguments, stdin=b""):
-    """The command line in this process: its exit code, standard output and standard error."""
-    out, err = io.StringIO(), io.StringIO()
-    with (
-        mock.patch.object(sys, "argv", ["rnnkit", *map(str, arguments)]),
-        mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))),
-        mock.patch.dict("os.environ", {"COLUMNS": "160", "TERM": "dumb"}),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-        pytest.raises(SystemExit) as left,
-    ):
-        main()
-    return left.value.code or 0, out.getvalue(), err.getvalue()
-
-
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(cli, tmp_path_factory):
     """A finished run on two files of one's own, the second packed, and what it printed."""
     folder = tmp_path_factory.mktemp("translation")
     for column, name in enumerate(("pairs.en", "pairs.es")):
@@ -71,7 +51,7 @@ def test_a_run_leaves_its_translations_from_which_its_scores_follow(run):
     assert rnnkit.load(folder / "model.keras").attention == "dot"
 
 
-def test_evaluate_writes_translations_of_other_data(run, tmp_path):
+def test_evaluate_writes_translations_of_other_data(cli, run, tmp_path):
     folder, _, _ = run
     (tmp_path / "more.csv").write_text("en,es\nred tree,árbol rojo\nold cat,gato viejo\n", encoding="utf-8")
     columns = ["--text", "en", "--label", "es"]
@@ -87,7 +67,7 @@ def test_evaluate_writes_translations_of_other_data(run, tmp_path):
     assert "on-more.hypotheses.txt" in said
 
 
-def test_lines_stay_aligned_from_standard_input_and_file(run, tmp_path):
+def test_lines_stay_aligned_from_standard_input_and_file(cli, run, tmp_path):
     folder, _, _ = run
     lines = ["red house", "", "  ", "old\u2028dog 👍🏽", "red house"]
     text = ("\ufeff" + "\r\n".join(lines) + "\n").encode()
@@ -106,7 +86,7 @@ def test_lines_stay_aligned_from_standard_input_and_file(run, tmp_path):
     assert float(rows[0][1]) >= float(rows[1][1])
 
 
-def test_texts_as_arguments_and_answers_as_json(run):
+def test_texts_as_arguments_and_answers_as_json(cli, run):
     folder, _, _ = run
     code, out, said = cli("translate", folder / "model.keras", "red\nhouse", "old sea", "--beam", 1, "--json")
     assert code == 0, said
@@ -138,7 +118,7 @@ def test_texts_as_arguments_and_answers_as_json(run):
         (["predict", "{run}", "a"], b"", "Use rnnkit translate"),
     ],
 )
-def test_a_mistake_is_one_clear_line_and_exit_code_2(arguments, stdin, named, run, tmp_path, monkeypatch):
+def test_a_mistake_is_one_clear_line_and_exit_code_2(cli, arguments, stdin, named, run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "short").write_text("a\n", encoding="utf-8")
     (tmp_path / "long").write_text("a\nb\n", encoding="utf-8")
