@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from rnnkit.checks import whole
 from rnnkit.cli.model import open_model
 from rnnkit.cli.options import Device, Run
 from rnnkit.cli.show import data_table, notices, reading, shown
@@ -23,8 +24,7 @@ def diagnose(run: Run, examples: Examples = 64, out: Out = None, device: Device 
     from rnnkit.runs.folder import RunFolder
     from rnnkit.runs.training import open_data
 
-    if examples < 2:
-        raise ArgumentError(f"examples: expected 2 or more, got {examples}.")
+    whole("examples", examples, least=2)
     folder = RunFolder(run)
     config = RunConfig.from_dict(folder.config)
     console = Console()

@@ -11,7 +11,7 @@ from rnnkit.report.markup import Markup, duration, facts, number, table, tag, wh
 from rnnkit.report.page import Legend, Section, figure, page, text, tiles
 from rnnkit.report.rows import Row, bars, strips
 from rnnkit.report.run_page import CELLS
-from rnnkit.report.scale import Scale
+from rnnkit.report.scale import Scale, far_apart
 from rnnkit.report.training import metric_name
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 COLORS = {"recurrent": 0, "network": 1, "rule": 7}
 KINDS = {"recurrent": "recurrent", "network": "network without recurrence", "rule": "rule without training"}
 THROUGH_TIME = ("gain_min", "gain_max", "horizon_min", "grad_norm", "clip_rate")
-FAR = 20  # seconds that lie so many times apart are drawn by orders of magnitude
 
 
 def comparison_page(comparison: "Comparison", identity: Mapping[str, Any]) -> str:
@@ -94,7 +93,7 @@ def _cost(comparison: "Comparison", summary: pd.DataFrame) -> Section:
         seconds = _runs_of(comparison, name)["seconds_to_best"].to_numpy(float)
         lines.append(Line(seconds, _scores(comparison, name), color, dots=True))
     ends = np.concatenate([line.x for line in lines])
-    scale = Scale.fit([ends], log=bool(0 < FAR * ends.min() <= ends.max()), margin=0.06)
+    scale = Scale.fit([ends], log=far_apart(ends), margin=0.06)
     alt = f"{comparison.metric} by the seconds to the best epoch."
     scatter = line_chart(lines, "seconds to the best epoch", alt, x_scale=scale)
     rates = trained["per_second"].sort_values(ascending=False)

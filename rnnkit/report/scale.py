@@ -68,6 +68,13 @@ class Scale:
         )
 
 
+def far_apart(values, times: float = 20) -> bool:
+    """Whether positive numbers lie so many times apart that orders of magnitude show them better."""
+    there = np.asarray(values, float)
+    there = there[np.isfinite(there)]
+    return bool(len(there) and 0 < times * there.min() <= there.max())
+
+
 def _round(low: float, high: float) -> list[tuple[float, str]]:
     """Three to six multiples of 1, 2 or 5 times a power of ten."""
     rough = (high - low) / 4

@@ -11,7 +11,7 @@ from rnnkit.report.chart import Line, line_chart
 from rnnkit.report.markup import Markup, duration, facts, number, table, tag, whole
 from rnnkit.report.page import Legend, Section, figure, page, text, tiles
 from rnnkit.report.rows import Row, bars, strips
-from rnnkit.report.scale import Scale
+from rnnkit.report.scale import Scale, far_apart
 
 if TYPE_CHECKING:
     from rnnkit.tuning.guided import GuidedSearch
@@ -20,7 +20,6 @@ MOST_VALUES = 6  # of a hyperparameter, for a row each
 MOST_PANELS = 6
 LONGEST = 90  # characters of a reason
 APART = 100  # scores that lie so many times apart are drawn by orders of magnitude
-FAR = 20  # the same, for seconds
 CHOICE, LOG = "one of", "orders of magnitude"  # in a space's words, of what is searched so
 
 
@@ -134,14 +133,11 @@ def _configuration(identity: dict[str, Any]) -> Section:
 
 
 def _scale(scores: np.ndarray) -> Scale:
-    there = scores[np.isfinite(scores)]
-    apart = len(there) > 0 and 0 < APART * there.min() < there.max()
-    return Scale.fit([there], log=apart, margin=0.07)
+    return Scale.fit([scores], log=far_apart(scores, APART), margin=0.07)
 
 
 def _times(seconds: np.ndarray) -> Scale:
-    there = seconds[np.isfinite(seconds)]
-    return Scale.fit([there], log=len(there) > 0 and 0 < FAR * there.min() <= there.max(), margin=0.04)
+    return Scale.fit([seconds], log=far_apart(seconds), margin=0.04)
 
 
 def _lowest(scale: Scale) -> float:
