@@ -4,7 +4,6 @@ Each way has one `fit` in a thread of its own, as its user would call it, so wha
 The first epoch of a `fit` compiles and is kept apart.
 """
 
-import statistics
 import threading
 import time
 
@@ -92,22 +91,6 @@ def in_turns(fits, rounds):
         if turn.error is not None:
             raise turn.error
     return turns
-
-
-def show_rates(turns, sentences, steps):
-    """Prints a row a side: sentences per second, and the ratio to the first side, round by round and of the best."""
-    first = next(iter(turns.values())).seconds
-    for name, turn in turns.items():
-        wall = [seconds for seconds, _ in turn.seconds]
-        ratios = sorted(theirs / ours for (theirs, _), ours in zip(first, wall, strict=True))
-        best = min(seconds for seconds, _ in first) / min(wall)
-        cpu = statistics.median(theirs / ours for (_, theirs), (_, ours) in zip(first, turn.seconds, strict=True))
-        print(
-            f"{name:<36} {sentences / statistics.median(wall):6.0f} sentences/s {steps[name]:>7} steps  "
-            f"loss {turn.loss:6.3f}  ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}), "
-            f"of the best epochs {best:.2f}, of CPU time {cpu:.2f}"
-        )
-    print(flush=True)
 
 
 def clocks():
