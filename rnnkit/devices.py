@@ -1,6 +1,7 @@
 """Where a model runs (TensorFlow)."""
 
 import functools
+import os
 
 from rnnkit.checks import one_of, whole
 from rnnkit.errors import DeviceError
@@ -81,6 +82,11 @@ def is_deterministic() -> bool:
     from tensorflow.python.framework.config import is_op_determinism_enabled  # TensorFlow has no public name for it
 
     return is_op_determinism_enabled()
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def gpu_in_use() -> bool:

@@ -8,6 +8,7 @@ import keras
 
 from rnnkit.datasets import Dataset
 from rnnkit.diagnosis import diagnose
+from rnnkit.runs.graphs import graphs_freed
 from rnnkit.runs.training import evaluate
 from rnnkit.runs.watch import Watch
 from rnnkit.tasks.task import Task
@@ -33,6 +34,7 @@ class Settings:
     threshold: float | None
 
 
+@graphs_freed()
 def train_once(task: type[Task], options: dict[str, Any], settings: Settings, seed: int) -> dict[str, Any]:
     """One training, measured: a row of `Comparison.frame` without its name."""
     keras.utils.set_random_seed(seed)

@@ -11,6 +11,7 @@ from rnnkit.errors import ArgumentError
 from rnnkit.initializers import find_initializer
 from rnnkit.layers.sequence import last_step, reverse_by_length, zero_padding
 from rnnkit.recurrent.cells import find_cell
+from rnnkit.recurrent.fused_rnn import FusedRNN
 from rnnkit.recurrent.omega import OmegaRNN
 from rnnkit.recurrent.truncated import TruncatedRNN, check_stepwise, loop_options, run_cell
 from rnnkit.regularizers import find_regularizer
@@ -118,6 +119,8 @@ class RecurrentStack(keras.layers.Layer):
             recurrent_regularizer=self.recurrent_regularizer,
             recurrent_constraint=self.recurrent_constraint,
         )
+        if isinstance(layer, FusedRNN):
+            layer.directions = 2 if self.bidirectional else 1
         if self.bptt_steps is not None:
             return TruncatedRNN.around(layer, self.bptt_steps)
         if self.gradient_penalty:  # neither cuDNN's kernels nor a scan of our own have a second derivative

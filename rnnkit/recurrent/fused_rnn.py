@@ -11,16 +11,19 @@ Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates.
 import keras
 from keras import ops, tree
 
-from rnnkit.devices import gpu_in_use, is_deterministic
+from rnnkit.devices import cores, gpu_in_use, is_deterministic
 from rnnkit.portable import is_portable
 
 ACTIVATIONS = {getattr(keras.activations, name): name for name in ("tanh", "sigmoid", "relu", "linear")}
+
+STRANDS = 2  # parts of a batch at the same time, where there are cores for them
 
 
 class FusedRNN(keras.layers.RNN):
     """What lets a recurrent layer of Keras run through `fused_loops`; stands before it among the bases."""
 
     steps: str  # the class in `fused_steps`, by name, for that module imports TensorFlow
+    directions = 1  # layers that run at the same time as this one, itself among them
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         if is_portable() or (gpu_in_use() and is_deterministic()):  # Keras would take cuDNN
@@ -32,10 +35,11 @@ class FusedRNN(keras.layers.RNN):
 
         functions = [fused_steps.FUNCTIONS[ACTIVATIONS[each]] for each in _activations(self.cell)]
         steps = getattr(fused_steps, self.steps)(*functions)
-        inputs = ops.transpose(sequences, (1, 0, 2))
-        inputs = ops.flip(inputs, axis=0) if self.go_backwards else inputs
-        outputs, states = fused_loops.run(steps, inputs, list(initial_state), self._weights(), training=training)
-        return states[0], ops.transpose(outputs, (1, 0, 2)), states
+        inputs = ops.flip(sequences, axis=1) if self.go_backwards else sequences
+        strands = STRANDS if cores() >= STRANDS * self.directions else 1
+        options = {"training": training, "strands": strands}
+        outputs, *states = fused_loops.run(steps, inputs, list(initial_state), self._weights(), **options)
+        return states[0], outputs, states
 
     def _weights(self):
         """Kernel (F, G * H), recurrent kernel (H, G * H), and up to two biases (G * H,)."""

@@ -14,6 +14,7 @@ from keras_tuner.engine.trial import Trial
 
 from rnnkit.errors import ArgumentError
 from rnnkit.runs.files import write_json, write_text
+from rnnkit.runs.graphs import graphs_freed
 from rnnkit.runs.work_folder import sound
 from rnnkit.tuning.chief import answered
 from rnnkit.tuning.corrections import whole_files, without_noise
@@ -151,7 +152,7 @@ class GuidedSearch(keras_tuner.Tuner):
         super().on_trial_begin(trial)
 
     def run_trial(self, trial, *fit_args, **fit_kwargs):
-        with ends_a_search():
+        with ends_a_search(), graphs_freed():
             return self._run_measured(trial, fit_args, fit_kwargs)
 
     def _run_measured(self, trial, fit_args, fit_kwargs):

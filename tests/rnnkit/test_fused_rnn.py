@@ -86,6 +86,35 @@ def test_one_graph_serves_all_lengths(name, training, runs):
     assert len(runs) == 1
 
 
+@pytest.mark.parametrize("cores", [1, 2])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_batch_of_any_size_may_be_cut_into_strands(name, cores, monkeypatch):
+    monkeypatch.setattr(fused_rnn, "cores", lambda: cores)
+    stock, ours = pair(name, go_backwards=True)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, F)), [tf.TensorSpec((None, H))] * len(ours.state_size)])
+    def traced(x, states):
+        return results(ours, x, states, training=True)
+
+    for rows in (1, 2, 5):
+        x = tf.constant(noise(rows, T, F, seed=rows))
+        states = [tf.constant(noise(rows, H, seed=rows + index)) for index in range(len(ours.state_size))]
+        for expected, found in zip(results(stock, x, states, training=True), traced(x, states), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    loops = [each for each in traced.get_concrete_function().graph.get_operations() if each.type.endswith("While")]
+    assert len(loops) == 4 * cores  # two forward and two back: whole rounds, and what is left of them
+
+
+@pytest.mark.parametrize(("cores", "strands"), [(1, 1), (2, 1), (3, 1), (4, 2)])
+def test_two_directions_share_the_cores(cores, strands, monkeypatch):
+    monkeypatch.setattr(fused_rnn, "cores", lambda: cores)
+    seen, run = [], fused_loops.run
+    noted = lambda *args, **options: seen.append(options["strands"]) or run(*args, **options)  # noqa: E731
+    monkeypatch.setattr(fused_loops, "run", noted)
+    RecurrentStack("gru", H, bidirectional=True)(noise(B, T, F))
+    assert seen == [strands, strands]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_xla_compiles_it(name):
     stock, ours = pair(name)

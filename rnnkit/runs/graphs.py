@@ -1,0 +1,23 @@
+"""The graphs that TensorFlow makes of a model."""
+
+import contextlib
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def graphs_freed() -> Iterator[None]:
+    """Lets the graphs of models that are made and dropped inside go, so that memory stays flat over many of them.
+
+    TensorFlow keeps the gradient of every traced `custom_gradient` in a registry of the process, and with it the whole
+    graph, for good (tensorflow#27492, #97697); rnnkit's loops have such gradients, and so has Keras' dense Adam. What
+    was traced inside leaves the registry here, so no model that was made inside can be traced anew afterwards.
+    """
+    from tensorflow.python.framework.ops import gradient_registry
+
+    gradients = gradient_registry._registry
+    known = set(gradients)
+    try:
+        yield
+    finally:
+        for name in set(gradients) - known:
+            del gradients[name]
