@@ -3,6 +3,8 @@
 import contextlib
 from collections.abc import Iterator
 
+TRACED = "CustomGradient-"  # how TensorFlow names what it registers as it traces; operations' own gradients stay
+
 
 @contextlib.contextmanager
 def graphs_freed() -> Iterator[None]:
@@ -20,4 +22,5 @@ def graphs_freed() -> Iterator[None]:
         yield
     finally:
         for name in set(gradients) - known:
-            del gradients[name]
+            if name.startswith(TRACED):
+                del gradients[name]
