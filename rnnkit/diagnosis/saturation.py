@@ -114,5 +114,5 @@ def _gru(cell, x, h):
 
 def _parallel(cell, x, h):
     projected = cell.project(x)
-    keep, candidate = cell.packed(projected)[:, : cell.units], projected[:, -cell.units :]
-    return {KEEPING[_kind(cell)]: (keras.activations.sigmoid, keep), "h": (cell.activation, candidate)}
+    keep, _ = cell.gated(projected)
+    return {KEEPING[_kind(cell)]: (keras.activations.sigmoid, keep), "h": (cell.activation, projected[-1])}

@@ -12,6 +12,7 @@ from rnnkit.initializers import find_initializer
 from rnnkit.layers.sequence import last_step, reverse_by_length, zero_padding
 from rnnkit.recurrent.cells import find_cell
 from rnnkit.recurrent.fused_rnn import FusedRNN
+from rnnkit.recurrent.min_rnn import ParallelRNN
 from rnnkit.recurrent.omega import OmegaRNN
 from rnnkit.recurrent.truncated import TruncatedRNN, check_stepwise, loop_options, run_cell
 from rnnkit.regularizers import find_regularizer
@@ -119,7 +120,7 @@ class RecurrentStack(keras.layers.Layer):
             recurrent_regularizer=self.recurrent_regularizer,
             recurrent_constraint=self.recurrent_constraint,
         )
-        if isinstance(layer, FusedRNN):
+        if isinstance(layer, (FusedRNN, ParallelRNN)):
             layer.directions = 2 if self.bidirectional else 1
         if self.bptt_steps is not None:
             return TruncatedRNN.around(layer, self.bptt_steps)

@@ -6,12 +6,10 @@ depend on the state leaves the loop. The inputs' products come before it, and th
 and inputs after it, one of each over all steps. A step is left with the product of the state, the gates and what they
 pass on; the way back reads what the way forward kept of each step. A slice along the first axis copies nothing in
 TensorFlow, so time comes first; and a few steps make one round of the loop, whose own cost is that of several small
-operations. Sequences do not need each other, so parts of a batch may run at the same time.
+operations.
 
 Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates.
 """
-
-import itertools
 
 import tensorflow as tf
 from keras import ops
@@ -23,7 +21,7 @@ ONCE = (
 )
 
 
-def run(cell, inputs, states, weights, *, training, strands=1):
+def run(cell, inputs, states, weights, *, training):
     """A cell over time.
 
     In training the gradient is ours, once and no further: a second derivative is refused. Otherwise nothing is kept for
@@ -35,26 +33,11 @@ def run(cell, inputs, states, weights, *, training, strands=1):
         states: those before the first step, each (B, H); a list.
         weights: a list: kernel (F, G * H), recurrent kernel (H, G * H), and the biases (G * H,) of both products, of
             the first one, or none.
-        strands: into how many parts the batch is cut, each a loop of its own; TensorFlow runs them at the same time.
 
     Returns:
-        The outputs, shape (B, T, H), and the last states.
+        A list: the outputs, shape (B, T, H), and the last states.
     """
     states, weights = ([tf.convert_to_tensor(each) for each in given] for given in (states, weights))
-    parts = zip(*(_cut(each, strands) for each in (inputs, *states)), strict=True)
-    found = [_strand(cell, inputs, states, weights, training) for inputs, *states in parts]
-    return [tf.concat(each, axis=0) if strands > 1 else each[0] for each in zip(*found, strict=True)]
-
-
-def _cut(rows, strands):
-    """About equal parts of the batch."""
-    count = ops.shape(rows)[0]
-    ends = [count * part // strands for part in range(strands + 1)]
-    return tf.split(rows, [end - start for start, end in itertools.pairwise(ends)]) if strands > 1 else [rows]
-
-
-def _strand(cell, inputs, states, weights, training):
-    """The outputs (B, T, H) and the last states of a part of the batch."""
     inputs = tf.transpose(inputs, (1, 0, 2))
     if training:
         outputs, *last = _with_gradient(cell, len(states))(inputs, *states, *weights)
@@ -63,7 +46,7 @@ def _strand(cell, inputs, states, weights, training):
     outputs.set_shape((*inputs.shape[:2], weights[1].shape[0]))
     for state in last:
         state.set_shape(outputs.shape[1:])
-    return tf.transpose(outputs, (1, 0, 2)), *last
+    return [tf.transpose(outputs, (1, 0, 2)), *last]
 
 
 def _with_gradient(cell, number):

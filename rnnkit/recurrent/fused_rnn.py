@@ -11,12 +11,11 @@ Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates.
 import keras
 from keras import ops, tree
 
-from rnnkit.devices import cores, gpu_in_use, is_deterministic
+from rnnkit.devices import gpu_in_use, is_deterministic
 from rnnkit.portable import is_portable
+from rnnkit.recurrent.strands import in_strands
 
 ACTIVATIONS = {getattr(keras.activations, name): name for name in ("tanh", "sigmoid", "relu", "linear")}
-
-STRANDS = 2  # parts of a batch at the same time, where there are cores for them
 
 
 class FusedRNN(keras.layers.RNN):
@@ -36,9 +35,12 @@ class FusedRNN(keras.layers.RNN):
         functions = [fused_steps.FUNCTIONS[ACTIVATIONS[each]] for each in _activations(self.cell)]
         steps = getattr(fused_steps, self.steps)(*functions)
         inputs = ops.flip(sequences, axis=1) if self.go_backwards else sequences
-        strands = STRANDS if cores() >= STRANDS * self.directions else 1
-        options = {"training": training, "strands": strands}
-        outputs, *states = fused_loops.run(steps, inputs, list(initial_state), self._weights(), **options)
+        weights = self._weights()
+
+        def run(inputs, *states):
+            return fused_loops.run(steps, inputs, states, weights, training=training)
+
+        outputs, *states = in_strands(run, self.directions, inputs, *initial_state)
         return states[0], outputs, states
 
     def _weights(self):

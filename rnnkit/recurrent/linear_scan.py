@@ -27,14 +27,21 @@ def to_blocks(sequences):
 
 def from_blocks(blocks, steps):
     """The way back, (N, K, B, F) -> (B, T, F), for T `steps`."""
-    return ops.transpose(_rows(blocks)[:steps], (1, 0, 2))
+    return ops.transpose(step_range(blocks, 0, steps), (1, 0, 2))
 
 
-def gated_scan(packed, initial, *, side_by_side=False):
+def step_range(blocks, start, count):
+    """Some steps of blocks, (N, K, B, F) -> (count, B, F)."""
+    rows = _rows(blocks)
+    return ops.slice(rows, (start, 0, 0), (count, *ops.shape(rows)[1:]))  # whose gradient costs less than that of [:]
+
+
+def gated_scan(logits, candidates, initial, *, side_by_side=False):
     """The states after every step; those after the sequence's end mean nothing.
 
     Args:
-        packed: shape (N, K, B, 2 * H), keep logits and then candidates. Infinity is a logit as well: it keeps all.
+        logits: k, shape (N, K, B, H). Infinity is a logit as well: it keeps all.
+        candidates: c, of the same shape.
         initial: the state before the first step, shape (B, H), of the same dtype.
         side_by_side: the way through the blocks.
 
@@ -44,70 +51,68 @@ def gated_scan(packed, initial, *, side_by_side=False):
     forward, backward = (_side_by_side, _side_by_side_back) if side_by_side else (_in_turn, _in_turn_back)
 
     @ops.custom_gradient
-    def run(packed, initial):
-        starts, states = forward(packed, initial)
+    def run(logits, candidates, initial):
+        write = ops.sigmoid(-logits)  # 1 - sigmoid(logits) would round long memories away
+        starts, states = forward(write, candidates, initial)
 
         def gradient(*args, upstream=None):
-            return backward(packed, starts, states, args[0] if upstream is None else upstream)
+            return backward(write, candidates, starts, states, args[0] if upstream is None else upstream)
 
         return states, gradient
 
-    return run(packed, initial)
+    return run(logits, candidates, initial)
 
 
-def _in_turn(packed, initial):
-    """The state that enters each block, (N, B, H), and all states."""
+def _in_turn(write, candidates, initial):
+    """The state that enters each block, (N, B, H), and all states; `write` is 1 - a_t."""
 
     def block(carry, index):
         state = start = carry[0]
-        keep, write, candidates = _gates(packed[index])
-        states = []
-        for kept, written in zip(ops.unstack(keep, BLOCK), ops.unstack(write * candidates, BLOCK), strict=True):
+        keep, new, states = 1 - write[index], write[index] * candidates[index], []
+        for kept, written in zip(ops.unstack(keep, BLOCK), ops.unstack(new, BLOCK), strict=True):
             state = kept * state + written
             states.append(state)
         states = ops.stack(states)
         return (state, states), (start, states)
 
     empty = ops.zeros((BLOCK, *ops.shape(initial)), dtype=initial.dtype)
-    return ops.scan(block, (initial, empty), ops.arange(ops.shape(packed)[0]))[1]
+    return ops.scan(block, (initial, empty), ops.arange(ops.shape(write)[0]))[1]
 
 
-def _in_turn_back(packed, starts, states, upstream):
-    """The gradients of `packed` and of the initial state."""
+def _in_turn_back(write, candidates, starts, states, upstream):
+    """The gradients of logits, candidates and the initial state."""
 
     def block(carry, index):
         back = carry[0]
-        gates = _gates(packed[index])
-        errors = []
-        pairs = zip(ops.unstack(gates[0], BLOCK), ops.unstack(upstream[index], BLOCK), strict=True)
+        errors, keep = [], ops.unstack(1 - write[index], BLOCK)
+        pairs = zip(keep, ops.unstack(upstream[index], BLOCK), strict=True)
         for kept, entering in reversed(list(pairs)):
             errors.append(entering + back)
             back = kept * errors[-1]
         before = ops.concatenate([starts[index][None], states[index][:-1]], axis=0)
-        after = (back, _to_packed(gates, before, ops.stack(errors[::-1])))
+        after = (back, *_gradients(write[index], candidates[index], before, ops.stack(errors[::-1])))
         return after, after
 
-    nothing = (ops.zeros_like(starts[0]), ops.zeros_like(packed[0]))
-    (back, _), (_, gradients) = ops.scan(block, nothing, ops.arange(ops.shape(packed)[0]), reverse=True)
-    return gradients, back
+    nothing = (ops.zeros_like(starts[0]), *[ops.zeros_like(write[0])] * 2)
+    (back, *_), (_, *gradients) = ops.scan(block, nothing, ops.arange(ops.shape(write)[0]), reverse=True)
+    return *gradients, back
 
 
-def _side_by_side(packed, initial):
+def _side_by_side(write, candidates, initial):
     """As `_in_turn`."""
-    keep, write, candidates = _gates(packed)
-    states = ops.reshape(_linear(_rows(keep), _rows(write * candidates), initial), ops.shape(write))
+    states = ops.reshape(_linear(_rows(1 - write), _rows(write * candidates), initial), ops.shape(write))
     return ops.concatenate([initial[None], states[:-1, -1]], axis=0), states
 
 
-def _side_by_side_back(packed, starts, states, upstream):
+def _side_by_side_back(write, candidates, starts, states, upstream):
     """As `_in_turn_back`; errors go through time as states do, from the end, each step by the next one's gate."""
-    gates = _gates(packed)
-    kept = _rows(gates[0])
+    kept = _rows(1 - write)
     later = ops.concatenate([kept[1:], ops.zeros_like(kept[:1])], axis=0)
     nothing = ops.zeros_like(starts[0])
     errors = ops.flip(_linear(ops.flip(later, axis=0), ops.flip(_rows(upstream), axis=0), nothing), axis=0)
     before = ops.concatenate([starts[:, None], states[:, :-1]], axis=1)
-    return _to_packed(gates, before, ops.reshape(errors, ops.shape(states))), kept[0] * errors[0]
+    found = _gradients(write, candidates, before, ops.reshape(errors, ops.shape(states)))
+    return *found, kept[0] * errors[0]
 
 
 def _linear(kept, written, state, levels=LEVELS):
@@ -131,18 +136,10 @@ def _linear(kept, written, state, levels=LEVELS):
     return _rows(ops.stack(states, axis=1) + ops.stack(products, axis=1) * starts[:, None])[:steps]
 
 
-def _gates(packed):
-    """What each step keeps, a_t, what it writes, 1 - a_t, and its candidates."""
-    logits, candidates = ops.split(packed, 2, axis=-1)
-    write = ops.sigmoid(-logits)  # 1 - sigmoid(logits) would round long memories away
-    return 1 - write, write, candidates
-
-
-def _to_packed(gates, before, errors):
-    """The gradient of `packed` from the errors at the states after each step, and the states before it."""
-    keep, write, candidates = gates
+def _gradients(write, candidates, before, errors):
+    """Those of logits and candidates, from the errors at the states after each step and the states before it."""
     written = write * errors
-    return ops.concatenate([keep * written * (before - candidates), written], axis=-1)
+    return (1 - write) * written * (before - candidates), written
 
 
 def _rows(blocks):

@@ -15,7 +15,7 @@ from rnnkit.checks import whole
 
 
 class ParallelCell(keras.layers.Layer):
-    """One step of both cells; they differ in `gates` and `packed`."""
+    """One step of both cells; they differ in `gates` and `gated`."""
 
     gates = ""
 
@@ -63,19 +63,22 @@ class ParallelCell(keras.layers.Layer):
         self.built = True
 
     def project(self, inputs):
-        """What goes into the gates: (..., F) -> (..., G * H), as one product over all rows."""
-        rows = ops.matmul(ops.reshape(inputs, (-1, inputs.shape[-1])), self.kernel)
-        rows = ops.add(rows, self.bias) if self.use_bias else rows
-        return ops.reshape(rows, (*ops.shape(inputs)[:-1], len(self.gates) * self.units))
+        """What goes into each gate: (..., F) -> G of (..., H), a product each over all rows."""
+        rows = ops.reshape(inputs, (-1, inputs.shape[-1]))
+        columns = [ops.matmul(rows, kernel) for kernel in ops.split(self.kernel, len(self.gates), axis=1)]
+        if self.use_bias:
+            biases = ops.split(self.bias, len(self.gates))
+            columns = [ops.add(each, bias) for each, bias in zip(columns, biases, strict=True)]
+        return [ops.reshape(each, (*ops.shape(inputs)[:-1], self.units)) for each in columns]
 
-    def packed(self, projected):
-        """Keep logits and candidates, (..., G * H) -> (..., 2 * H), as `rnnkit.recurrent.linear_scan` takes them."""
+    def gated(self, projected):
+        """Keep logits and candidates, each (..., H), as `rnnkit.recurrent.linear_scan` takes them."""
         raise NotImplementedError
 
     def call(self, inputs, states):
         """One step: inputs (B, F) and [h] with h (B, H) -> h and [h]."""
         (hidden,) = states if isinstance(states, (list, tuple)) else [states]
-        keep, candidate = ops.split(self.packed(self.project(inputs)), 2, axis=-1)
+        keep, candidate = self.gated(self.project(inputs))
         write = ops.sigmoid(-keep)
         hidden = (1 - write) * hidden + write * candidate
         return hidden, [hidden]
@@ -104,11 +107,9 @@ class MinGRUCell(ParallelCell):
 
     gates = "zh"
 
-    def packed(self, projected):
-        if self.activation is keras.activations.linear:
-            return projected
-        keep, candidate = ops.split(projected, 2, axis=-1)
-        return ops.concatenate([keep, self.activation(candidate)], axis=-1)
+    def gated(self, projected):
+        keep, candidate = projected
+        return keep, self.activation(candidate)
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
@@ -120,7 +121,7 @@ class MinLSTMCell(ParallelCell):
 
     gates = "fih"
 
-    def packed(self, projected):
-        forget, write, candidate = ops.split(projected, 3, axis=-1)
+    def gated(self, projected):
+        forget, write, candidate = projected
         keep = ops.softplus(-write) - ops.softplus(-forget)  # log(f / i), also where both are zero in float32
-        return ops.concatenate([keep, self.activation(candidate)], axis=-1)
+        return keep, self.activation(candidate)

@@ -8,8 +8,9 @@ from keras import ops
 
 from rnnkit.devices import gpu_in_use
 from rnnkit.portable import is_portable
-from rnnkit.recurrent.linear_scan import from_blocks, gated_scan, to_blocks
+from rnnkit.recurrent.linear_scan import from_blocks, gated_scan, step_range, to_blocks
 from rnnkit.recurrent.min_cells import MinGRUCell, MinLSTMCell, ParallelCell
+from rnnkit.recurrent.strands import in_strands
 
 
 class ParallelRNN(keras.layers.RNN):
@@ -20,6 +21,7 @@ class ParallelRNN(keras.layers.RNN):
     """
 
     cell_class: type[ParallelCell]
+    directions = 1  # layers that run at the same time as this one, itself among them
 
     def __init__(
         self,
@@ -58,26 +60,23 @@ class ParallelRNN(keras.layers.RNN):
             mask = ops.reshape(ops.cast(mask, "bool"), (-1, steps, 1))
         if self.go_backwards:
             sequences, mask = (each if each is None else ops.flip(each, axis=1) for each in (sequences, mask))
-        states = self._states(sequences, initial_state[0], mask)
-        outputs = from_blocks(states, steps)
-        state = ops.reshape(states, (-1, *ops.shape(states)[2:]))[steps - 1]
+        outputs, state = in_strands(self._scan, self.directions, sequences, initial_state[0], mask)
         if mask is None:
             return state, outputs, [state]
         outputs = ops.where(self._shown(mask), outputs, 0.0)
         return outputs[:, -1], outputs, [state]
 
-    def _states(self, sequences, initial, mask):
-        packed = self.cell.packed(self.cell.project(to_blocks(sequences)))
-        if mask is not None:
-            packed = self._holding(packed, mask)
-        wide = keras.backend.result_type(packed.dtype, "float32")
-        return gated_scan(ops.cast(packed, wide), ops.cast(initial, wide), side_by_side=gpu_in_use())
-
-    def _holding(self, packed, mask):
-        """Steps that do not count keep all of the state, whatever stands in them."""
-        counts = ops.cast(to_blocks(ops.cast(mask, "int32")), "bool")
-        half = ops.zeros((self.units,), dtype=packed.dtype)
-        return ops.where(counts, packed, ops.concatenate([half + float("inf"), half]))
+    def _scan(self, sequences, initial, mask):
+        """The states after every step, (B, T, H), and after the last one, (B, H)."""
+        logits, candidates = self.cell.gated(self.cell.project(to_blocks(sequences)))
+        if mask is not None:  # steps that do not count keep all of the state, whatever stands in them
+            counts = ops.cast(to_blocks(ops.cast(mask, "int32")), "bool")
+            logits, candidates = ops.where(counts, logits, float("inf")), ops.where(counts, candidates, 0.0)
+        wide = keras.backend.result_type(logits.dtype, "float32")
+        given = [ops.cast(each, wide) for each in (logits, candidates, initial)]
+        states = gated_scan(*given, side_by_side=gpu_in_use())
+        steps = ops.shape(sequences)[1]
+        return [from_blocks(states, steps), ops.squeeze(step_range(states, steps - 1, 1), axis=0)]
 
     def _shown(self, mask):
         """Steps with an output other than zero: Keras, on TensorFlow, repeats its last one and starts from zero."""

@@ -30,7 +30,8 @@ def one_by_one(packed, initial):
 
 
 def scanned(packed, initial, side_by_side):
-    states = gated_scan(to_blocks(packed), initial, side_by_side=side_by_side)
+    logits, candidates = map(to_blocks, tf.split(packed, 2, axis=-1))
+    states = gated_scan(logits, candidates, initial, side_by_side=side_by_side)
     return from_blocks(states, tf.shape(packed)[1])
 
 
