@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import MinGRU, MinGRUCell, MinLSTM, MinLSTMCell, RecurrentStack
-from rnnkit.recurrent import min_rnn
+from rnnkit.recurrent import min_rnn, strands
 from rnnkit.recurrent.cells import find_cell
 
 B, T, F, H = 4, 21, 3, 5
@@ -36,12 +36,27 @@ def made(layer, shape=(B, T, F)):
 
 def results(layer, x, state, mask):
     """Everything the layer returns, and the gradients of a loss over all of it."""
-    x, state = tf.constant(x), tf.constant(state)
+    x, state = tf.convert_to_tensor(x), tf.convert_to_tensor(state)
     with tf.GradientTape() as tape:
         tape.watch([x, state])
         output, last = layer(x, initial_state=state, mask=mask)
         loss = tf.reduce_mean(tf.sin(3 * output)) + tf.reduce_mean(last**2)
     return [output, last, *tape.gradient(loss, [x, state, *[weight.value for weight in layer.weights]])]
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_halves_of_a_batch_give_what_the_whole_gives(layer, jit_compile, monkeypatch):
+    ours = made(layer(H, return_sequences=True, return_state=True))
+    shapes = [tf.TensorSpec((None, None, F)), tf.TensorSpec((None, H)), tf.TensorSpec((None, None), "bool")]
+    found = []
+    for cores in (1, 2):
+        monkeypatch.setattr(strands, "cores", lambda cores=cores: cores)
+        traced = tf.function(lambda *given: results(ours, *given), input_signature=shapes, jit_compile=jit_compile)
+        found.append([traced(noise(rows, T, F), noise(rows, H, seed=1), MASKS["any"][:rows]) for rows in (1, 3, 4)])
+    for whole, halves in zip(*found, strict=True):
+        for expected, given in zip(whole, halves, strict=True):
+            np.testing.assert_allclose(given, expected, atol=2e-6)
 
 
 @pytest.mark.parametrize("side_by_side", [False, True])
