@@ -39,7 +39,7 @@ def show(rates):
     for name, found in rates.items():
         ratios = sorted(ours / theirs for ours, theirs in zip(rates["rnnkit"], found, strict=True))
         spread = f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-        print(f"{name:<24} {statistics.median(found):8.2f} sentences/s   rnnkit is as fast {spread} times")
+        print(f"{name:<24} {statistics.median(found):8.2f} sentences/s   rnnkit is {spread} times as fast")
 
 
 def main():

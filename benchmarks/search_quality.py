@@ -214,7 +214,8 @@ def main():
 def side_by_side(arguments, seed):
     """One search each way, at the same time."""
     threads = str(max(1, (os.cpu_count() or 1) // len(WAYS)))
-    half = {**os.environ, "TF_NUM_INTRAOP_THREADS": threads, "OMP_NUM_THREADS": threads}
+    limits = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    half = {**os.environ, **dict.fromkeys(limits, threads)}
     command = [sys.executable, __file__, "--data", arguments.data, "--minutes", str(arguments.minutes)]
     with tempfile.TemporaryDirectory() as folder:
         files = {way: Path(folder) / f"{way}.json" for way in WAYS}

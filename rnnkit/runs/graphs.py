@@ -8,7 +8,7 @@ TRACED = "CustomGradient-"  # how TensorFlow names what it registers as it trace
 
 @contextlib.contextmanager
 def graphs_freed() -> Iterator[None]:
-    """Lets the graphs of models that are made and dropped inside go, so that memory stays flat over many of them.
+    """Lets the graphs of models that are made and dropped inside go, which else fill the memory of long searches.
 
     TensorFlow keeps the gradient of every traced `custom_gradient` in a registry of the process, and with it the whole
     graph, for good (tensorflow#27492, #97697); rnnkit's loops have such gradients, and so has Keras' dense Adam. What
