@@ -4,6 +4,7 @@ import zlib
 
 import keras
 import numpy as np
+from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter  # which `fit` takes in place of data
 
 from rnnkit.checks import whole
 
@@ -103,6 +104,28 @@ class Batches(keras.utils.PyDataset):
             pools = _chunks(rng.permutation(self._usual), POOL * self.batch_size)
             pools = [pool[np.argsort(self._lengths[pool], kind="stable")] for pool in pools]
         return [rows for pool in pools for rows in _chunks(pool, self.batch_size)]
+
+
+class Feed(PyDatasetAdapter):
+    """How Keras reads `Batches`: as any `PyDataset`, but TensorFlow does not tune how many are kept ready.
+
+    With that it often waits at the end of an epoch, an evaluation or a prediction, doing nothing, for up to as long as
+    that took.
+
+    Args:
+        batches: the `Batches`.
+        class_weight: as in `keras.Model.fit`, which leaves it to its adapter.
+    """
+
+    def __init__(self, batches: Batches, class_weight=None):
+        super().__init__(batches, class_weight)
+
+    def get_tf_dataset(self):
+        import tensorflow as tf
+
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return super().get_tf_dataset().with_options(options)
 
 
 class FollowEpoch(keras.callbacks.Callback):

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from rnnkit.batches import Batches, FollowEpoch
+from rnnkit.batches import Batches, Feed, FollowEpoch
 from rnnkit.checks import whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
@@ -208,13 +208,12 @@ class Task(keras.Model):
             validation_data = self._batches(validation_data, None, validation_batch_size)
         epochs, stopping = self._epochs(epochs, validation_data is not None)
         return super().fit(
-            batches,
+            Feed(batches, self.class_weights(class_weight)),
             epochs=epochs,
             verbose=verbose,
             shuffle=shuffle,
             callbacks=joined(self, [FollowEpoch(batches), *averaging(self.optimizer), *stopping], callbacks),
             validation_data=validation_data,
-            class_weight=self.class_weights(class_weight),
             **kwargs,
         )
 
@@ -223,7 +222,7 @@ class Task(keras.Model):
         self._need_network()
         if not self.compiled:
             self.compile()
-        if not isinstance(x, Batches):  # Keras' own fit calls this method with the batches it was given
+        if not isinstance(x, Feed):  # Keras' own fit calls this method with what it was given
             x = self._batches(x, y, batch_size, sample_weight)
         return super().evaluate(x, verbose=verbose, **kwargs)
 
@@ -232,7 +231,7 @@ class Task(keras.Model):
         self._need_network()
         data = self.read(x, target=False)
         batches = Batches(**self.encode(data, target=False), batch_size=batch_size)
-        return super().predict(batches, verbose=verbose, **kwargs)[np.argsort(batches.order)]
+        return super().predict(Feed(batches), verbose=verbose, **kwargs)[np.argsort(batches.order)]
 
     def auto_callbacks(self) -> list[keras.callbacks.Callback]:
         """What `epochs="auto"` trains with, where there is validation data."""
@@ -293,11 +292,12 @@ class Task(keras.Model):
             iterator, data_batch = None, iterator.data_adapter.py_dataset[0]
         super()._maybe_symbolic_build(iterator, data_batch)
 
-    def _batches(self, x, y, batch_size, sample_weight=None) -> Batches:
+    def _batches(self, x, y, batch_size, sample_weight=None) -> Feed:
         if isinstance(x, tuple) and len(x) == 3:
             x, y, sample_weight = x
         data = self.read(x, y)
-        return Batches(**self.encode(data), batch_size=batch_size, weights=check_weights(sample_weight, len(data)))
+        weights = check_weights(sample_weight, len(data))
+        return Feed(Batches(**self.encode(data), batch_size=batch_size, weights=weights))
 
     def _epochs(self, epochs, validated: bool):
         if epochs != "auto":

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from rnnkit.batches import Batches
+from rnnkit.batches import Feed
 from rnnkit.checks import one_of, share, whole
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import AttentionDecoder, RecurrentStack
@@ -189,10 +189,10 @@ class Translator(Task):
     def evaluate(self, x=None, y=None, batch_size=128, verbose="auto", sample_weight=None, return_dict=False, **kwargs):
         """As `keras.Model.evaluate`, on raw data; also translates it greedily, for BLEU, chrF and exact matches."""
         self._need_network()
-        in_fit = isinstance(x, Batches)
-        batches = x if in_fit else self._batches(x, y, batch_size, sample_weight)
-        logs = super().evaluate(batches, verbose=verbose, return_dict=True, **kwargs)
-        sources, targets = batches.pairs.sample(self.validation_sentences if in_fit else len(batches.pairs))
+        in_fit = isinstance(x, Feed)
+        feed = x if in_fit else self._batches(x, y, batch_size, sample_weight)
+        logs = super().evaluate(feed, verbose=verbose, return_dict=True, **kwargs)
+        sources, targets = feed.pairs.sample(self.validation_sentences if in_fit else len(feed.pairs))
         found = score_translations(self.translate(sources, beam=1), targets)
         logs |= {"bleu": found.bleu, "chrf": found.chrf, "exact_match": found.exact_match}
         return logs if return_dict else list(logs.values())
@@ -201,9 +201,9 @@ class Translator(Task):
         if isinstance(x, tuple) and len(x) == 3:
             x, y, sample_weight = x
         data = self.read(x, y)
-        batches = super()._batches(data, None, batch_size, sample_weight)
-        batches.pairs = data
-        return batches
+        feed = super()._batches(data, None, batch_size, sample_weight)
+        feed.pairs = data
+        return feed
 
     def predict(self, x, batch_size=128, verbose="auto", **kwargs):
         """The subword numbers of each greedy translation, the end included.

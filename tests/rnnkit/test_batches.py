@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnkit.batches import MAX_STEPS, Batches, FollowEpoch
+from rnnkit.batches import MAX_STEPS, Batches, Feed, FollowEpoch
 
 
 def batches(lengths, **options):
@@ -90,21 +90,43 @@ def test_weights_go_with_their_examples():
         np.testing.assert_array_equal(weights, y + 0.5)
 
 
+class Recorder(keras.Model):
+    """Learns nothing, and notes what it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.given = []
+
+    def train_step(self, data):
+        self.given.append([np.asarray(part).tolist() for part in data[1:]])
+        return {"loss": 0.0}
+
+
+def recorded(data, feed, **options):
+    """The targets, and weights, of each batch of two epochs of `fit`."""
+    model = Recorder()
+    model.compile(run_eagerly=True)
+    model.fit(feed, verbose=0, callbacks=[FollowEpoch(data)], **options)
+    return model.given
+
+
 def test_keras_takes_batches_of_any_length_and_is_told_the_epoch():
     data = batches([5, 1, 3, 3, 2, 9, 4], batch_size=2, shuffle=True)
-    tokens = keras.Input((None,), dtype="int32", name="tokens")
-    lengths = keras.Input((), dtype="int32", name="lengths")
-    x = keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(10, 2)(tokens))
-    model = keras.Model({"tokens": tokens, "lengths": lengths}, keras.layers.Dense(1)(x))
-    model.compile("sgd", "mse", jit_compile=False)
-    epochs = []
+    given = recorded(data, Feed(data), epochs=5, initial_epoch=3)
+    expected = []
+    for data.epoch in (3, 4):
+        expected += [[data[index][1].tolist()] for index in range(data.num_batches)]
+    assert given == expected
 
-    class Watch(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            epochs.append(data.epoch)
 
-    model.fit(data, epochs=5, initial_epoch=3, verbose=0, callbacks=[FollowEpoch(data), Watch()])
-    assert epochs == [3] * 4 + [4] * 4
+def test_classes_have_the_weights_that_are_given_to_the_feed():
+    data = batches([3, 1, 2], batch_size=2)
+    given = recorded(data, Feed(data, class_weight={0: 0.5, 1: 2.0, 2: 3.0}))
+    assert given == [[[0], [0.5]], [[1, 2], [2.0, 3.0]]]
+
+
+def test_tensorflow_does_not_tune_the_feed():
+    assert Feed(batches([3, 1, 2])).get_tf_dataset().options().autotune.enabled is False
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
