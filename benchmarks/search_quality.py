@@ -38,6 +38,7 @@ from rnnkit.tuning.time_limit import OutOfTime, TimeLimit
 from rnnkit.tuning.tuners import guided
 
 LISTED = 300  # trials of a search at most
+APART = 10_000  # more than a search draws: KerasTuner's seeds k and k + 1 share all but the first of their draws
 RATES, SICK, SICK_PLACE = (1e-4, 1.0), 1e38, 1
 ABOVE_CHANCE = 0.05
 
@@ -147,7 +148,7 @@ def trials(model, seed):
     """The values of a search's trials, in their order."""
     space = keras_tuner.HyperParameters()
     model.build(space)
-    oracle = keras_tuner.oracles.RandomSearchOracle(max_trials=LISTED, seed=seed + 1, hyperparameters=space)
+    oracle = keras_tuner.oracles.RandomSearchOracle(max_trials=LISTED, seed=1 + APART * seed, hyperparameters=space)
     drawn = [oracle.populate_space(str(number))["values"] for number in range(LISTED)]
     drawn[SICK_PLACE]["learning_rate"] = SICK
     return drawn

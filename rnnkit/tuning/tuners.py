@@ -5,6 +5,7 @@ import functools
 import inspect
 import io
 import sys
+import zlib
 from pathlib import Path
 
 import keras_tuner
@@ -64,7 +65,7 @@ def make_tuner(
     """
     options = {
         "objective": objective,
-        "seed": seed + 1,  # KerasTuner takes 0 for none
+        "seed": _far_apart(seed),
         "max_trials": max_trials,
         "max_epochs": epochs,
         "num_initial_points": max(3, min(RANDOM_FIRST, (max_trials or 100) // 3)),
@@ -80,6 +81,14 @@ def make_tuner(
     except ImportError as error:
         raise ArgumentError(f"algorithm: {error} Or take algorithm='random'.") from error
     return tuner
+
+
+def _far_apart(seed: int) -> int:
+    """A seed for KerasTuner, which takes 0 for none.
+
+    It draws the n-th value with seed + n, so neighbours would search for much the same trials.
+    """
+    return 1 + zlib.crc32(str(seed).encode()) // 2  # scikit-learn takes no more than 32 bits
 
 
 def _complete(oracle, max_trials: int | None) -> None:
