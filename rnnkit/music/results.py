@@ -26,6 +26,6 @@ def result_tables(pieces: list[Piece], splits: Splits, nll: float) -> dict[str, 
     train, test = splits.train["roll"], splits.test["roll"]
     statistics = compare_music(train, test=test, generated=pieces).reset_index()
     statistics["what it is"] = list(MEASURES.values())
-    floors = baseline_nll([piece.roll for piece in train], [piece.roll for piece in test])
+    floors = baseline_nll(train, test)
     baselines = pd.DataFrame([*floors.items(), ("this model", nll)], columns=["model", "nll"])
     return {"statistics": statistics, "baselines": baselines}

@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import pytest
 
@@ -23,6 +24,17 @@ def test_a_run_without_data_takes_a_sample_of_its_task_that_needs_no_network(tas
     if task != "memory":  # whose data are made
         assert datasets.info(config.data).task == task
         assert not datasets.info(config.data).files
+
+
+@pytest.mark.parametrize("task", RECIPES)
+def test_what_scores_without_training_takes_the_data_of_a_run(task):
+    recipe = find_recipe(task)
+    train, valid, _ = recipe.splits(RunConfig(task))
+    train, valid = train[:200], valid[:50]
+    scores = [value for rule in recipe.rules.values() for value in rule(train, valid).values()]
+    chance = recipe.chance(train, valid)
+    scores += [] if chance is None else [chance.score]
+    assert all(math.isfinite(score) for score in scores)
 
 
 @pytest.mark.parametrize("task", RECIPES)
