@@ -1,8 +1,9 @@
 """`rnnkit compare`: the same training for each cell and seed, beside baselines that are not recurrent."""
 
+import math
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -14,7 +15,11 @@ from rnnkit.cli.show import data_table
 from rnnkit.cli.study import DryRun, Fix, Out, Overwrite, Study, Task, begin
 from rnnkit.cli.written import check_of_task, fixed_values
 
-SHOWN = ("seeds", "valid", "valid_std", "test", "test_std", "parameters", "seconds_to_best", "horizon_min", "clip_rate")
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+# Column of the summary -> its title here, where 80 characters must do.
+SHOWN = {"parameters": "weights", "seconds_to_best": "seconds", "horizon_min": "horizon", "clip_rate": "clipped"}
 Cells = Annotated[
     str, typer.Option(help="Cells, parted by commas.", autocompletion=completion.some_of(*completion.CELLS))
 ]
@@ -83,9 +88,22 @@ def compare(
             say=study.say,
             **options,
         )
-    summary = found.summary[[*SHOWN, "per_second"]].reset_index()
-    console.print(data_table(summary, f"{found.metric}, {'highest' if found.mode == 'max' else 'lowest'} first"))
+    best = "highest" if found.mode == "max" else "lowest"
+    console.print(data_table(_in_short(found.summary), f"{found.metric}, {best} first"))
     study.end(folder)
+
+
+def _in_short(summary: "DataFrame") -> "DataFrame":
+    """The most telling columns, mean and spread in one."""
+    spread = {
+        part: [_mean_and_spread(*pair) for pair in summary[[part, f"{part}_std"]].itertuples(index=False)]
+        for part in ("valid", "test")
+    }
+    return summary.assign(**spread).reset_index()[["model", "valid", "test", *SHOWN]].rename(columns=SHOWN)
+
+
+def _mean_and_spread(mean: float, spread: float) -> str:
+    return f"{mean:.4g}" if math.isnan(spread) else f"{mean:.4g}±{spread:.1g}"
 
 
 def _show_plan(study: Study, task: str, trainings: int, epochs: int | None, baselines: bool) -> None:

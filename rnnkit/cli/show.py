@@ -1,6 +1,7 @@
 """Answers and data on the terminal."""
 
 import contextlib
+import math
 import re
 import warnings
 
@@ -74,8 +75,14 @@ def entity_text(text: str, entities, types) -> Text:
 
 
 def data_table(frame, title: str) -> Table:
-    """A DataFrame as a table; numbers get three significant digits."""
+    """A DataFrame as a table; numbers get three significant digits, and what is not a number stays empty."""
     table = Table(*map(str, frame.columns), title=title, title_justify="left")
     for row in frame.itertuples(index=False):
-        table.add_row(*(f"{cell:.3g}" if isinstance(cell, float) else escape(str(cell)) for cell in row))
+        table.add_row(*map(_cell, row))
     return table
+
+
+def _cell(value) -> str:
+    if not isinstance(value, float):
+        return escape(str(value))
+    return "" if math.isnan(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
