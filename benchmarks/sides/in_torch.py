@@ -20,8 +20,8 @@ class Network(nn.Module):
         super().__init__()
         weights = iter(work.start())
         self.kind, self.columns = work.kind, [*work.embeddings]
-        self.embeddings = nn.ModuleList([_embedding(next(weights), sparse) for _ in self.columns])
-        self.dense = None if self.columns else _linear(weights)
+        self.embeddings = nn.ModuleList([embedding(next(weights), sparse) for _ in self.columns])
+        self.dense = None if self.columns else linear(weights)
         stack = work.model.stack
         kernels = [[next(weights) for _ in range(3)] for _ in range(1 + stack.bidirectional)]
         size = kernels[0][0].shape[0]
@@ -31,7 +31,7 @@ class Network(nn.Module):
                 values = (kernel.T, between.T, bias, np.zeros_like(bias))
                 for parameter, value in zip(own, values, strict=True):
                     parameter.copy_(torch.from_numpy(value.copy()))
-        self.answer = _linear(weights)
+        self.answer = linear(weights)
 
     def forward(self, x):
         packed = pack_padded_sequence(self._features(x), x["lengths"], batch_first=True, enforce_sorted=False)
@@ -126,11 +126,11 @@ def _joined(values, padding):
     return pad_sequence([torch.from_numpy(each).long() for each in values], batch_first=True, padding_value=padding)
 
 
-def _embedding(table, sparse):
+def embedding(table, sparse):
     return nn.Embedding.from_pretrained(torch.from_numpy(table.copy()), freeze=False, sparse=sparse)
 
 
-def _linear(weights):
+def linear(weights):
     kernel, bias = next(weights), next(weights)
     layer = nn.Linear(*kernel.shape)
     with torch.no_grad():

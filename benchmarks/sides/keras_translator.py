@@ -18,8 +18,7 @@ class KerasTranslator(InKeras):
     def network(self):
         model, stack = self.work.model, self.work.model.stack
         units, dim = stack.units[0], model.embedding_dim
-        start = keras.initializers.RandomNormal(stddev=dim**-0.5)
-        read, self.write = (layers.Embedding(len(each), dim, start) for each in _vocabularies(model))
+        read, self.write = (layers.Embedding(len(each), dim) for each in _vocabularies(model))
         names = {"source": (None,), "lengths": (), "target": (None,)}
         inputs = {name: keras.Input(shape, dtype="int32", name=name) for name, shape in names.items()}
         self.encoder = layers.Bidirectional(layers.GRU(units, return_sequences=True, return_state=True))
@@ -32,7 +31,18 @@ class KerasTranslator(InKeras):
         hidden, _ = self.gru(self.write(inputs["target"]), initial_state=state)
         self.read_source = keras.Model({name: inputs[name] for name in ("source", "lengths")}, [memory, state, valid])
         self.next = self._next(2 * units)
-        return keras.Model(inputs, self._answer(hidden, memory, valid))
+        network = keras.Model(inputs, self._answer(hidden, memory, valid))
+        self._begin(read)
+        return network
+
+    def _begin(self, read):
+        """Gives all layers the weights that ours start from."""
+        start = self.work.start_by_part()
+        own = {"read": read, "write": self.write, "bridge": self.bridge, "decoder": self.gru}
+        own |= {"readout": self.readout, "answer": self.answer}
+        for part, layer in own.items():
+            layer.set_weights(start[part])
+        self.encoder.set_weights(start["forward"] + start["backward"])
 
     def _next(self, width):
         token, state = keras.Input((None,), dtype="int32"), keras.Input((width,))

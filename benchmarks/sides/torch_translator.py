@@ -1,31 +1,26 @@
 """The translator in PyTorch: a packed encoder, a GRU with attention, softmax. Legend: `B` batch, `T`, `U` steps."""
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from rnnkit.text.tokenization import BEGIN
-from sides.in_torch import InTorch
+from sides.in_torch import InTorch, embedding, linear
 from sides.keras_translator import in_batches
 from sides.ours import to_translate
 
 
 class Network(nn.Module):
-    """The layers and sizes of rnnkit's `Translator`."""
+    """The layers and sizes of rnnkit's `Translator`, and the weights that it starts from."""
 
     def __init__(self, work, sparse):
         super().__init__()
-        model, units = work.model, work.model.stack.units[0]
-        dim = model.embedding_dim
-        sizes = len(model.source_subwords), len(model.target_subwords)
-        self.read, self.write = (nn.Embedding(size, dim, sparse=sparse) for size in sizes)
-        for table in (self.read, self.write):
-            nn.init.normal_(table.weight, std=dim**-0.5)
-        self.encoder = nn.GRU(dim, units, batch_first=True, bidirectional=True)
-        self.bridge = nn.Linear(2 * units, 2 * units)
-        self.decoder = nn.GRU(dim, 2 * units, batch_first=True)
-        self.readout, self.answer = nn.Linear(4 * units, dim), nn.Linear(dim, sizes[1])
+        start = work.start_by_part()
+        self.read, self.write = (embedding(start[part][0], sparse) for part in ("read", "write"))
+        self.encoder, self.decoder = gru(start["forward"], start["backward"]), gru(start["decoder"])
+        self.bridge, self.readout, self.answer = (linear(iter(start[part])) for part in ("bridge", "readout", "answer"))
 
     def start(self, source, lengths):
         """Memory (B, T, M), where it is padding (B, T), and the first state (B, M)."""
@@ -54,6 +49,18 @@ class Network(nn.Module):
         for _ in range(steps):
             state = torch.gru_cell(self.write(token), state, *self.decoder.all_weights[0])
             token = self.say(state[:, None], memory, padding)[:, 0].argmax(-1)
+
+
+def gru(*directions):
+    """A GRU of those weights of Keras layers: kernel, recurrent kernel, both biases; their gates are z, r, h."""
+    size, units = directions[0][0].shape[0], directions[0][1].shape[0]
+    layer = nn.GRU(size, units, batch_first=True, bidirectional=len(directions) > 1)
+    with torch.no_grad():
+        for own, (kernel, between, biases) in zip(layer.all_weights, directions, strict=True):
+            for parameter, value in zip(own, (kernel, between, *biases), strict=True):
+                update, reset, new = np.split(value.T, 3)
+                parameter.copy_(torch.from_numpy(np.concatenate([reset, update, new])))
+    return layer
 
 
 class TorchTranslator(InTorch):

@@ -45,6 +45,20 @@ class Work(NamedTuple):
         """The weights of our network, in the order of its layers."""
         return self.model.network.get_weights()
 
+    def start_by_part(self):
+        """The weights of our translator, as a list for each part."""
+        model, decoder, [encoder] = self.model, self.model.decoder, self.model.stack.blocks
+        write, answer = model.network.get_layer("target_embedding").get_weights()
+        layers = {
+            "read": model.network.get_layer("source_embedding"),
+            **encoder,
+            "bridge": decoder.bridge.dense,
+            "decoder": decoder.stack.blocks[0]["forward"],
+            "readout": decoder.readout,
+        }
+        own = {"write": [write], "answer": [answer, np.zeros(answer.shape[1], "float32")]}
+        return {**{part: layer.get_weights() for part, layer in layers.items()}, **own}
+
     def chance(self):
         """The loss of the best answer that does not look at the input, in the unit of all losses."""
         y = self.encoded()["y"]
