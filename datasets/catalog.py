@@ -66,7 +66,7 @@ def info(name: str) -> Source:
     """
     if not is_known(name):
         raise DataError(
-            f"name: expected one of the data sets {', '.join(SOURCES)}, received '{name}'. "
+            f"name: expected one of the data sets {', '.join(SOURCES)}, got '{name}'. "
             "A file of your own is read by datasets.read(path)."
         )
     return SOURCES.get(name) or MORE[name]

@@ -46,7 +46,7 @@ def read_conll(
             has more or fewer columns than the first, or a token or tag is empty.
     """
     if separator == "":
-        raise ArgumentError("separator: expected what stands between columns, or None to find out, received ''.")
+        raise ArgumentError("separator: expected what stands between columns, or None to find out, got ''.")
     path = Path(path)
     wanted = {"token": token_column} | ({} if tag_column is None else {"tag": tag_column})
     rows = _rows(path, lines(path, encoding), wanted, separator)
@@ -96,7 +96,7 @@ def _places(path: Path, wanted: dict[str, int], width: int) -> list[int]:
         if not -width <= number < width:
             raise DataError(
                 f"{name}_column: {path} has {_columns(width)}, so expected a number from {-width} to {width - 1}, "
-                f"received {number}."
+                f"got {number}."
             )
     places = [number % width for number in wanted.values()]
     if len(set(places)) < len(places):

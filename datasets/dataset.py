@@ -35,13 +35,13 @@ class Dataset:
         if not isinstance(columns, Mapping) or not columns:
             raise DataError(
                 "columns: expected a dict of column name -> values with at least one column, "
-                f"such as {{'text': [...], 'label': [...]}}, received {type(columns).__name__}."
+                f"such as {{'text': [...], 'label': [...]}}, got {type(columns).__name__}."
             )
         self.name = name
         self._columns = {str(column): _as_list(column, values) for column, values in columns.items()}
         sizes = {column: len(values) for column, values in self._columns.items()}
         if len(set(sizes.values())) > 1:
-            raise DataError(f"columns must be of equal length, received the lengths {sizes}.")
+            raise DataError(f"columns must be of equal length, got the lengths {sizes}.")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ class Dataset:
         if not 0 < size < len(self):
             raise DataError(
                 f"fraction: expected a share that leaves rows on both sides of the split, "
-                f"received {fraction} of {len(self)} rows."
+                f"got {fraction} of {len(self)} rows."
             )
         rows = _shuffled(len(self), seed)
         return self.take(rows[size:]), self.take(rows[:size])
@@ -151,7 +151,7 @@ class Dataset:
         """
         names = [str(column) for column in frame.columns]
         if len(set(names)) < len(names):
-            raise DataError(f"frame: expected columns with different names, received {names}.")
+            raise DataError(f"frame: expected columns with different names, got {names}.")
         return cls({column: frame.iloc[:, place].tolist() for place, column in enumerate(names)}, name=name)
 
     def __repr__(self) -> str:
@@ -177,7 +177,7 @@ class Splits(NamedTuple):
 
 def _as_list(column: str, values: Any) -> list[Any]:
     if isinstance(values, str | bytes | Mapping) or not hasattr(values, "__len__"):
-        raise DataError(f"column '{column}': expected a sequence of values, received {type(values).__name__}.")
+        raise DataError(f"column '{column}': expected a sequence of values, got {type(values).__name__}.")
     # Arrays of one axis become Python numbers and strings; of more axes, a list of arrays.
     return values.tolist() if getattr(values, "ndim", 0) == 1 else list(values)
 

@@ -32,7 +32,7 @@ def length_statistics(column: str, values: Sequence[Any]) -> dict[str, float]:
         sizes = sorted(len(value.split()) if isinstance(value, str) else len(value) for value in values)
     except TypeError:
         raise DataError(
-            f"column '{column}' needs text or sequences to have lengths, received values of type {_types(values)}."
+            f"column '{column}' needs text or sequences to have lengths, got values of type {_types(values)}."
         ) from None
     p99 = sizes[math.ceil(0.99 * len(sizes)) - 1]
     return {"min": sizes[0], "mean": fmean(sizes), "median": median(sizes), "p99": p99, "max": sizes[-1]}

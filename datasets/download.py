@@ -127,7 +127,7 @@ def _unwritable(folder: Path, error: Exception) -> str:
 
 
 def _wrong(digest: str, file: SourceFile) -> str:
-    return f"has the wrong bytes: expected sha256 {file.sha256}, received {digest}."
+    return f"has the wrong bytes: expected sha256 {file.sha256}, got {digest}."
 
 
 def _remove_stale(file: SourceFile, folder: Path) -> None:

@@ -84,7 +84,7 @@ def split_pairs(data: Dataset, fraction: float, seed: int = 0) -> tuple[Dataset,
     if not 0 < size < len(known):
         raise DataError(
             "fraction: expected a share that leaves sources on both sides of the split, "
-            f"received {fraction} of {len(known)} different sources."
+            f"got {fraction} of {len(known)} different sources."
         )
     held_out = set(random.Random(seed).sample(known, size))
     sides = [[row for row, key in enumerate(keys) if (key in held_out) is side] for side in (False, True)]

@@ -134,7 +134,7 @@ def read(path: str | os.PathLike[str], **options: Any) -> Dataset:
     suffix = Path(str(path).lower().removesuffix(".gz")).suffix
     if suffix not in READERS:
         known = ", ".join(READERS)
-        raise DataError(f"path: expected a file that ends on one of {known} (or with .gz), received {path}.")
+        raise DataError(f"path: expected a file that ends on one of {known} (or with .gz), got {path}.")
     reader = READERS[suffix]
     known_options = list(signature(reader).parameters)[1:]
     for option in options:

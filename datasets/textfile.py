@@ -47,7 +47,7 @@ def lines(path: Path, encoding: str, newline: str | None = "\n") -> Iterator[str
             'Pass its encoding, such as encoding="cp1252" (Windows) or encoding="utf-16" (Excel), or save it as UTF-8.'
         ) from error
     except LookupError as error:
-        raise ArgumentError(f"encoding: expected the name of a text encoding, received '{encoding}'.") from error
+        raise ArgumentError(f"encoding: expected the name of a text encoding, got '{encoding}'.") from error
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise DataError(f"{path} is not a whole .gz file: {error}.") from error
     except OSError as error:

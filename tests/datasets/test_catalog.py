@@ -40,7 +40,7 @@ def test_every_data_set_says_what_it_is():
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(DataError, match="sentiment-sample, sst2, imdb.*received 'sst3'"):
+    with pytest.raises(DataError, match="sentiment-sample, sst2, imdb.*got 'sst3'"):
         datasets.load("sst3")
 
 

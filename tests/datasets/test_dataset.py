@@ -86,9 +86,9 @@ def test_repr_is_readable():
     ("columns", "named"),
     [
         ({}, "at least one column"),
-        ([1, 2], "received list"),
-        ({"text": "a text"}, "'text'.*received str"),
-        ({"text": 3}, "'text'.*received int"),
+        ([1, 2], "got list"),
+        ({"text": "a text"}, "'text'.*got str"),
+        ({"text": 3}, "'text'.*got int"),
         ({"text": ["a"], "label": [1, 2]}, "'text': 1, 'label': 2"),
     ],
 )

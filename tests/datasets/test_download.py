@@ -76,7 +76,7 @@ def test_a_failed_download_leaves_nothing(server, page, named, tmp_path):
 
 def test_a_wrong_digest_names_both_and_deletes_the_file(server, tmp_path):
     wrong = "0" * 64
-    with pytest.raises(DownloadError, match=f"expected sha256 {wrong}, received {DIGEST}"):
+    with pytest.raises(DownloadError, match=f"expected sha256 {wrong}, got {DIGEST}"):
         ensure(source(server, "good", wrong), tmp_path)
     assert os.listdir(tmp_path) == []
 

@@ -105,7 +105,7 @@ def test_a_split_keeps_all_pairs_and_no_source_is_on_two_sides(texts, fraction, 
 
 def test_a_split_that_leaves_nothing_is_refused():
     same = Dataset({"source": ["Go.", "go. "], "target": ["Geh.", "Los."]})
-    with pytest.raises(DataError, match="received 0.5 of 1 different sources"):
+    with pytest.raises(DataError, match="got 0.5 of 1 different sources"):
         datasets.split_pairs(same, 0.5)
     with pytest.raises(DataError, match="fraction"):
         datasets.split_pairs(Dataset({"source": ["a", "b"], "target": ["c", "d"]}), 1.5)

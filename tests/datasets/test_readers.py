@@ -70,7 +70,7 @@ def test_a_byte_order_mark_and_windows_line_ends(write):
 def test_another_encoding_when_it_is_named(write):
     path = write("latin.csv", b"text,label\ncaf\xe9,1\n")
     assert read(path, encoding="cp1252")["text"] == ["café"]
-    with pytest.raises(ArgumentError, match="encoding.*received 'cp9999'"):
+    with pytest.raises(ArgumentError, match="encoding.*got 'cp9999'"):
         read(path, encoding="cp9999")
 
 
