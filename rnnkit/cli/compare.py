@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 # Column of the summary -> its title here, where 80 characters must do.
-SHOWN = {"parameters": "weights", "seconds_to_best": "seconds", "horizon_min": "horizon", "clip_rate": "clipped"}
+SHOWN = {"parameters": "weights", "seconds_to_best": "seconds", "horizon_min": "horizon"}
 Cells = Annotated[
     str, typer.Option(help="Cells, parted by commas.", autocompletion=completion.some_of(*completion.CELLS))
 ]

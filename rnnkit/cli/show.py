@@ -7,7 +7,7 @@ import warnings
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
@@ -75,8 +75,11 @@ def entity_text(text: str, entities, types) -> Text:
 
 
 def data_table(frame, title: str) -> Table:
-    """A DataFrame as a table; numbers get three significant digits, and what is not a number stays empty."""
-    table = Table(*map(str, frame.columns), title=title, title_justify="left")
+    """A DataFrame as a table; numbers get three significant digits, what is not a number stays empty, and what is too
+    wide goes on in a line below.
+    """
+    columns = (Column(str(name), overflow="fold") for name in frame.columns)
+    table = Table(*columns, title=title, title_justify="left")
     for row in frame.itertuples(index=False):
         table.add_row(*map(_cell, row))
     return table

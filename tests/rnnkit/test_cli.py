@@ -20,7 +20,7 @@ import rnnkit
 from rnnkit.callbacks.clipping_rules import RULES
 from rnnkit.cli import completion
 from rnnkit.cli.app import app
-from rnnkit.cli.show import reading
+from rnnkit.cli.show import data_table, reading
 from rnnkit.recipes import RECIPES
 from rnnkit.recurrent.cells import cell_names
 from rnnkit.runs.folder import RunFolder
@@ -336,6 +336,16 @@ def test_reading_is_said_where_no_download_has_a_bar_of_its_own(data, said):
         warnings.warn("two rows are empty", UserWarning, stacklevel=1)
     assert ("Reading the data" in terminal.getvalue()) == said
     assert "two rows are empty" in terminal.getvalue()
+
+
+def test_a_table_that_is_too_wide_loses_nothing():
+    told = io.StringIO()
+    frame = pd.DataFrame({"model": ["a_cell_of_a_long_name"], "test": ["0.8116±0.0052"]})
+    Console(file=told, width=24).print(data_table(frame, "found"))
+    for column, cell in zip((1, 2), frame.iloc[0], strict=True):
+        lines = [line.split("│")[column] for line in told.getvalue().splitlines() if "│" in line]
+        assert "".join(map(str.strip, lines)) == cell
+
 
 
 def test_every_command_has_its_help(cli):
