@@ -347,7 +347,6 @@ def test_a_table_that_is_too_wide_loses_nothing():
         assert "".join(map(str.strip, lines)) == cell
 
 
-
 def test_every_command_has_its_help(cli):
     for command in (
         ["run"],
