@@ -82,6 +82,8 @@ def main():
     parser.add_argument("--verbose", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
+    if not arguments.out.suffix:
+        parser.error(f"--out: expected a file such as {arguments.out}.json; the translations go into {arguments.out}/")
     splits = datasets.load(arguments.data)
     options = {"units": arguments.units, "attention": arguments.attention, "input_feeding": arguments.input_feeding}
     options = {name: None if value == "none" else value for name, value in options.items() if value}
