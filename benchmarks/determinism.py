@@ -26,8 +26,8 @@ def epoch_seconds(task, deterministic, epochs, rows):
     """The seconds of each epoch but the first; in this process."""
     import keras
 
-    from rnnkit.runs.config import RunConfig
-    from rnnkit.runs.training import open_data, prepare
+    from rnnkit.study.training import open_data, prepare
+    from rnnkit.tasks.config import RunConfig
 
     config = RunConfig(task, deterministic=deterministic)
     splits = type(data := open_data(config))(*(part.take(range(min(rows, len(part)))) for part in data))

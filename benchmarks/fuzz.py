@@ -42,9 +42,9 @@ from rnnkit.datasets import imdb, jsb
 from rnnkit.datasets.midi import read_midi, read_midi_folder
 from rnnkit.datasets.piano_rolls import read_mat
 from rnnkit.errors import RnnkitError
-from rnnkit.music import Piece
-from rnnkit.runs.config import RunConfig
-from rnnkit.runs.folder import RunFolder
+from rnnkit.study.folder import RunFolder
+from rnnkit.tasks.config import RunConfig
+from rnnkit.tasks.music import Piece
 from rnnkit.text.vectors import read_vectors, vector_size
 from rnnkit.text.vocabulary import Vocabulary
 
@@ -152,7 +152,7 @@ def heavy_readers(folder: Path) -> dict[str, Reader]:
     import keras
 
     import rnnkit
-    from rnnkit.runs.training import open_data, prepare, train
+    from rnnkit.study.training import open_data, prepare, train
 
     models = []
     for task in ("sentiment", "ner", "music", "translation"):

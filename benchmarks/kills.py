@@ -79,8 +79,8 @@ def end_of(process):
 
 def run(folder, place):
     """One run, which stops where it is told to; prints digests of all that it leaves."""
-    from rnnkit.runs import training
-    from rnnkit.runs.config import RunConfig
+    from rnnkit.study import training
+    from rnnkit.tasks.config import RunConfig
 
     places = Places(place)
     watch_saves(places.reach)

@@ -29,8 +29,8 @@ import keras
 
 import rnnkit
 from rnnkit import datasets
-from rnnkit.music import baseline_nll, compare_music
-from rnnkit.recipes.music import Music
+from rnnkit.tasks.music import baseline_nll, compare_music
+from rnnkit.tasks.music.spec import Music
 
 PIECES, SAMPLES, FRAMES = 16, 20, 200
 FREE = {"max_hold": math.inf, "max_silence": math.inf}

@@ -32,7 +32,7 @@ import keras_tuner
 
 from rnnkit import datasets
 from rnnkit.callbacks import GradientClipping
-from rnnkit.recipes.sentiment import most_frequent_label
+from rnnkit.tasks.sentiment.spec import most_frequent_label
 from rnnkit.tuning.task_model import TaskHyperModel
 from rnnkit.tuning.time_limit import OutOfTime, TimeLimit
 from rnnkit.tuning.tuners import guided

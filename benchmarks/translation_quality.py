@@ -25,9 +25,9 @@ import keras
 
 import rnnkit
 from rnnkit import datasets
-from rnnkit.recipes import find_recipe
-from rnnkit.runs.config import RunConfig
-from rnnkit.translation.results import translate_set
+from rnnkit.tasks.config import RunConfig
+from rnnkit.tasks.specs import find_recipe
+from rnnkit.tasks.translation.results import translate_set
 
 BEAMS = {"greedy": 1, "beam 4": 4}
 

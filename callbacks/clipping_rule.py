@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.sparse import is_sparse, with_values
+from rnnkit.optimizers.sparse import is_sparse, with_values
 
 
 @dataclass(frozen=True)

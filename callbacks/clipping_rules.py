@@ -8,7 +8,7 @@ import tensorflow as tf
 from rnnkit.callbacks.clipping_rule import ClippingRule, JointRule, mapped, now, scaled, shrink
 from rnnkit.checks import positive, whole
 from rnnkit.errors import ArgumentError
-from rnnkit.sparse import is_sparse
+from rnnkit.optimizers.sparse import is_sparse
 
 
 class ValueClip(ClippingRule):

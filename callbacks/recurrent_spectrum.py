@@ -9,7 +9,7 @@ import pandas as pd
 
 from rnnkit.callbacks.gradients.gates import gate_letters, units_of
 from rnnkit.checks import whole
-from rnnkit.spectrum import block_spectra, is_blocks
+from rnnkit.recurrent.spectrum import block_spectra, is_blocks
 
 COLUMNS = ["epoch", "step", "layer", "gate", "radius", "sigma"]
 

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from rnnkit import callbacks, constraints, datasets, initializers, layers, regularizers, tuning
     from rnnkit.comparison import Comparison, compare
     from rnnkit.diagnosis import Diagnosis, diagnose
-    from rnnkit.music.piece import Piece
     from rnnkit.optimizers import LazyAdam
     from rnnkit.recurrent.cells import cell_names, register_cell
     from rnnkit.recurrent.kernel_choice import kernels
     from rnnkit.saving import load
     from rnnkit.tasks import EntityRecognizer, MemoryModel, MusicGenerator, SentimentClassifier, Translator
+    from rnnkit.tasks.music.piece import Piece
     from rnnkit.tuning import tune
 
 __version__ = "0.1.0"
@@ -27,7 +27,7 @@ _HOMES = {
     "LazyAdam": "rnnkit.optimizers",
     "MemoryModel": "rnnkit.tasks",
     "MusicGenerator": "rnnkit.tasks",
-    "Piece": "rnnkit.music",
+    "Piece": "rnnkit.tasks.music",
     "SentimentClassifier": "rnnkit.tasks",
     "Translator": "rnnkit.tasks",
     "cell_names": "rnnkit.recurrent.cells",

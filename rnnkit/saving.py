@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 
-import rnnkit.tasks  # noqa: F401  (registers the classes that a saved model names)
+import rnnkit.tasks.table  # noqa: F401  (registers the classes that a saved model names)
 from rnnkit.errors import ModelFileError
 
 MAX_BYTES, MAX_RATIO = 100_000_000, 100  # of an archive above MAX_BYTES; Keras itself packs nothing

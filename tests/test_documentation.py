@@ -47,8 +47,8 @@ def workplace(tmp_path, monkeypatch):
     known = {name: cell for name, cell in cells._TABLE.items() if cell.factory.__module__.startswith("rnnkit.")}
     monkeypatch.setattr(cells, "_TABLE", known)  # without what other tests have added
     monkeypatch.setattr("rnnkit.cli.quiet.start_tensorflow", lambda device, devices=1: "cpu")
-    monkeypatch.setattr("rnnkit.devices.strategy", lambda device, count: tf.distribute.get_strategy())
-    monkeypatch.setattr("rnnkit.devices.make_deterministic", lambda: None)
+    monkeypatch.setattr("rnnkit.study.devices.strategy", lambda device, count: tf.distribute.get_strategy())
+    monkeypatch.setattr("rnnkit.study.devices.make_deterministic", lambda: None)
     for task in TASKS.values():
         monkeypatch.setattr(task, "max_epochs", 1)
     for csv in ("reviews.csv", "mine.csv"):
@@ -76,7 +76,7 @@ def test_a_page(page, workplace, monkeypatch, capsys):
     """Its blocks, in order and in one namespace."""
     namespace = {"__name__": page.stem}
     if page.name not in IN_FULL:
-        monkeypatch.setattr("rnnkit.runs.training.train", _first_step)
+        monkeypatch.setattr("rnnkit.study.training.train", _first_step)
     for language, block in re.findall(r"^```(python|sh)\n(.*?)^```", page.read_text(encoding="utf-8"), re.S | re.M):
         if language == "python" and _has_all(block):
             exec(compile(_less(block), page.name, "exec"), namespace)

@@ -11,11 +11,11 @@ from rnnkit import datasets
 from rnnkit.callbacks import ClippingRule, GradientClipping, GradientHealth
 from rnnkit.datasets import Dataset, Source, Splits, catalog
 from rnnkit.layers import RecurrentStack
-from rnnkit.recipes import RECIPES, Recipe
 from rnnkit.recurrent import cells
-from rnnkit.runs.config import RunConfig
-from rnnkit.runs.training import make_model, open_data
+from rnnkit.study.training import make_model, open_data
 from rnnkit.tasks import TASKS
+from rnnkit.tasks.config import RunConfig
+from rnnkit.tasks.specs import RECIPES, Recipe
 from rnnkit.tasks.task import Task
 
 

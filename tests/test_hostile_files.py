@@ -27,8 +27,8 @@ from rnnkit.datasets import imdb, jsb, textfile
 from rnnkit.datasets.midi import read_midi
 from rnnkit.datasets.piano_rolls import read_mat
 from rnnkit.errors import DataError, ModelFileError, ResumeError, RnnkitError
-from rnnkit.runs.config import RunConfig
-from rnnkit.runs.folder import RunFolder
+from rnnkit.study.folder import RunFolder
+from rnnkit.tasks.config import RunConfig
 from rnnkit.text.vectors import vector_size
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"

@@ -3,8 +3,8 @@
 import keras
 from keras import layers, ops
 
-from rnnkit.batches import Batches, Feed, FollowEpoch
 from rnnkit.layers.sequence import valid_steps
+from rnnkit.tasks.batches import Batches, Feed, FollowEpoch
 from sides.ours import OPTIMIZERS, kernel_names
 from sides.works import SEEN, RandomBatches, all_in_one
 

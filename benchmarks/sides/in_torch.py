@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, softplus
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
-from rnnkit.batches import Batches
+from rnnkit.tasks.batches import Batches
 from sides.works import SEEN
 
 

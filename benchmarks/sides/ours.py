@@ -3,7 +3,7 @@
 import keras
 
 import rnnkit
-from rnnkit.translation.decoder import Search
+from rnnkit.tasks.translation.decoder import Search
 
 OPTIMIZERS = {"dense": keras.optimizers.Adam, "sparse": rnnkit.LazyAdam}
 

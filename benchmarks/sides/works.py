@@ -13,7 +13,7 @@ from keras import ops
 
 import rnnkit
 from rnnkit import datasets
-from rnnkit.batches import Batches
+from rnnkit.tasks.batches import Batches
 
 
 class Work(NamedTuple):

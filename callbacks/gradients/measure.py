@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from rnnkit.sparse import is_sparse
+from rnnkit.optimizers.sparse import is_sparse
 
 SMALLEST_EXACT = 1e-18  # below this norm, squares in float32 lose digits
 

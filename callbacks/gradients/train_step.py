@@ -11,7 +11,7 @@ from rnnkit.callbacks.gradients.gates import gate_letters, units_of
 from rnnkit.callbacks.gradients.measure import Measurement, Meter
 from rnnkit.callbacks.gradients.ring import Ring, local_variable
 from rnnkit.callbacks.gradients.weights import WeightWatch, when
-from rnnkit.sparse import is_sparse, sum_repeated_rows
+from rnnkit.optimizers.sparse import is_sparse, sum_repeated_rows
 
 
 class TrainStep:

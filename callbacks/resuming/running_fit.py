@@ -9,8 +9,8 @@ import sys
 import keras
 from tensorflow.python.eager import context
 
-from rnnkit.batches import content_sum
 from rnnkit.errors import ArgumentError
+from rnnkit.tasks.batches import content_sum
 
 
 class RunningFit:

@@ -17,7 +17,7 @@ def broken_off(context: typer.Context, path: Path):
         ArgumentError: something was asked for beside it, which only its own options can say.
         DataError: there is no run in it.
     """
-    from rnnkit.runs.folder import RunFolder
+    from rnnkit.study.folder import RunFolder
 
     folder = RunFolder(path)
     task = context.params["task"]

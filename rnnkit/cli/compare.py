@@ -55,8 +55,8 @@ def compare(
     import rnnkit
     from rnnkit.comparison.cells import prepared
     from rnnkit.recurrent.cells import find_cell
-    from rnnkit.runs.config import read_clipping
     from rnnkit.tasks import TASKS
+    from rnnkit.tasks.config import read_clipping
 
     check_of_task("fix", fixed, rnnkit.compare)
     names = [find_cell(cell.strip()).name for cell in cells.split(",")]
@@ -107,7 +107,7 @@ def _mean_and_spread(mean: float, spread: float) -> str:
 
 
 def _show_plan(study: Study, task: str, trainings: int, epochs: int | None, baselines: bool) -> None:
-    from rnnkit.recipes import find_recipe
+    from rnnkit.tasks.specs import find_recipe
 
     length = "until validation no longer improves" if epochs is None else f"of {epochs} epochs"
     study.say(f"{trainings} trainings {length}")

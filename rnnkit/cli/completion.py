@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from rnnkit import datasets
-from rnnkit.recipes import RECIPES
+from rnnkit.tasks.specs import RECIPES
 
 CELLS = ("simple_rnn", "lstm", "gru", "min_gru", "min_lstm")
 RULES = ("value", "norm", "global_norm", "adaptive", "percentile", "zscore")

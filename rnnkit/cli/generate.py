@@ -12,7 +12,7 @@ from rich.markup import escape
 from rnnkit.cli.model import model_file, open_model
 from rnnkit.cli.options import Device
 from rnnkit.errors import ArgumentError, DataError
-from rnnkit.music.generation import check_seed
+from rnnkit.tasks.music.generation import check_seed
 
 Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run music made it, or a .keras file.")]
 Out = Annotated[
@@ -109,7 +109,7 @@ def _numbered(name: str, path: Path, count: int, overwrite: bool) -> list[Path]:
 
 def _check_primer(path: Path) -> None:
     """What is wrong with a primer on any grid is said before TensorFlow starts."""
-    from rnnkit.music import Piece
+    from rnnkit.tasks.music import Piece
 
     if not Piece.load(path, steps_per_beat=1).roll.any():
         raise DataError(f"primer: {path} has no notes that the piano's keys can play, drums left out. Name another.")

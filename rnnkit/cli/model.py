@@ -16,8 +16,8 @@ def model_file(run: Path, task: str) -> Path:
         ArgumentError: a run of another task.
         DataError: there is no such run.
     """
-    from rnnkit.runs.config import RunConfig
-    from rnnkit.runs.folder import RunFolder
+    from rnnkit.study.folder import RunFolder
+    from rnnkit.tasks.config import RunConfig
 
     if run.suffix == ".keras":
         return run

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from rnnkit.cli import completion
-from rnnkit.devices import DEVICES
-from rnnkit.runs.config import PRECISIONS
+from rnnkit.study.devices import DEVICES
+from rnnkit.tasks.config import PRECISIONS
 
 Task = Annotated[
     str | None,

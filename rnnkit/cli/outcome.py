@@ -75,7 +75,7 @@ def _ner(console, trained, folder, test) -> str:
 
 
 def _memory(console, trained, folder, test) -> str:
-    from rnnkit.recipes.memory import worth
+    from rnnkit.tasks.memory.spec import worth
 
     console.print(data_table(trained.samples, "A few sequences of the test data"))
     console.print(worth(trained.metrics), highlight=False, soft_wrap=True)

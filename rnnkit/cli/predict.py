@@ -33,10 +33,10 @@ def evaluate(
     """
     import dataclasses
 
-    from rnnkit.recipes import find_recipe
-    from rnnkit.runs.config import RunConfig
-    from rnnkit.runs.folder import RunFolder
-    from rnnkit.runs.training import open_data
+    from rnnkit.study.folder import RunFolder
+    from rnnkit.study.training import open_data
+    from rnnkit.tasks.config import RunConfig
+    from rnnkit.tasks.specs import find_recipe
 
     folder = RunFolder(run)
     config = RunConfig.from_dict(folder.config)
@@ -55,7 +55,7 @@ def evaluate(
             )
             test = find_recipe(config.task).test_data(other)
     model = open_model(console, folder.model, device)
-    from rnnkit.runs.training import evaluate as measure
+    from rnnkit.study.training import evaluate as measure
 
     with notices(console), console.status("Measuring"):
         metrics = measure(model, test)
@@ -88,8 +88,8 @@ def predict(
     or of lists of numbers; the line is the answer. Music: use rnnkit generate. Translation: use rnnkit
     translate.
     """
-    from rnnkit.runs.config import RunConfig
-    from rnnkit.runs.folder import RunFolder
+    from rnnkit.study.folder import RunFolder
+    from rnnkit.tasks.config import RunConfig
 
     folder = RunFolder(run)
     task = RunConfig.from_dict(folder.config).task

@@ -12,6 +12,6 @@ Out = Annotated[Path | None, typer.Option(help="The file to write; default: repo
 
 def report(run: Run, out: Out = None) -> None:
     """Write a run's page again, from what lies in its folder, and print where it is."""
-    from rnnkit.runs.folder import RunFolder
+    from rnnkit.study.folder import RunFolder
 
     print(RunFolder(run).write_report(out))

@@ -47,7 +47,7 @@ def run(
     as_json: of.Json = False,
 ) -> None:
     """Train a task and write a run folder: model, history, gradients, metrics, samples. Alone, it lists the tasks."""
-    from rnnkit.runs.config import RunConfig
+    from rnnkit.tasks.config import RunConfig
 
     console = Console(stderr=as_json)
     if resume is not None:
@@ -82,7 +82,7 @@ def run(
 
 def _go_on(console: Console, folder, as_json: bool) -> None:
     """Ends a run that was broken off, where and with what it began."""
-    from rnnkit.runs.config import RunConfig
+    from rnnkit.tasks.config import RunConfig
 
     if folder.finished:
         console.print(f"The run in {escape(str(folder.path))} is finished: there is nothing to do.", highlight=False)
@@ -95,8 +95,8 @@ def _go_on(console: Console, folder, as_json: bool) -> None:
 def _train(console: Console, config, device: str, devices: int, as_json: bool, out=None, folder=None) -> None:
     """Trains into a new folder, `out`, or into the `folder` of a run that was broken off."""
     from rnnkit.cli.quiet import start_tensorflow
-    from rnnkit.runs.folder import RunFolder
-    from rnnkit.runs.training import open_data
+    from rnnkit.study.folder import RunFolder
+    from rnnkit.study.training import open_data
 
     with reading(console, config.data):
         splits = open_data(config)
@@ -116,9 +116,9 @@ def _prepared(console: Console, config, splits, used: str, devices: int):
     """The configuration with the cell's own name, and the model; a mistake is said before there is a folder."""
     import dataclasses
 
-    from rnnkit.devices import strategy
     from rnnkit.recurrent.cells import find_cell
-    from rnnkit.runs.training import gradient_clipping, prepare
+    from rnnkit.study.devices import strategy
+    from rnnkit.study.training import gradient_clipping, prepare
 
     config = dataclasses.replace(config, cell=find_cell(config.cell).name)
     gradient_clipping(config.clip)
@@ -129,7 +129,7 @@ def _prepared(console: Console, config, splits, used: str, devices: int):
 def _trained(console: Console, config, splits, model, folder):
     """A `Trained`, which is in its folder then; whoever is ended before is told how to go on."""
     from rnnkit.cli.progress import TrainingProgress
-    from rnnkit.runs.training import train
+    from rnnkit.study.training import train
 
     progress = TrainingProgress(console, model.monitor)
     command = shlex.join(["rnnkit", "run", "--resume", str(folder.path)])

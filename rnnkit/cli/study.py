@@ -65,9 +65,9 @@ def begin(task: str, data: str | None, text: str | None, label: str | None, targ
         task, data, text, label, target, device: as on the command line.
     """
     from rnnkit.cli.quiet import start_tensorflow
-    from rnnkit.recipes import find_recipe
-    from rnnkit.runs.config import RunConfig
-    from rnnkit.runs.training import open_data
+    from rnnkit.study.training import open_data
+    from rnnkit.tasks.config import RunConfig
+    from rnnkit.tasks.specs import find_recipe
 
     config = RunConfig(task, data, text=text, label=label, target=str(target) if target else None)
     console = Console()

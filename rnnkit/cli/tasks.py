@@ -6,7 +6,7 @@ from rich.table import Table
 
 from rnnkit.cli.written import given_options
 from rnnkit.errors import ArgumentError
-from rnnkit.recipes import RECIPES
+from rnnkit.tasks.specs import RECIPES
 
 
 def show_tasks(context: typer.Context, console: Console) -> None:

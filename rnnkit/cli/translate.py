@@ -40,7 +40,7 @@ def translate(
     sources = read_texts(texts, file)
     console = Console(stderr=True)
     model = open_model(console, path, device, "translation")
-    from rnnkit.translation.results import BEAM, translate_lines
+    from rnnkit.tasks.translation.results import BEAM, translate_lines
 
     with notices(console), counted(console, len(sources)) as progress:
         answers = translate_lines(model, sources, beam or max(BEAM, n_best or 1), n_best, progress)
@@ -72,7 +72,7 @@ def check_translation_options(task: str, data: str | None, target: Path | None, 
 
 def translate_data(console: Console, model, data, beam: int | None):
     """The `TranslatedSet` of a data set, made under a bar."""
-    from rnnkit.translation.results import BEAM, translate_set
+    from rnnkit.tasks.translation.results import BEAM, translate_set
 
     with counted(console, len(data)) as progress:
         return translate_set(model, data, beam or BEAM, progress)

@@ -105,8 +105,8 @@ def _show_plan(study: Study, task: str, search_of: dict[str, Any]) -> None:
 
 
 def _report(study: Study, tuner) -> None:
-    from rnnkit.runs.files import write_json
-    from rnnkit.runs.training import evaluate
+    from rnnkit.study.files import write_json
+    from rnnkit.study.training import evaluate
 
     folder, splits = Path(tuner.project_dir), study.splits
     best = tuner.best_model()

@@ -15,14 +15,14 @@ from rnnkit.comparison.rows import Rows
 from rnnkit.comparison.runs import Settings, scored, train_once
 from rnnkit.comparison.table import Comparison
 from rnnkit.errors import ArgumentError
-from rnnkit.recipes import recipe_of
-from rnnkit.recipes.baseline import Rule
 from rnnkit.recurrent.cells import find_cell
-from rnnkit.runs.files import write_text
-from rnnkit.runs.identity import fingerprint, label
-from rnnkit.runs.watch import Watch
-from rnnkit.runs.work_folder import open_folder, sound
+from rnnkit.study.files import write_text
+from rnnkit.study.identity import fingerprint, label
+from rnnkit.study.watch import Watch
+from rnnkit.study.work_folder import open_folder, sound
 from rnnkit.tasks import find_task
+from rnnkit.tasks.baseline import Rule
+from rnnkit.tasks.specs import recipe_of
 from rnnkit.tasks.task import Task
 
 CELLS = ("simple_rnn", "lstm", "gru")
@@ -128,7 +128,7 @@ def prepared(task: type[Task], cells: Sequence[str], options: Mapping[str, Any],
 
 
 def _write(comparison: Comparison, folder: Path, identity: dict[str, Any]) -> None:
-    from rnnkit.report import comparison_page
+    from rnnkit.comparison.page import comparison_page
 
     write_text(folder / "summary.csv", comparison.summary.to_csv())
     write_text(folder / "report.html", comparison_page(comparison, identity))

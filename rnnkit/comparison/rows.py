@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnkit.runs.files import write_text
-from rnnkit.runs.watch import COLUMNS
-from rnnkit.runs.work_folder import sound
+from rnnkit.study.files import write_text
+from rnnkit.study.watch import COLUMNS
+from rnnkit.study.work_folder import sound
 
 RUNS = "runs.csv"
 WHO = ("model", "kind", "seed", "units")

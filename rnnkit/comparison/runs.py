@@ -8,9 +8,9 @@ import keras
 
 from rnnkit.datasets import Dataset
 from rnnkit.diagnosis import diagnose
-from rnnkit.runs.graphs import graphs_freed
-from rnnkit.runs.training import evaluate
-from rnnkit.runs.watch import Watch
+from rnnkit.study.graphs import graphs_freed
+from rnnkit.study.training import evaluate
+from rnnkit.study.watch import Watch
 from rnnkit.tasks.task import Task
 
 PROBES = 64  # validation examples on which gain and horizon are measured

@@ -76,7 +76,7 @@ class Diagnosis:
 
     def to_html(self, path: str | Path) -> None:
         """Writes one page that needs no network: the tables, with figures and how to read them."""
-        from rnnkit.report import diagnosis_page
+        from rnnkit.diagnosis.page import diagnosis_page
 
         Path(path).write_text(diagnosis_page(self), encoding="utf-8")
 

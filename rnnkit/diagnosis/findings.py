@@ -14,8 +14,8 @@ from rnnkit.diagnosis.verdict import RANK_STEPS, Finding, Training
 from rnnkit.errors import ArgumentError
 from rnnkit.initializers import GateOrthogonal
 from rnnkit.optimizers import without_scaler
-from rnnkit.spectrum import square_blocks
-from rnnkit.tasks.memory import MemoryModel
+from rnnkit.recurrent.spectrum import square_blocks
+from rnnkit.tasks.memory.model import MemoryModel
 
 FAR = 1e6  # a state that only an activation without a bound can take
 

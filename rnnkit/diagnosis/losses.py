@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.tasks.translation import Translator
+from rnnkit.tasks.translation.model import Translator
 
 
 class Losses:

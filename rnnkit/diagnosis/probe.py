@@ -3,9 +3,9 @@
 import keras
 import tensorflow as tf
 
-from rnnkit.batches import Batches
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.recurrent.kernel_choice import recurrent_layers
+from rnnkit.tasks.batches import Batches
 from rnnkit.tasks.task import Task
 
 

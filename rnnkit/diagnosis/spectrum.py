@@ -13,13 +13,13 @@ import tensorflow as tf
 from rnnkit.diagnosis.replay import Replay
 from rnnkit.diagnosis.scaled import unit
 from rnnkit.recurrent.cells import gates_of
-from rnnkit.spectrum import block_spectra
+from rnnkit.recurrent.spectrum import block_spectra
 
 ITERATIONS = 30
 
 
 def kernel_spectrum(layer) -> list[dict]:
-    """The rows of `rnnkit.spectrum.block_spectra` for a recurrent layer; none for a cell without recurrent kernel."""
+    """The rows of `block_spectra` for a recurrent layer; none for a cell without recurrent kernel."""
     kernel = getattr(layer.cell, "recurrent_kernel", None)
     return [] if kernel is None else block_spectra(kernel, gates_of(layer.cell))
 

@@ -5,9 +5,9 @@ import numpy as np
 from keras import ops
 
 from rnnkit.checks import whole
-from rnnkit.crf import log_partition, path_score
 from rnnkit.errors import ArgumentError
-from rnnkit.forbidden import FORBIDDEN
+from rnnkit.layers.crf_paths import log_partition, path_score
+from rnnkit.layers.forbidden import FORBIDDEN
 from rnnkit.layers.sequence import valid_steps
 
 
@@ -18,12 +18,12 @@ class CRF(keras.layers.Layer):
     Adds to the score of each label at each step what the label before it says (Lafferty, McCallum and Pereira,
     "Conditional random fields", 2001; on recurrent networks: Lample et al., "Neural architectures for named entity
     recognition", 2016). A path y scores `start[y_1] + sum_t emissions[t, y_t] + sum_t transitions[y_(t-1), y_t] +
-    end[y_T]`. The output carries all of it, so `CRFLoss` and the functions of `rnnkit.crf` need nothing else:
+    end[y_T]`. The output carries all of it, so `CRFLoss` and the functions of `crf_paths` need nothing else:
 
         potentials = CRF(9)(keras.layers.Dense(9)(x), lengths)
         model = keras.Model([x, lengths], potentials)
         model.compile(loss=CRFLoss())
-        labels, scores = rnnkit.crf.viterbi(model(inputs))
+        labels, scores = rnnkit.layers.crf_paths.viterbi(model(inputs))
 
     The three weights start at zero, where the layer is an independent softmax at each step; the emissions break all
     symmetry. It computes in float32 under every dtype policy, since sums over many steps do not fit float16.

@@ -1,19 +1,28 @@
-"""The ready-made tasks, each a `keras.Model`."""
+"""The ready-made tasks, each a folder: its model, what its field needs, and what it says about itself (`spec`).
 
-from rnnkit.errors import ArgumentError
-from rnnkit.tasks.entities import EntityRecognizer
-from rnnkit.tasks.memory import MemoryModel
-from rnnkit.tasks.music import MusicGenerator
-from rnnkit.tasks.sentiment import SentimentClassifier
-from rnnkit.tasks.task import Task
-from rnnkit.tasks.translation import Translator
+Models are imported when they are first used, so that the specs can be read without TensorFlow.
+"""
 
-TASKS: dict[str, type[Task]] = {
-    "sentiment": SentimentClassifier,
-    "ner": EntityRecognizer,
-    "music": MusicGenerator,
-    "translation": Translator,
-    "memory": MemoryModel,
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rnnkit.tasks.entities.model import EntityRecognizer
+    from rnnkit.tasks.memory.model import MemoryModel
+    from rnnkit.tasks.music.model import MusicGenerator
+    from rnnkit.tasks.sentiment.model import SentimentClassifier
+    from rnnkit.tasks.task import Task
+    from rnnkit.tasks.translation.model import Translator
+
+_HOMES = {
+    "EntityRecognizer": "rnnkit.tasks.entities.model",
+    "MemoryModel": "rnnkit.tasks.memory.model",
+    "MusicGenerator": "rnnkit.tasks.music.model",
+    "SentimentClassifier": "rnnkit.tasks.sentiment.model",
+    "Task": "rnnkit.tasks.task",
+    "Translator": "rnnkit.tasks.translation.model",
+    "TASKS": "rnnkit.tasks.table",
+    "find_task": "rnnkit.tasks.table",
 }
 
 __all__ = [
@@ -28,15 +37,9 @@ __all__ = [
 ]
 
 
-def find_task(task) -> tuple[str, type[Task]]:
-    """The name and the class of a task, from either.
-
-    Raises:
-        ArgumentError: no task.
-    """
-    if isinstance(task, str) and task in TASKS:
-        return task, TASKS[task]
-    if not (isinstance(task, type) and issubclass(task, Task)):
-        raise ArgumentError(f"task: expected one of {', '.join(TASKS)}, or a class of rnnkit's tasks, got {task!r}.")
-    names = [name for name, known in TASKS.items() if issubclass(task, known)]
-    return (names or [task.__name__])[0], task
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rnnkit.tasks' has no attribute '{name}'")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

@@ -12,13 +12,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from rnnkit.batches import Batches, Feed, FollowEpoch
 from rnnkit.checks import whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import RecurrentStack
 from rnnkit.optimizers import with_scaler
-from rnnkit.replicas import run_on_share, share_gradient
+from rnnkit.optimizers.replicas import run_on_share, share_gradient
+from rnnkit.tasks.batches import Batches, Feed, FollowEpoch
 from rnnkit.tasks.callbacks import averaging, halving, joined
 from rnnkit.tasks.inputs import as_dataset, check_weights
 
@@ -272,7 +272,7 @@ class Task(keras.Model):
         Raises:
             ArgumentError: there is no network yet, or none that the format can hold.
         """
-        from rnnkit.export import export_network
+        from rnnkit.tasks.export import export_network
 
         self._need_network()
         export_network(self.network, filepath, format, **options)

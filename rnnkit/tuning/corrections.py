@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from keras_tuner.src import config, utils
 
-from rnnkit.runs.files import write_json
+from rnnkit.study.files import write_json
 
 
 @contextlib.contextmanager

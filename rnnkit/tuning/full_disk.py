@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from keras_tuner.errors import FatalError
 
 from rnnkit.errors import WriteError
-from rnnkit.runs.files import cannot_write
+from rnnkit.study.files import cannot_write
 
 EXIT_CODE = 74  # of a process that could not write, as in sysexits.h
 

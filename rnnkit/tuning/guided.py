@@ -13,9 +13,9 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial
 
 from rnnkit.errors import ArgumentError
-from rnnkit.runs.files import write_json, write_text
-from rnnkit.runs.graphs import graphs_freed
-from rnnkit.runs.work_folder import sound
+from rnnkit.study.files import write_json, write_text
+from rnnkit.study.graphs import graphs_freed
+from rnnkit.study.work_folder import sound
 from rnnkit.tuning.chief import answered
 from rnnkit.tuning.corrections import whole_files, without_noise
 from rnnkit.tuning.full_disk import ends_a_search
@@ -199,7 +199,7 @@ class GuidedSearch(keras_tuner.Tuner):
 
     def _outputs(self) -> dict[str, str]:
         """The files of the results by name."""
-        from rnnkit.report import search_page
+        from rnnkit.tuning.page import search_page
 
         page = {"report.html": search_page(self)} if (self._folder / SEARCH).is_file() else {}
         return {"results.csv": self.results.to_csv(index=False), **page}

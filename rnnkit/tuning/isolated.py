@@ -58,7 +58,7 @@ def main(parent: int, folder: Path) -> None:
     settings, fit_args, fit_kwargs = taken_job()
     from keras_tuner.engine.trial import Trial
 
-    from rnnkit.runs.files import write_json
+    from rnnkit.study.files import write_json
     from rnnkit.tuning.tuners import make_tuner
     from rnnkit.tuning.words import in_a_line
 

@@ -3,8 +3,8 @@
 import keras_tuner
 
 from rnnkit.errors import ArgumentError
-from rnnkit.recipes import recipe_of
 from rnnkit.tasks import Task
+from rnnkit.tasks.specs import recipe_of
 
 GRADIENTS = {"grad_norm": "min", "grad_norm_max": "min", "clip_rate": "min", "skipped_steps": "min"}
 THROUGH_TIME = {"gain_min": "max", "gain_max": "min", "horizon_min": "max"}

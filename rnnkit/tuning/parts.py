@@ -7,7 +7,7 @@ from typing import Any
 
 from rnnkit.checks import is_number
 from rnnkit.errors import ArgumentError
-from rnnkit.runs.identity import label
+from rnnkit.study.identity import label
 
 LOG_FROM = 20  # a range of positive numbers whose ends are so many times apart is searched by orders of magnitude
 

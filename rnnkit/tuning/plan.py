@@ -9,7 +9,7 @@ import rnnkit
 from rnnkit.checks import positive, whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
-from rnnkit.runs.identity import fingerprint
+from rnnkit.study.identity import fingerprint
 from rnnkit.tasks import find_task
 from rnnkit.tuning.objectives import THROUGH_TIME, describe_objective, find_objective, objective_names
 from rnnkit.tuning.task_model import TaskHyperModel, hypermodel

@@ -7,7 +7,7 @@ from typing import Any
 
 from rnnkit.checks import whole
 from rnnkit.errors import ArgumentError
-from rnnkit.runs.work_folder import join_folder, open_folder
+from rnnkit.study.work_folder import join_folder, open_folder
 from rnnkit.tuning.chief import lead, part_in_search
 from rnnkit.tuning.guided import SEARCH, GuidedSearch
 from rnnkit.tuning.isolated import Isolated

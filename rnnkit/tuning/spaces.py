@@ -6,8 +6,8 @@ task's default, and any argument of a task can be added.
 
 from typing import Any
 
-from rnnkit.recipes import recipe_of
 from rnnkit.tasks import find_task
+from rnnkit.tasks.specs import recipe_of
 
 SHARED: dict[str, Any] = {
     "cell": ["lstm", "gru", "simple_rnn"],

@@ -10,10 +10,10 @@ import keras
 import keras_tuner
 
 from rnnkit.errors import ArgumentError
-from rnnkit.recipes import recipe_of
-from rnnkit.runs.identity import label
-from rnnkit.runs.watch import Watch
+from rnnkit.study.identity import label
+from rnnkit.study.watch import Watch
 from rnnkit.tasks import find_task
+from rnnkit.tasks.specs import recipe_of
 from rnnkit.tuning.parts import Asked, Choice, Fixed, Part, Range, read_part
 from rnnkit.tuning.spaces import OF_TRAINING, THRESHOLDS, default_space
 from rnnkit.tuning.trial_guard import TrialGuard
@@ -179,7 +179,7 @@ def _settings(model, values) -> dict[str, Any]:
 
 def _each_epoch(valid):
     """The diagnosis at the end of every epoch; where none can be made, its figures are NaN."""
-    from rnnkit.runs.diagnosis import RunDiagnosis
+    from rnnkit.study.diagnosis import RunDiagnosis
 
     diagnosis = RunDiagnosis(valid)
     diagnosis.budget = 1.0

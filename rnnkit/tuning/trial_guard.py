@@ -8,7 +8,7 @@ from keras_tuner.errors import FailedTrialError
 from rnnkit.callbacks.gradients.gradient_callback import GradientCallback
 from rnnkit.callbacks.gradients.rows import WAITING, Block
 from rnnkit.errors import ArgumentError
-from rnnkit.recipes.baseline import Chance
+from rnnkit.tasks.baseline import Chance
 from rnnkit.tuning.objectives import GRADIENTS, THROUGH_TIME
 
 SOLVED = 1e-3  # a loss below this may well have no gradient left

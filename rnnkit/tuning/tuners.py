@@ -11,7 +11,7 @@ from pathlib import Path
 import keras_tuner
 
 from rnnkit.errors import ArgumentError
-from rnnkit.runs.work_folder import sound
+from rnnkit.study.work_folder import sound
 from rnnkit.tuning.guided import GuidedSearch
 from rnnkit.tuning.task_model import TaskHyperModel
 

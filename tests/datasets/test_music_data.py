@@ -14,7 +14,7 @@ from rnnkit.cli.data import _size as size_text
 from rnnkit.datasets import SourceFile, download, jsb, piano_rolls
 from rnnkit.datasets.music_sample import generate
 from rnnkit.errors import DataError
-from rnnkit.music.baselines import KeyMarkov, baseline_nll
+from rnnkit.tasks.music.baselines import KeyMarkov, baseline_nll
 
 # The chords of one key of each mode in note names: an oracle apart from the generator's semitones
 NAMES = {"C": 0, "C#": 1, "D": 2, "Eb": 3, "E": 4, "F": 5, "F#": 6, "G": 7, "Ab": 8, "G#": 8, "A": 9, "Bb": 10, "B": 11}
@@ -188,7 +188,7 @@ def test_jsb_is_read_from_its_json(tmp_path):
 
 
 def test_nothing_heavy_is_imported_before_it_is_needed():
-    code = "import sys; from rnnkit import datasets, music; "
+    code = "import sys; from rnnkit import datasets; from rnnkit.tasks import music; "
     code += "print([m for m in ('scipy', 'mido', 'pretty_midi', 'matplotlib') if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from rnnkit.datasets import Dataset
 from rnnkit.datasets.three_parts import three_parts
-from rnnkit.entities.checks import types_of
 from rnnkit.errors import DataError
+from rnnkit.tasks.entities.checks import types_of
 
 
 @given(st.lists(st.sampled_from("aaaaabc"), min_size=30, max_size=80))

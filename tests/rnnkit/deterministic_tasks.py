@@ -7,10 +7,10 @@ from few_rows import BATCH, tasks  # first: it sets the environment
 
 # isort: split
 from rnnkit.datasets import Dataset, Splits
-from rnnkit.devices import is_deterministic
-from rnnkit.runs.config import RunConfig
-from rnnkit.runs.training import prepare
+from rnnkit.study.devices import is_deterministic
+from rnnkit.study.training import prepare
 from rnnkit.tasks import TASKS
+from rnnkit.tasks.config import RunConfig
 
 UNITS = 3
 CELLS = {"sentiment": "lstm", "ner": "gru", "music": "min_gru", "translation": "simple_rnn", "memory": "min_lstm"}

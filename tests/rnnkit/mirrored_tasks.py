@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rnnkit import devices
 from rnnkit.optimizers import LossScaleOptimizer
+from rnnkit.study import devices
 
 devices.use_device("cpu", 2)
 TWO = devices.strategy("cpu", 2)

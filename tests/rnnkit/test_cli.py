@@ -21,9 +21,9 @@ from rnnkit.callbacks.clipping_rules import RULES
 from rnnkit.cli import completion
 from rnnkit.cli.app import app
 from rnnkit.cli.show import data_table, reading
-from rnnkit.recipes import RECIPES
 from rnnkit.recurrent.cells import cell_names
-from rnnkit.runs.folder import RunFolder
+from rnnkit.study.folder import RunFolder
+from rnnkit.tasks.specs import RECIPES
 
 REVIEWS = ["good film", "bad film", "not good", "not bad at all", "good, good", "a bad plot"] * 6
 LABELS = ["positive", "negative"] * 18

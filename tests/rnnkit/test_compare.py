@@ -8,13 +8,13 @@ import rnnkit
 from rnnkit import datasets
 from rnnkit.comparison import Comparison
 from rnnkit.comparison.matching import matching_units
-from rnnkit.comparison.networks import BagOfWords, WordConvolution
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
-from rnnkit.recipes import RECIPES
-from rnnkit.recipes.memory import chance_of_memory
-from rnnkit.recipes.ner import most_frequent_tags
-from rnnkit.recipes.sentiment import most_frequent_label
+from rnnkit.tasks.entities.spec import most_frequent_tags
+from rnnkit.tasks.memory.spec import chance_of_memory
+from rnnkit.tasks.sentiment.networks import BagOfWords, WordConvolution
+from rnnkit.tasks.sentiment.spec import most_frequent_label
+from rnnkit.tasks.specs import RECIPES
 
 ROWS = Dataset({"text": ["a b c d e f g", "b a c d e g f", "a a d c e f f"] * 16, "label": [0, 1, 1] * 16})
 SMALL = {"units": 6, "embedding_dim": 3, "bidirectional": False, "epochs": 1, "batch_size": 16, "say": None}

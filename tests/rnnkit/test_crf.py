@@ -9,9 +9,9 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnkit.crf import best_paths, log_partition, marginals, pair_marginals, path_score, viterbi
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import CRF, CRFLoss
+from rnnkit.layers.crf_paths import best_paths, log_partition, marginals, pair_marginals, path_score, viterbi
 
 LENGTHS = np.array([6, 1, 3, 5, 2], dtype="int32")
 SIZES = [1, 2, 5]

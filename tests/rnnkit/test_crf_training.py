@@ -10,10 +10,10 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnkit.crf import best_paths, viterbi
 from rnnkit.errors import ArgumentError
-from rnnkit.forbidden import FORBIDDEN
 from rnnkit.layers import CRF, CRFLoss
+from rnnkit.layers.crf_paths import best_paths, viterbi
+from rnnkit.layers.forbidden import FORBIDDEN
 
 LENGTHS = np.array([4, 1, 3], dtype="int32")
 ALLOWED = {"start": [True, False], "end": [True, True], "pairs": [[True, True], [False, True]]}

@@ -9,10 +9,11 @@ import keras
 import numpy as np
 import pytest
 
-from rnnkit import devices, layers
+from rnnkit import layers
 from rnnkit.errors import DataError
 from rnnkit.recurrent import fused_rnn, kernel_choice
-from rnnkit.runs.config import RunConfig
+from rnnkit.study import devices
+from rnnkit.tasks.config import RunConfig
 
 
 def digests():

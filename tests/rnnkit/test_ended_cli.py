@@ -12,7 +12,7 @@ import pytest
 
 from rnnkit.cli import main
 from rnnkit.cli.ended import same_command
-from rnnkit.runs.folder import RunFolder
+from rnnkit.study.folder import RunFolder
 from rnnkit.tuning import search
 
 REVIEWS = ["good film", "bad film", "not good", "not bad at all", "good, good", "a bad plot"] * 6

@@ -10,13 +10,13 @@ import pytest
 from keras import ops
 
 import rnnkit
-from rnnkit.batches import Batches
 from rnnkit.callbacks import GradientClipping, GradientGuard, GradientHealth
-from rnnkit.crf import log_partition, path_score
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import CRF, SequencePooling
-from rnnkit.runs.config import RunConfig
-from rnnkit.runs.training import make_model
+from rnnkit.layers.crf_paths import log_partition, path_score
+from rnnkit.study.training import make_model
+from rnnkit.tasks.batches import Batches
+from rnnkit.tasks.config import RunConfig
 
 TASKS = ("sentiment", "ner", "music", "translation", "memory")
 POLICIES = ("mixed_float16", "mixed_bfloat16")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import rnnkit
-from rnnkit.batches import Batches
+from rnnkit.tasks.batches import Batches
 
 WORDS = ("good", "bad", "film", "plot", "not", "indeed")
 

@@ -38,9 +38,9 @@ def read():
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """A finished run folder of each task, by the task's name."""
-    from rnnkit.runs.config import RunConfig
-    from rnnkit.runs.folder import RunFolder
-    from rnnkit.runs.training import open_data, train
+    from rnnkit.study.folder import RunFolder
+    from rnnkit.study.training import open_data, train
+    from rnnkit.tasks.config import RunConfig
 
     folder = tmp_path_factory.mktemp("runs")
     reviews, tagged = folder / "re<b>views.csv", folder / "tagged.txt"

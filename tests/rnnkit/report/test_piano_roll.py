@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from rnnkit.report.piano_roll import piano_roll
 from rnnkit.report.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH
+from rnnkit.tasks.music.piano_roll import piano_roll
 
 
 def bars(drawing):

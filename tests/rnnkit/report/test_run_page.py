@@ -15,11 +15,11 @@ import typer
 from typer.testing import CliRunner
 
 from rnnkit.cli.app import app
+from rnnkit.diagnosis.page import history_map
 from rnnkit.errors import DataError
 from rnnkit.report.markup import Markup, number, tag
-from rnnkit.report.through_time import history_map
-from rnnkit.report.training import learning
-from rnnkit.runs.folder import RunFolder
+from rnnkit.study.folder import RunFolder
+from rnnkit.study.training_page import learning
 
 TASKS = ("sentiment", "ner", "memory")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -108,7 +108,7 @@ def test_without_a_diagnosis_the_page_says_why(runs, tmp_path, read):
 
 
 def test_a_model_that_cannot_be_diagnosed_gives_the_reason():
-    from rnnkit.runs.diagnosis import RunDiagnosis
+    from rnnkit.study.diagnosis import RunDiagnosis
 
     watch = RunDiagnosis(SimpleNamespace(sample=lambda n: (["a"], ["b"])))
     watch.set_model(None)

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from rnnkit.comparison import Comparison
-from rnnkit.report import comparison_page, search_page
+from rnnkit.comparison.page import comparison_page
 from rnnkit.report.rows import Row, bars, strips
+from rnnkit.tuning.page import search_page
 
 SPACE = {"cell": "one of lstm, <b>gru", "learning_rate": "0.001 to 0.1 by orders of magnitude", "units": "8 (fixed)"}
 

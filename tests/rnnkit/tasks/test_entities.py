@@ -11,11 +11,11 @@ import pytest
 import rnnkit
 from rnnkit import EntityRecognizer
 from rnnkit.datasets import Dataset
-from rnnkit.entities.decoding import TagDecoder, span_score
-from rnnkit.entities.schemes import repair
-from rnnkit.entities.spans import find_spans
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import CRF
+from rnnkit.tasks.entities.decoding import TagDecoder, span_score
+from rnnkit.tasks.entities.schemes import repair
+from rnnkit.tasks.entities.spans import find_spans
 
 PEOPLE, PLACES = ["Ada", "Charles Babbage", "Élise"], ["London", "New York", "Paris"]
 SENTENCES = [f"{who} lives in {where} ." for who in PEOPLE for where in PLACES] + ["nobody is here ."]

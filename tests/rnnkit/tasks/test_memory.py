@@ -6,7 +6,7 @@ import rnnkit
 from rnnkit import datasets
 from rnnkit.datasets import MEMORY_PROBLEMS
 from rnnkit.errors import ArgumentError, DataError
-from rnnkit.tasks.memory import RecallAccuracy, StepLoss
+from rnnkit.tasks.memory.model import RecallAccuracy, StepLoss
 
 SIZES = {"train": 16, "valid": 4, "test": 12}
 

@@ -10,8 +10,8 @@ import rnnkit
 from rnnkit import datasets
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
-from rnnkit.music import Piece
-from rnnkit.music.rolls import check_rolls, longest_runs, roll_column
+from rnnkit.tasks.music import Piece
+from rnnkit.tasks.music.rolls import check_rolls, longest_runs, roll_column
 
 HEADS = ["independent", "joint"]
 

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 import rnnkit
 from rnnkit import datasets
 from rnnkit.errors import ArgumentError, DataError
-from rnnkit.tasks.translation import Translation
+from rnnkit.tasks.translation.decoder import Search
+from rnnkit.tasks.translation.model import Translation
+from rnnkit.tasks.translation.scores import score_translations
 from rnnkit.text.tokenization import BEGIN, END
 from rnnkit.text.vocabulary import PADDING, UNKNOWN
-from rnnkit.translation.decoder import Search
-from rnnkit.translation.scores import score_translations
 
 WORDS = {
     "red": "rot",
@@ -140,7 +140,7 @@ def test_draws_hang_on_the_seed_and_the_place_alone(untrained):
 def test_each_search_has_one_decoder(untrained, monkeypatch):
     untrained.translate("red dog", beam=2)
     made = []
-    monkeypatch.setattr("rnnkit.translation.decoder.TranslationDecoder", lambda *_, **__: made.append(1))
+    monkeypatch.setattr("rnnkit.tasks.translation.decoder.TranslationDecoder", lambda *_, **__: made.append(1))
     untrained.translate("red dog", beam=2)
     assert not made
 

@@ -8,7 +8,7 @@ import pytest
 from keras_tuner.errors import FailedTrialError
 
 from rnnkit.callbacks.gradients.rows import NONFINITE, OVERFLOW, TAKEN, WAITING, Block
-from rnnkit.recipes.baseline import Chance
+from rnnkit.tasks.baseline import Chance
 from rnnkit.tuning import TrialGuard
 
 

@@ -10,7 +10,7 @@ from keras_tuner.src import protos
 
 import rnnkit
 from rnnkit.errors import ArgumentError
-from rnnkit.runs.work_folder import join_folder, open_folder
+from rnnkit.study.work_folder import join_folder, open_folder
 from rnnkit.tuning import hypermodel, workers
 from rnnkit.tuning.chief import Chief, part_in_search
 from rnnkit.tuning.corrections import whole_files, without_noise

@@ -1,0 +1,140 @@
+"""The page of a comparison: which cell is best, what it costs, and whether the recurrence pays."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from rnnkit.report.chart import Line, line_chart
+from rnnkit.report.markup import Markup, duration, facts, number, table, tag, whole
+from rnnkit.report.page import Legend, Section, figure, page, text, tiles
+from rnnkit.report.rows import Row, bars, strips
+from rnnkit.report.scale import Scale, far_apart
+from rnnkit.study.run_page import CELLS
+from rnnkit.study.training_page import metric_name
+
+if TYPE_CHECKING:
+    from rnnkit.comparison.table import Comparison
+
+COLORS = {"recurrent": 0, "network": 1, "rule": 7}
+KINDS = {"recurrent": "recurrent", "network": "network without recurrence", "rule": "rule without training"}
+THROUGH_TIME = ("gain_min", "gain_max", "horizon_min", "grad_norm", "clip_rate")
+
+
+def comparison_page(comparison: "Comparison", identity: Mapping[str, Any]) -> str:
+    """The page of a comparison, as text.
+
+    Args:
+        comparison: with at least one run.
+        identity: what was compared, in words.
+    """
+    summary = comparison.summary.rename(index=CELLS)
+    title = f"{identity['task']}: {', '.join(summary.index[summary['kind'] == 'recurrent'])}"
+    sections = [_results(comparison, summary), _cost(comparison, summary), _inside(summary), _runs(comparison.frame)]
+    options = {f"{name}": value for name, value in identity.get("options", {}).items()}
+    named = {name: value for name, value in identity.items() if name not in ("options", "train", "valid", "test")}
+    settings = {name: value for name, value in {**named, **options}.items() if value is not None}
+    sections.append(Section("configuration", "Configuration", [facts(settings)]))
+    return page(f"{title} · rnnkit", _top(title, comparison, summary), sections)
+
+
+def _top(title: str, comparison: "Comparison", summary: pd.DataFrame) -> Markup:
+    others, cells = summary[summary["kind"] != "recurrent"], summary[summary["kind"] == "recurrent"]
+    shown = [
+        (f"Best cell, by {comparison.metric}", cells.index[0]),
+        ("On validation", _spread(cells["valid"].iloc[0], cells["valid_std"].iloc[0])),
+        *([("Without recurrence", str(number(others["valid"].iloc[0])))] if len(others) else []),
+        ("Training time", duration(comparison.frame["seconds"].astype(float).sum())),
+    ]
+    parts = (tag("p", "rnnkit · report of a comparison", class_="over"), tag("h1", title), tiles(shown))
+    return tag("div", *parts, _verdict(comparison, cells, others))
+
+
+def _verdict(comparison: "Comparison", cells: pd.DataFrame, others: pd.DataFrame) -> Markup | None:
+    """Whether the recurrence pays."""
+    if others.empty:
+        return None
+    cell, other = cells.iloc[0], others.iloc[0]
+    pays = (cell["valid"] - other["valid"]) * (1 if comparison.mode == "max" else -1) > 0
+    said = f"The recurrence {'pays' if pays else 'does not pay'} here. {metric_name(comparison.metric)} on validation: "
+    said += f"{_spread(cell['valid'], cell['valid_std'])} with {cell.name}, "
+    said += f"{_spread(other['valid'], other['valid_std'])} with the best without recurrence, {other.name}."
+    return tag("aside", text(said), class_=f"verdict {'good' if pays else 'other'}", aria_label="Verdict")
+
+
+def _results(comparison: "Comparison", summary: pd.DataFrame) -> Section:
+    shown = pd.DataFrame({"model": summary.index, "kind": summary["kind"], "runs": summary["seeds"]})
+    for part, name in {"valid": "validation", "test": "test"}.items():
+        if summary[part].notna().any():
+            pairs = zip(summary[part], summary[f"{part}_std"], strict=True)
+            shown[name] = [_spread(mean, std) for mean, std in pairs]
+    shown["parameters"] = summary["parameters"].map(whole)
+    shown["seconds to best"], shown["a second"] = summary["seconds_to_best"], summary["per_second"]
+    end = {"max": "highest", "min": "lowest"}[comparison.mode]
+    kinds = zip(summary.index, summary["kind"], strict=True)
+    rows = [Row(name, _scores(comparison, name), COLORS[kind]) for name, kind in kinds]
+    caption = "Each dot is a run, an upright the mean of a model."
+    chart = strips(rows, f"{comparison.metric} on validation", f"{comparison.metric} of each run, by model.")
+    told = text(
+        f"Mean and standard deviation of the {comparison.metric} over the seeds, {end} first, at the epoch that is "
+        f"best on validation. A second: how much better than the first rule, {number(comparison.chance)}, a model is "
+        "on validation for each second of training up to that epoch."
+    )
+    runs = figure("Every run", [("", chart)], caption, _legend(summary))
+    return Section("results", "Results", [table(shown, "Models"), told, runs])
+
+
+def _cost(comparison: "Comparison", summary: pd.DataFrame) -> Section:
+    trained = summary[summary["seconds_to_best"].notna()]
+    colors = {name: color for color, name in enumerate(trained.index)}
+    lines = []
+    for name, color in colors.items():
+        seconds = _runs_of(comparison, name)["seconds_to_best"].to_numpy(float)
+        lines.append(Line(seconds, _scores(comparison, name), color, dots=True))
+    ends = np.concatenate([line.x for line in lines])
+    scale = Scale.fit([ends], log=far_apart(ends), margin=0.06)
+    alt = f"{comparison.metric} by the seconds to the best epoch."
+    scatter = line_chart(lines, "seconds to the best epoch", alt, x_scale=scale)
+    rates = trained["per_second"].sort_values(ascending=False)
+    rows = [Row(name, np.array([rate]), colors[name]) for name, rate in zip(rates.index, rates, strict=True)]
+    said = ", ".join(f"{name} {number(rate)}" for name, rate in rates.items())
+    panels = [("by time", scatter), ("gained a second", bars(rows, f"Quality per second of training: {said}."))]
+    caption = (
+        f"First, the {comparison.metric} on validation by the time of training up to the best epoch; then, what is "
+        "gained over the first rule for each second of it: what learns less in less time can lead."
+    )
+    legend = [Legend(name, color, dots=True) for name, color in colors.items()]
+    return Section("cost", "What it costs", [figure("Quality and time", panels, caption, legend)])
+
+
+def _inside(summary: pd.DataFrame) -> Section:
+    shown = summary.loc[summary["grad_norm"].notna(), list(THROUGH_TIME)].dropna(axis=1, how="all").reset_index()
+    told = text(
+        "Gain is the factor by which an error grows or fades a step back through time, horizon how many steps it "
+        "reaches, both of the trained model; gradient norms and the share of clipped steps are means over all steps."
+    )
+    return Section("gradients", "Gradients", [told, table(shown, "Means over the seeds")])
+
+
+def _runs(frame: pd.DataFrame) -> Section:
+    shown = frame.dropna(axis=1, how="all").assign(
+        parameters=frame["parameters"].map(whole), seed=frame["seed"].map(whole), units=frame["units"].fillna("")
+    )
+    return Section("runs", "Runs", [table(shown, "All runs, as in runs.csv")])
+
+
+def _runs_of(comparison: "Comparison", name: str) -> pd.DataFrame:
+    return comparison.frame[comparison.frame["model"].replace(CELLS) == name]
+
+
+def _scores(comparison: "Comparison", name: str) -> np.ndarray:
+    return _runs_of(comparison, name)[f"valid_{comparison.metric}"].to_numpy(float)
+
+
+def _legend(summary: pd.DataFrame) -> list[Legend]:
+    return [Legend(words, COLORS[kind], dots=True) for kind, words in KINDS.items() if kind in set(summary["kind"])]
+
+
+def _spread(mean: float, deviation: float) -> str:
+    return f"{number(mean)}" + ("" if np.isnan(deviation) else f" ± {deviation:.2g}")

@@ -1,0 +1,90 @@
+"""Optimizers for models with large embeddings, and for several devices."""
+
+import keras
+from keras import ops
+
+from rnnkit.optimizers.replicas import several_replicas, sum_over_replicas
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class Adam(keras.optimizers.Adam):
+    """`keras.optimizers.Adam`, whose `clipnorm`, `clipvalue` and `global_clipnorm` act on the gradient of the whole
+    batch where several devices share it; Keras clips what each device has found by itself.
+    """
+
+    def _clip_gradients(self, grads):
+        return grads if several_replicas() else super()._clip_gradients(grads)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        summed = super()._all_reduce_sum_gradients(grads_and_vars)
+        if not several_replicas():
+            return summed
+        gradients, variables = zip(*summed, strict=True)
+        return list(zip(super()._clip_gradients(list(gradients)), variables, strict=True))
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
+    """`keras.optimizers.LossScaleOptimizer`, which skips a step where the gradient of any device has overflowed; Keras
+    asks the first device only.
+    """
+
+    def check_finite(self, grads):
+        bad = ops.cast(ops.logical_not(super().check_finite(grads)), "float32")
+        return ops.equal(sum_over_replicas(bad), 0.0)
+
+
+def with_scaler(optimizer):
+    """The optimizer, or the one of this name, in one that scales the loss, as Keras would put it."""
+    optimizer = keras.optimizers.get(optimizer)
+    return optimizer if hasattr(optimizer, "inner_optimizer") else LossScaleOptimizer(optimizer)
+
+
+def without_scaler(optimizer):
+    """The optimizer that updates the weights: the one within a `LossScaleOptimizer`, or itself."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class LazyAdam(Adam):
+    """Adam that touches only the embedding rows that occur in the batch.
+
+    A row that is in the batch gets exactly Adam's update. A row that is not keeps its value and both of its moments,
+    where Adam would decay the moments and go on moving the row; so words that are seen rarely are trained with
+    moments of their own steps, and the cost of a step does not grow with the vocabulary. (With `weight_decay` Keras
+    shrinks every row at every step.) The bias correction counts all steps, as Adam's does. Gradients that are not
+    row-sparse (all other layers, tied or regularised embeddings, backends without row-sparse gradients) get plain
+    Adam. Clipping is that of `Adam` here.
+
+    Takes the arguments of `keras.optimizers.Adam`; saved and restored like it.
+
+    Attributes:
+        sums_repeated_rows: tells who looks at gradients before it that their repeated rows may be summed already.
+    """
+
+    sums_repeated_rows = True
+
+    def update_step(self, gradient, variable, learning_rate):
+        if keras.backend.backend() != "tensorflow" or self.amsgrad:
+            return super().update_step(gradient, variable, learning_rate)
+        from rnnkit.optimizers.sparse import is_sparse, sum_repeated_rows
+
+        if not is_sparse(gradient):
+            return super().update_step(gradient, variable, learning_rate)
+        return self._update_rows(sum_repeated_rows(gradient), variable, learning_rate)
+
+    def _update_rows(self, gradient, variable, learning_rate):
+        """Adam on the rows of a `tf.IndexedSlices` without repetitions."""
+        index = self._get_variable_index(variable)
+        momentum, velocity = self._momentums[index], self._velocities[index]
+        rows, dtype = gradient.indices, variable.dtype
+        values = ops.cast(gradient.values, dtype)
+        step = ops.cast(self.iterations + 1, dtype)
+        decay_1, decay_2 = (ops.power(ops.cast(beta, dtype), step) for beta in (self.beta_1, self.beta_2))
+        rate = ops.cast(learning_rate, dtype) * ops.sqrt(1 - decay_2) / (1 - decay_1)
+        m, v, weights = (ops.take(each, rows, axis=0) for each in (momentum, velocity, variable))
+        m = m + (values - m) * (1 - self.beta_1)
+        v = v + (ops.square(values) - v) * (1 - self.beta_2)
+        weights = weights - rate * m / (ops.sqrt(v) + self.epsilon)
+        for target, value in ((momentum, m), (velocity, v), (variable, weights)):
+            self.assign(target, type(gradient)(value, rows))

@@ -1,0 +1,199 @@
+"""A run on disk: one folder that holds everything about one training.
+
+`config.json` (all that is needed to run it again), `model.keras`, `history.csv` (a row an epoch), `gradients.csv` (a
+row a step and variable), `spectrum.csv` (a row an epoch and gate), `through_time.csv` (a row a diagnosis and step
+back), `metrics.json` (a contract for scripts), `samples.csv`, `diagnosis/` (its tables at the end, and `said.json`: its
+words, or why there is none), what the task's recipe leaves (for entities `types.csv`; for music `statistics.csv`,
+`baselines.csv` and `pieces/`; for translation `translations/`) and `report.html`, which is made from all the others.
+While it trains there is also `state/`, from which `rnnkit run --resume` goes on.
+"""
+
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnnkit.errors import ArgumentError, DataError, RnnkitError
+from rnnkit.study.files import check_inside, read_json, write_json, write_text
+from rnnkit.tasks.music.spec import PIECES
+from rnnkit.tasks.translation.spec import FOLDER
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rnnkit.study.training import Trained
+
+DIAGNOSIS = "diagnosis"
+
+
+class RunFolder:
+    """A run folder that exists.
+
+    Raises:
+        DataError: the folder does not exist, holds no run, or something that is no file of its own: a link that leads
+            out of it, a pipe, a device.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        if not (self.path / "config.json").is_file():
+            raise DataError(f"run: {self.path} is no run folder: it holds no config.json. Make one with rnnkit run.")
+        check_inside(self.path)
+
+    @classmethod
+    def create(cls, path: str | Path | None, config: Mapping[str, Any]) -> "RunFolder":
+        """A new folder with its `config.json`.
+
+        Args:
+            path: the folder; None names it `runs/<task>-<data>-<cell>-<time>`.
+            config: JSON-able.
+
+        Raises:
+            ArgumentError: the folder holds something already, or cannot be written.
+        """
+        folder = Path(path) if path else _unused(config)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ArgumentError(f"out: {folder} exists already and is not overwritten. Name another folder.")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_json(folder / "config.json", config)
+        except OSError as error:
+            raise ArgumentError(f"out: {folder} cannot be written ({error.strerror}). Name another folder.") from error
+        return cls(folder)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What was asked for."""
+        return read_json(self.path / "config.json")
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What came out."""
+        return read_json(self.path / "metrics.json")
+
+    @property
+    def model(self) -> Path:
+        """Where the model is."""
+        return self.path / "model.keras"
+
+    @property
+    def state(self) -> Path:
+        """Where the state of the training is kept until the run is finished."""
+        return self.path / "state"
+
+    @property
+    def finished(self) -> bool:
+        """Whether all of the run is there."""
+        return (self.path / "metrics.json").is_file() and not any(self.state.glob("*.state"))
+
+    def write(self, trained: "Trained") -> None:
+        """Saves a finished run, and drops the state of its training.
+
+        Raises:
+            OSError: the folder cannot be written; the state is then still there.
+        """
+        trained.model.save(self.model)
+        trained.history.to_csv(self.path / "history.csv", index=False)
+        trained.health.to_csv(self.path / "gradients.csv")
+        trained.samples.to_csv(self.path / "samples.csv", index=False)
+        for name, frame in trained.tables.items():
+            frame.to_csv(self.path / f"{name}.csv", index=False)
+        for leaving in trained.leavings:
+            leaving.write(self.path)
+        self._write_diagnosis(trained.diagnosis, trained.cause)
+        write_json(self.path / "metrics.json", trained.metrics)
+        write_text(self.path / "report.html", self._page())
+        shutil.rmtree(self.state, ignore_errors=True)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a table of this name."""
+        return (self.path / f"{name}.csv").is_file()
+
+    def table(self, name: str) -> "pd.DataFrame":
+        """A table by its name, such as `"history"`.
+
+        Raises:
+            DataError: it is not there, or cannot be read.
+        """
+        import pandas as pd
+
+        path = self.path / f"{name}.csv"
+        try:
+            frame = pd.read_csv(path)
+        except (OSError, ValueError) as error:
+            raise DataError(f"run: {path} cannot be read as a table ({error}). Was the run finished?") from error
+        if "gate" in frame:  # empty where a cell has none
+            frame["gate"] = frame["gate"].astype(object).where(frame["gate"].notna(), "")
+        return frame
+
+    @property
+    def pieces(self) -> list[Path]:
+        """The MIDI files of a run of music."""
+        return sorted((self.path / PIECES).glob("*.mid"))
+
+    @property
+    def translations(self) -> Path:
+        """The folder of what a run's model has translated; see `TranslatedSet.write`."""
+        return self.path / FOLDER
+
+    @property
+    def diagnosis(self) -> tuple[dict[str, "pd.DataFrame"], dict[str, Any]]:
+        """The tables of the run's `Diagnosis` by name, and its words: `verdict` and `cure`, or why it is `missing`.
+
+        Both are empty where nothing was written.
+        """
+        said = self.path / DIAGNOSIS / "said.json"
+        files = sorted((self.path / DIAGNOSIS).glob("*.csv"))
+        tables = {file.stem: self.table(f"{DIAGNOSIS}/{file.stem}") for file in files}
+        return tables, read_json(said) if said.is_file() else {}
+
+    def write_report(self, out: str | Path | None = None) -> Path:
+        """Writes the run's page from what lies in the folder, and says where.
+
+        Args:
+            out: the file; None is `report.html` in the folder.
+
+        Raises:
+            ArgumentError: `out` cannot be written.
+            DataError: the run is not complete.
+        """
+        file, page = Path(out) if out else self.path / "report.html", self._page()
+        try:
+            file.write_text(page, encoding="utf-8")
+        except OSError as error:
+            raise ArgumentError(f"out: {file} cannot be written ({error.strerror}). Name another file.") from error
+        return file
+
+    def _page(self) -> str:
+        from rnnkit.study.run_page import run_page
+
+        try:
+            return run_page(self)
+        except RnnkitError:
+            raise
+        except Exception as error:  # files that were changed by hand, in any way
+            said = f"{type(error).__name__}: {error}"
+            raise DataError(f"run: the files in {self.path} do not go together ({said}). Run it again.") from error
+
+    def _write_diagnosis(self, diagnosis, cause=None) -> None:
+        from rnnkit.diagnosis.page import tables_of, words_of
+
+        (self.path / DIAGNOSIS).mkdir(exist_ok=True)
+        if isinstance(diagnosis, str):
+            write_json(self.path / DIAGNOSIS / "said.json", {"missing": diagnosis})
+            return
+        for name, frame in tables_of(diagnosis).items():
+            frame.to_csv(self.path / DIAGNOSIS / f"{name}.csv", index=False)
+        write_json(self.path / DIAGNOSIS / "said.json", words_of(diagnosis, cause))
+
+
+def _unused(config) -> Path:
+    data = Path(config["data"]).name.split(".")[0]
+    name = f"{config['task']}-{data}-{config['cell']}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder = Path("runs") / name
+    number = 2
+    while folder.exists():
+        folder = Path("runs") / f"{name}-{number}"
+        number += 1
+    return folder

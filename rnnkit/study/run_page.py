@@ -1,0 +1,151 @@
+"""The page of a run, made from its folder alone: nothing is trained or measured again."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from rnnkit.diagnosis.page import history_map, sections
+from rnnkit.report.markup import Markup, duration, facts, number, table, tag
+from rnnkit.report.page import Section, conclusion, page, text, tiles
+from rnnkit.study.training_page import gradients, learning, metric_name, spectrum
+from rnnkit.tasks.memory.spec import Memory, worth
+from rnnkit.tasks.music import Piece
+from rnnkit.tasks.music.grid import grid_of
+from rnnkit.tasks.music.page import floors, generated
+from rnnkit.tasks.specs import find_recipe
+
+if TYPE_CHECKING:
+    from rnnkit.study.folder import RunFolder
+
+CELLS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "Simple RNN", "min_gru": "minGRU", "min_lstm": "minLSTM"}
+MORE = ("types", "spectrum", "through_time", "statistics", "baselines")  # where a run has them
+LONGEST = 400  # characters of a sample
+SHOWN = 60  # rows of a table by class
+PICTURES = 2  # of pieces
+
+
+def run_page(folder: "RunFolder") -> str:
+    """The page of a finished run, as text.
+
+    Raises:
+        DataError: something is missing or cannot be read; the message names the file.
+    """
+    config, metrics = folder.config, folder.metrics
+    tables = {name: folder.table(name) for name in ("history", "gradients", "samples")}
+    more = {name: folder.table(name) for name in MORE if folder.has(name)}
+    found, said = folder.diagnosis
+    body = [
+        _results(metrics, more.get("types"), more.get("baselines")),
+        *_music(folder, more),
+        learning(tables["history"], metrics["valid"]),
+        gradients(tables["gradients"], tables["history"]),
+        *_through_time(found, said, more),
+        Section(
+            "samples",
+            "Samples",
+            [
+                text(PLAYED if "statistics" in more else SAMPLES),
+                table(tables["samples"].map(_short), "A few of the test examples", wrap=True),
+            ],
+        ),
+        _configuration(config),
+        _timing(metrics),
+    ]
+    return page(f"{_title(config)} · rnnkit", _top(config, metrics, found, said), body)
+
+
+SAMPLES = "Drawn at random from the test data, beside what the model says."
+PLAYED = "Pieces drawn at random from the test data, each with its length in steps and the model's figures on it."
+
+
+def _top(config, metrics, found, said) -> Markup:
+    known = find_recipe(config["task"]).headline
+    names = [name for name in known if name in metrics["test"]][:1] or list(metrics["test"])[:1]
+    layers = found.get("layers")
+    shown = [
+        (f"{metric_name(names[0])} on test data", str(number(metrics["test"][names[0]]))),
+        ("Cell", f"{CELLS.get(config['cell'], config['cell'])}{_depth(config['layers'])}"),
+        ("Epochs", str(metrics["epochs"])),
+        ("Training time", duration(metrics["seconds"])),
+    ]
+    if layers is not None and "status" in layers:
+        shown.insert(1, ("Through time", _worst(layers["status"])))
+    parts = [tag("p", "rnnkit · report of a run", class_="over"), tag("h1", _title(config)), tiles(shown)]
+    return tag("div", *parts, conclusion(said["verdict"], said["cure"]) if said.get("verdict") else None)
+
+
+def _title(config) -> str:
+    return f"{find_recipe(config['task']).title} on {Path(str(config['data'])).name}"
+
+
+def _results(metrics, types: pd.DataFrame | None, baselines: pd.DataFrame | None) -> Section:
+    rows = [{"": split, **metrics[split]} for split in ("test", "valid")]
+    shown = table(pd.DataFrame(rows).replace({"valid": "validation"}), "Metrics of the kept epoch")
+    by_type = table(types.head(SHOWN), "Entities of the test data, by type") if types is not None else None
+    said = text(worth(metrics)) if metrics["task"] == Memory.task else None
+    return Section("results", "Results", [floors(baselines) if baselines is not None else said, shown, by_type])
+
+
+def _music(folder: "RunFolder", more) -> list[Section]:
+    """What was generated, if it is a run of music."""
+    if "statistics" not in more:
+        return []
+    grid = grid_of(folder.config["data"], folder.config.get("steps_per_beat"))
+    pieces = [Piece.load(file, steps_per_beat=grid) for file in folder.pieces[:PICTURES]]
+    return [generated(more["statistics"], pieces)]
+
+
+def _through_time(found, said: Mapping[str, Any], more) -> list[Section]:
+    kernels = spectrum(more["spectrum"]) if "spectrum" in more else None
+    if found:
+        heat = history_map(more["through_time"]) if "through_time" in more else None
+        return sections(found, (heat, kernels))
+    reason = said.get("missing") or "This run folder holds no diagnosis."
+    absent = Section("through-time", "Through time", [text("No diagnosis was made. ", reason)])
+    return [absent, Section("spectrum", "Recurrent spectrum", [kernels])] if kernels else [absent]
+
+
+def _configuration(config) -> Section:
+    given = {name: value for name, value in config.items() if value is not None}
+    options = {name: value for name, value in given.items() if name != "task"}
+    words = [word for name, value in options.items() for word in _option(f"--{name.replace('_', '-')}", value)]
+    command = shlex.join(["rnnkit", "run", str(config["task"]), *words])
+    again = tag("pre", tag("code", command))
+    return Section("configuration", "Configuration", [text("The same run again:"), again, facts(given)])
+
+
+def _option(name: str, value) -> list[str]:
+    """As it is written on the command line, where a bool is a name or nothing."""
+    if isinstance(value, bool):
+        return [name] * value
+    return [name, str(value)]
+
+
+def _timing(metrics) -> Section:
+    speed = {
+        "training": duration(metrics["seconds"]),
+        "a second": f"{metrics['examples_per_second']:,.0f} examples",
+        "epochs": metrics["epochs"],
+    }
+    kernels = pd.DataFrame(list(metrics["kernels"].items()), columns=["layer", "kernel and reason"])
+    shown = table(kernels, "Kernels", wrap=True) if len(kernels) else None
+    return Section(
+        "timing", "Timing and versions", [facts(speed), shown, tag("h3", "Versions"), facts(metrics["versions"])]
+    )
+
+
+def _worst(statuses: pd.Series) -> str:
+    """The first status that is not healthy, if there is one."""
+    return next((str(status) for status in statuses if status != "healthy"), "healthy")
+
+
+def _depth(layers: int) -> str:
+    return f", {layers} layers" if layers > 1 else ""
+
+
+def _short(value):
+    shown = str(value)
+    return shown[: LONGEST - 1] + "…" if len(shown) > LONGEST else value

@@ -1,0 +1,66 @@
+"""From a tagger's outputs to tags and the probabilities of entities. Legend: `B` batch, `T` words, `K` tags."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from rnnkit.layers import CRF
+from rnnkit.layers.crf_paths import pair_marginals, viterbi
+from rnnkit.tasks.entities.spans import OUTSIDE, Span, parse_tags, starts_span
+
+
+class TagDecoder(keras.Model):
+    """The inputs of a tagging network in, for each word the best path's tag and what entities' probabilities need out.
+
+    Under a CRF the tags of a sentence are a Markov chain, so the probability that the words s to e-1 are exactly one
+    entity is a product along its tags: of the first one, of each next one given the one before, and of not going on
+    after the last. Logits are potentials whose moves are all worth the same.
+
+    The outputs are a dict: `tags`, int32 (B, T); `probabilities` of all tags, (B, T, K); and for the best path's tags,
+    each (B, T): `first`, the probability that an entity starts here with this tag; `next`, the tag's given the one
+    before; `last`, that of the word after not going on with the entity.
+
+    Args:
+        network: gives logits (B, T, K) or CRF potentials (B, T, K, K).
+        tags: the K tags.
+    """
+
+    def __init__(self, network, tags, **kwargs):
+        super().__init__(**kwargs)
+        self.jit_compile = False  # Keras' own choice on a GPU, where XLA would compile once for every batch length
+        self.network = network
+        self.chain = CRF(len(tags), trainable=False, name="chain")
+        self.chain.build((None, None, len(tags)))
+        parsed = parse_tags(tags, where="tags")
+        self.going_on = np.array([[_goes_on(tag, after) for after in parsed] for tag in parsed], "float32")
+        self.built = True
+
+    def call(self, inputs):
+        outputs = self.network(inputs, training=False)
+        potentials = outputs if len(outputs.shape) == 4 else self.chain(outputs, inputs["lengths"])
+        tags, _ = viterbi(potentials)
+        pairs = pair_marginals(potentials)
+        probabilities = ops.sum(pairs, axis=2)
+        path = ops.one_hot(tags, potentials.shape[-1], dtype=pairs.dtype)
+        before = ops.pad(path[:, :-1], ((0, 0), (1, 0), (0, 0)))
+        moves = ops.sum(before[:, :, :, None] * pairs, axis=2)
+        from_path = ops.maximum(ops.sum(moves, axis=-1), 1e-30)
+        stays = ops.sum(moves * (before @ self.going_on), axis=-1) / from_path
+        return {
+            "tags": tags,
+            "probabilities": probabilities,
+            "first": ops.sum(ops.sum(pairs * (1 - self.going_on), axis=2) * path, axis=-1),
+            "next": ops.sum(moves * path, axis=-1) / from_path,
+            "last": 1 - ops.pad(stays[:, 1:], ((0, 0), (0, 1))),
+        }
+
+
+def span_score(span: Span, decoded: dict[str, np.ndarray]) -> float:
+    """The probability of exactly this entity: the decoder's outputs of one sentence, cut to its words."""
+    inside = decoded["next"][span.start + 1 : span.end].prod()
+    return float(decoded["first"][span.start] * inside * decoded["last"][span.end - 1])
+
+
+def _goes_on(tag, after) -> bool:
+    """Whether `after` belongs to the same entity as `tag` before it."""
+    return after != OUTSIDE and not starts_span(tag, after)

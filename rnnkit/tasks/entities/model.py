@@ -1,0 +1,320 @@
+"""Named entity recognition: words in, entities out. Legend: `B` batch, `T` words, `C` characters, `K` tags."""
+
+import keras
+import numpy as np
+
+from rnnkit.checks import one_of, share, whole
+from rnnkit.datasets import Dataset
+from rnnkit.errors import ArgumentError, DataError
+from rnnkit.layers import CRF, CRFLoss, TokenLoss
+from rnnkit.optimizers import LazyAdam
+from rnnkit.tasks.batches import Batches
+from rnnkit.tasks.entities.checks import check_sentences, check_tag_lists, reject_broken
+from rnnkit.tasks.entities.decoding import TagDecoder
+from rnnkit.tasks.entities.documents import as_document, entities_in
+from rnnkit.tasks.entities.features import character_features, word_features
+from rnnkit.tasks.entities.metric import EntityF1
+from rnnkit.tasks.entities.schemes import allowed_transitions, repair
+from rnnkit.tasks.entities.scores import EntityScores, score_entities
+from rnnkit.tasks.entities.spans import find_spans
+from rnnkit.tasks.entities.stopping import AfterFirstEntity
+from rnnkit.tasks.inputs import as_column, as_dataset
+from rnnkit.tasks.task import Task
+from rnnkit.text.vectors import start_from_vectors, vector_size
+from rnnkit.text.vocabulary import Vocabulary
+from rnnkit.text.word_shape import Spelling, folded, shape_number
+
+LETTERS = {"IOB2": "BI", "IOBES": "BIES"}
+SCORES = ("f1", "precision", "recall")
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class EntityRecognizer(Task):
+    """Finds entities: word, character and case embeddings, recurrent stack, conditional random field.
+
+    A `keras.Model` that takes lists of words and lists of tags in IOB1, IOB2 or IOBES:
+
+        model = rnnkit.EntityRecognizer(cell="gru")
+        model.fit(tokens, tags, validation_data=(more_tokens, more_tags))
+        model.tag("Angela Merkel visited Paris on Tuesday.")
+
+    Validation measures entity `f1`, `precision` and `recall` (exact span and type, as conlleval); training does not,
+    since it would slow every step down.
+
+    Args:
+        cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.recurrent.cells`).
+        units: int, the width of each direction, or a list with one width a layer.
+        layers: how many recurrent layers.
+        bidirectional: read the sentence in both directions.
+        embedding_dim: size of a word's vector, learned from scratch.
+        vectors: path of a GloVe or word2vec text file to start the word vectors from; it sets `embedding_dim`.
+        chars: how a word's characters are read: `"cnn"`, `"rnn"` or None, not at all (see `CharacterEncoder`).
+        char_units: size of the vector made of a word's characters.
+        crf: score whole tag sequences (Lample et al. 2016); False scores each word's tag by itself.
+        scheme: in which the network tags inside: `"IOB2"` or `"IOBES"`.
+        invalid: what to do with tag sequences that break their own scheme, in training and evaluation: `"repair"`
+            reads them as conlleval does, `"reject"` raises.
+        dropout: share of the features dropped before each recurrent layer and before the output, in [0, 1).
+        word_dropout: share of the words replaced by the unknown word in training, in [0, 1).
+        min_count: words seen less often in training are unknown words.
+        max_words: size of the vocabulary at most; None keeps all words.
+        lowercase: fold capital letters in the vocabulary; case is seen apart from it.
+        options: any other argument of `RecurrentStack`, such as `activation`, `residual`, `layer_norm` and
+            `recurrent_initializer`; and `name` and `dtype` as for a `keras.Model`.
+
+    Raises:
+        ArgumentError: an argument out of its range.
+        DataError: from `fit` and `adapt`, data that cannot be used.
+    """
+
+    columns = ("tokens", "tags")
+    rank = 1
+    unclassed = "a sentence"
+    monitor = ("val_f1", "max")
+    max_epochs = 50
+    patience = 6
+
+    def __init__(
+        self,
+        cell="lstm",
+        units=100,
+        layers=1,
+        bidirectional=True,
+        embedding_dim=100,
+        vectors=None,
+        chars="cnn",
+        char_units=50,
+        crf=True,
+        scheme="IOBES",
+        invalid="repair",
+        dropout=0.5,
+        word_dropout=0.1,
+        min_count=1,
+        max_words=None,
+        lowercase=True,
+        **options,
+    ):
+        super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
+        self.embedding_dim = whole("embedding_dim", embedding_dim)
+        self.vectors = None if vectors is None else str(vectors)
+        self.chars = one_of("chars", chars, ("cnn", "rnn", None))
+        self.char_units = char_units
+        self.crf = crf
+        self.scheme = one_of("scheme", scheme, LETTERS)
+        self.invalid = one_of("invalid", invalid, ("repair", "reject"))
+        self.word_dropout = share("word_dropout", word_dropout)
+        self.min_count = whole("min_count", min_count)
+        self.max_words = None if max_words is None else whole("max_words", max_words)
+        self.lowercase = lowercase
+
+    def learn(self, data):
+        sentences, tags = data["tokens"], self._checked_tags(data)
+        types = sorted({span.label for row, each in enumerate(tags) for span in find_spans(each, sentence=row)})
+        if not types:
+            raise DataError("y: expected entities of at least one type, got only the tag O. Give tagged sentences.")
+        words = Vocabulary.learn(self._folded(sentences), min_count=self.min_count, max_words=self.max_words).words
+        size = self.embedding_dim if self.vectors is None else vector_size(self.vectors)
+        return {"words": words, "characters": Spelling.learn(sentences), "types": types, "embedding_dim": size}
+
+    def make_network(self, learned):
+        self.types = list(learned["types"])
+        self.tags = ["O", *(f"{letter}-{label}" for label in self.types for letter in LETTERS[self.scheme])]
+        self.vocabulary = Vocabulary(learned["words"])
+        self.spelling = Spelling(learned["characters"])
+        self.scores = EntityF1(self.tags)
+        policy = self.dtype_policy
+        inputs, features = word_features(self.vocabulary, learned["embedding_dim"], self.word_dropout, policy)
+        if self.chars:
+            more = character_features(self.spelling, self.chars, self.char_units, self.stack.cell.name, policy)
+            inputs, features = {**inputs, **more[0]}, [*features, *more[1]]
+        lengths = inputs["lengths"] = keras.Input((), dtype="int32", name="lengths")
+        x = self.stack(keras.layers.Concatenate(name="features", dtype=policy)(features), lengths)
+        x = keras.layers.Dropout(self.stack.dropout, name="dropout", dtype=policy)(x)
+        outputs = keras.layers.Dense(len(self.tags), name="emissions", dtype="float32")(x)
+        if self.crf:
+            outputs = CRF(len(self.tags), allowed_transitions(self.tags, self.scheme), name="crf")(outputs, lengths)
+        network = keras.Model(inputs, outputs, name="network")
+        decoder = TagDecoder(network, self.tags, dtype="float32")
+        self._decode = decoder.predict_on_batch  # a method, so that Keras does not save it twice
+        return network
+
+    def adapt(self, x, y=None):
+        super().adapt(x, y)
+        if self.vectors is not None:
+            start_from_vectors(self.network.get_layer("embedding"), self.vectors, self.vocabulary)
+
+    def encode(self, data, *, target=True):
+        sentences = check_sentences(data["tokens"], empty=not target)
+        sentences = [words or [""] for words in sentences]
+        x = {
+            "tokens": [self.vocabulary.encode(words) for words in self._folded(sentences)],
+            "shapes": [np.array([shape_number(word) for word in words], "int32") for words in sentences],
+            "lengths": np.array([len(words) for words in sentences], "int32"),
+        }
+        if self.chars:
+            x["characters"] = [self.spelling.encode(words) for words in sentences]
+        y = self._tag_numbers(self._checked_tags(data)) if target else None
+        return {"x": x, "y": y, "lengths": x["lengths"]}
+
+    def default_compile(self):
+        return {"optimizer": LazyAdam(2e-3), "loss": CRFLoss() if self.crf else TokenLoss(), "metrics": []}
+
+    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", weighted_metrics=None, **kwargs):
+        """As `keras.Model.compile`; `"auto"` takes the task's own setting.
+
+        A loss or metric of your own gets tag numbers with -1 in the padding, and a CRF's potentials (see `CRF`) or
+        without one logits. Those that Keras knows by name take neither.
+
+        Raises:
+            ArgumentError: a loss or metric by name.
+        """
+        for name, value in {"loss": loss, "metrics": metrics, "weighted_metrics": weighted_metrics}.items():
+            _check_no_names(name, value)
+        super().compile(optimizer, loss, metrics=metrics, weighted_metrics=weighted_metrics, **kwargs)
+
+    def call(self, inputs, training=False):
+        self._trains = bool(training)
+        return super().call(inputs, training=training)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        if not self._trains:
+            self.scores.update_state(y, y_pred)
+        logs = super().compute_metrics(x, y, y_pred, sample_weight)
+        return {name: value for name, value in logs.items() if name not in SCORES} if self._trains else logs
+
+    def _get_metrics_result_or_logs(self, logs):
+        # Where names differ Keras keeps the last step's logs, which over several devices are not those of the epoch.
+        found = self.get_metrics_result()
+        return {name: found.get(name, value) for name, value in logs.items()}
+
+    def predict(self, x, batch_size=128, verbose="auto", **kwargs):
+        """The probability of every tag for every word, after the whole sentence.
+
+        Args:
+            x: token lists, in any form that `as_dataset` takes.
+            batch_size: sentences a step.
+            verbose, kwargs: for Keras' sake; nothing is printed.
+
+        Returns:
+            A list with an array of shape (T_i, K) for each sentence; the columns are `tags`.
+        """
+        data = as_dataset(x, columns=self.columns, target=False, rank=self.rank)
+        return [decoded["probabilities"] for decoded in self._decoded(data, batch_size)]
+
+    def predict_tags(self, x, batch_size=128) -> list[list[str]]:
+        """The best tag sequence of each sentence, in the scheme IOB2.
+
+        Args:
+            x: token lists, in any form that `as_dataset` takes.
+            batch_size: sentences a step.
+        """
+        data = as_dataset(x, columns=self.columns, target=False, rank=self.rank)
+        found = ([self.tags[number] for number in decoded["tags"]] for decoded in self._decoded(data, batch_size))
+        return [repair(tags, "IOB2") for tags in found]
+
+    def score(self, x, y=None, batch_size=128) -> EntityScores:
+        """Precision, recall and F1, over all and by type, of raw data in any form that `evaluate` takes."""
+        data = as_dataset(x, y, columns=self.columns, rank=self.rank)
+        return score_entities(self._checked_tags(data), self.predict_tags(data, batch_size))
+
+    def tag(self, texts, batch_size=128):
+        """The entities in a text, with their place and probability.
+
+        Args:
+            texts: a text of any length, tagged sentence by sentence; a list of texts; or token lists in any form that
+                `as_dataset` takes, whose offsets count in the tokens joined by blanks.
+            batch_size: sentences a step.
+
+        Returns:
+            A list of `Entity`, or for a list of texts a list of such lists.
+
+        Raises:
+            DataError: something else than texts or tokens.
+        """
+        self._need_network()
+        documents = [as_document(each) for each in ([texts] if isinstance(texts, str) else self._listed(texts))]
+        sentences = [sentence for document in documents for sentence in document.sentences]
+        data = Dataset({"tokens": [[token.text for token in sentence] for sentence in sentences]})
+        decoded = self._decoded(data, batch_size)
+        answers = [
+            [
+                entity
+                for tokens in document.sentences
+                for entity in entities_in(document.text, tokens, next(decoded), self.tags)
+            ]
+            for document in documents
+        ]
+        return answers[0] if isinstance(texts, str) else answers
+
+    def best_epoch(self, patience):
+        name, mode = self.monitor
+        return AfterFirstEntity(name, mode=mode, patience=patience, restore_best_weights=True)
+
+    def preview(self, data, rows=6):
+        import pandas as pd
+
+        tokens, gold = data.sample(rows, seed=0)
+        found = self.predict_tags(tokens)
+        columns = {"entities": gold, "predicted": found}
+        named = {name: [_named(*pair) for pair in zip(tokens, tags, strict=True)] for name, tags in columns.items()}
+        return pd.DataFrame({"text": [" ".join(words) for words in tokens], **named})
+
+    def get_config(self):
+        own = ("embedding_dim", "vectors", "chars", "char_units", "crf", "scheme", "invalid")
+        limits = ("word_dropout", "min_count", "max_words", "lowercase")
+        return {
+            **super().get_config(),
+            **{name: getattr(self, name) for name in (*own, *limits)},
+        }
+
+    def _listed(self, texts) -> list:
+        if hasattr(texts, "columns"):
+            return as_dataset(texts, columns=self.columns, target=False, rank=self.rank)["tokens"]
+        if isinstance(texts, (bytes, dict)) or not hasattr(texts, "__iter__"):
+            raise DataError(f"texts: expected a text, a list of texts, or a list of token lists, got {texts!r}.")
+        return as_column(texts)
+
+    def _decoded(self, data, batch_size):
+        """Yields the decoder's outputs for each sentence, cut to its words, in the order of the data."""
+        self._need_network()
+        rows = check_sentences(data["tokens"], empty=True)
+        batches = Batches(**self.encode(data, target=False), batch_size=batch_size)
+        found: list = [None] * len(rows)
+        for index in range(batches.num_batches):
+            outputs = self._decode(batches[index][0])
+            for place, row in enumerate(batches.rows(index)):
+                found[row] = {name: values[place, : len(rows[row])] for name, values in outputs.items()}
+        return iter(found)
+
+    def _checked_tags(self, data) -> list[list[str]]:
+        tags = check_tag_lists(check_sentences(data["tokens"]), data["tags"])
+        if self.invalid == "reject":
+            reject_broken(tags)
+        return tags
+
+    def _folded(self, sentences) -> list[list[str]]:
+        return [[folded(word, lowercase=self.lowercase) for word in words] for words in sentences]
+
+    def _tag_numbers(self, tags) -> list[np.ndarray]:
+        numbers = {tag: number for number, tag in enumerate(self.tags)}
+        unseen = sorted({span.label for each in tags for span in find_spans(each)} - set(self.types))
+        if unseen:
+            known = ", ".join(self.types)
+            raise DataError(
+                f"y: the types {', '.join(unseen[:5])} were not seen in training; it knew {known}. "
+                "Train on sentences that have them too, or leave these out."
+            )
+        return [np.array([numbers[tag] for tag in repair(each, self.scheme)], "int32") for each in tags]
+
+
+def _named(tokens, tags) -> str:
+    return ", ".join(f"{' '.join(tokens[start:end])} ({label})" for label, start, end in find_spans(tags)) or "-"
+
+
+def _check_no_names(argument, value) -> None:
+    named = [each for each in keras.tree.flatten(value) if isinstance(each, str) and each != "auto"]
+    if named:
+        raise ArgumentError(
+            f"{argument}: expected 'auto' or objects that know what padding is, got {named[0]!r}. "
+            "Entity f1, precision and recall are measured anyway."
+        )

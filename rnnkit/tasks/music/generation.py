@@ -1,0 +1,105 @@
+"""What a user asks of generated music, checked and as the sampler takes it. Legend: `T` frames."""
+
+import math
+import os
+from typing import Any
+
+import numpy as np
+
+from rnnkit.checks import is_number, whole
+from rnnkit.datasets.piano_rolls import KEYS
+from rnnkit.errors import ArgumentError
+from rnnkit.tasks.music.piece import Piece
+
+NO_LIMIT = 2**31 - 1
+USUAL_GRID = 4  # steps of a quarter note, where nothing says it
+
+
+def sampler_settings(temperature, top_k, top_p, max_hold, max_silence) -> dict[str, np.generic]:
+    """The scalars that `RollSampler` takes.
+
+    Raises:
+        ArgumentError: one of them is out of its range.
+    """
+    if not is_number(temperature) or not 0 < temperature < math.inf:
+        raise ArgumentError(
+            f"temperature: expected a positive number, got {temperature!r}. For almost only the most probable keys "
+            "take a small one, such as 0.1."
+        )
+    if top_k is not None:
+        whole("top_k", top_k)
+    if top_p is not None and (not is_number(top_p) or not 0 < top_p <= 1):
+        raise ArgumentError(f"top_p: expected a share in (0, 1], got {top_p!r}.")
+    for name, frames in {"max_hold": max_hold, "max_silence": max_silence}.items():
+        if frames != math.inf:
+            whole(name, frames)
+    return {
+        "temperature": np.float32(temperature),
+        "top_k": np.int32(min(top_k or NO_LIMIT, NO_LIMIT)),
+        "top_p": np.float32(top_p or 2),  # 2, since shares may add up to a little more than 1
+        "max_hold": np.int32(min(max_hold, NO_LIMIT)),
+        "max_silence": np.int32(min(max_silence, NO_LIMIT)),
+    }
+
+
+def check_seed(seed) -> None:
+    """Raises `ArgumentError` unless a seed is None or a whole number from 0."""
+    if seed is not None:
+        whole("seed", seed, least=0)
+
+
+def read_primer(primer, steps_per_beat: int):
+    """The path of a MIDI file as its `Piece` on a grid; anything else as it is.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    is_path = isinstance(primer, str | os.PathLike)
+    return Piece.load(primer, steps_per_beat=steps_per_beat) if is_path else primer
+
+
+def find_grid(given, primer, learned) -> dict[str, Any]:
+    """The first `steps_per_beat` and `tempo` that is said, as arguments of `Piece`.
+
+    Args:
+        given: what the user gave, None where nothing.
+        primer: a `Piece` brings its own.
+        learned: that of the training data, where they have one.
+    """
+    own = {name: getattr(primer, name) for name in given} if isinstance(primer, Piece) else {}
+    named = {name: value for name, value in given.items() if value is not None}
+    return {"steps_per_beat": USUAL_GRID, "tempo": 120.0, **learned, **own, **named}
+
+
+def primer_roll(primer) -> np.ndarray:
+    """The frames to go on from, (T, 88); none for None.
+
+    Args:
+        primer: a `Piece`; a roll; or None.
+
+    Raises:
+        ArgumentError: it is nothing of that, or has no frames.
+    """
+    if primer is None:
+        return np.zeros((0, KEYS), "uint8")
+    try:
+        return primer.roll if isinstance(primer, Piece) else Piece(primer).roll
+    except (ArgumentError, ValueError) as error:
+        raise ArgumentError(
+            f"primer: expected a Piece, a roll or the path of a MIDI file ({error}). To begin from nothing, leave it "
+            "out."
+        ) from error
+
+
+def lengthen(primer: np.ndarray, length: int) -> np.ndarray:
+    """The primer with silence after it up to a length: uint8, shape (length, 88).
+
+    Raises:
+        ArgumentError: it leaves no frame to write.
+    """
+    if len(primer) >= length:
+        raise ArgumentError(
+            f"primer, length: the primer has {len(primer)} frames, and all {length} of the piece count it in. Ask for "
+            "a greater length, or give a shorter primer."
+        )
+    return np.pad(primer, ((0, length - len(primer)), (0, 0)))

@@ -1,0 +1,36 @@
+"""Music for a run: as `Piece`s, from which a model learns how long a step is; rolls alone do not say it."""
+
+import os
+
+from rnnkit import datasets
+from rnnkit.datasets import Dataset, Splits
+from rnnkit.tasks.music.generation import USUAL_GRID
+from rnnkit.tasks.music.piece import Piece
+
+# Steps of a quarter note in public rolls; of the last two as the length of their pieces suggests.
+STEPS_PER_BEAT = {"music-sample": 1, "jsb": 1, "nottingham": 2, "muse_data": 2, "piano_midi": 2}
+
+
+def grid_of(data: str, steps_per_beat: int | None = None) -> int:
+    """Steps of a quarter note.
+
+    Args:
+        data: a data set's name, or the path of a folder of MIDI files.
+        steps_per_beat: with which the folder was read, if that was asked for.
+    """
+    return steps_per_beat or STEPS_PER_BEAT.get(data, USUAL_GRID)
+
+
+def load_music(name: str) -> Splits:
+    """A data set of rolls by its name, as `datasets.load` gives it, with `Piece`s in the column `roll`."""
+    return Splits(*(_pieces(part, grid_of(name)) for part in datasets.load(name)))
+
+
+def read_music(path: str | os.PathLike[str], steps_per_beat: int | None = None) -> Dataset:
+    """A folder of MIDI files, as `datasets.read_midi_folder` reads it, with `Piece`s in the column `roll`."""
+    grid = grid_of(str(path), steps_per_beat)
+    return _pieces(datasets.read_midi_folder(path, steps_per_beat=grid), grid)
+
+
+def _pieces(data: Dataset, steps_per_beat: int) -> Dataset:
+    return Dataset({"roll": [Piece(roll, steps_per_beat=steps_per_beat) for roll in data["roll"]]}, name=data.name)

@@ -1,0 +1,286 @@
+"""Music: piano rolls in, the next frame out, and new pieces. Legend: `B` batch, `T` frames; a frame has 88 keys."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from scipy.special import expit
+
+from rnnkit.checks import one_of, share, whole
+from rnnkit.datasets import Dataset
+from rnnkit.datasets.piano_rolls import KEYS
+from rnnkit.errors import ArgumentError, DataError
+from rnnkit.layers import KeyHead
+from rnnkit.optimizers import Adam
+from rnnkit.recurrent.truncated import check_stepwise
+from rnnkit.tasks.batches import Batches
+from rnnkit.tasks.music.baselines import sounding_share
+from rnnkit.tasks.music.generation import (
+    USUAL_GRID,
+    check_seed,
+    find_grid,
+    lengthen,
+    primer_roll,
+    read_primer,
+    sampler_settings,
+)
+from rnnkit.tasks.music.likelihood import FrameAccuracy, FrameNLL, RollLoss
+from rnnkit.tasks.music.piece import Piece
+from rnnkit.tasks.music.rolls import check_rolls, longest_runs, roll_column
+from rnnkit.tasks.music.sampling import RollSampler
+from rnnkit.tasks.task import Task
+
+HEADS = ("independent", "joint")
+SEEN_BELOW = 36  # keys, three octaves: how far down a joint head looks from a key
+BATCH_FRAMES = 2**14  # the head's hidden layer is 88 times its units a frame
+USUAL = 0.99  # the share of the training pieces that keep to the limits on holding and silence
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class MusicGenerator(Task):
+    """Learns piano rolls and writes new ones: recurrent stack over the frames, and a head for the keys of the next.
+
+        train, valid, test = datasets.load("jsb")
+        model = rnnkit.MusicGenerator(cell="gru")
+        model.fit(train, validation_data=valid)
+        model.evaluate(test, return_dict=True)["nll"]
+        model.generate(length=64, steps_per_beat=1).save("chorale.mid")
+
+    Data are rolls of 0 and 1, shape (T, 88), or `Piece`s; there is no y. Each frame is predicted from all frames before
+    it, the first one from nothing. `nll` is the negative log likelihood in nats a frame, summed over the keys, and
+    leaves out the first frame of each piece, as the field's benchmarks do; `accuracy` is that of `FrameAccuracy`. The
+    `loss` counts the first frame too, and the penalties on weights.
+
+    A melody is a roll with one key at a time. A model that saw no chord in training writes none.
+
+    Args:
+        head: `"joint"`: each key also depends on those below it in its frame, so that chords hold together (see
+            `KeyHead`); or `"independent"`: the keys of a frame are independent of each other, given the frames before,
+            which is what most published figures are for.
+        cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.recurrent.cells`).
+        units: int, the width, or a list with one width a layer.
+        layers: how many recurrent layers.
+        embedding_dim: size of a frame's vector, a linear map of its keys.
+        dropout: share of the features dropped before each recurrent layer and before the head, in [0, 1).
+        head_units: size of the head's hidden layer, which is the same for every key.
+        head_dropout: share of it dropped in training, in [0, 1).
+        options: any other argument of `RecurrentStack`, such as `activation`, `residual`, `layer_norm` and
+            `recurrent_initializer`; and `name` and `dtype` as for a `keras.Model`. `bidirectional` cannot be.
+
+    Raises:
+        ArgumentError: an argument out of its range.
+        DataError: from `fit` and `adapt`, data that cannot be used.
+    """
+
+    columns = ("roll",)
+    rank = 2
+    unclassed = "a piece of music"
+    monitor = ("val_nll", "min")
+    max_epochs = 300
+    patience = 8
+    halve_after = 3
+    batch_size = 8
+
+    def __init__(
+        self,
+        head="joint",
+        cell="lstm",
+        units=300,
+        layers=1,
+        embedding_dim=256,
+        dropout=0.6,
+        head_units=64,
+        head_dropout=0.5,
+        **options,
+    ):
+        if options.get("bidirectional"):
+            raise ArgumentError("bidirectional: music is written forwards, and a backward layer would see the future.")
+        super().__init__(cell, units, layers, dropout=dropout, **options)
+        self.head = one_of("head", head, HEADS)
+        self.embedding_dim = whole("embedding_dim", embedding_dim)
+        self.head_units = whole("head_units", head_units)
+        self.head_dropout = share("head_dropout", head_dropout)
+
+    def read(self, x, y=None, *, target=True):
+        """A `Dataset` with the column `roll` from any form that `roll_column` takes."""
+        if y is not None:
+            raise DataError("y: the target of music is the music itself. Leave y out.")
+        return Dataset({"roll": roll_column(x)}, name=getattr(x, "name", None) or "")
+
+    def learn(self, data):
+        rolls = check_rolls(data["roll"])
+        sounding = np.sum([roll.sum(axis=0, dtype=int) for roll in rolls], axis=0)
+        if not sounding.any():
+            raise DataError("x: no key sounds in any of the pieces. Give at least one with notes.")
+        limits = np.quantile([longest_runs(roll) for roll in rolls], USUAL, axis=0, method="higher")
+        return {
+            "sounding": sounding.tolist(),
+            "frames": sum(map(len, rolls)),
+            "length": int(np.median([len(roll) for roll in rolls])),
+            "max_notes": max(int(roll.sum(axis=1).max()) for roll in rolls),
+            "max_hold": max(1, int(limits[0])),
+            "max_silence": max(1, int(limits[1])),
+            "grid": _common_grid(data["roll"]),
+        }
+
+    def make_network(self, learned):
+        self._heard: dict[str, Any] = learned
+        sounding = np.array(learned["sounding"])
+        share = sounding_share(sounding, learned["frames"])
+        # A key that never sounds in training starts, and so stays, at finite odds: no frame is impossible.
+        start = keras.initializers.Constant(np.log(share / (1 - share)).tolist())
+        below = SEEN_BELOW if self.head == "joint" else 0
+        options = {"below": below, "dropout": self.head_dropout, "bias_initializer": start}
+        head = KeyHead(KEYS, self.head_units, **options, name="head", dtype="float32")
+        roll = keras.Input((None, KEYS), dtype="int8", name="roll")
+        lengths = keras.Input((), dtype="int32", name="lengths")
+        frames = ops.cast(roll, "float32")
+        before = ops.pad(frames, ((0, 0), (1, 0), (0, 0)))[:, :-1]
+        policy = self.dtype_policy
+        embedding = keras.layers.Dense(self.embedding_dim, name="embedding", dtype=policy)
+        context = self.stack(embedding(before), lengths)
+        context = keras.layers.Dropout(self.stack.dropout, name="dropout", dtype=policy)(context)
+        network = keras.Model({"roll": roll, "lengths": lengths}, head(context, before, frames), name="network")
+        sampler = RollSampler(embedding, self.stack, head, sounding > 0, learned["max_notes"], dtype="float32")
+        self._sample = sampler.predict_on_batch  # a method, so that Keras does not save it twice
+        return network
+
+    def encode(self, data, *, target=True):
+        rolls = check_rolls(data["roll"])
+        lengths = np.array([len(roll) for roll in rolls], "int32")
+        y = rolls if target else None
+        return {"x": {"roll": rolls, "lengths": lengths}, "y": y, "lengths": lengths, "max_steps": BATCH_FRAMES}
+
+    def default_compile(self):
+        metrics = [FrameNLL(), FrameAccuracy()]
+        optimizer = Adam(4e-3, use_ema=True, ema_momentum=0.98, global_clipnorm=1.0)
+        return {"optimizer": optimizer, "loss": RollLoss(), "metrics": metrics}
+
+    def predict(self, x, batch_size=128, verbose="auto", **kwargs):
+        """The probability of each key to sound in each frame, given the frames before, and for `joint` the keys below.
+
+        Args:
+            x: rolls or `Piece`s, in any form that `fit` takes.
+            batch_size: pieces a step.
+            verbose, kwargs: for Keras' sake; nothing is printed.
+
+        Returns:
+            A list with an array of shape (T_i, 88) for each piece.
+        """
+        self._need_network()
+        rolls = self.read(x, target=False)["roll"]
+        return [expit(odds) for odds in self._odds(rolls, batch_size)]
+
+    def generate(
+        self,
+        count=1,
+        length=None,
+        primer=None,
+        temperature=1.0,
+        top_k=None,
+        top_p=None,
+        seed=None,
+        tempo=None,
+        steps_per_beat=None,
+        max_hold=None,
+        max_silence=None,
+    ):
+        """New pieces, all at once, from nothing or going on from a primer.
+
+        The notes of a frame are drawn from low to high: each draw chooses the next key above that sounds, or that none
+        does. `temperature`, `top_k` and `top_p` act on this choice. Keys that never sound in the training data do not
+        sound here, and no more notes are drawn once a chord is as large as the largest there.
+
+        Left to themselves such models can fall silent, or hold one chord, for ever. `max_hold` and `max_silence` forbid
+        it: after so many frames without change the next one is drawn given that it differs.
+
+        Args:
+            count: how many pieces.
+            length: frames of each piece, those of the primer included; None takes the median length of the training
+                pieces, after the primer.
+            primer: what the pieces begin with, on the grid of the training data: a `Piece`, a roll of shape (T, 88), or
+                the path of a MIDI file.
+            temperature: positive. The probabilities are raised to the power of 1 / temperature: below 1 the model plays
+                safer, above 1 bolder.
+            top_k: draw from the so many most probable choices only.
+            top_p: draw from the most probable choices only that together reach this probability, in (0, 1].
+            seed: the same seed gives the same pieces; None takes one from NumPy's global generator.
+            tempo: beats a minute of the pieces; None takes that of the primer, or of the training data, or 120.
+            steps_per_beat: frames of a quarter note; None takes that of the primer, or of the training data if they
+                were `Piece`s of one grid, or 4.
+            max_hold: frames that a chord may last without change; None takes what all but one in a hundred training
+                pieces keep to, `math.inf` sets no limit.
+            max_silence: the same for silence.
+
+        Returns:
+            A `Piece`; for `count` above 1 a list of them.
+
+        Raises:
+            ArgumentError: an argument is out of its range, the primer is not shorter than `length`, or the cell cannot
+                be run step by step.
+            DataError: the primer's file cannot be read.
+        """
+        self._need_network()
+        whole("count", count)
+        check_seed(seed)
+        for block in self.stack.blocks:
+            check_stepwise("generate", block["forward"])
+        limits = {"max_hold": max_hold, "max_silence": max_silence}
+        limits = {name: self._heard[name] if value is None else value for name, value in limits.items()}
+        settings = sampler_settings(temperature, top_k, top_p, **limits)
+        primer = read_primer(primer, steps_per_beat or self._heard["grid"].get("steps_per_beat", USUAL_GRID))
+        grid = find_grid({"steps_per_beat": steps_per_beat, "tempo": tempo}, primer, self._heard["grid"])
+        start = primer_roll(primer)
+        length = len(start) + self._heard["length"] if length is None else length
+        whole("length", length)
+        rolls = self._sampled(lengthen(start, length), len(start), count, seed, settings)
+        pieces = [Piece(roll, **grid) for roll in rolls]
+        return pieces[0] if count == 1 else pieces
+
+    def preview(self, data, rows=6):
+        import pandas as pd
+
+        rolls = check_rolls(data.sample(rows, seed=0)[0])
+        columns = [_scores(roll, odds) for roll, odds in zip(rolls, self._odds(rolls), strict=True)]
+        return pd.DataFrame(columns, index=pd.RangeIndex(1, len(rolls) + 1, name="piece"))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            **{name: getattr(self, name) for name in ("head", "embedding_dim", "head_units", "head_dropout")},
+        }
+
+    def _sampled(self, roll, primed, count, seed, settings) -> np.ndarray:
+        """`count` rolls, (count, T, 88), that begin with the first `primed` frames of `roll`."""
+        rng = np.random.default_rng(np.random.randint(2**31) if seed is None else seed)
+        uniforms = 1 - rng.random((count, len(roll), self._heard["max_notes"] + 2), dtype=np.float32)  # in (0, 1]
+        inputs = {"uniforms": uniforms, "primer": np.stack([roll] * count), "primed": np.full(count, primed, "int32")}
+        return self._sample({**settings, **inputs})[:count]
+
+    def _odds(self, rolls, batch_size=128) -> list[np.ndarray]:
+        """The log-odds of each piece's keys, (T_i, 88), in the order of the pieces."""
+        batches = Batches(**self.encode({"roll": rolls}, target=False), batch_size=batch_size)
+        found: list = [None] * len(rolls)
+        for index in range(batches.num_batches):
+            odds = self.predict_on_batch(batches[index][0])
+            for place, row in enumerate(batches.rows(index)):
+                found[row] = odds[place, : len(rolls[row])]
+        return found
+
+
+def _scores(roll, odds) -> dict[str, float]:
+    """The metrics of one piece, which leave out its first frame."""
+    scores: dict[str, float] = {"frames": len(roll)}
+    for metric in (FrameNLL(), FrameAccuracy()):
+        metric.update_state(roll[None], odds[None])
+        scores[metric.name] = float(metric.result())
+    return scores
+
+
+def _common_grid(pieces) -> dict[str, float]:
+    """`steps_per_beat` and the median `tempo` of training data that are `Piece`s of one grid; else nothing."""
+    grids = {piece.steps_per_beat if isinstance(piece, Piece) else 0 for piece in pieces}
+    if len(grids) > 1 or 0 in grids:
+        return {}
+    return {"steps_per_beat": grids.pop(), "tempo": float(np.median([piece.tempo for piece in pieces]))}

@@ -1,0 +1,60 @@
+"""How well each next subword is foretold. Legend: `B` batch, `U` steps of the target, `V` subwords."""
+
+import keras
+from keras import ops
+
+from rnnkit.layers.sequence import padded_labels
+from rnnkit.optimizers.replicas import sum_over_replicas
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class SubwordLoss(keras.losses.Loss):
+    """Negative log likelihood of subwords (B, U) under logits (B, U, V): a batch's mean over its subwords, in nats.
+
+    Steps with the number -1 are padding and do not count. Each sentence's share of the batch's mean is what sample
+    weights multiply.
+
+    Args:
+        label_smoothing: share of the target's probability that is spread evenly over the vocabulary, in [0, 1)
+            (Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016).
+    """
+
+    def __init__(self, label_smoothing=0.0, name="subword_loss", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true, y_pred):
+        labels, valid = padded_labels(y_true)
+        losses = ops.sparse_categorical_crossentropy(labels, y_pred, from_logits=True)
+        if self.label_smoothing:
+            own = ops.take_along_axis(y_pred, labels[:, :, None], axis=-1)[:, :, 0]
+            losses = losses + self.label_smoothing * (own - ops.mean(y_pred, axis=-1))
+        sums = ops.sum(ops.where(valid, losses, 0.0), axis=-1)
+        counts = ops.stack([ops.cast(ops.shape(sums)[0], sums.dtype), ops.sum(ops.cast(valid, sums.dtype))])
+        sentences, subwords = ops.unstack(sum_over_replicas(counts))
+        return sums * sentences / ops.maximum(subwords, 1.0)
+
+    def get_config(self):
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class Perplexity(keras.metrics.Metric):
+    """exp of the mean negative log likelihood over all subwords of the data set, as `SubwordLoss` without smoothing."""
+
+    def __init__(self, name="perplexity", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self.nats = self.add_variable((), "zeros", dtype="float32", name="nats")
+        self.subwords = self.add_variable((), "zeros", dtype="float32", name="subwords")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        labels, valid = padded_labels(y_true)
+        losses = ops.sparse_categorical_crossentropy(labels, ops.cast(y_pred, "float32"), from_logits=True)
+        counts = ops.cast(valid, "float32")
+        if sample_weight is not None:
+            counts = counts * ops.cast(sample_weight, "float32")[:, None]
+        self.nats.assign_add(ops.sum(losses * counts))
+        self.subwords.assign_add(ops.sum(counts))
+
+    def result(self):
+        return ops.exp(ops.divide_no_nan(self.nats, self.subwords))

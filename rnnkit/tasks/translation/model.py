@@ -1,0 +1,338 @@
+"""Translation: a text in, its translation out.
+
+Legend: `B` batch, `T` source subwords, `U` target subwords, `V` subwords of the target's vocabulary.
+"""
+
+import warnings
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from rnnkit.checks import one_of, share, whole
+from rnnkit.errors import ArgumentError
+from rnnkit.layers import AttentionDecoder, RecurrentStack
+from rnnkit.optimizers import Adam
+from rnnkit.tasks.batches import Feed
+from rnnkit.tasks.inputs import check_texts
+from rnnkit.tasks.task import Task
+from rnnkit.tasks.translation.alignment import Alignment
+from rnnkit.tasks.translation.decoder import Decoders, Parts, Search
+from rnnkit.tasks.translation.loss import Perplexity, SubwordLoss
+from rnnkit.tasks.translation.scores import score_translations
+from rnnkit.text.tokenization import BEGIN, END
+from rnnkit.text.tokenization_table import TOKENIZATIONS, learn_tokenization, tokenization_from_config
+
+WRONG_WAY = 1.5  # so many times as many subwords in the source's vocabulary as in the target's
+
+
+class Translation(NamedTuple):
+    """A translation and its score: log probability in nats over length penalty, plus coverage penalty."""
+
+    text: str
+    score: float
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class Translator(Task):
+    """Texts into texts: subwords, an encoder stack, and a decoder stack with attention.
+
+        train, valid, test = datasets.load("multi30k-de-en")
+        model = rnnkit.Translator(cell="gru")
+        model.fit(train, validation_data=valid)
+        model.translate("Ein Hund rennt über die Wiese.")
+
+    A model knows the one direction that it was trained for. Validation translates greedily and measures `bleu`, `chrf`
+    and `exact_match` (see `TranslationScores`): in `fit` on a sample of the validation pairs at the end of each epoch,
+    in `evaluate` on all pairs. `loss` is the mean over target subwords in nats, with label smoothing and penalties on
+    weights; `perplexity` has neither and is exact over the data set.
+
+    Args:
+        cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.recurrent.cells`).
+        units: int, the width of each direction of the encoder, or a list with one width a layer.
+        layers: how many recurrent layers on each side.
+        bidirectional: let the encoder read in both directions.
+        decoder_cell: the decoder's cell; None takes the encoder's.
+        decoder_units: the decoder's width; None takes that of the encoder's output, so that every attention fits.
+        embedding_dim: size of a subword's vector, and of the vector from which the next subword is read.
+        attention: `"general"`, `"dot"`, `"additive"` or None (see `Attention`).
+        input_feeding: tell each step where the last one looked (see `AttentionDecoder`); slower.
+        tokenization: `"subwords"`, where nothing is out of vocabulary, or `"words"`.
+        vocabulary_size: entries of each vocabulary at most.
+        shared_vocabulary: one vocabulary and one embedding for both languages.
+        tied_embeddings: read the next subword with the matrix that embeds the target's subwords (Press and Wolf,
+            "Using the output embedding to improve language models", 2017).
+        dropout: share of the features dropped before each recurrent layer and before the output, in [0, 1).
+        label_smoothing: see `SubwordLoss`.
+        validation_sentences: pairs of the validation data, drawn by a fixed seed, that `fit` translates in each epoch.
+        options: any other argument of `RecurrentStack`, such as `activation`, `residual`, `layer_norm` and
+            `recurrent_initializer`, for both sides; and `name` and `dtype` as for a `keras.Model`.
+
+    Raises:
+        ArgumentError: an argument out of its range.
+        DataError: from `fit` and `adapt`, data that cannot be used.
+    """
+
+    columns = ("source", "target")
+    unclassed = "a translation"
+    monitor = ("val_bleu", "max")
+    max_epochs = 60
+    patience = 5
+    halve_after = 2
+
+    def __init__(
+        self,
+        cell="gru",
+        units=256,
+        layers=1,
+        bidirectional=True,
+        decoder_cell=None,
+        decoder_units=None,
+        embedding_dim=256,
+        attention="general",
+        input_feeding=False,
+        tokenization="subwords",
+        vocabulary_size=5000,
+        shared_vocabulary=False,
+        tied_embeddings=True,
+        dropout=0.4,
+        label_smoothing=0.1,
+        validation_sentences=500,
+        **options,
+    ):
+        super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
+        self.decoder_units = decoder_units
+        self.embedding_dim = whole("embedding_dim", embedding_dim)
+        self.attention = attention
+        self.input_feeding = input_feeding
+        self.tokenization = one_of("tokenization", tokenization, TOKENIZATIONS)
+        self.vocabulary_size = whole("vocabulary_size", vocabulary_size)
+        self.shared_vocabulary = shared_vocabulary
+        self.tied_embeddings = tied_embeddings
+        self.label_smoothing = share("label_smoothing", label_smoothing)
+        self.validation_sentences = whole("validation_sentences", validation_sentences)
+        decoder_stack = self._decoder_stack(decoder_cell)
+        self.decoder_cell = decoder_stack.cell.name
+        self.decoder = AttentionDecoder(
+            decoder_stack,
+            embedding_dim,
+            attention,
+            input_feeding,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            dtype=self.dtype_policy,
+            name="decoder",
+        )
+
+    def _decoder_stack(self, cell) -> RecurrentStack:
+        options = self.stack.get_config()
+        widths = [width * (2 if options["bidirectional"] else 1) for width in self.stack.units]
+        if self.decoder_units is not None:
+            one = isinstance(self.decoder_units, int)
+            widths = [self.decoder_units] * len(widths) if one else self.decoder_units
+        options.update(cell=cell or self.stack.cell.name, units=widths, bidirectional=False, name="decoder_stack")
+        return RecurrentStack(**options)
+
+    def learn(self, data):
+        texts = {"source": check_texts(data["source"]), "target": check_texts(data["target"], "y")}
+        if self.shared_vocabulary:
+            both = [*texts["source"], *texts["target"]]
+            return dict.fromkeys(self.columns, self._learned_from(both))
+        return {side: self._learned_from(each) for side, each in texts.items()}
+
+    def _learned_from(self, texts):
+        return learn_tokenization(self.tokenization, texts, self.vocabulary_size).to_config()
+
+    def make_network(self, learned):
+        self.source_subwords, self.target_subwords = (tokenization_from_config(learned[side]) for side in self.columns)
+        source, target = (keras.Input((None,), dtype="int32", name=side) for side in self.columns)
+        lengths = keras.Input((), dtype="int32", name="lengths")
+        options = {"embeddings_initializer": keras.initializers.RandomNormal(stddev=self.embedding_dim**-0.5)}
+        options |= {"output_dim": self.embedding_dim, "dtype": self.dtype_policy}
+        write = keras.layers.ReversibleEmbedding(
+            len(self.target_subwords),
+            tie_weights=self.tied_embeddings,
+            reverse_dtype="float32",
+            name="target_embedding",
+            **options,
+        )
+        read = write
+        if not self.shared_vocabulary:
+            read = keras.layers.Embedding(len(self.source_subwords), name="source_embedding", **options)
+        memory = self.stack(read(source), lengths)
+        readouts, weights = self.decoder(write(target), memory, lengths)
+        inputs = {"source": source, "target": target, "lengths": lengths}
+        self._decoders = Decoders(Parts(read, self.stack, self.decoder, write))
+        self._attend = keras.Model(inputs, weights).predict_on_batch  # a method, so that Keras does not save it twice
+        return keras.Model(inputs, write(readouts, reverse=True), name="network")
+
+    def encode(self, data, *, target=True):
+        sources = self._sources(data["source"])
+        lengths = np.array([len(source) for source in sources], "int32")
+        if not target:
+            return {"x": {"source": sources, "lengths": lengths}, "y": None, "lengths": lengths}
+        targets = self.target_subwords.encode(check_texts(data["target"], "y"))
+        y = [np.array([*each, END], "int32") for each in targets]
+        # By target and among equals by source: padding in the target costs a softmax.
+        by = np.array([len(each) for each in y]) + lengths / (1 + max(lengths))
+        told = [np.array([BEGIN, *each], "int32") for each in targets]
+        x = {"source": _first_batch_longest(sources, by), "lengths": lengths, "target": told}
+        return {"x": x, "y": y, "lengths": by}
+
+    def default_compile(self):
+        return {
+            "optimizer": Adam(1e-3, global_clipnorm=1.0),
+            "loss": SubwordLoss(self.label_smoothing),
+            "metrics": [Perplexity()],
+        }
+
+    def evaluate(self, x=None, y=None, batch_size=128, verbose="auto", sample_weight=None, return_dict=False, **kwargs):
+        """As `keras.Model.evaluate`, on raw data; also translates it greedily, for BLEU, chrF and exact matches."""
+        self._need_network()
+        in_fit = isinstance(x, Feed)
+        feed = x if in_fit else self._batches(x, y, batch_size, sample_weight)
+        logs = super().evaluate(feed, verbose=verbose, return_dict=True, **kwargs)
+        sources, targets = feed.pairs.sample(self.validation_sentences if in_fit else len(feed.pairs))
+        found = score_translations(self.translate(sources, beam=1), targets)
+        logs |= {"bleu": found.bleu, "chrf": found.chrf, "exact_match": found.exact_match}
+        return logs if return_dict else list(logs.values())
+
+    def _batches(self, x, y, batch_size, sample_weight=None):
+        if isinstance(x, tuple) and len(x) == 3:
+            x, y, sample_weight = x
+        data = self.read(x, y)
+        feed = super()._batches(data, None, batch_size, sample_weight)
+        feed.pairs = data
+        return feed
+
+    def predict(self, x, batch_size=128, verbose="auto", **kwargs):
+        """The subword numbers of each greedy translation, the end included.
+
+        Args:
+            x: sources, in any form that `as_dataset` takes.
+            batch_size: sentences a step.
+            verbose, kwargs: for Keras' sake; nothing is printed.
+
+        Returns:
+            A list with an int32 array of shape (U_i,) for each source.
+        """
+        found = self._search(self.read(x, target=False)["source"], Search(), batch_size)
+        return [numbers for [(numbers, _)] in found]
+
+    def translate(
+        self,
+        texts,
+        beam=4,
+        *,
+        length_penalty=1.0,
+        coverage_penalty=0.0,
+        temperature=None,
+        seed=None,
+        max_length=None,
+        n_best=None,
+        batch_size=64,
+    ):
+        """Translates.
+
+        Args:
+            texts: a text, or texts in any form that `as_dataset` takes. A blank text stays an empty one.
+            beam: hypotheses that are followed side by side; 1 takes the most probable subword each time (greedy).
+            length_penalty, coverage_penalty: how finished hypotheses are ranked (see `beam_search`).
+            temperature: draw each subword at random, at this temperature; no beam then.
+            seed: of the draws.
+            max_length: subwords of a translation at most; None is twice the source's and ten more.
+            n_best: the so many best of the beam, each with its score, in place of the best one's text.
+            batch_size: sentences a step; those of like length go together, and the answers do not depend on it.
+
+        Returns:
+            A str for a text, a list of str for several; with `n_best` a list of `Translation`, best first, or a list
+            of such lists. There are fewer than `n_best` where fewer translations are possible.
+
+        Raises:
+            ArgumentError: an argument out of its range, or `n_best` above `beam`.
+            DataError: something else than texts.
+
+        Warns:
+            UserWarning: the texts look like the language that the model translates into.
+        """
+        rows = check_texts(self.read([texts] if isinstance(texts, str) else texts, target=False)["source"])
+        search = Search(beam if temperature is None else 1, length_penalty, coverage_penalty, temperature)
+        if n_best is not None:
+            whole("n_best", n_best, most=search.beam, also=", the beam's width")
+        if max_length is not None:
+            whole("max_length", max_length, also=" of subwords")
+        hypotheses = self._search(rows, search, batch_size, max_length, seed)
+        found = [
+            [Translation(self.target_subwords.decode(each) if text.strip() else "", score) for each, score in best]
+            for text, best in zip(rows, hypotheses, strict=True)
+        ]
+        answers = [best[0].text if n_best is None else best[:n_best] for best in found]
+        return answers[0] if isinstance(texts, str) else answers
+
+    def attention_weights(self, text, translation=None) -> Alignment:
+        """Where the model looks as it writes a translation.
+
+        Args:
+            text: a text.
+            translation: what is to be written; None takes the model's own, by greedy search.
+
+        Raises:
+            ArgumentError: the model has no attention.
+        """
+        if self.attention is None:
+            raise ArgumentError("attention: this model has none. Make one with attention='general'.")
+        numbers = self.predict([text])[0][:-1] if translation is None else self.target_subwords.encode([translation])[0]
+        source = self._sources([text])[0]
+        target = np.array([BEGIN, *numbers], "int32")
+        weights = self._attend({"source": source[None], "target": target[None], "lengths": np.array([len(source)])})[0]
+        labels = _labels(self.source_subwords, source[:-1]), _labels(self.target_subwords, numbers)
+        return Alignment(*labels, np.asarray(weights, "float32"))
+
+    def plot_attention(self, text, translation=None):
+        """The picture of `attention_weights`, a matplotlib figure."""
+        return self.attention_weights(text, translation).plot()
+
+    def preview(self, data, rows=6):
+        import pandas as pd
+
+        sources, targets = data.sample(rows, seed=0)
+        return pd.DataFrame({"source": sources, "target": targets, "predicted": self.translate(sources)})
+
+    def get_config(self):
+        sizes = ("decoder_cell", "decoder_units", "embedding_dim", "attention", "input_feeding")
+        texts = ("tokenization", "vocabulary_size", "shared_vocabulary", "tied_embeddings")
+        training = ("label_smoothing", "validation_sentences")
+        return {**super().get_config(), **{name: getattr(self, name) for name in (*sizes, *texts, *training)}}
+
+    def _sources(self, texts) -> list[np.ndarray]:
+        return [np.array([*each, END], "int32") for each in self.source_subwords.encode(check_texts(texts))]
+
+    def _search(self, texts, search, batch_size, max_length=None, seed=None):
+        self._need_network()
+        sources = self._sources(texts)
+        self._check_direction(texts, sources)
+        limits = [2 * len(source) + 10 for source in sources] if max_length is None else [max_length + 1] * len(sources)
+        return self._decoders.translate(sources, limits, search, batch_size=batch_size, seed=seed)
+
+    def _check_direction(self, texts, sources) -> None:
+        """Warns of texts that fall into many more parts in the source's vocabulary than in the target's."""
+        read = sum(map(len, sources))
+        written = sum(map(len, self.target_subwords.encode(texts)))
+        if self.tokenization == "subwords" and written > 20 and read > WRONG_WAY * written:
+            message = "texts: these look like the language that this model translates into. It knows one direction."
+            warnings.warn(message, stacklevel=4)
+
+
+def _labels(subwords, numbers) -> list[str]:
+    """The parts of a text as text, and a mark for its end."""
+    return [*(subwords.decode([number]) for number in numbers), "[end]"]
+
+
+def _first_batch_longest(sources, lengths) -> list[np.ndarray]:
+    """Sources whose first batch, that of the largest of `lengths`, has one step more than all others.
+
+    Keras takes a size that its first two batches share for that of all batches, so they must not be equally long.
+    """
+    steps = 1 + max(map(len, sources))
+    first = lengths == max(lengths)
+    return [np.pad(each, (0, steps - len(each))) if long else each for each, long in zip(sources, first, strict=True)]
