@@ -3,7 +3,7 @@
     python benchmarks/speed.py --out speed.json
     python benchmarks/speed.py --works sst2 --repeats 10
 
-rnnkit is set beside (a) the recipe of the Keras guides, padded to the longest example, (b) the same written well, with
+rnnkit is set beside (a) the spec of the Keras guides, padded to the longest example, (b) the same written well, with
 masks and batches of like length, (c) PyTorch with packed sequences, and (d) the same in batches of like length; PyTorch
 needs `pip install 'rnnkit[bench]'`. On IMDB, at full length, (a) pads each batch by itself. Both sides of a pair are
 one `fit` each in one process, an epoch in turn, on the same examples, sizes, batch size, optimizer, number of epochs

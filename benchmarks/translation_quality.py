@@ -26,7 +26,7 @@ import keras
 import rnnkit
 from rnnkit import datasets
 from rnnkit.tasks.config import RunConfig
-from rnnkit.tasks.specs import find_recipe
+from rnnkit.tasks.specs import find_spec
 from rnnkit.tasks.translation.results import translate_set
 
 BEAMS = {"greedy": 1, "beam 4": 4}
@@ -34,11 +34,11 @@ BEAMS = {"greedy": 1, "beam 4": 4}
 
 def one_run(splits, options, arguments, seed, folder):
     keras.utils.set_random_seed(seed)
-    recipe = find_recipe("translation")
-    model = rnnkit.Translator(**{**recipe.suited.get(arguments.data, {}), **options})
+    spec = find_spec("translation")
+    model = rnnkit.Translator(**{**spec.suited.get(arguments.data, {}), **options})
     start = time.perf_counter()
     model.adapt(splits.train)
-    recipe.compile(model, RunConfig("translation", arguments.data))
+    spec.compile(model, RunConfig("translation", arguments.data))
     epochs = arguments.epochs or "auto"
     history = model.fit(splits.train, validation_data=splits.valid, epochs=epochs, verbose=arguments.verbose)
     result = {"epochs": len(history.epoch), "seconds": time.perf_counter() - start}

@@ -15,7 +15,7 @@ from rnnkit.recurrent import cells
 from rnnkit.study.training import make_model, open_data
 from rnnkit.tasks import TASKS
 from rnnkit.tasks.config import RunConfig
-from rnnkit.tasks.specs import RECIPES, Recipe
+from rnnkit.tasks.specs import SPECS, TaskSpec
 from rnnkit.tasks.task import Task
 
 
@@ -78,7 +78,7 @@ class Counter(Task):
         return {"optimizer": "adam", "loss": "mse", "metrics": []}
 
 
-class Counting(Recipe):
+class Counting(TaskSpec):
     """Runs of `Counter`."""
 
     task, title, sample, headline = "counting", "Counting", "bits", ("loss",)
@@ -140,7 +140,7 @@ def test_a_task_is_one_class(tmp_path):
 def test_a_task_comes_to_the_command_line_by_two_entries(monkeypatch):
     monkeypatch.setitem(catalog.SOURCES, BITS.name, BITS)
     monkeypatch.setitem(TASKS, "counting", Counter)
-    monkeypatch.setitem(RECIPES, "counting", Counting())
+    monkeypatch.setitem(SPECS, "counting", Counting())
     config = RunConfig("counting", cell="lstm", units=3)
     assert config.data == "bits"
     assert len(open_data(config).train) == 16

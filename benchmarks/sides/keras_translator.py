@@ -10,7 +10,7 @@ from sides.ours import to_translate
 
 
 class KerasTranslator(InKeras):
-    """The recipe of the Keras guides for sequences to sequences, with attention; it decodes subword by subword.
+    """The spec of the Keras guides for sequences to sequences, with attention; it decodes subword by subword.
 
     Masks keep padding out of the recurrent layers; attention never looks at it.
     """
@@ -57,7 +57,7 @@ class KerasTranslator(InKeras):
     def predict(self):
         """Greedy translations, as long as the longest reference of the batch.
 
-        The recipe calls `predict` for each subword; where batches are bucketed it is `predict_on_batch`, which costs
+        The spec calls `predict` for each subword; where batches are bucketed it is `predict_on_batch`, which costs
         less.
         """
         well = self.batches == "bucketed"

@@ -107,10 +107,10 @@ def _mean_and_spread(mean: float, spread: float) -> str:
 
 
 def _show_plan(study: Study, task: str, trainings: int, epochs: int | None, baselines: bool) -> None:
-    from rnnkit.tasks.specs import find_recipe
+    from rnnkit.tasks.specs import find_spec
 
     length = "until validation no longer improves" if epochs is None else f"of {epochs} epochs"
     study.say(f"{trainings} trainings {length}")
     if baselines:
-        recipe = find_recipe(task)
-        study.say(f"baselines: {', '.join([*recipe.networks(), *recipe.rules])}")
+        spec = find_spec(task)
+        study.say(f"baselines: {', '.join([*spec.networks(), *spec.rules])}")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from rnnkit import datasets
-from rnnkit.tasks.specs import RECIPES
+from rnnkit.tasks.specs import SPECS
 
 CELLS = ("simple_rnn", "lstm", "gru", "min_gru", "min_lstm")
 RULES = ("value", "norm", "global_norm", "adaptive", "percentile", "zscore")
@@ -29,7 +29,7 @@ def some_of(*words: str) -> Callable[[str], list[str]]:
     return complete
 
 
-tasks = among(*RECIPES)
+tasks = among(*SPECS)
 data = among(*datasets.names())
 cells = among(*CELLS)
 rules = among(*RULES)

@@ -36,7 +36,7 @@ def evaluate(
     from rnnkit.study.folder import RunFolder
     from rnnkit.study.training import open_data
     from rnnkit.tasks.config import RunConfig
-    from rnnkit.tasks.specs import find_recipe
+    from rnnkit.tasks.specs import find_spec
 
     folder = RunFolder(run)
     config = RunConfig.from_dict(folder.config)
@@ -53,7 +53,7 @@ def evaluate(
                 label=label or config.label,
                 target=str(target) if target else None,
             )
-            test = find_recipe(config.task).test_data(other)
+            test = find_spec(config.task).test_data(other)
     model = open_model(console, folder.model, device)
     from rnnkit.study.training import evaluate as measure
 

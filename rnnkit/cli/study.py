@@ -67,7 +67,7 @@ def begin(task: str, data: str | None, text: str | None, label: str | None, targ
     from rnnkit.cli.quiet import start_tensorflow
     from rnnkit.study.training import open_data
     from rnnkit.tasks.config import RunConfig
-    from rnnkit.tasks.specs import find_recipe
+    from rnnkit.tasks.specs import find_spec
 
     config = RunConfig(task, data, text=text, label=label, target=str(target) if target else None)
     console = Console()
@@ -75,6 +75,6 @@ def begin(task: str, data: str | None, text: str | None, label: str | None, targ
         splits = open_data(config)
     with console.status("Starting TensorFlow"):
         start_tensorflow(device)
-    recipe = find_recipe(task)
-    suited = recipe.suited.get(str(config.data), {})
-    return Study(console, str(config.data), splits, recipe.data_options(config), suited)
+    spec = find_spec(task)
+    suited = spec.suited.get(str(config.data), {})
+    return Study(console, str(config.data), splits, spec.data_options(config), suited)

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from rnnkit.cli.written import given_options
 from rnnkit.errors import ArgumentError
-from rnnkit.tasks.specs import RECIPES
+from rnnkit.tasks.specs import SPECS
 
 
 def show_tasks(context: typer.Context, console: Console) -> None:
@@ -16,12 +16,10 @@ def show_tasks(context: typer.Context, console: Console) -> None:
         ArgumentError: there are options, so that a task was meant.
     """
     if given_options(context):
-        raise ArgumentError(
-            f"task: expected what to train: {', '.join(RECIPES)}; or --resume with the folder of a run."
-        )
+        raise ArgumentError(f"task: expected what to train: {', '.join(SPECS)}; or --resume with the folder of a run.")
     table = Table("task", "what it does", "on its sample", title="Tasks", title_justify="left")
-    for name, recipe in RECIPES.items():
-        table.add_row(name, recipe.about, recipe.time)
+    for name, spec in SPECS.items():
+        table.add_row(name, spec.about, spec.time)
     console.print(table)
     console.print(
         "Times are of `rnnkit run TASK` on two processor cores. Other data: rnnkit data list.", highlight=False

@@ -22,7 +22,7 @@ from rnnkit.study.watch import Watch
 from rnnkit.study.work_folder import open_folder, sound
 from rnnkit.tasks import find_task
 from rnnkit.tasks.baseline import Rule
-from rnnkit.tasks.specs import recipe_of
+from rnnkit.tasks.specs import spec_of
 from rnnkit.tasks.task import Task
 
 CELLS = ("simple_rnn", "lstm", "gru")
@@ -93,19 +93,19 @@ def compare(
     units = _matching(task_class, first, cells, options) if match_parameters else {}
     identity = _identity(task_class, settings, options, first.stack.cell.name if match_parameters else None)
     folder = None if directory is None else open_folder(Path(directory), FILE, identity, overwrite)
-    recipe = recipe_of(name)
-    metric, mode = recipe.metric(first)
+    spec = spec_of(name)
+    metric, mode = spec.metric(first)
     rows = Rows(folder, f"valid_{metric}", say)
     recurrent = {cell: (task_class, {**options, **units.get(cell, {}), "cell": cell}) for cell in cells}
-    others = recipe.networks() if baselines else {}
+    others = spec.networks() if baselines else {}
     networks = {each: (network, _of_vocabulary(options)) for each, network in others.items()}
     for kind, group in {"recurrent": recurrent, "network": networks}.items():
         for seed, (model, (trained, own)) in itertools.product(range(seeds), group.items()):
             rows.add(model, kind, seed, functools.partial(train_once, trained, own, settings, seed))
-    rules = recipe.rules if baselines else {}
+    rules = spec.rules if baselines else {}
     for rule, says in rules.items():
         rows.add(rule, "rule", None, functools.partial(scored, says, settings))
-    first_rule: Rule = next(iter(recipe.rules.values()), lambda *data: {})
+    first_rule: Rule = next(iter(spec.rules.values()), lambda *data: {})
     floor = first_rule(settings.train, settings.valid).get(metric, math.nan)
     comparison = Comparison(rows.frame([*recurrent, *networks, *rules], seeds), metric, mode, floor)
     if folder is not None:

@@ -3,7 +3,7 @@
 `config.json` (all that is needed to run it again), `model.keras`, `history.csv` (a row an epoch), `gradients.csv` (a
 row a step and variable), `spectrum.csv` (a row an epoch and gate), `through_time.csv` (a row a diagnosis and step
 back), `metrics.json` (a contract for scripts), `samples.csv`, `diagnosis/` (its tables at the end, and `said.json`: its
-words, or why there is none), what the task's recipe leaves (for entities `types.csv`; for music `statistics.csv`,
+words, or why there is none), what the task's spec leaves (for entities `types.csv`; for music `statistics.csv`,
 `baselines.csv` and `pieces/`; for translation `translations/`) and `report.html`, which is made from all the others.
 While it trains there is also `state/`, from which `rnnkit run --resume` goes on.
 """
@@ -99,8 +99,8 @@ class RunFolder:
         trained.samples.to_csv(self.path / "samples.csv", index=False)
         for name, frame in trained.tables.items():
             frame.to_csv(self.path / f"{name}.csv", index=False)
-        for leaving in trained.leavings:
-            leaving.write(self.path)
+        for artifact in trained.artifacts:
+            artifact.write(self.path)
         self._write_diagnosis(trained.diagnosis, trained.cause)
         write_json(self.path / "metrics.json", trained.metrics)
         write_text(self.path / "report.html", self._page())

@@ -11,11 +11,11 @@ from rnnkit.diagnosis.page import history_map, sections
 from rnnkit.report.markup import Markup, duration, facts, number, table, tag
 from rnnkit.report.page import Section, conclusion, page, text, tiles
 from rnnkit.study.training_page import gradients, learning, metric_name, spectrum
-from rnnkit.tasks.memory.spec import Memory, worth
+from rnnkit.tasks.memory.spec import MemorySpec, worth
 from rnnkit.tasks.music import Piece
 from rnnkit.tasks.music.grid import grid_of
 from rnnkit.tasks.music.page import floors, generated
-from rnnkit.tasks.specs import find_recipe
+from rnnkit.tasks.specs import find_spec
 
 if TYPE_CHECKING:
     from rnnkit.study.folder import RunFolder
@@ -62,7 +62,7 @@ PLAYED = "Pieces drawn at random from the test data, each with its length in ste
 
 
 def _top(config, metrics, found, said) -> Markup:
-    known = find_recipe(config["task"]).headline
+    known = find_spec(config["task"]).headline
     names = [name for name in known if name in metrics["test"]][:1] or list(metrics["test"])[:1]
     layers = found.get("layers")
     shown = [
@@ -78,14 +78,14 @@ def _top(config, metrics, found, said) -> Markup:
 
 
 def _title(config) -> str:
-    return f"{find_recipe(config['task']).title} on {Path(str(config['data'])).name}"
+    return f"{find_spec(config['task']).title} on {Path(str(config['data'])).name}"
 
 
 def _results(metrics, types: pd.DataFrame | None, baselines: pd.DataFrame | None) -> Section:
     rows = [{"": split, **metrics[split]} for split in ("test", "valid")]
     shown = table(pd.DataFrame(rows).replace({"valid": "validation"}), "Metrics of the kept epoch")
     by_type = table(types.head(SHOWN), "Entities of the test data, by type") if types is not None else None
-    said = text(worth(metrics)) if metrics["task"] == Memory.task else None
+    said = text(worth(metrics)) if metrics["task"] == MemorySpec.task else None
     return Section("results", "Results", [floors(baselines) if baselines is not None else said, shown, by_type])
 
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from rnnkit.datasets import Splits
 from rnnkit.errors import ArgumentError, RnnkitError
 from rnnkit.tasks.config import RunConfig, read_clipping
-from rnnkit.tasks.specs import find_recipe
+from rnnkit.tasks.specs import find_spec
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from rnnkit.callbacks import GradientClipping, GradientHealth
     from rnnkit.diagnosis import Diagnosis
-    from rnnkit.tasks.spec import Leaving
+    from rnnkit.tasks.spec import Artifact
     from rnnkit.tasks.task import Task
 
 
@@ -31,10 +31,10 @@ class Trained:
 
     Attributes:
         tables: `spectrum` (see `RecurrentSpectrum`), `through_time` (see `ThroughTime.profile`) unless nothing could be
-            measured, and those of the task's recipe.
+            measured, and those of the task's spec.
         diagnosis: on validation examples, or why there is none.
         cause: the diagnosis that tells what the trouble comes from (see `ThroughTime.cause`); None if there is none.
-        leavings: other files, by the task's recipe.
+        artifacts: other files, by the task's spec.
     """
 
     model: "Task"
@@ -45,12 +45,12 @@ class Trained:
     tables: dict[str, "pd.DataFrame"]
     diagnosis: "Diagnosis | str"
     cause: "Diagnosis | None" = None
-    leavings: "Sequence[Leaving]" = ()
+    artifacts: "Sequence[Artifact]" = ()
 
 
 def open_data(config: RunConfig) -> Splits:
-    """The splits of a run's data (see `Recipe.splits`)."""
-    return find_recipe(config.task).splits(config)
+    """The splits of a run's data (see `TaskSpec.splits`)."""
+    return find_spec(config.task).splits(config)
 
 
 def prepare(config: RunConfig, splits: Splits) -> "Task":
@@ -69,7 +69,7 @@ def prepare(config: RunConfig, splits: Splits) -> "Task":
         make_deterministic()
     model = make_model(config)
     model.adapt(splits.train)
-    find_recipe(config.task).compile(model, config)
+    find_spec(config.task).compile(model, config)
     for part in splits:
         model.encode(part)
     return model
@@ -134,7 +134,7 @@ def train(
     tables = {"spectrum": spectrum.frame}
     if through_time.diagnoses:
         tables["through_time"] = through_time.profile
-    more = find_recipe(config.task).results(model, splits, config, metrics)
+    more = find_spec(config.task).results(model, splits, config, metrics)
     return Trained(
         model=model,
         history=frame,
@@ -144,7 +144,7 @@ def train(
         tables={**tables, **more.tables},
         diagnosis=through_time.outcome,
         cause=through_time.cause if through_time.diagnoses else None,
-        leavings=more.leavings,
+        artifacts=more.artifacts,
     )
 
 
@@ -165,7 +165,7 @@ def make_model(config: RunConfig) -> "Task":
     asked = {name: value for name, value in stack.items() if value is not None}
     if config.precision != "float32":
         asked["dtype"] = config.precision
-    given = {**find_recipe(config.task).model_options(config), **asked}
+    given = {**find_spec(config.task).model_options(config), **asked}
     try:
         return TASKS[config.task](layers=config.layers, **given)
     except RnnkitError:

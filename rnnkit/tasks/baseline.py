@@ -10,7 +10,7 @@ from rnnkit.datasets import Dataset
 Rule = Callable[[Dataset, Dataset], dict[str, float]]
 
 
-class Chance(NamedTuple):
+class Baseline(NamedTuple):
     """A score that shows no learning.
 
     Attributes:

@@ -6,7 +6,7 @@ from typing import Any
 
 from rnnkit.checks import one_of, whole
 from rnnkit.errors import ArgumentError, DataError
-from rnnkit.tasks.specs import RECIPES, find_recipe
+from rnnkit.tasks.specs import SPECS, find_spec
 
 MOST = 1_000_000  # of anything that is counted
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
@@ -18,7 +18,7 @@ class RunConfig:
     """All that is needed to run a training again.
 
     Attributes:
-        task: a name of `RECIPES`.
+        task: a name of `SPECS`.
         data: a built-in sample, a public data set's name, or the path of a file; None takes the task's sample. For
             `"memory"` it is `PROBLEM-LENGTH`, such as `adding-200`; for `"music"` a path is that of a folder of MIDI
             files.
@@ -60,10 +60,10 @@ class RunConfig:
     deterministic: bool = False
 
     def __post_init__(self):
-        recipe = find_recipe(self.task)
-        for name in {name for each in RECIPES.values() for name in each.options} - {*recipe.options}:
+        spec = find_spec(self.task)
+        for name in {name for each in SPECS.values() for name in each.options} - {*spec.options}:
             if getattr(self, name) is not None:
-                owners = ", ".join(each.task for each in RECIPES.values() if name in each.options)
+                owners = ", ".join(each.task for each in SPECS.values() if name in each.options)
                 raise ArgumentError(f"{name}: it belongs to {owners}. Leave it out for {self.task}.")
         for name in ("units", "layers", "epochs", "batch_size", "steps_per_beat"):
             value = getattr(self, name)
@@ -72,9 +72,9 @@ class RunConfig:
         one_of("precision", self.precision, PRECISIONS)
         whole("seed", self.seed, least=0, most=2**32 - 1)
         if self.data is None:
-            object.__setattr__(self, "data", recipe.sample)
+            object.__setattr__(self, "data", spec.sample)
         if self.cell is None:
-            object.__setattr__(self, "cell", recipe.suited.get(str(self.data), {}).get("cell", recipe.cell))
+            object.__setattr__(self, "cell", spec.suited.get(str(self.data), {}).get("cell", spec.cell))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "RunConfig":

@@ -1,4 +1,4 @@
-"""The base of the recipes: a file of texts and labels, a model without options of its own, nothing more to leave."""
+"""The base of the specs: a file of texts and labels, a model without options of its own, nothing more to leave."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from rnnkit import datasets
 from rnnkit.datasets import Dataset, Splits
 from rnnkit.datasets.three_parts import three_parts
 from rnnkit.errors import ArgumentError, DataError
-from rnnkit.tasks.baseline import Chance, Rule
+from rnnkit.tasks.baseline import Baseline, Rule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FEWEST = 10  # rows that can be parted into training, validation and test data
 
 
-class Leaving(Protocol):
+class Artifact(Protocol):
     """Something that writes itself into a run's folder."""
 
     def write(self, folder: Path) -> None: ...
@@ -33,15 +33,15 @@ class Results:
     Attributes:
         tables: by name, each a CSV file of the run.
         metrics: more of them, merged into those of the run.
-        leavings: other files of the run.
+        artifacts: other files of the run.
     """
 
     tables: Mapping[str, "pd.DataFrame"] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
-    leavings: Sequence[Leaving] = ()
+    artifacts: Sequence[Artifact] = ()
 
 
-class Recipe:
+class TaskSpec:
     """How a run of one task gets its data and model, and what it leaves; what a search tries and a comparison beats.
 
     Attributes:
@@ -150,7 +150,7 @@ class Recipe:
         """What a model is judged by, and its better end."""
         return model.monitor[0].removeprefix("val_"), model.monitor[1]
 
-    def chance(self, train: Dataset, valid: Dataset) -> Chance | None:
+    def baseline(self, train: Dataset, valid: Dataset) -> Baseline | None:
         """What the monitored metric has to leave behind; None where a long time without progress is normal.
 
         Args:

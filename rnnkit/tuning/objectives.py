@@ -4,7 +4,7 @@ import keras_tuner
 
 from rnnkit.errors import ArgumentError
 from rnnkit.tasks import Task
-from rnnkit.tasks.specs import recipe_of
+from rnnkit.tasks.specs import spec_of
 
 GRADIENTS = {"grad_norm": "min", "grad_norm_max": "min", "clip_rate": "min", "skipped_steps": "min"}
 THROUGH_TIME = {"gain_min": "max", "gain_max": "min", "horizon_min": "max"}
@@ -12,7 +12,7 @@ THROUGH_TIME = {"gain_min": "max", "gain_max": "min", "horizon_min": "max"}
 
 def known_objectives(task: str) -> dict[str, str]:
     """The objectives of a task by name, each with its direction, `"min"` or `"max"`."""
-    metrics = {"loss": "min", **recipe_of(task).objectives}
+    metrics = {"loss": "min", **spec_of(task).objectives}
     return {**{f"val_{name}": way for name, way in metrics.items()}, "loss": "min", **GRADIENTS, **THROUGH_TIME}
 
 

@@ -1,4 +1,4 @@
-"""What is searched by default, in the notation of `read_part`; what is special about a task is in its recipe.
+"""What is searched by default, in the notation of `read_part`; what is special about a task is in its spec.
 
 The ranges lie around the tasks' own defaults and keep a trial on two cores at minutes. What is not named here keeps the
 task's default, and any argument of a task can be added.
@@ -7,7 +7,7 @@ task's default, and any argument of a task can be added.
 from typing import Any
 
 from rnnkit.tasks import find_task
-from rnnkit.tasks.specs import recipe_of
+from rnnkit.tasks.specs import spec_of
 
 SHARED: dict[str, Any] = {
     "cell": ["lstm", "gru", "simple_rnn"],
@@ -40,4 +40,4 @@ def default_space(task) -> dict[str, Any]:
         Hyperparameter -> a list of choices, or a tuple `(low, high)`. The threshold of clipping depends on the rule,
         see `THRESHOLDS`.
     """
-    return {**SHARED, **recipe_of(find_task(task)[0]).space}
+    return {**SHARED, **spec_of(find_task(task)[0]).space}

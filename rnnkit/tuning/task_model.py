@@ -13,7 +13,7 @@ from rnnkit.errors import ArgumentError
 from rnnkit.study.identity import label
 from rnnkit.study.watch import Watch
 from rnnkit.tasks import find_task
-from rnnkit.tasks.specs import recipe_of
+from rnnkit.tasks.specs import spec_of
 from rnnkit.tuning.parts import Asked, Choice, Fixed, Part, Range, read_part
 from rnnkit.tuning.spaces import OF_TRAINING, THRESHOLDS, default_space
 from rnnkit.tuning.trial_guard import TrialGuard
@@ -98,7 +98,7 @@ class TaskHyperModel(keras_tuner.HyperModel):
             guard = copy.deepcopy(self.guard)
             guard.monitor = guard.monitor or model.monitor
             if guard.chance == "auto" and valid is not None:
-                guard.chance = recipe_of(self.task_name).chance(model.read(x, y), model.read(_without_weights(valid)))
+                guard.chance = spec_of(self.task_name).baseline(model.read(x, y), model.read(_without_weights(valid)))
             judges.append(guard)
         return judges
 

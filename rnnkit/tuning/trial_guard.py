@@ -8,7 +8,7 @@ from keras_tuner.errors import FailedTrialError
 from rnnkit.callbacks.gradients.gradient_callback import GradientCallback
 from rnnkit.callbacks.gradients.rows import WAITING, Block
 from rnnkit.errors import ArgumentError
-from rnnkit.tasks.baseline import Chance
+from rnnkit.tasks.baseline import Baseline
 from rnnkit.tuning.objectives import GRADIENTS, THROUGH_TIME
 
 SOLVED = 1e-3  # a loss below this may well have no gradient left
@@ -32,8 +32,8 @@ class TrialGuard(GradientCallback):
     Args:
         refused: steps in a row.
         explosion, vanishing: global gradient norms.
-        chance: a `Chance`: the score that shows no learning, and when to look; `"auto"` is that of the
-            task's recipe and the data; None does not look.
+        chance: a `Baseline`: the score that shows no learning, and when to look; `"auto"` is that of the
+            task's spec and the data; None does not look.
         monitor: the epoch log that is compared with chance, and its direction; None is that of the task.
         limits: epoch log -> number, such as `{"grad_norm_max": 100, "horizon_min": 5}`: the largest allowed value of
             what should be small (`grad_norm`, `grad_norm_max`, `clip_rate`, `skipped_steps`, `gain_max`), the smallest
@@ -52,7 +52,7 @@ class TrialGuard(GradientCallback):
         refused: int = 50,
         explosion: float = 1e4,
         vanishing: float = 1e-8,
-        chance: Chance | str | None = "auto",
+        chance: Baseline | str | None = "auto",
         monitor: tuple[str, str] | None = None,
         limits: dict[str, float] | None = None,
         limits_from: int = 1,
@@ -117,7 +117,7 @@ class TrialGuard(GradientCallback):
             raise FailedTrialError(f"vanished: the median gradient norm is {median:.3g}, below {self.vanishing:g}")
 
     def _judge_progress(self, epoch, logs) -> None:
-        if not isinstance(self.chance, Chance) or self.monitor is None or self.monitor[0] not in logs:
+        if not isinstance(self.chance, Baseline) or self.monitor is None or self.monitor[0] not in logs:
             return
         (name, mode), chance = self.monitor, self.chance
         sign = 1 if mode == "max" else -1

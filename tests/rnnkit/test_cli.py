@@ -23,7 +23,7 @@ from rnnkit.cli.app import app
 from rnnkit.cli.show import data_table, reading
 from rnnkit.recurrent.cells import cell_names
 from rnnkit.study.folder import RunFolder
-from rnnkit.tasks.specs import RECIPES
+from rnnkit.tasks.specs import SPECS
 
 REVIEWS = ["good film", "bad film", "not good", "not bad at all", "good, good", "a bad plot"] * 6
 LABELS = ["positive", "negative"] * 18
@@ -232,10 +232,10 @@ def test_a_run_that_is_too_short_to_diagnose_says_so(cli, run):
 def test_run_without_a_task_lists_them_all(cli):
     listed = cli("run")
     assert listed.code == 0
-    for name, recipe in RECIPES.items():
+    for name, spec in SPECS.items():
         (line,) = [line for line in listed.out.splitlines() if line.startswith(f"│ {name} ")]
-        assert recipe.about in line
-        assert recipe.time in line
+        assert spec.about in line
+        assert spec.time in line
 
 
 def test_completion_knows_tasks_data_and_cells(monkeypatch):

@@ -14,7 +14,7 @@ from rnnkit.tasks.entities.spec import most_frequent_tags
 from rnnkit.tasks.memory.spec import chance_of_memory
 from rnnkit.tasks.sentiment.networks import BagOfWords, WordConvolution
 from rnnkit.tasks.sentiment.spec import most_frequent_label
-from rnnkit.tasks.specs import RECIPES
+from rnnkit.tasks.specs import SPECS
 
 ROWS = Dataset({"text": ["a b c d e f g", "b a c d e g f", "a a d c e f f"] * 16, "label": [0, 1, 1] * 16})
 SMALL = {"units": 6, "embedding_dim": 3, "bidirectional": False, "epochs": 1, "batch_size": 16, "say": None}
@@ -132,7 +132,7 @@ def test_the_most_frequent_label():
 def test_rules_of_the_other_tasks_score_as_the_task_does(task):
     train, valid, _ = datasets.load(f"{task}-sample")
     metric = {"music": "nll", "translation": "bleu"}[task]
-    scores = [rule(train[:50], valid[:20])[metric] for rule in RECIPES[task].rules.values()]
+    scores = [rule(train[:50], valid[:20])[metric] for rule in SPECS[task].rules.values()]
     assert all(math.isfinite(score) for score in scores)
     assert task != "music" or scores[0] > scores[1]
 

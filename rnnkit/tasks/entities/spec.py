@@ -7,9 +7,9 @@ from rnnkit import datasets
 from rnnkit.datasets import Dataset
 from rnnkit.datasets.three_parts import three_parts
 from rnnkit.errors import ArgumentError
-from rnnkit.tasks.baseline import Chance
+from rnnkit.tasks.baseline import Baseline
 from rnnkit.tasks.entities.checks import types_of
-from rnnkit.tasks.spec import Recipe, Results, columns
+from rnnkit.tasks.spec import Results, TaskSpec, columns
 
 
 def most_frequent_tags(train: Dataset, data: Dataset) -> dict[str, float]:
@@ -27,7 +27,7 @@ def most_frequent_tags(train: Dataset, data: Dataset) -> dict[str, float]:
     return {"f1": scores.f1, "precision": scores.precision, "recall": scores.recall}
 
 
-class Ner(Recipe):
+class EntitySpec(TaskSpec):
     """Tagged sentences from a file in CoNLL columns, whatever it is called; it leaves the scores by type."""
 
     task = "ner"
@@ -58,9 +58,9 @@ class Ner(Recipe):
     def split(self, whole):
         return three_parts(whole, types_of(whole))
 
-    def chance(self, train, valid):
+    def baseline(self, train, valid):
         """An F1 of 0."""
-        return Chance(0.0, epochs=4, steps=400)
+        return Baseline(0.0, epochs=4, steps=400)
 
     def results(self, model, splits, config, metrics):
         return Results({"types": model.score(splits.test).to_frame().reset_index()})

@@ -10,7 +10,7 @@ from rnnkit import datasets
 from rnnkit.datasets import Dataset
 from rnnkit.datasets.memory import MEMORY_PROBLEMS, read_name
 from rnnkit.tasks.baseline import majority_share
-from rnnkit.tasks.spec import Recipe
+from rnnkit.tasks.spec import TaskSpec
 
 OF_TARGET = {"number": ("mse", "min"), "class": ("accuracy", "max"), "symbols": ("crossentropy", "min")}
 
@@ -35,7 +35,7 @@ def _step_crossentropy(targets, wanted) -> float:
     return math.fsum(float(nats[np.arange(len(row)), np.asarray(row, int)].mean()) for row in wanted) / len(wanted)
 
 
-class Memory(Recipe):
+class MemorySpec(TaskSpec):
     """Generated sequences; the data's name is `PROBLEM-LENGTH`, such as `adding-200`."""
 
     task = "memory"

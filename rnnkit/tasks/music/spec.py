@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from rnnkit.datasets import Dataset
-from rnnkit.tasks.baseline import Chance
+from rnnkit.tasks.baseline import Baseline
 from rnnkit.tasks.music.baselines import KeyMarginals, KeyMarkov
 from rnnkit.tasks.music.grid import load_music, read_music
 from rnnkit.tasks.music.piece import Piece
-from rnnkit.tasks.spec import Recipe, Results
+from rnnkit.tasks.spec import Results, TaskSpec
 
 PIECES = "pieces"  # their folder
 KEPT = 4  # pieces of those that were generated
@@ -26,7 +26,7 @@ def key_markov(train: Dataset, data: Dataset) -> dict[str, float]:
     return {"nll": KeyMarkov().fit(train["roll"]).nll(data["roll"])}
 
 
-class Music(Recipe):
+class MusicSpec(TaskSpec):
     """Piano rolls, or a folder of MIDI files; it leaves pieces, their measures, and what its NLL is worth."""
 
     task = "music"
@@ -56,15 +56,15 @@ class Music(Recipe):
         own = super().model_options(config)
         return own if config.head is None else {**own, "head": config.head}
 
-    def chance(self, train, valid):
+    def baseline(self, train, valid):
         """The NLL of `KeyMarginals`."""
-        return Chance(key_marginals(train, valid)["nll"], epochs=3, steps=100)
+        return Baseline(key_marginals(train, valid)["nll"], epochs=3, steps=100)
 
     def results(self, model, splits, config, metrics):
         from rnnkit.tasks.music.results import GENERATED, result_tables
 
         pieces = model.generate(count=GENERATED, seed=config.seed)
-        return Results(result_tables(pieces, splits, metrics["test"]["nll"]), leavings=[WrittenPieces(pieces[:KEPT])])
+        return Results(result_tables(pieces, splits, metrics["test"]["nll"]), artifacts=[WrittenPieces(pieces[:KEPT])])
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from rnnkit.datasets import Dataset
 from rnnkit.datasets.three_parts import three_parts
-from rnnkit.tasks.baseline import Chance, majority_share
-from rnnkit.tasks.spec import Recipe
+from rnnkit.tasks.baseline import Baseline, majority_share
+from rnnkit.tasks.spec import TaskSpec
 
 
 def most_frequent_label(train: Dataset, data: Dataset) -> dict[str, float]:
@@ -13,7 +13,7 @@ def most_frequent_label(train: Dataset, data: Dataset) -> dict[str, float]:
     return {"accuracy": majority_share(train["label"], data["label"])}
 
 
-class Sentiment(Recipe):
+class SentimentSpec(TaskSpec):
     """Texts and labels from a CSV, TSV or JSON lines file."""
 
     task = "sentiment"
@@ -35,9 +35,9 @@ class Sentiment(Recipe):
     def split(self, whole):
         return three_parts(whole, [{label} for label in whole["label"]])
 
-    def chance(self, train, valid):
+    def baseline(self, train, valid):
         """Two points above the most frequent label."""
-        return Chance(most_frequent_label(train, valid)["accuracy"] + 0.02, epochs=2, steps=400)
+        return Baseline(most_frequent_label(train, valid)["accuracy"] + 0.02, epochs=2, steps=400)
 
     def networks(self):
         from rnnkit.tasks.sentiment.networks import BagOfWords, WordConvolution

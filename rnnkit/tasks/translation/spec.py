@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rnnkit import datasets
 from rnnkit.datasets import Dataset, Splits
-from rnnkit.tasks.spec import Recipe, Results, columns
+from rnnkit.tasks.spec import Results, TaskSpec, columns
 
 if TYPE_CHECKING:
     from rnnkit.tasks.translation.results import TranslatedSet
@@ -34,7 +34,7 @@ def copied_source(train: Dataset, data: Dataset) -> dict[str, float]:
     return {"bleu": scores.bleu, "chrf": scores.chrf, "exact_match": scores.exact_match}
 
 
-class Translation(Recipe):
+class TranslationSpec(TaskSpec):
     """Pairs of sentences; it leaves its translations, with their sources and references.
 
     A file is read as `datasets.read_pairs` does, unless columns are named or its suffix is that of a table with names:
@@ -92,7 +92,7 @@ class Translation(Recipe):
         more = {"beam": BEAM, "signatures": sets["test"].signatures}
         for part, translated in sets.items():
             more[part] = {**metrics[part], **translated.metrics}
-        return Results(metrics=more, leavings=[Written(translated, part) for part, translated in sets.items()])
+        return Results(metrics=more, artifacts=[Written(translated, part) for part, translated in sets.items()])
 
 
 @dataclass(frozen=True)

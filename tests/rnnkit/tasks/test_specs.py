@@ -8,40 +8,40 @@ from rnnkit.cli.outcome import OUTCOMES
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.tasks import TASKS
 from rnnkit.tasks.config import RunConfig
-from rnnkit.tasks.specs import RECIPES, find_recipe
+from rnnkit.tasks.specs import SPECS, find_spec
 
-OPTIONS = sorted({name for recipe in RECIPES.values() for name in recipe.options})
+OPTIONS = sorted({name for spec in SPECS.values() for name in spec.options})
 
 
 def test_every_task_can_be_run():
-    assert set(RECIPES) == set(TASKS) == set(OUTCOMES)
+    assert set(SPECS) == set(TASKS) == set(OUTCOMES)
 
 
-@pytest.mark.parametrize("task", RECIPES)
+@pytest.mark.parametrize("task", SPECS)
 def test_a_run_without_data_takes_a_sample_of_its_task_that_needs_no_network(task):
     config = RunConfig(task)
-    assert config.data == RECIPES[task].sample
+    assert config.data == SPECS[task].sample
     if task != "memory":  # whose data are made
         assert datasets.info(config.data).task == task
         assert not datasets.info(config.data).files
 
 
-@pytest.mark.parametrize("task", RECIPES)
+@pytest.mark.parametrize("task", SPECS)
 def test_what_scores_without_training_takes_the_data_of_a_run(task):
-    recipe = find_recipe(task)
-    train, valid, _ = recipe.splits(RunConfig(task))
+    spec = find_spec(task)
+    train, valid, _ = spec.splits(RunConfig(task))
     train, valid = train[:200], valid[:50]
-    scores = [value for rule in recipe.rules.values() for value in rule(train, valid).values()]
-    chance = recipe.chance(train, valid)
+    scores = [value for rule in spec.rules.values() for value in rule(train, valid).values()]
+    chance = spec.baseline(train, valid)
     scores += [] if chance is None else [chance.score]
     assert all(math.isfinite(score) for score in scores)
 
 
-@pytest.mark.parametrize("task", RECIPES)
+@pytest.mark.parametrize("task", SPECS)
 @pytest.mark.parametrize("option", OPTIONS)
 def test_an_option_of_other_tasks_is_refused_with_their_names(task, option):
     value = 2 if option == "steps_per_beat" else "x"
-    if option in RECIPES[task].options:
+    if option in SPECS[task].options:
         assert getattr(RunConfig(task, **{option: value}), option) == value
     else:
         with pytest.raises(ArgumentError, match=f"{option}: it belongs to .*Leave it out for {task}"):
@@ -50,31 +50,31 @@ def test_an_option_of_other_tasks_is_refused_with_their_names(task, option):
 
 def test_an_option_of_files_is_refused_for_a_known_data_set():
     with pytest.raises(ArgumentError, match="'music-sample' has its own"):
-        find_recipe("music").splits(RunConfig("music", steps_per_beat=2))
+        find_spec("music").splits(RunConfig("music", steps_per_beat=2))
     with pytest.raises(ArgumentError, match="'translation-sample' has its own"):
-        find_recipe("translation").splits(RunConfig("translation", target="other.txt"))
+        find_spec("translation").splits(RunConfig("translation", target="other.txt"))
 
 
 def test_data_of_another_task_is_refused_with_the_command_for_it():
     config = RunConfig("sentiment", "ner-sample")
-    for ask in (find_recipe("sentiment").splits, find_recipe("sentiment").test_data):
+    for ask in (find_spec("sentiment").splits, find_spec("sentiment").test_data):
         with pytest.raises(DataError, match="Run rnnkit run ner --data ner-sample"):
             ask(config)
 
 
 def test_test_data_is_the_test_part_or_the_whole_of_a_file(tmp_path):
-    recipe, config = find_recipe("sentiment"), RunConfig()
-    assert recipe.test_data(config)["text"] == recipe.splits(config).test["text"]
+    spec, config = find_spec("sentiment"), RunConfig()
+    assert spec.test_data(config)["text"] == spec.splits(config).test["text"]
     file = tmp_path / "mine.csv"
     file.write_text("text,label\n" + "good,1\nbad,0\n" * 10, encoding="utf-8")
     config = dataclasses.replace(config, data=str(file))
-    assert len(recipe.test_data(config)) == 20
-    assert [len(part) for part in recipe.splits(config)] == [16, 2, 2]
+    assert len(spec.test_data(config)) == 20
+    assert [len(part) for part in spec.splits(config)] == [16, 2, 2]
 
 
 def test_an_unknown_task_names_the_known_ones():
     with pytest.raises(ArgumentError, match="Known tasks: sentiment, ner, memory, music, translation"):
-        find_recipe("weather")
+        find_spec("weather")
 
 
 @pytest.mark.parametrize(
@@ -87,9 +87,9 @@ def test_a_run_that_names_no_cell_takes_the_one_that_suits_its_data_or_the_task_
     assert RunConfig.from_dict(RunConfig(task, data).as_dict()) == RunConfig(task, data)
 
 
-@pytest.mark.parametrize("task", RECIPES)
+@pytest.mark.parametrize("task", SPECS)
 def test_the_cell_of_a_recipe_is_that_of_its_task(task):
-    assert RECIPES[task].cell == TASKS[task]().stack.cell.name
+    assert SPECS[task].cell == TASKS[task]().stack.cell.name
 
 
 def test_a_label_that_few_rows_have_is_in_the_training_part(tmp_path):
@@ -97,6 +97,6 @@ def test_a_label_that_few_rows_have_is_in_the_training_part(tmp_path):
         file = tmp_path / f"{rare}.csv"
         labels = ["seldom" if row == rare else "ab"[row % 2] for row in range(40)]
         file.write_text("text,label\n" + "".join(f"text {row},{label}\n" for row, label in enumerate(labels)))
-        train, *others = find_recipe("sentiment").splits(RunConfig("sentiment", str(file)))
+        train, *others = find_spec("sentiment").splits(RunConfig("sentiment", str(file)))
         assert "seldom" in train["label"]
         assert all(set(part["label"]) <= set(train["label"]) for part in others)

@@ -8,7 +8,7 @@ import pytest
 from keras_tuner.errors import FailedTrialError
 
 from rnnkit.callbacks.gradients.rows import NONFINITE, OVERFLOW, TAKEN, WAITING, Block
-from rnnkit.tasks.baseline import Chance
+from rnnkit.tasks.baseline import Baseline
 from rnnkit.tuning import TrialGuard
 
 
@@ -78,7 +78,7 @@ def test_norms_that_explode_or_vanish_in_most_steps():
 @pytest.mark.parametrize(("mode", "better", "worse"), [("max", 0.7, 0.5), ("min", 0.5, 0.7)])
 def test_chance(mode, better, worse):
     def guard():
-        made = TrialGuard(chance=Chance(0.6, epochs=2, steps=10), monitor=("val_score", mode))
+        made = TrialGuard(chance=Baseline(0.6, epochs=2, steps=10), monitor=("val_score", mode))
         made.set_model(SimpleNamespace(optimizer=SimpleNamespace(iterations=keras.Variable(10, dtype="int64"))))
         return made
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rnnkit.datasets import Dataset
 from rnnkit.study.training import open_data
 from rnnkit.tasks.config import RunConfig
-from rnnkit.tasks.specs import find_recipe
+from rnnkit.tasks.specs import find_spec
 from rnnkit.tasks.translation.model import Translation
 from rnnkit.tasks.translation.results import AT_ONCE, translate_lines, translate_set
 from rnnkit.tasks.translation.scores import score_translations
@@ -64,7 +64,7 @@ def test_files_of_pairs(name, tmp_path):
     shown = lines.get(name.rpartition(".")[2], ["\t".join(row) for row in rows])
     (tmp_path / name).write_text("\n".join(shown), encoding="utf-8")
     config = RunConfig("translation", str(tmp_path / name))
-    whole = find_recipe("translation").read(config, str(tmp_path / name))
+    whole = find_spec("translation").read(config, str(tmp_path / name))
     assert list(zip(whole["source"], whole["target"], strict=True)) == rows
     splits = open_data(config)
     assert [len(part) for part in splits] == [32, 4, 4]
@@ -75,7 +75,7 @@ def test_files_of_pairs(name, tmp_path):
 def test_a_table_with_a_header_by_the_names_of_its_columns(tmp_path):
     (tmp_path / "pairs.tsv").write_text("de\ten\nja\tyes\n", encoding="utf-8")
     config = RunConfig("translation", str(tmp_path / "pairs.tsv"), text="de", label="en")
-    assert find_recipe("translation").read(config, str(config.data))[0] == {"source": "ja", "target": "yes"}
+    assert find_spec("translation").read(config, str(config.data))[0] == {"source": "ja", "target": "yes"}
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_of_the_disk(tmp_path):
