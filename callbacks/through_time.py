@@ -8,7 +8,7 @@ import keras
 import pandas as pd
 
 from rnnkit.diagnosis import Diagnosis, diagnose
-from rnnkit.diagnosis.stored import as_dict, from_dict
+from rnnkit.diagnosis.diagnosis import as_dict, from_dict
 from rnnkit.diagnosis.verdict import COLLAPSE, EXPLODING, SATURATED, TROUBLES
 from rnnkit.errors import ArgumentError
 

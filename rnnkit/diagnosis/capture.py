@@ -12,10 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.diagnosis.losses import Losses
-from rnnkit.diagnosis.order import Order
-from rnnkit.diagnosis.preserve import preserved
-from rnnkit.diagnosis.recorder import Call, Recorder
+from rnnkit.diagnosis.calls import Call, Order, Recorder
+from rnnkit.diagnosis.probe import Task, preserved
 from rnnkit.errors import ArgumentError, DataError
 
 MAX_LAG = 200
@@ -115,7 +113,7 @@ def max_lag(lengths: np.ndarray) -> int:
     return min(MAX_LAG, int(np.median(lengths)) - 1) if len(lengths) else 0
 
 
-def _record(call: Call, order: Order, losses: Losses, tape, rng, max_lag: int) -> Recording:
+def _record(call: Call, order: Order, losses: "Losses", tape, rng, max_lag: int) -> Recording:
     positions = rng.integers(max_lag, np.maximum(order.lengths, max_lag + 1))
     errors = _errors(tape, losses.total, call, order)
     focus, focus_errors = order.lengths - 1, errors
@@ -158,3 +156,32 @@ def _steps(tensor, index: np.ndarray) -> np.ndarray:
 
 def _array(tensor) -> np.ndarray:
     return np.asarray(tensor, dtype="float32")
+
+
+class Losses:
+    """The model's own loss on the probe: of everything, or of one position a sequence."""
+
+    def __init__(self, model, x, y, predictions):
+        self._model, self._x, self._y, self._predictions = model, x, y, predictions
+        self._known: dict[bytes, tf.Tensor] = {}
+        self.total = self._loss(predictions)
+
+    def by_step(self, layer, inputs) -> bool:
+        """Whether there is a prediction, and so a loss, for each step of a layer's inputs (B, T, F)."""
+        if isinstance(self._model, Task) and not self._model.predicts_each_step_of(layer):
+            return False
+        shape = tuple(getattr(self._predictions, "shape", ()))
+        return len(shape) >= 3 and shape[:2] == tuple(inputs.shape[:2])
+
+    def at(self, places: np.ndarray) -> tf.Tensor:
+        """The loss with all predictions held fixed but those at `places`, shape (B,)."""
+        key = places.tobytes()
+        if key not in self._known:
+            steps, rest = self._predictions.shape[1], len(self._predictions.shape) - 2
+            here = (np.arange(steps) == places[:, None]).reshape(len(places), steps, *[1] * rest)
+            held = tf.where(here, self._predictions, tf.stop_gradient(self._predictions))
+            self._known[key] = self._loss(held)
+        return self._known[key]
+
+    def _loss(self, predictions):
+        return self._model.compute_loss(x=self._x, y=self._y, y_pred=predictions, training=False)

@@ -1,22 +1,21 @@
 """The diagnosis of a model, in tables; the modules beside this one say how each number is found."""
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
 
 from rnnkit.diagnosis.capture import Recording, capture
-from rnnkit.diagnosis.credit import credit
 from rnnkit.diagnosis.cures import Cure, cures
-from rnnkit.diagnosis.decay import fit, own_decay
+from rnnkit.diagnosis.decay import credit, fit, own_decay
 from rnnkit.diagnosis.findings import finding, known_of_training, needed_steps
+from rnnkit.diagnosis.gates import forget_gate, gates
 from rnnkit.diagnosis.probe import probe_arrays
-from rnnkit.diagnosis.rank import effective_rank, lyapunov
 from rnnkit.diagnosis.replay import Replay
-from rnnkit.diagnosis.saturation import forget_gate, gates
-from rnnkit.diagnosis.spectrum import jacobian_sigma, kernel_spectrum
+from rnnkit.diagnosis.spectrum import effective_rank, jacobian_sigma, kernel_spectrum, lyapunov
 from rnnkit.diagnosis.truncation import credit_horizon, truncation
 from rnnkit.diagnosis.verdict import Finding, Training, sentences, status
 
@@ -186,3 +185,28 @@ def _measure(recording: Recording, seed: int, with_lyapunov: bool) -> dict[str, 
 def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
     """All rows; frames without any are left out, as they would blur the types of the columns."""
     return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+
+
+def as_dict(diagnosis: Diagnosis) -> dict[str, Any]:
+    """Lists of text, and arrays of numbers."""
+    return {
+        "tables": {name: _columns(getattr(diagnosis, name)) for name in TABLES},
+        "findings": [asdict(finding) for finding in diagnosis.findings],
+        "training": asdict(diagnosis.training),
+    }
+
+
+def from_dict(stored: dict[str, Any]) -> Diagnosis:
+    """The diagnosis that `as_dict` described."""
+    findings = (Finding(**{**found, "saturated": tuple(found["saturated"])}) for found in stored["findings"])
+    tables = {name: _frame(columns) for name, columns in stored["tables"].items()}
+    return Diagnosis(**tables, findings=tuple(findings), training=Training(**stored["training"]))
+
+
+def _columns(frame: pd.DataFrame) -> dict[str, Any]:
+    columns = {str(name): column for name, column in frame.items()}
+    return {name: each.to_numpy() if each.dtype.kind in "biuf" else each.tolist() for name, each in columns.items()}
+
+
+def _frame(columns: dict[str, Any]) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(v, dtype=str) if isinstance(v, list) else v for name, v in columns.items()})

@@ -4,18 +4,18 @@ import dataclasses
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from rnnkit.diagnosis.capture import Recording
 from rnnkit.diagnosis.decay import NEGLIGIBLE, first_lag, horizon
-from rnnkit.diagnosis.learned import explained
-from rnnkit.diagnosis.rank import effective_rank
-from rnnkit.diagnosis.saturation import KINDS
+from rnnkit.diagnosis.gates import KINDS
+from rnnkit.diagnosis.probe import Task, preserved
+from rnnkit.diagnosis.spectrum import effective_rank
 from rnnkit.diagnosis.verdict import RANK_STEPS, Finding, Training
 from rnnkit.errors import ArgumentError
 from rnnkit.initializers import GateOrthogonal
 from rnnkit.optimizers import without_scaler
 from rnnkit.recurrent.spectrum import square_blocks
-from rnnkit.tasks.memory.model import MemoryModel
 
 FAR = 1e6  # a state that only an activation without a bound can take
 
@@ -26,9 +26,11 @@ def needed_steps(model, recording: Recording, needed_lag: int | None) -> tuple[f
     """How far a layer's errors have to reach, and what that is taken from, in words."""
     if needed_lag is not None:
         return float(needed_lag), "the lag that was given"
-    if isinstance(model, MemoryModel):
-        return recording.median_length - 1, "the length of the sequences, as what is asked for may stand first"
-    return recording.median_length / 2, "half the median length of the sequences, as the task's lag is not known"
+    known = model.known_lag(recording.median_length) if isinstance(model, Task) else None
+    return known or (
+        recording.median_length / 2,
+        "half the median length of the sequences, as the task's lag is not known",
+    )
 
 
 def finding(recording: Recording, tables: dict, needed: float, needed_from: str) -> Finding:
@@ -71,7 +73,7 @@ def known_of_training(model, x, y, *, solved: bool | None, health) -> Training:
         rate=float(optimizer.learning_rate),
         optimizer="SGD" if isinstance(optimizer, keras.optimizers.SGD) else type(optimizer).__name__,
         shortcuts=_shortcuts(model),
-        task=type(model).__module__.startswith("rnnkit."),
+        task=isinstance(model, Task),
     )
     if health is None or health.steps.empty:
         return known
@@ -141,3 +143,36 @@ def _unbounded(cell) -> bool:
 def _penalised(cell) -> bool:
     kinds = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
     return isinstance(getattr(cell, "recurrent_regularizer", None), kinds)
+
+
+def explained(model: keras.Model, x, y) -> float:
+    """The share of the loss that the inputs explain: 1 - (loss on the probe) / (loss of the mean answer).
+
+    The mean answer is the mean of the model's predictions over the probe's sequences, given to all of them. The share
+    is about 0, or negative, for a model whose answers depend on its inputs not at all or at random, and 1 for one that
+    is always right; for a squared error it is much like R^2. Penalties on weights are left out.
+
+    Args:
+        model: a compiled model, which is left as it was.
+        x, y: one batch, as tensors.
+
+    Returns:
+        NaN where the losses are not positive numbers, so that they have no shares.
+    """
+    with preserved(model):
+        predictions = model(x, training=False)
+        penalties = sum(float(penalty) for penalty in model.losses)
+        batch = keras.tree.flatten(x)[0].shape[0]
+        same = keras.tree.map_structure(lambda values: _mean(values, batch), predictions)
+        own, mean = (
+            float(model.compute_loss(x=x, y=y, y_pred=answers, training=False)) - penalties
+            for answers in (predictions, same)
+        )
+    return 1 - own / mean if np.isfinite(own) and np.isfinite(mean) and mean > 0 else float("nan")
+
+
+def _mean(values: tf.Tensor, batch: int) -> tf.Tensor:
+    """The mean over the sequences for each of them; what is no prediction of a sequence stays as it is."""
+    if not values.dtype.is_floating or not values.shape.rank or values.shape[0] != batch:
+        return values
+    return tf.broadcast_to(tf.reduce_mean(values, axis=0, keepdims=True), tf.shape(values))

@@ -1,12 +1,28 @@
-"""What a user gives, as one batch of what the model and its loss take. For TensorFlow."""
+"""The probe of a diagnosis: what a user gives as one batch, on a model that is left as it was. For TensorFlow."""
+
+import contextlib
+from typing import Any, Protocol, runtime_checkable
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.recurrent.kernel_choice import recurrent_layers
-from rnnkit.tasks.batches import Batches
-from rnnkit.tasks.task import Task
+
+
+@runtime_checkable
+class Task(Protocol):
+    """What a model may say about itself to its diagnosis; one that says nothing is a Keras model on arrays."""
+
+    def probe_batch(self, x, y) -> tuple[Any, Any]:
+        """Raw data as one batch of what the model and its loss take."""
+
+    def known_lag(self, median_length: float) -> tuple[float, str] | None:
+        """The steps back that the task needs, and what that is taken from, in words; None where it is not known."""
+
+    def predicts_each_step_of(self, layer: keras.Layer) -> bool:
+        """Whether a recurrent layer's steps are those of the predictions, wherever their numbers agree."""
 
 
 def probe_arrays(model, x, y):
@@ -18,11 +34,7 @@ def probe_arrays(model, x, y):
     """
     _check(model)
     if isinstance(model, Task):
-        data = model.read(x, y)
-        batches = Batches(**model.encode(data), batch_size=len(data))
-        if batches.num_batches > 1:
-            raise DataError(f"x: {len(data)} sequences of this length are too much for one probe. Give fewer.")
-        x, y = batches[0]
+        x, y = model.probe_batch(x, y)
     if y is None:
         raise DataError("y: expected the targets of x, since gradients are those of the model's loss, got None.")
     return keras.tree.map_structure(tf.convert_to_tensor, (x, y))
@@ -39,3 +51,31 @@ def _check(model) -> None:
         )
     if not model.compiled:
         raise ArgumentError("model: expected a compiled model, since its loss is what is differentiated. Compile it.")
+
+
+@contextlib.contextmanager
+def preserved(model: keras.Model):
+    """Puts back, also after an exception, every attribute of every layer and the value of every state variable.
+
+    State variables are those that calling a model can change: seeds, carried recurrent states, metric sums.
+    """
+    layers = model._flatten_layers()
+    attributes = [dict(vars(layer)) for layer in layers]
+    states = [variable for variable in [*model.variables, *model.metrics_variables] if not variable.trainable]
+    for layer in recurrent_layers(model):
+        states += keras.tree.flatten(layer.states) if layer.stateful else []
+    values = [np.array(variable) for variable in states]
+    try:
+        yield
+    finally:
+        for layer, before in zip(layers, attributes, strict=True):
+            _restore(vars(layer), before)
+        for variable, value in zip(states, values, strict=True):
+            if not np.array_equal(np.array(variable), value):
+                variable.assign(value)
+
+
+def _restore(attributes: dict, before: dict) -> None:
+    for name in attributes.keys() - before.keys():
+        del attributes[name]
+    attributes.update(before)

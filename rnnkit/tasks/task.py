@@ -14,7 +14,7 @@ from keras import ops
 
 from rnnkit.checks import whole
 from rnnkit.datasets import Dataset
-from rnnkit.errors import ArgumentError
+from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import RecurrentStack
 from rnnkit.optimizers import with_scaler
 from rnnkit.optimizers.replicas import run_on_share, share_gradient
@@ -258,6 +258,26 @@ class Task(keras.Model):
         encoded, rows = self.encode(data, target=False)["x"], len(data)
         arrays = Batches(encoded, lengths=np.zeros(rows), batch_size=rows)[0][0]
         return {name: array.astype(self.network.input[name].dtype) for name, array in arrays.items()}
+
+    def probe_batch(self, x, y):
+        """Raw data as one batch of `network`'s inputs and the targets of the loss, for `rnnkit.diagnose`.
+
+        Raises:
+            DataError: it is too much for one batch.
+        """
+        data = self.read(x, y)
+        batches = Batches(**self.encode(data), batch_size=len(data))
+        if batches.num_batches > 1:
+            raise DataError(f"x: {len(data)} sequences of this length are too much for one probe. Give fewer.")
+        return batches[0]
+
+    def known_lag(self, median_length: float) -> tuple[float, str] | None:
+        """The steps back that the task needs, and what that is taken from, in words; None where it is not known."""
+        return None
+
+    def predicts_each_step_of(self, layer: keras.Layer) -> bool:
+        """Whether a recurrent layer's steps are those of the predictions, wherever their numbers agree."""
+        return True
 
     def export(self, filepath, format="tf_saved_model", **options):  # noqa: A002  (Keras' name)
         """As `keras.Model.export`: writes the network, numbers in and scores out, as a file that needs no rnnkit.

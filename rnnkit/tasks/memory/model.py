@@ -132,6 +132,9 @@ class MemoryModel(Task):
         y = self._known_targets(data["target"], lengths) if target else None
         return {"x": {"sequence": x, "lengths": lengths}, "y": y, "lengths": lengths}
 
+    def known_lag(self, median_length):
+        return median_length - 1, "the length of the sequences, as what is asked for may come first"
+
     def default_compile(self):
         loss, metrics = {
             "number": ("mse", [keras.metrics.MeanSquaredError("mse")]),

@@ -179,6 +179,9 @@ class Translator(Task):
         x = {"source": _first_batch_longest(sources, by), "lengths": lengths, "target": told}
         return {"x": x, "y": y, "lengths": by}
 
+    def predicts_each_step_of(self, layer):
+        return not any(each is layer for each in self.stack._flatten_layers())  # the source's steps are others
+
     def default_compile(self):
         return {
             "optimizer": Adam(1e-3, global_clipnorm=1.0),

@@ -8,7 +8,7 @@ from keras import ops
 
 import rnnkit
 from rnnkit.diagnosis import diagnose
-from rnnkit.diagnosis.credit import credit
+from rnnkit.diagnosis.decay import credit
 from rnnkit.diagnosis.replay import Replay
 from rnnkit.diagnosis.truncation import credit_horizon, truncation
 

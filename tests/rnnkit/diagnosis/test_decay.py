@@ -6,8 +6,8 @@ import pytest
 
 from rnnkit.diagnosis import diagnose
 from rnnkit.diagnosis.decay import fit, own_decay
+from rnnkit.diagnosis.gates import forget_gate
 from rnnkit.diagnosis.replay import Replay
-from rnnkit.diagnosis.saturation import forget_gate
 from rnnkit.layers import MinGRU, MinLSTM
 
 UNITS, STEPS = 6, 24

@@ -6,8 +6,8 @@ import pytest
 
 from rnnkit.diagnosis import diagnose
 from rnnkit.diagnosis.decay import own_decay
+from rnnkit.diagnosis.gates import forget_gate, gates, preactivations
 from rnnkit.diagnosis.replay import Replay
-from rnnkit.diagnosis.saturation import forget_gate, gates, preactivations
 from rnnkit.diagnosis.spectrum import jacobian_sigma, kernel_spectrum
 from rnnkit.layers import MinGRU, MinLSTM
 

@@ -4,10 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from rnnkit.diagnosis.credit import credit
-from rnnkit.diagnosis.decay import own_decay
+from rnnkit.diagnosis.decay import credit, own_decay
+from rnnkit.diagnosis.gates import gates
 from rnnkit.diagnosis.replay import Replay
-from rnnkit.diagnosis.saturation import gates
 from rnnkit.layers import RecurrentStack, SequencePooling
 
 LENGTHS = np.array([14, 9, 12, 10])

@@ -4,8 +4,7 @@ import pandas as pd
 
 from rnnkit import diagnose
 from rnnkit.callbacks.resuming.state_files import packed, unpacked
-from rnnkit.diagnosis.diagnosis import TABLES
-from rnnkit.diagnosis.stored import as_dict, from_dict
+from rnnkit.diagnosis.diagnosis import TABLES, as_dict, from_dict
 
 
 def test_a_diagnosis_comes_back_from_a_file_as_it_was(compiled):

@@ -12,8 +12,7 @@ from rnnkit.diagnosis import diagnose
 from rnnkit.diagnosis import verdict as v
 from rnnkit.diagnosis.cure_table import TABLE
 from rnnkit.diagnosis.cures import RULES, cures, names
-from rnnkit.diagnosis.findings import kernel_rank, rank_after
-from rnnkit.diagnosis.learned import explained
+from rnnkit.diagnosis.findings import explained, kernel_rank, rank_after
 from rnnkit.diagnosis.verdict import Finding, Training, sentences, status
 
 UNITS, STEPS, BATCH = 8, 40, 16
