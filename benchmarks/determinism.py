@@ -26,7 +26,7 @@ def epoch_seconds(task, deterministic, epochs, rows):
     """The seconds of each epoch but the first; in this process."""
     import keras
 
-    from rnnkit.study.training import open_data, prepare
+    from rnnkit.study.run import open_data, prepare
     from rnnkit.tasks.config import RunConfig
 
     config = RunConfig(task, deterministic=deterministic)

@@ -152,7 +152,7 @@ def heavy_readers(folder: Path) -> dict[str, Reader]:
     import keras
 
     import rnnkit
-    from rnnkit.study.training import open_data, prepare, train
+    from rnnkit.study.run import open_data, prepare, train
 
     models = []
     for task in ("sentiment", "ner", "music", "translation"):

@@ -79,14 +79,14 @@ def end_of(process):
 
 def run(folder, place):
     """One run, which stops where it is told to; prints digests of all that it leaves."""
-    from rnnkit.study import training
+    from rnnkit.study import run as study
     from rnnkit.tasks.config import RunConfig
 
     places = Places(place)
     watch_saves(places.reach)
-    training.SAVE_EVERY = SAVE_EVERY
+    study.SAVE_EVERY = SAVE_EVERY
     config = RunConfig("sentiment", **OPTIONS)
-    trained = training.train(config, training.open_data(config), [callback(places)], state=folder)
+    trained = study.train(config, study.open_data(config), [callback(places)], state=folder)
     model, health = trained.model, trained.health
     leaves = {
         "weights and seeds": digest(*(variable.numpy().tobytes() for variable in model.variables)),

@@ -68,7 +68,7 @@ def show(task, found, shown):
 def measured(task, options):
     """One run: `memory` after each epoch in MiB, and `counts` after the first shown epoch and the last."""
     from rnnkit.datasets import Splits
-    from rnnkit.study.training import open_data, train
+    from rnnkit.study.run import open_data, train
     from rnnkit.tasks.config import RunConfig
 
     config = RunConfig(task, units=options.units, epochs=options.epochs, clip="percentile")

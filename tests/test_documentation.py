@@ -76,7 +76,7 @@ def test_a_page(page, workplace, monkeypatch, capsys):
     """Its blocks, in order and in one namespace."""
     namespace = {"__name__": page.stem}
     if page.name not in IN_FULL:
-        monkeypatch.setattr("rnnkit.study.training.train", _first_step)
+        monkeypatch.setattr("rnnkit.study.run.train", _first_step)
     for language, block in re.findall(r"^```(python|sh)\n(.*?)^```", page.read_text(encoding="utf-8"), re.S | re.M):
         if language == "python" and _has_all(block):
             exec(compile(_less(block), page.name, "exec"), namespace)

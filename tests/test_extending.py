@@ -12,7 +12,7 @@ from rnnkit.callbacks import ClippingRule, GradientClipping, GradientHealth
 from rnnkit.datasets import Dataset, Source, Splits, catalog
 from rnnkit.layers import RecurrentStack
 from rnnkit.recurrent import cells
-from rnnkit.study.training import make_model, open_data
+from rnnkit.study.run import make_model, open_data
 from rnnkit.tasks import TASKS
 from rnnkit.tasks.config import RunConfig
 from rnnkit.tasks.specs import SPECS, TaskSpec

@@ -21,7 +21,7 @@ Out = Annotated[Path | None, typer.Option(help="Also write a page with all table
 def diagnose(run: Run, examples: Examples = 64, out: Out = None, device: Device = "auto") -> None:
     """Say how far the gradient of a run's model reaches back through time, what is wrong, and what to try."""
     from rnnkit.study.folder import RunFolder
-    from rnnkit.study.training import open_data
+    from rnnkit.study.run import open_data
     from rnnkit.tasks.config import RunConfig
 
     whole("examples", examples, least=2)

@@ -34,7 +34,7 @@ def evaluate(
     import dataclasses
 
     from rnnkit.study.folder import RunFolder
-    from rnnkit.study.training import open_data
+    from rnnkit.study.run import open_data
     from rnnkit.tasks.config import RunConfig
     from rnnkit.tasks.specs import find_spec
 

@@ -12,7 +12,7 @@ from rnnkit.cli import options as of
 from rnnkit.cli.broken_off import broken_off
 from rnnkit.cli.ended import can_go_on
 from rnnkit.cli.outcome import show_results
-from rnnkit.cli.show import notices_at_once, reading
+from rnnkit.cli.show import notices, notices_at_once, reading
 from rnnkit.cli.tasks import show_tasks
 from rnnkit.errors import ArgumentError
 
@@ -96,7 +96,7 @@ def _train(console: Console, config, device: str, devices: int, as_json: bool, o
     """Trains into a new folder, `out`, or into the `folder` of a run that was broken off."""
     from rnnkit.cli.quiet import start_tensorflow
     from rnnkit.study.folder import RunFolder
-    from rnnkit.study.training import open_data
+    from rnnkit.study.run import open_data
 
     with reading(console, config.data):
         splits = open_data(config)
@@ -118,18 +118,17 @@ def _prepared(console: Console, config, splits, used: str, devices: int):
 
     from rnnkit.recurrent.cells import find_cell
     from rnnkit.study.devices import strategy
-    from rnnkit.study.training import gradient_clipping, prepare
+    from rnnkit.study.run import prepare
 
     config = dataclasses.replace(config, cell=find_cell(config.cell).name)
-    gradient_clipping(config.clip)
-    with console.status("Preparing the model"), strategy(used, devices).scope():
+    with notices(console), console.status("Preparing the model"), strategy(used, devices).scope():
         return config, prepare(config, splits)
 
 
 def _trained(console: Console, config, splits, model, folder):
     """A `Trained`, which is in its folder then; whoever is ended before is told how to go on."""
     from rnnkit.cli.progress import TrainingProgress
-    from rnnkit.study.training import train
+    from rnnkit.study.run import train
 
     progress = TrainingProgress(console, model.monitor)
     command = shlex.join(["rnnkit", "run", "--resume", str(folder.path)])

@@ -65,7 +65,7 @@ def begin(task: str, data: str | None, text: str | None, label: str | None, targ
         task, data, text, label, target, device: as on the command line.
     """
     from rnnkit.cli.quiet import start_tensorflow
-    from rnnkit.study.training import open_data
+    from rnnkit.study.run import open_data
     from rnnkit.tasks.config import RunConfig
     from rnnkit.tasks.specs import find_spec
 

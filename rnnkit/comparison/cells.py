@@ -18,7 +18,7 @@ from rnnkit.errors import ArgumentError
 from rnnkit.recurrent.cells import find_cell
 from rnnkit.study.files import write_text
 from rnnkit.study.identity import fingerprint, label
-from rnnkit.study.watch import Watch
+from rnnkit.study.training import Training
 from rnnkit.study.work_folder import open_folder, sound
 from rnnkit.tasks import find_task
 from rnnkit.tasks.baseline import Rule
@@ -122,7 +122,7 @@ def prepared(task: type[Task], cells: Sequence[str], options: Mapping[str, Any],
     """
     if "cell" in options:
         raise ArgumentError("cell: the cells of a comparison are its argument cells. Name them there.")
-    Watch(clipping, threshold)
+    Training(clipping, threshold)
     first, *_ = [task(cell=cell, **options) for cell in cells]
     return first
 

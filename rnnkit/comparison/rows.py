@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from rnnkit.study.files import write_text
-from rnnkit.study.watch import COLUMNS
+from rnnkit.study.training import COLUMNS
 from rnnkit.study.work_folder import sound
 
 RUNS = "runs.csv"

@@ -9,8 +9,7 @@ import keras
 from rnnkit.datasets import Dataset
 from rnnkit.diagnosis import diagnose
 from rnnkit.study.graphs import graphs_freed
-from rnnkit.study.training import evaluate
-from rnnkit.study.watch import Watch
+from rnnkit.study.training import Training, best_epoch, evaluate
 from rnnkit.tasks.task import Task
 
 PROBES = 64  # validation examples on which gain and horizon are measured
@@ -39,18 +38,17 @@ def train_once(task: type[Task], options: dict[str, Any], settings: Settings, se
     """One training, measured: a row of `Comparison.frame` without its name."""
     keras.utils.set_random_seed(seed)
     model = task(**options)
-    watch = Watch(settings.clipping, settings.threshold)
-    best = model.best_epoch(patience=settings.epochs or model.patience)
-    model.fit(
+    training = Training(settings.clipping, settings.threshold)
+    history = training.fit(
+        model,
         settings.train,
         validation_data=settings.valid,
         batch_size=settings.batch_size,
-        epochs=settings.epochs or model.max_epochs,
-        callbacks=[*watch.callbacks, best],
+        epochs=settings.epochs,
         verbose=0,
     )
-    measured = watch.measured(model)
-    times = {"seconds_to_best": round(watch.times.ends[best.best_epoch], 3), "best_epoch": best.best_epoch + 1}
+    measured, best = training.measured(model), best_epoch(history, model.monitor)
+    times = {"seconds_to_best": round(training.times.ends[best], 3), "best_epoch": best + 1}
     return {
         "units": "-".join(map(str, model.stack.units)) if model.stack.built else None,
         **scored(lambda train, data: evaluate(model, data), settings),

@@ -1,10 +1,11 @@
 """A run on disk: one folder that holds everything about one training.
 
-`config.json` (all that is needed to run it again), `model.keras`, `history.csv` (a row an epoch), `gradients.csv` (a
-row a step and variable), `spectrum.csv` (a row an epoch and gate), `through_time.csv` (a row a diagnosis and step
-back), `metrics.json` (a contract for scripts), `samples.csv`, `diagnosis/` (its tables at the end, and `said.json`: its
-words, or why there is none), what the task's spec leaves (for entities `types.csv`; for music `statistics.csv`,
-`baselines.csv` and `pieces/`; for translation `translations/`) and `report.html`, which is made from all the others.
+`config.json` (all that is needed to run it again), `model.keras`, `history.csv` (one row per epoch), `gradients.csv`
+(one row per step and variable), `steps.csv` (one row per step), `spectrum.csv` (one row per epoch and gate),
+`through_time.csv` (one row per diagnosis and step back), `metrics.json` (a contract for scripts), `samples.csv`,
+`diagnosis/` (its tables at the end, and `conclusion.json`: its verdict and cure, or why there is none), what the task's
+spec leaves (for entities `types.csv`; for music `statistics.csv`, `baselines.csv` and `pieces/`; for translation
+`translations/`) and `report.html`, which is made from all the others.
 While it trains there is also `state/`, from which `rnnkit run --resume` goes on.
 """
 
@@ -22,9 +23,11 @@ from rnnkit.tasks.translation.spec import FOLDER
 if TYPE_CHECKING:
     import pandas as pd
 
-    from rnnkit.study.training import Trained
+    from rnnkit.study.run import Trained
 
 DIAGNOSIS = "diagnosis"
+CONCLUSION, OLD_CONCLUSION = "conclusion.json", "said.json"  # as version 0.1 called it
+LESS = 1 - 1e-5  # a norm that is this much smaller after clipping is not so by rounding
 
 
 class RunFolder:
@@ -128,6 +131,19 @@ class RunFolder:
         return frame
 
     @property
+    def steps(self) -> "pd.DataFrame":
+        """`GradientHealth.steps`; derived from the gradients for a run of version 0.1, which has no `steps.csv`."""
+        if self.has("steps"):
+            return self.table("steps")
+        norms = self.table("gradients").set_index("step")[["norm_before", "norm_after"]]
+        steps = norms.pow(2).groupby("step").sum(min_count=1).pow(0.5).reset_index()
+        before, after = steps["norm_before"], steps["norm_after"]
+        return steps.assign(
+            clipped=(after > 0) & (after < LESS * before),
+            status=(after > 0).where(before != 0, True).map({True: "taken", False: "nonfinite"}),
+        )
+
+    @property
     def pieces(self) -> list[Path]:
         """The MIDI files of a run of music."""
         return sorted((self.path / PIECES).glob("*.mid"))
@@ -139,14 +155,14 @@ class RunFolder:
 
     @property
     def diagnosis(self) -> tuple[dict[str, "pd.DataFrame"], dict[str, Any]]:
-        """The tables of the run's `Diagnosis` by name, and its words: `verdict` and `cure`, or why it is `missing`.
+        """The tables of the run's `Diagnosis` by name; and its `verdict` and `cure`, or why it is `missing`.
 
         Both are empty where nothing was written.
         """
-        said = self.path / DIAGNOSIS / "said.json"
+        saved = [self.path / DIAGNOSIS / name for name in (CONCLUSION, OLD_CONCLUSION)]
         files = sorted((self.path / DIAGNOSIS).glob("*.csv"))
         tables = {file.stem: self.table(f"{DIAGNOSIS}/{file.stem}") for file in files}
-        return tables, read_json(said) if said.is_file() else {}
+        return tables, next((read_json(file) for file in saved if file.is_file()), {})
 
     def write_report(self, out: str | Path | None = None) -> Path:
         """Writes the run's page from what lies in the folder, and says where.
@@ -181,11 +197,11 @@ class RunFolder:
 
         (self.path / DIAGNOSIS).mkdir(exist_ok=True)
         if isinstance(diagnosis, str):
-            write_json(self.path / DIAGNOSIS / "said.json", {"missing": diagnosis})
+            write_json(self.path / DIAGNOSIS / CONCLUSION, {"missing": diagnosis})
             return
         for name, frame in tables_of(diagnosis).items():
             frame.to_csv(self.path / DIAGNOSIS / f"{name}.csv", index=False)
-        write_json(self.path / DIAGNOSIS / "said.json", words_of(diagnosis, cause))
+        write_json(self.path / DIAGNOSIS / CONCLUSION, words_of(diagnosis, cause))
 
 
 def _unused(config) -> Path:

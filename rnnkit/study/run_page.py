@@ -41,7 +41,7 @@ def run_page(folder: "RunFolder") -> str:
         _results(metrics, more.get("types"), more.get("baselines")),
         *_music(folder, more),
         learning(tables["history"], metrics["valid"]),
-        gradients(tables["gradients"], tables["history"]),
+        gradients(tables["gradients"], folder.steps, tables["history"]),
         *_through_time(found, said, more),
         Section(
             "samples",

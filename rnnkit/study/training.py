@@ -1,203 +1,122 @@
-"""One training from a configuration to its results: what `rnnkit run` does, without the printing."""
+"""One training: what watches a model, guards it, clips its gradients and ends it, and what was measured.
 
-import importlib.metadata
-import platform
+`rnnkit run`, `rnnkit.tune` and `rnnkit.compare` all train through `Training.fit`.
+"""
+
+import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rnnkit.datasets import Splits
-from rnnkit.errors import ArgumentError, RnnkitError
-from rnnkit.tasks.config import RunConfig, read_clipping
-from rnnkit.tasks.specs import find_spec
+import keras
+import numpy as np
 
-if TYPE_CHECKING:
-    import pandas as pd
+from rnnkit.callbacks import GradientClipping, GradientGuard, GradientHealth
 
-    from rnnkit.callbacks import GradientClipping, GradientHealth
-    from rnnkit.diagnosis import Diagnosis
-    from rnnkit.tasks.spec import Artifact
-    from rnnkit.tasks.task import Task
+COLUMNS = ("grad_norm", "grad_norm_max", "clip_rate", "skipped_steps")
+MOST_ROWS = 20_000  # of the gradient records
 
 
-SAVE_EVERY = 1000  # batches, beside the start of each epoch
+class Training:
+    """Gradient health, a guard that skips steps whose gradients are not finite, clipping, and the best epoch kept.
 
-
-@dataclass(frozen=True)
-class Trained:
-    """What a training leaves: the model, a row an epoch, the metrics contract, gradients, and a few answers.
-
-    Attributes:
-        tables: `spectrum` (see `RecurrentSpectrum`), `through_time` (see `ThroughTime.profile`) unless nothing could be
-            measured, and those of the task's spec.
-        diagnosis: on validation examples, or why there is none.
-        cause: the diagnosis that tells what the trouble comes from (see `ThroughTime.cause`); None if there is none.
-        artifacts: other files, by the task's spec.
-    """
-
-    model: "Task"
-    history: "pd.DataFrame"
-    metrics: dict[str, Any]
-    health: "GradientHealth"
-    samples: "pd.DataFrame"
-    tables: dict[str, "pd.DataFrame"]
-    diagnosis: "Diagnosis | str"
-    cause: "Diagnosis | None" = None
-    artifacts: "Sequence[Artifact]" = ()
-
-
-def open_data(config: RunConfig) -> Splits:
-    """The splits of a run's data (see `TaskSpec.splits`)."""
-    return find_spec(config.task).splits(config)
-
-
-def prepare(config: RunConfig, splits: Splits) -> "Task":
-    """The model before its first step. All that is wrong with options or data is said here, and costs no training.
-
-    Raises:
-        ArgumentError: an option that the task, its cell or Keras does not know.
-        DataError: data that cannot be used.
-    """
-    import keras
-
-    from rnnkit.study.devices import make_deterministic
-
-    keras.utils.set_random_seed(config.seed)
-    if config.deterministic:
-        make_deterministic()
-    model = make_model(config)
-    model.adapt(splits.train)
-    find_spec(config.task).compile(model, config)
-    for part in splits:
-        model.encode(part)
-    return model
-
-
-def train(
-    config: RunConfig,
-    splits: Splits,
-    callbacks=(),
-    verbose=0,
-    model: "Task | None" = None,
-    state: str | Path | None = None,
-) -> Trained:
-    """Trains, keeps the epoch that is best on validation, and tests once.
+        training = Training("global_norm", 1.0)
+        training.fit(model, train, validation_data=valid)
+        training.measured(model)
 
     Args:
-        config, splits: what `prepare` got.
-        callbacks, verbose: of `fit`, beside its own callbacks.
-        model: what `prepare` gave, if it did.
-        state: a folder for the state of the training (see `rnnkit.callbacks.Resume`); where one lies in it, training
-            goes on from there.
-
-    Raises:
-        ResumeError: the state in the folder is that of another training.
-    """
-    import pandas as pd
-
-    from rnnkit.callbacks import GradientGuard, GradientHealth, RecurrentSpectrum, Resume
-    from rnnkit.study.diagnosis import RunDiagnosis
-
-    health, spectrum = GradientHealth(max_rows=20_000), RecurrentSpectrum()
-    through_time = RunDiagnosis(splits.valid, health)
-    clipping = gradient_clipping(config.clip)
-    resume = [] if state is None else [Resume(state, every=SAVE_EVERY)]
-
-    model = model or prepare(config, splits)
-    stopping = model.auto_callbacks() if config.epochs is None else [model.best_epoch(config.epochs)]
-    start = time.perf_counter()
-    history = model.fit(
-        splits.train,
-        validation_data=splits.valid,
-        batch_size=config.batch_size,
-        epochs=config.epochs or model.max_epochs,
-        callbacks=[
-            *(*resume, health, GradientGuard("skip"), *clipping),
-            *(*callbacks, spectrum, *stopping, through_time),
-        ],
-        verbose=verbose,
-    )
-    seconds = time.perf_counter() - start + sum(each.seconds_before for each in resume)
-    frame = pd.DataFrame({"epoch": history.epoch, **history.history})
-    metrics = {
-        **{name: getattr(config, name) for name in ("task", "data", "cell", "seed")},
-        "test": evaluate(model, splits.test),
-        "valid": evaluate(model, splits.valid),
-        "seconds": round(seconds, 2),
-        "examples_per_second": round(len(splits.train) * len(frame) / seconds, 1),
-        "epochs": len(frame),
-        "kernels": _kernels(model),
-        "versions": versions(),
-    }
-    tables = {"spectrum": spectrum.frame}
-    if through_time.diagnoses:
-        tables["through_time"] = through_time.profile
-    more = find_spec(config.task).results(model, splits, config, metrics)
-    return Trained(
-        model=model,
-        history=frame,
-        metrics={**metrics, **more.metrics},
-        health=health,
-        samples=model.preview(splits.test),
-        tables={**tables, **more.tables},
-        diagnosis=through_time.outcome,
-        cause=through_time.cause if through_time.diagnoses else None,
-        artifacts=more.artifacts,
-    )
-
-
-def make_model(config: RunConfig) -> "Task":
-    """The task of a configuration, untrained.
-
-    Raises:
-        ArgumentError: an option that the task, its cell or Keras does not know.
-    """
-    from rnnkit.tasks import TASKS
-
-    stack = {
-        "cell": config.cell,
-        "units": config.units,
-        "activation": config.activation,
-        "recurrent_initializer": config.initializer,
-    }
-    asked = {name: value for name, value in stack.items() if value is not None}
-    if config.precision != "float32":
-        asked["dtype"] = config.precision
-    given = {**find_spec(config.task).model_options(config), **asked}
-    try:
-        return TASKS[config.task](layers=config.layers, **given)
-    except RnnkitError:
-        raise
-    except ValueError as error:  # Keras' own, of a name that it does not know
-        raise ArgumentError(f"activation, initializer: {error}") from error
-
-
-def gradient_clipping(clip: str | None) -> list["GradientClipping"]:
-    """The callback that `RULE` or `RULE:THRESHOLD` asks for, in a list; none for None.
+        clipping: a rule of `GradientClipping`; None or `"none"` clips nothing.
+        threshold: the rule's first argument; None keeps its default.
+        level: the detail of the gradient records, see `GradientHealth`.
 
     Raises:
         ArgumentError: an unknown rule, or a threshold that it cannot take.
     """
-    from rnnkit.callbacks import GradientClipping
 
-    rule, threshold = read_clipping(clip)
-    return [] if rule is None else [GradientClipping(rule, threshold)]
+    def __init__(self, clipping=None, threshold=None, *, level: str = "layer"):
+        self.health = GradientHealth(level=level, max_rows=MOST_ROWS)
+        self.times = EpochTimes()
+        clips = [] if clipping in (None, "none") else [GradientClipping(clipping, threshold)]
+        self.callbacks: list[keras.callbacks.Callback] = [self.health, GradientGuard("skip"), *clips, self.times]
+
+    def fit(self, model, x, y=None, *, epochs=None, callbacks=(), validation_data=None, **options):
+        """Trains a task and, where there is validation data, ends with the weights of the best epoch.
+
+        Args:
+            model: a `Task`.
+            x, y, validation_data, options: as in `Task.fit`.
+            epochs: how many; None stops when validation no longer improves.
+            callbacks: further ones, which find the weights of the best epoch when training ends.
+
+        Returns:
+            The `keras.callbacks.History`.
+        """
+        best = [] if epochs is None or validation_data is None else [model.best_epoch(epochs)]
+        return model.fit(
+            x,
+            y,
+            epochs="auto" if epochs is None else epochs,
+            callbacks=[*self.callbacks, *best, *callbacks],
+            validation_data=validation_data,
+            **options,
+        )
+
+    def measured(self, model) -> dict[str, Any]:
+        """`seconds`, `epochs`, `parameters`; and over all steps `grad_norm` and `grad_norm_max` (mean and largest
+        global norm before clipping), `clip_rate` (fraction of the taken steps that were clipped) and `skipped_steps`.
+        """
+        steps = self.health.steps
+        taken = steps[steps["status"] == "taken"]
+        norms = taken["norm_before"].to_numpy(float)
+        norms = norms[np.isfinite(norms)]
+        return {
+            "seconds": round(self.times.seconds, 3),
+            "epochs": len(self.times.ends),
+            "parameters": model.count_params() if model.built else None,
+            "grad_norm": float(norms.mean()) if len(norms) else math.nan,
+            "grad_norm_max": float(norms.max()) if len(norms) else math.nan,
+            "clip_rate": float(taken["clipped"].mean()) if len(taken) else math.nan,
+            "skipped_steps": int((steps["status"] != "taken").sum()),
+        }
+
+
+class EpochTimes(keras.callbacks.Callback):
+    """When each epoch ended, in seconds from the start of training.
+
+    The epoch logs get a `clip_rate` of 0 if no clipping puts one there, so that all trials of a search have one.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.ends: list[float] = []
+        self._start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """From the start of training until now."""
+        return time.perf_counter() - self._start
+
+    def on_train_begin(self, logs=None):
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.ends.append(self.seconds)
+        if logs is not None:
+            logs.setdefault("clip_rate", 0.0)
+
+
+def best_epoch(history: keras.callbacks.History, monitor: tuple[str, str]) -> int:
+    """The first epoch, from 0, with the best value of a log: the one whose weights are kept.
+
+    Args:
+        history: of a `fit`.
+        monitor: the log and its direction, `"max"` or `"min"`.
+    """
+    name, mode = monitor
+    values = np.asarray(history.history[name], float) * (1 if mode == "max" else -1)
+    values[1:] = np.where(np.isnan(values[1:]), -np.inf, values[1:])
+    return int(np.argmax(values))  # a first value that is NaN stays the best one for Keras, and is for NumPy
 
 
 def evaluate(model, data) -> dict[str, float]:
     """The model's metrics on raw data, as plain floats."""
     return {name: float(value) for name, value in model.evaluate(data, verbose=0, return_dict=True).items()}
-
-
-def versions() -> dict[str, str]:
-    """The versions that a result depends on."""
-    packages = ("rnnkit", "keras", "tensorflow", "numpy")
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}
-
-
-def _kernels(model) -> dict[str, str]:
-    from rnnkit.recurrent.kernel_choice import kernels
-
-    return {path: str(kernel) for path, kernel in kernels(model).items()}

@@ -9,7 +9,6 @@ from rnnkit.report.page import Legend, Section, figure, text
 from rnnkit.report.scale import Scale
 
 MOST_LAYERS = 24
-LESS = 1 - 1e-5  # a norm after clipping that is smaller than before by more than rounding
 NAMES = {
     "mse": "Mean squared error",
     "f1": "F1",
@@ -45,29 +44,31 @@ def learning(history: pd.DataFrame, valid: dict[str, float]) -> Section:
     return Section("learning", "Learning", [figure("Metrics by epoch", panels, caption, shown)])
 
 
-def gradients(frame: pd.DataFrame, history: pd.DataFrame) -> Section:
+def gradients(frame: pd.DataFrame, steps: pd.DataFrame, history: pd.DataFrame) -> Section:
     """Gradient norms over the steps, before and after clipping.
 
     Args:
         frame: `GradientHealth.frame`.
-        history: a row an epoch.
+        steps: `GradientHealth.steps`.
+        history: one row per epoch.
     """
     if frame.empty:
         return Section("gradients", "Gradients", [text("No step was recorded.")])
     layers = {str(name): _norms(rows) for name, rows in frame.groupby("layer", observed=True, sort=False)}
-    whole = _norms(frame)
+    whole = pd.DataFrame({"before": steps["norm_before"], "after": steps["norm_after"]}).set_index(steps["step"])
+    clipped = bool(steps["clipped"].any())
     lines = {"all weights together": whole, **dict(list(layers.items())[:MOST_LAYERS])}
     scale = Scale.fit(
         [norms for each in lines.values() for norms in (each["before"], each["after"])], log=True, floor=1e-9
     )
-    panels = [(name, _norm_chart(name, norms, scale)) for name, norms in lines.items()]
-    legend = [Legend("before clipping", 0), Legend("after clipping", 1, dashed=True)] if whole.attrs["rate"] else []
+    panels = [(name, _norm_chart(name, norms, scale, clipped)) for name, norms in lines.items()]
+    legend = [Legend("before clipping", 0), Legend("after clipping", 1, dashed=True)] if clipped else []
     caption = (
         "Norm of the gradient at each recorded step, on one logarithmic scale for all charts; of long trainings the "
         "median of neighbouring steps, with a band from 10 to 90 %. A sudden peak is an explosion; a layer that lies "
         "orders of magnitude below the others hardly learns."
     )
-    parts = [text(_clipping(whole, history)), figure("Gradient norm by layer", panels, caption, legend)]
+    parts = [text(_clipping(steps, history)), figure("Gradient norm by layer", panels, caption, legend)]
     return Section("gradients", "Gradients", [*parts, _norm_table({**layers, "all together": whole})])
 
 
@@ -109,19 +110,15 @@ def _kept(epoch: float | None, epochs: int) -> str:
 
 
 def _norms(rows: pd.DataFrame) -> pd.DataFrame:
-    """The norm over some variables at each step, with the share of steps that were made smaller in `attrs`."""
+    """The norm over some variables at each step."""
     squares = pd.DataFrame({"step": rows["step"], "before": rows["norm_before"] ** 2, "after": rows["norm_after"] ** 2})
-    norms = squares.groupby("step").sum(min_count=1) ** 0.5
-    taken = norms["after"] > 0
-    norms.attrs["rate"] = float((norms["after"] < LESS * norms["before"])[taken].mean()) if taken.any() else 0.0
-    norms.attrs["refused"] = int((~taken & (norms["before"] != 0)).sum())
-    return norms
+    return squares.groupby("step").sum(min_count=1) ** 0.5
 
 
-def _norm_chart(name: str, norms: pd.DataFrame, scale: Scale) -> Markup:
+def _norm_chart(name: str, norms: pd.DataFrame, scale: Scale, clipped: bool) -> Markup:
     steps, before, low, high = thin(norms.index, norms["before"])
     lines = [Line(steps, before, 0, low=low, high=high)]
-    if norms.attrs["rate"]:
+    if clipped:
         lines.append(Line(steps, thin(norms.index, norms["after"])[1], 1, dashed=True))
     alt = (
         f"Gradient norm of {name} by step; median {norms['before'].median():.3g}, maximum {norms['before'].max():.3g}."
@@ -137,15 +134,15 @@ def _norm_table(layers: dict[str, pd.DataFrame]) -> Markup:
             "99 %": norms["before"].quantile(0.99),
             "largest": norms["before"].max(),
             "median after": norms["after"].median(),
-            "steps clipped": f"{norms.attrs['rate']:.0%}",
         }
         for name, norms in layers.items()
     ]
     return table(pd.DataFrame(rows), "Gradient norms before and after clipping")
 
 
-def _clipping(whole: pd.DataFrame, history: pd.DataFrame) -> str:
-    rate, refused = whole.attrs["rate"], whole.attrs["refused"]
+def _clipping(steps: pd.DataFrame, history: pd.DataFrame) -> str:
+    taken = steps["status"] == "taken"
+    rate, refused = steps.loc[taken, "clipped"].mean() if taken.any() else 0.0, int((~taken).sum())
     said = f"Clipping made {rate:.0%} of the recorded steps smaller." if rate else "No recorded step was clipped."
     if rate and "clip_threshold" in history and np.isfinite(history["clip_threshold"]).any():
         said += f" The threshold at the end was {history['clip_threshold'].dropna().iloc[-1]:.3g}."

@@ -27,6 +27,8 @@ def as_dataset(x, y=None, *, columns: Sequence[str], target: bool = True, rank: 
     if y is None and isinstance(x, tuple) and len(x) == 2 and (target or not all(isinstance(each, str) for each in x)):
         x, y = x
     wanted = list(columns if target else columns[:-1])
+    if isinstance(x, Dataset) and len(x) and x.columns == tuple(wanted):
+        return x
     named = _columns(x)
     if named is None:
         named = _pairs(x, y, columns, rank)

@@ -7,6 +7,7 @@ from the training data what the network needs (vocabulary, labels) as its *build
 import contextlib
 import inspect
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
@@ -70,6 +71,7 @@ class Task(keras.Model):
         self.stack = RecurrentStack(cell, units, layers, **options, **fixed)
         self.network: Any = None
         self._learned: dict[str, Any] | None = None
+        self._encodings: WeakKeyDictionary[Dataset, dict[str, Any]] = WeakKeyDictionary()
 
     def learn(self, data: Dataset) -> dict[str, Any]:
         """What the network needs to know about the training data, as a JSON-able dict."""
@@ -96,6 +98,14 @@ class Task(keras.Model):
     def read(self, x, y=None, *, target: bool = True) -> Dataset:
         """Raw data in any form that `as_dataset` takes, with the task's columns; without the target, its inputs."""
         return as_dataset(x, y, columns=self.columns, target=target, rank=self.rank)
+
+    def encoded(self, data: Dataset) -> dict[str, Any]:
+        """What `encode` gives with the target, worked out once for as long as the data set, which never changes, is in
+        use.
+        """
+        if data not in self._encodings:
+            self._encodings[data] = self.encode(data)
+        return self._encodings[data]
 
     def adapt(self, x, y=None) -> None:
         """Learns vocabulary and labels from raw training data and makes the network; the first `fit` does it too."""
@@ -203,7 +213,7 @@ class Task(keras.Model):
         with _scope(self):
             self.optimizer.build(self.trainable_variables)  # here, as within a step TensorFlow would trace it again
         size = self.batch_size if batch_size is None else batch_size
-        batches = Batches(**self.encode(data), batch_size=size, shuffle=shuffle, seed=seed, weights=weights)
+        batches = Batches(**self.encoded(data), batch_size=size, shuffle=shuffle, seed=seed, weights=weights)
         if validation_data is not None:
             validation_data = self._batches(validation_data, None, validation_batch_size)
         epochs, stopping = self._epochs(epochs, validation_data is not None)
@@ -317,7 +327,7 @@ class Task(keras.Model):
             x, y, sample_weight = x
         data = self.read(x, y)
         weights = check_weights(sample_weight, len(data))
-        return Feed(Batches(**self.encode(data), batch_size=batch_size, weights=weights))
+        return Feed(Batches(**self.encoded(data), batch_size=batch_size, weights=weights))
 
     def _epochs(self, epochs, validated: bool):
         if epochs != "auto":

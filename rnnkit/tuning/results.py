@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from rnnkit.study.watch import COLUMNS
+from rnnkit.study.training import COLUMNS
 from rnnkit.tuning.objectives import THROUGH_TIME
 
 MEASURED = ("seconds", "epochs", "parameters")

@@ -11,7 +11,7 @@ import keras_tuner
 
 from rnnkit.errors import ArgumentError
 from rnnkit.study.identity import label
-from rnnkit.study.watch import Watch
+from rnnkit.study.training import Training
 from rnnkit.tasks import find_task
 from rnnkit.tasks.specs import spec_of
 from rnnkit.tuning.parts import Asked, Choice, Fixed, Part, Range, read_part
@@ -25,7 +25,7 @@ class TaskHyperModel(keras_tuner.HyperModel):
     Attributes:
         task_name, task: what is built.
         parts: hyperparameter -> its part of the space, those with a fixed value included.
-        measured: of the last `fit`, `Watch.measured`.
+        measured: of the last `fit`, `Training.measured`.
     """
 
     def __init__(self, task, *, seed: int = 0, guard="auto", through_time: bool = False, **space):
@@ -79,13 +79,13 @@ class TaskHyperModel(keras_tuner.HyperModel):
         """Trains; batch size, clipping, guards and what they measure are added to what KerasTuner asks for."""
         values = self.sample(hp)
         self._fits[self._key(hp)] += 1
-        watch = Watch(values["clipping"], values["threshold"])
+        training = Training(values["clipping"], values["threshold"])
         options.setdefault("batch_size", values["batch_size"])
-        watching = [*watch.callbacks, *self._judges(model, x, y, options.get("validation_data"))]
+        judges = self._judges(model, x, y, options.get("validation_data"))
         try:
-            return model.fit(x, y, callbacks=[*watching, *(callbacks or ())], **options)
+            return training.fit(model, x, y, callbacks=[*judges, *(callbacks or ())], **options)
         finally:
-            self.measured = watch.measured(model)
+            self.measured = training.measured(model)
 
     def _judges(self, model, x, y, valid) -> list:
         """The diagnosis of each epoch, if it is wanted, and the guard."""

@@ -14,7 +14,7 @@ from rnnkit.callbacks import GradientClipping, GradientGuard, GradientHealth
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import CRF, SequencePooling
 from rnnkit.layers.crf_paths import log_partition, path_score
-from rnnkit.study.training import make_model
+from rnnkit.study.run import make_model
 from rnnkit.tasks.batches import Batches
 from rnnkit.tasks.config import RunConfig
 

@@ -106,7 +106,9 @@ class MusicGenerator(Task):
         """A `Dataset` with the column `roll` from any form that `roll_column` takes."""
         if y is not None:
             raise DataError("y: the target of music is the music itself. Leave y out.")
-        return Dataset({"roll": roll_column(x)}, name=getattr(x, "name", None) or "")
+        rolls = roll_column(x)
+        known = isinstance(x, Dataset) and x.columns == self.columns
+        return x if known else Dataset({"roll": rolls}, name=getattr(x, "name", None) or "")
 
     def learn(self, data):
         rolls = check_rolls(data["roll"])

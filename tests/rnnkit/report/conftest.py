@@ -39,7 +39,7 @@ def read():
 def runs(tmp_path_factory):
     """A finished run folder of each task, by the task's name."""
     from rnnkit.study.folder import RunFolder
-    from rnnkit.study.training import open_data, train
+    from rnnkit.study.run import open_data, train
     from rnnkit.tasks.config import RunConfig
 
     folder = tmp_path_factory.mktemp("runs")

@@ -245,7 +245,7 @@ def test_every_collection_has_its_grid():
 
 
 def test_a_split_is_by_piece_and_always_the_same(tunes):
-    from rnnkit.study.training import open_data
+    from rnnkit.study.run import open_data
     from rnnkit.tasks.config import RunConfig
 
     config = RunConfig("music", str(tunes), steps_per_beat=2)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnkit.datasets import Dataset
-from rnnkit.study.training import open_data
+from rnnkit.study.run import open_data
 from rnnkit.tasks.config import RunConfig
 from rnnkit.tasks.specs import find_spec
 from rnnkit.tasks.translation.model import Translation

@@ -1,0 +1,182 @@
+"""A run, from its configuration to its results: what `rnnkit run` does, without the printing."""
+
+import importlib.metadata
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnnkit.datasets import Splits
+from rnnkit.errors import ArgumentError, RnnkitError
+from rnnkit.tasks.config import RunConfig, read_clipping
+from rnnkit.tasks.specs import find_spec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rnnkit.callbacks import GradientHealth
+    from rnnkit.diagnosis import Diagnosis
+    from rnnkit.tasks.spec import Artifact
+    from rnnkit.tasks.task import Task
+
+
+SAVE_EVERY = 1000  # batches, beside the start of each epoch
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training leaves: the model, a row an epoch, the metrics contract, gradients, and a few answers.
+
+    Attributes:
+        tables: `steps` (see `GradientHealth.steps`), `spectrum` (see `RecurrentSpectrum`), `through_time` (see
+            `ThroughTime.profile`) unless nothing could be measured, and those of the task's spec.
+        diagnosis: on validation examples, or why there is none.
+        cause: the diagnosis that tells what the trouble comes from (see `ThroughTime.cause`); None if there is none.
+        artifacts: other files, by the task's spec.
+    """
+
+    model: "Task"
+    history: "pd.DataFrame"
+    metrics: dict[str, Any]
+    health: "GradientHealth"
+    samples: "pd.DataFrame"
+    tables: dict[str, "pd.DataFrame"]
+    diagnosis: "Diagnosis | str"
+    cause: "Diagnosis | None" = None
+    artifacts: "Sequence[Artifact]" = ()
+
+
+def open_data(config: RunConfig) -> Splits:
+    """The splits of a run's data (see `TaskSpec.splits`)."""
+    return find_spec(config.task).splits(config)
+
+
+def prepare(config: RunConfig, splits: Splits) -> "Task":
+    """The model before its first step. All that is wrong with options or data is said here, and costs no training.
+
+    Raises:
+        ArgumentError: an option that the task, its cell or Keras does not know.
+        DataError: data that cannot be used.
+    """
+    import keras
+
+    from rnnkit.study.devices import make_deterministic
+    from rnnkit.study.training import Training
+
+    Training(*read_clipping(config.clip))
+    keras.utils.set_random_seed(config.seed)
+    if config.deterministic:
+        make_deterministic()
+    model = make_model(config)
+    model.adapt(splits.train)
+    find_spec(config.task).compile(model, config)
+    for part in splits:
+        model.encoded(part)
+    return model
+
+
+def train(
+    config: RunConfig,
+    splits: Splits,
+    callbacks=(),
+    verbose=0,
+    model: "Task | None" = None,
+    state: str | Path | None = None,
+) -> Trained:
+    """Trains, keeps the epoch that is best on validation, and tests once.
+
+    Args:
+        config, splits: what `prepare` got.
+        callbacks, verbose: of `fit`, beside its own callbacks.
+        model: what `prepare` gave, if it did.
+        state: a folder for the state of the training (see `rnnkit.callbacks.Resume`); where one lies in it, training
+            goes on from there.
+
+    Raises:
+        ResumeError: the state in the folder is that of another training.
+    """
+    import pandas as pd
+
+    from rnnkit.callbacks import RecurrentSpectrum, Resume
+    from rnnkit.study.diagnosis import RunDiagnosis
+    from rnnkit.study.training import Training, evaluate
+
+    model = model or prepare(config, splits)
+    training = Training(*read_clipping(config.clip), level="variable")
+    spectrum, through_time = RecurrentSpectrum(), RunDiagnosis(splits.valid, training.health)
+    resume = [] if state is None else [Resume(state, every=SAVE_EVERY)]
+    history = training.fit(
+        model,
+        splits.train,
+        validation_data=splits.valid,
+        batch_size=config.batch_size,
+        epochs=config.epochs,
+        callbacks=[*resume, *callbacks, spectrum, through_time],
+        verbose=verbose,
+    )
+    seconds = training.times.seconds + sum(each.seconds_before for each in resume)
+    frame = pd.DataFrame({"epoch": history.epoch, **history.history})
+    metrics = {
+        **{name: getattr(config, name) for name in ("task", "data", "cell", "seed")},
+        "test": evaluate(model, splits.test),
+        "valid": evaluate(model, splits.valid),
+        "seconds": round(seconds, 2),
+        "examples_per_second": round(len(splits.train) * len(frame) / seconds, 1),
+        "epochs": len(frame),
+        "kernels": _kernels(model),
+        "versions": versions(),
+    }
+    tables = {"spectrum": spectrum.frame, "steps": training.health.steps}
+    if through_time.diagnoses:
+        tables["through_time"] = through_time.profile
+    more = find_spec(config.task).results(model, splits, config, metrics)
+    return Trained(
+        model=model,
+        history=frame,
+        metrics={**metrics, **more.metrics},
+        health=training.health,
+        samples=model.preview(splits.test),
+        tables={**tables, **more.tables},
+        diagnosis=through_time.outcome,
+        cause=through_time.cause if through_time.diagnoses else None,
+        artifacts=more.artifacts,
+    )
+
+
+def make_model(config: RunConfig) -> "Task":
+    """The task of a configuration, untrained.
+
+    Raises:
+        ArgumentError: an option that the task, its cell or Keras does not know.
+    """
+    from rnnkit.tasks import TASKS
+
+    stack = {
+        "cell": config.cell,
+        "units": config.units,
+        "activation": config.activation,
+        "recurrent_initializer": config.initializer,
+    }
+    asked = {name: value for name, value in stack.items() if value is not None}
+    if config.precision != "float32":
+        asked["dtype"] = config.precision
+    given = {**find_spec(config.task).model_options(config), **asked}
+    try:
+        return TASKS[config.task](layers=config.layers, **given)
+    except RnnkitError:
+        raise
+    except ValueError as error:  # Keras' own, of a name that it does not know
+        raise ArgumentError(f"activation, initializer: {error}") from error
+
+
+def versions() -> dict[str, str]:
+    """The versions that a result depends on."""
+    packages = ("rnnkit", "keras", "tensorflow", "numpy")
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}
+
+
+def _kernels(model) -> dict[str, str]:
+    from rnnkit.recurrent.kernel_choice import kernels
+
+    return {path: str(kernel) for path, kernel in kernels(model).items()}

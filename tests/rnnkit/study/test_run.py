@@ -1,0 +1,90 @@
+"""What a run does once, and what it leaves in its folder."""
+
+import shutil
+from collections import Counter
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from rnnkit import datasets
+from rnnkit.datasets import Splits
+from rnnkit.study.folder import RunFolder
+from rnnkit.study.run import prepare, train
+from rnnkit.study.training import best_epoch
+from rnnkit.tasks import TASKS, SentimentClassifier
+from rnnkit.tasks.config import RunConfig
+
+SIZES = Splits(80, 70, 66)  # more than the 64 examples of a diagnosis
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished run's folder, what it trained, and how often it encoded so many rows with their targets."""
+    splits = Splits(*(part[:size] for part, size in zip(datasets.load("sentiment-sample"), SIZES, strict=True)))
+    encoded, encode = Counter(), SentimentClassifier.encode
+
+    def counted(self, data, *, target=True):
+        encoded[len(data["text"])] += target
+        return encode(self, data, target=target)
+
+    config = RunConfig("sentiment", cell="gru", units=3, epochs=2, clip="global_norm:0.05")
+    folder = RunFolder.create(tmp_path_factory.mktemp("run") / "run", config.as_dict())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SentimentClassifier, "encode", counted)
+        trained = train(config, splits, model=prepare(config, splits))
+    folder.write(trained)
+    return folder, trained, encoded
+
+
+def test_each_part_of_the_data_is_encoded_once(run):
+    _, _, encoded = run
+    assert {size: encoded[size] for size in SIZES} == dict.fromkeys(SIZES, 1)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_data_set_with_the_columns_of_a_task_is_taken_as_it_is(task):
+    model = TASKS[task]()
+    train, _, _ = datasets.memory("copy", 3, train=8) if task == "memory" else datasets.load(f"{task}-sample")
+    assert model.read(train) is train
+    assert model.read(train[:4]) is not train
+
+
+def test_the_steps_of_a_run_are_in_its_folder(run):
+    folder, trained, _ = run
+    steps = folder.table("steps")
+    assert list(steps["step"]) == list(range(len(steps)))
+    assert list(steps["status"].unique()) == ["taken"]
+    np.testing.assert_array_equal(steps["clipped"], trained.health.steps["clipped"])
+    np.testing.assert_allclose(steps["norm_before"], trained.health.steps["norm_before"])
+    frame = folder.table("gradients")
+    squares = (frame["norm_before"] ** 2).groupby(frame["step"]).sum()
+    np.testing.assert_allclose(steps["norm_before"] ** 2, squares, rtol=1e-4)
+
+
+def test_of_a_folder_of_version_0_1_the_steps_are_derived(run, tmp_path):
+    folder, _, _ = run
+    shutil.copytree(folder.path, tmp_path / "run", ignore=shutil.ignore_patterns("steps.csv", "conclusion.json"))
+    old, names = RunFolder(tmp_path / "run"), ["step", "norm_before", "norm_after", "clipped", "status"]
+    pd.testing.assert_frame_equal(old.steps[names], folder.steps[names], rtol=1e-4)
+    assert folder.steps["clipped"].any()
+    (old.path / "diagnosis" / "said.json").write_text('{"missing": "too long"}', encoding="utf-8")
+    assert old.diagnosis[1] == {"missing": "too long"}
+
+
+def test_the_best_epoch_is_the_one_whose_weights_keras_keeps():
+    for mode, values in {
+        "max": ([0.5, 0.7, 0.7, 0.6], [np.nan, 0.1, np.nan], [np.nan, np.nan]),
+        "min": ([3.0, 1.0, 1.0, 2.0], [np.nan, np.inf, 5.0], [-np.inf, -np.inf]),
+    }.items():
+        for each in values:
+            model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+            stopping = keras.callbacks.EarlyStopping("val_score", mode=mode, patience=9, restore_best_weights=True)
+            stopping.set_model(model)
+            stopping.on_train_begin()
+            history = keras.callbacks.History()
+            history.history = {"val_score": each}
+            for epoch, value in enumerate(each):
+                stopping.on_epoch_end(epoch, {"val_score": value})
+            assert best_epoch(history, ("val_score", mode)) == stopping.best_epoch
