@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from rnnkit.comparison import Comparison, compare
     from rnnkit.diagnosis import Diagnosis, diagnose
     from rnnkit.optimizers import LazyAdam
-    from rnnkit.recurrent.cells import cell_names, register_cell
+    from rnnkit.recurrent.cells import register_cell
     from rnnkit.recurrent.kernel_choice import kernels
+    from rnnkit.recurrent.table import cell_names
     from rnnkit.saving import load
     from rnnkit.tasks import EntityRecognizer, MemoryModel, MusicGenerator, SentimentClassifier, Translator
     from rnnkit.tasks.music.piece import Piece
@@ -30,7 +31,7 @@ _HOMES = {
     "Piece": "rnnkit.tasks.music",
     "SentimentClassifier": "rnnkit.tasks",
     "Translator": "rnnkit.tasks",
-    "cell_names": "rnnkit.recurrent.cells",
+    "cell_names": "rnnkit.recurrent.table",
     "compare": "rnnkit.comparison",
     "diagnose": "rnnkit.diagnosis",
     "kernels": "rnnkit.recurrent.kernel_choice",

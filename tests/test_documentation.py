@@ -15,7 +15,6 @@ import rnnkit
 from rnnkit import callbacks, datasets, layers
 from rnnkit.cli.app import app
 from rnnkit.datasets import Splits
-from rnnkit.recurrent import cells
 from rnnkit.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,14 +37,12 @@ class FirstStep(Exception):  # noqa: N818  (no error: as far as a command has to
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch):
+def workplace(tmp_path, monkeypatch, own_cells):
     """A folder with the files that pages speak of, data sets of a few rows, and trainings of one epoch."""
     load, memory = datasets.load, datasets.memory
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(datasets, "load", lambda name: _few(load(name)))
     monkeypatch.setattr(datasets, "memory", lambda *args, **options: memory(*args, **{**options, **ROWS._asdict()}))
-    known = {name: cell for name, cell in cells._TABLE.items() if cell.factory.__module__.startswith("rnnkit.")}
-    monkeypatch.setattr(cells, "_TABLE", known)  # without what other tests have added
     monkeypatch.setattr("rnnkit.cli.quiet.start_tensorflow", lambda device, devices=1: "cpu")
     monkeypatch.setattr("rnnkit.study.devices.strategy", lambda device, count: tf.distribute.get_strategy())
     monkeypatch.setattr("rnnkit.study.devices.make_deterministic", lambda: None)

@@ -1,5 +1,8 @@
 """A cell, a clipping rule, a data set and a task from outside the package, each by what CONTRIBUTING.md says."""
 
+import ast
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -11,7 +14,6 @@ from rnnkit import datasets
 from rnnkit.callbacks import ClippingRule, GradientClipping, GradientHealth
 from rnnkit.datasets import Dataset, Source, Splits, catalog
 from rnnkit.layers import RecurrentStack
-from rnnkit.recurrent import cells
 from rnnkit.study.run import make_model, open_data
 from rnnkit.tasks import TASKS
 from rnnkit.tasks.config import RunConfig
@@ -95,10 +97,8 @@ def bits(folder=None) -> Splits:
 BITS = Source("bits", "counting", "Zeros and ones.", "none needed", "https://example.org", bits)
 
 
-@pytest.fixture(autouse=True)
-def _tables(monkeypatch):
-    """What a test adds is gone after it."""
-    monkeypatch.setattr(cells, "_TABLE", dict(cells._TABLE))
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.usefixtures("own_cells")
 
 
 def test_a_cell_is_one_call():
@@ -109,6 +109,15 @@ def test_a_cell_is_one_call():
     np.testing.assert_allclose(stack(x[1:2, :3], np.array([3]))[0], long[1, :3], atol=1e-6)
     model = rnnkit.MemoryModel("number", cell="drift", units=2)
     assert (model.get_config()["cell"], model.stack.blocks[0]["forward"].cell.decay) == ("drift", 1.0)
+
+
+def test_a_cell_of_rnnkits_own_is_one_file_and_one_entry():
+    """No other module names a cell that is neither a default nor in a search space."""
+    named = {"min_gru", "min_lstm"}
+    modules = [path for folder in ("rnnkit", "callbacks", "datasets") for path in (ROOT / folder).rglob("*.py")]
+    nodes = [(path, node) for path in modules for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    naming = {path for path, node in nodes if isinstance(node, ast.Constant) and node.value in named}
+    assert naming == {ROOT / "rnnkit" / "recurrent" / "table.py"}
 
 
 def test_a_clipping_rule_is_one_class():

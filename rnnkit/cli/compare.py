@@ -14,15 +14,15 @@ from rnnkit.cli.options import BatchSize, Clip, Data, Device, Epochs, Label, Tar
 from rnnkit.cli.show import data_table
 from rnnkit.cli.study import DryRun, Fix, Out, Overwrite, Study, Task, begin
 from rnnkit.cli.written import check_of_task, fixed_values
+from rnnkit.recurrent.table import cell_names, usual_cells
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+USUAL = ",".join(usual_cells())
 # Column of the summary -> its title here, where 80 characters must do.
 SHOWN = {"parameters": "weights", "seconds_to_best": "seconds", "horizon_min": "horizon"}
-Cells = Annotated[
-    str, typer.Option(help="Cells, parted by commas.", autocompletion=completion.some_of(*completion.CELLS))
-]
+Cells = Annotated[str, typer.Option(help="Cells, parted by commas.", autocompletion=completion.some_of(*cell_names()))]
 Seeds = Annotated[int, typer.Option(help="Trainings of each cell.")]
 Match = Annotated[
     bool, typer.Option("--match-parameters", help="Give each cell the units that make it as large as the first.")
@@ -33,7 +33,7 @@ NoBaselines = Annotated[bool, typer.Option("--no-baselines", help="Leave out wha
 def compare(
     task: Task,
     data: Data = None,
-    cells: Cells = "simple_rnn,lstm,gru",
+    cells: Cells = USUAL,
     seeds: Seeds = 3,
     epochs: Epochs = None,
     batch_size: BatchSize = None,

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from rnnkit import datasets
+from rnnkit.recurrent.table import cell_names
 from rnnkit.tasks.specs import SPECS
 
-CELLS = ("simple_rnn", "lstm", "gru", "min_gru", "min_lstm")
 RULES = ("value", "norm", "global_norm", "adaptive", "percentile", "zscore")
 
 
@@ -31,5 +31,5 @@ def some_of(*words: str) -> Callable[[str], list[str]]:
 
 tasks = among(*SPECS)
 data = among(*datasets.names())
-cells = among(*CELLS)
+cells = among(*cell_names())
 rules = among(*RULES)

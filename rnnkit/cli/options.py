@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from rnnkit.cli import completion
+from rnnkit.recurrent.table import cell_names
 from rnnkit.study.devices import DEVICES
 from rnnkit.tasks.config import PRECISIONS
 
@@ -27,7 +28,7 @@ Data = Annotated[
 ]
 Cell = Annotated[
     str | None,
-    typer.Option(help="simple_rnn, lstm, gru, min_gru or min_lstm; default by task.", autocompletion=completion.cells),
+    typer.Option(help=f"One of {', '.join(cell_names())}; default by task.", autocompletion=completion.cells),
 ]
 Units = Annotated[int | None, typer.Option(help="Width of each direction of a recurrent layer; default by task.")]
 Layers = Annotated[int, typer.Option(help="Recurrent layers.")]

@@ -16,6 +16,7 @@ from rnnkit.comparison.runs import Settings, scored, train_once
 from rnnkit.comparison.table import Comparison
 from rnnkit.errors import ArgumentError
 from rnnkit.recurrent.cells import find_cell
+from rnnkit.recurrent.table import usual_cells
 from rnnkit.study.files import write_text
 from rnnkit.study.identity import fingerprint, label
 from rnnkit.study.training import Training
@@ -25,7 +26,6 @@ from rnnkit.tasks.baseline import Rule
 from rnnkit.tasks.specs import spec_of
 from rnnkit.tasks.task import Task
 
-CELLS = ("simple_rnn", "lstm", "gru")
 FILE = "comparison.json"
 
 
@@ -35,7 +35,7 @@ def compare(
     valid,
     test=None,
     *,
-    cells: Sequence = CELLS,
+    cells: Sequence = tuple(usual_cells()),
     seeds: int = 3,
     baselines: bool = True,
     match_parameters: bool = False,

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from rnnkit.recurrent.table import title as title_of
 from rnnkit.report.chart import Line, line_chart
 from rnnkit.report.markup import Markup, duration, facts, number, table, tag, whole
 from rnnkit.report.page import Legend, Section, figure, page, text, tiles
 from rnnkit.report.rows import Row, bars, strips
 from rnnkit.report.scale import Scale, far_apart
-from rnnkit.study.run_page import CELLS
 from rnnkit.study.training_page import metric_name
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def comparison_page(comparison: "Comparison", identity: Mapping[str, Any]) -> st
         comparison: with at least one run.
         identity: what was compared, in words.
     """
-    summary = comparison.summary.rename(index=CELLS)
+    summary = comparison.summary.rename(index=title_of)
     title = f"{identity['task']}: {', '.join(summary.index[summary['kind'] == 'recurrent'])}"
     sections = [_results(comparison, summary), _cost(comparison, summary), _inside(summary), _runs(comparison.frame)]
     options = {f"{name}": value for name, value in identity.get("options", {}).items()}
@@ -125,7 +125,7 @@ def _runs(frame: pd.DataFrame) -> Section:
 
 
 def _runs_of(comparison: "Comparison", name: str) -> pd.DataFrame:
-    return comparison.frame[comparison.frame["model"].replace(CELLS) == name]
+    return comparison.frame[comparison.frame["model"].map(title_of) == name]
 
 
 def _scores(comparison: "Comparison", name: str) -> np.ndarray:

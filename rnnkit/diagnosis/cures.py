@@ -10,6 +10,7 @@ from rnnkit.diagnosis import verdict as v
 from rnnkit.diagnosis.cure_table import TABLE
 from rnnkit.diagnosis.verdict import Finding, Training
 from rnnkit.recurrent.cells import find_cell
+from rnnkit.recurrent.table import CELLS, Cell, key
 
 USUAL_UPDATE = 0.01  # norm of an update over that of the weights, at the start of a training
 
@@ -36,16 +37,23 @@ class Cure:
         return f"{self.name}: {self.line}. {self.why} ({self.source}.) But: {self.side_effect}"
 
 
+def _known(found: Finding) -> Cell | None:
+    """The table's entry for the layer's cell, if it has one."""
+    return CELLS.get(key(found.cell))
+
+
 def _simple(found: Finding, training: Training) -> bool:
-    return found.cell == "simple_rnn"
+    cell = _known(found)
+    return cell is not None and not cell.gates and cell.accepts("recurrent_initializer")
 
 
 def _gated(found: Finding, training: Training) -> bool:
-    return found.cell in LAYERS and not _simple(found, training)
+    cell = _known(found)
+    return cell is not None and bool(cell.keep_gate) and cell.accepts("bias_initializer")
 
 
 def _parallel(found: Finding, training: Training) -> bool:
-    return found.cell in ("min_gru", "min_lstm")
+    return _gated(found, training) and not find_cell(found.cell).accepts("recurrent_initializer")
 
 
 def _growing_state(found: Finding, training: Training) -> bool:
@@ -112,13 +120,6 @@ RULES: list[tuple[str, Callable[[Finding, Training], bool], tuple[str, ...]]] = 
 
 
 ON_RECURRENT_KERNELS = {"orthogonal start", "soft orthogonality", "spectral cap", "L2 penalty", "no penalty"}
-LAYERS = {
-    "simple_rnn": "keras.layers.SimpleRNN",
-    "lstm": "keras.layers.LSTM",
-    "gru": "keras.layers.GRU",
-    "min_gru": "rnnkit.layers.MinGRU",
-    "min_lstm": "rnnkit.layers.MinLSTM",
-}
 
 
 def cures(findings: list[tuple[Finding, str]], training: Training) -> list[Cure]:
@@ -152,7 +153,7 @@ def _cure(name: str, finding: Finding, training: Training) -> Cure:
         "plain_start": None if _parallel(finding, training) else '"orthogonal"',
         "orthogonal_start": "rnnkit.initializers.GateOrthogonal()" if gated else '"orthogonal"',
         "cell": finding.cell,
-        "layer": LAYERS.get(finding.cell, finding.cell),
+        "layer": finding.cell if (cell := _known(finding)) is None else cell.in_code,
         "lag": lag,
         "limit": finding.limit,
         "chrono": _chrono(finding.cell, lag) if gated else "",
@@ -166,8 +167,9 @@ def _cure(name: str, finding: Finding, training: Training) -> Cure:
 
 
 def _chrono(cell: str, lag: int) -> str:
-    start = f'bias_initializer=rnnkit.initializers.Chrono("{find_cell(cell).gates}", max_lag={lag})'
-    return f"{start}, unit_forget_bias=False" if cell == "lstm" else start
+    entry = find_cell(cell)
+    start = f'bias_initializer=rnnkit.initializers.Chrono("{entry.gates}", max_lag={lag})'
+    return f"{start}, unit_forget_bias=False" if entry.accepts("unit_forget_bias") else start
 
 
 def _optimizer(name: str) -> str:

@@ -8,18 +8,16 @@ import tensorflow as tf
 
 from rnnkit.diagnosis.capture import Recording
 from rnnkit.diagnosis.decay import NEGLIGIBLE, first_lag, horizon
-from rnnkit.diagnosis.gates import KINDS
 from rnnkit.diagnosis.probe import Task, preserved
 from rnnkit.diagnosis.spectrum import effective_rank
 from rnnkit.diagnosis.verdict import RANK_STEPS, Finding, Training
 from rnnkit.errors import ArgumentError
 from rnnkit.initializers import GateOrthogonal
 from rnnkit.optimizers import without_scaler
+from rnnkit.recurrent.cells import cell_of
 from rnnkit.recurrent.spectrum import square_blocks
 
 FAR = 1e6  # a state that only an activation without a bound can take
-
-CELLS = {kind: name for name, kind in KINDS.items()}
 
 
 def needed_steps(model, recording: Recording, needed_lag: int | None) -> tuple[float, str]:
@@ -36,13 +34,14 @@ def needed_steps(model, recording: Recording, needed_lag: int | None) -> tuple[f
 def finding(recording: Recording, tables: dict, needed: float, needed_from: str) -> Finding:
     """One layer in one direction; `tables` are those of a `Diagnosis`, of this layer only."""
     joint, cell = tables["layers"].iloc[0], recording.layer.cell
+    entry = cell_of(cell)
     lags, span = tables["credit"]["credit"].to_numpy(), recording.max_lag
     own = _reach(joint["horizon"], joint["horizon_reached"], joint["gain"], span)
     gates = tables["gates"]
     return Finding(
         layer=recording.name,
         direction=recording.direction,
-        cell=CELLS.get(type(cell), type(cell).__name__),
+        cell=type(cell).__name__ if entry is None else entry.name,
         gain=float(joint["gain"]),
         gain_low=float(joint["gain_low"]),
         horizon=int(joint["horizon"]),

@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from rnnkit.checks import whole
+from rnnkit.recurrent.table import CELLS
 
 
 class ParallelCell(keras.layers.Layer):
@@ -83,6 +84,12 @@ class ParallelCell(keras.layers.Layer):
         hidden = (1 - write) * hidden + write * candidate
         return hidden, [hidden]
 
+    def preactivations(self, inputs, hidden):
+        """As `rnnkit.recurrent.gates.preactivations`; the keep gate of a minLSTM is the normalised one."""
+        projected = self.project(inputs)
+        keep, _ = self.gated(projected)
+        return {self.gates[0]: (keras.activations.sigmoid, keep), "h": (self.activation, projected[-1])}
+
     def get_config(self):
         kinds = {"initializer": keras.initializers, "regularizer": keras.regularizers, "constraint": keras.constraints}
         return {
@@ -105,7 +112,7 @@ class MinGRUCell(ParallelCell):
     Weights: kernel (F, 2 * H) and bias (2 * H,), columns in the order z, h.
     """
 
-    gates = "zh"
+    gates = CELLS["mingru"].gates
 
     def gated(self, projected):
         keep, candidate = projected
@@ -119,7 +126,7 @@ class MinLSTMCell(ParallelCell):
     Weights: kernel (F, 3 * H) and bias (3 * H,), columns in the order f, i, h.
     """
 
-    gates = "fih"
+    gates = CELLS["minlstm"].gates
 
     def gated(self, projected):
         forget, write, candidate = projected

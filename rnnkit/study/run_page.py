@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from rnnkit.diagnosis.page import history_map, sections
+from rnnkit.recurrent.table import title as title_of
 from rnnkit.report.markup import Markup, duration, facts, number, table, tag
 from rnnkit.report.page import Section, conclusion, page, text, tiles
 from rnnkit.study.training_page import gradients, learning, metric_name, spectrum
@@ -20,7 +21,6 @@ from rnnkit.tasks.specs import find_spec
 if TYPE_CHECKING:
     from rnnkit.study.folder import RunFolder
 
-CELLS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "Simple RNN", "min_gru": "minGRU", "min_lstm": "minLSTM"}
 MORE = ("types", "spectrum", "through_time", "statistics", "baselines")  # where a run has them
 LONGEST = 400  # characters of a sample
 SHOWN = 60  # rows of a table by class
@@ -67,7 +67,7 @@ def _top(config, metrics, found, said) -> Markup:
     layers = found.get("layers")
     shown = [
         (f"{metric_name(names[0])} on test data", str(number(metrics["test"][names[0]]))),
-        ("Cell", f"{CELLS.get(config['cell'], config['cell'])}{_depth(config['layers'])}"),
+        ("Cell", f"{title_of(config['cell'])}{_depth(config['layers'])}"),
         ("Epochs", str(metrics["epochs"])),
         ("Training time", duration(metrics["seconds"])),
     ]

@@ -10,7 +10,7 @@ from keras import ops
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import Attention, AttentionDecoder, RecurrentStack, StateBridge
 from rnnkit.layers.attention import SCORINGS
-from rnnkit.recurrent.cells import cell_names
+from rnnkit.recurrent.table import cell_names
 
 B, U, T, H, M = 3, 4, 5, 6, 6
 LENGTHS = np.array([5, 2, 1], "int32")

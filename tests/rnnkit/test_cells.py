@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -6,7 +9,9 @@ import rnnkit
 from rnnkit.errors import ArgumentError
 from rnnkit.initializers import Chrono, GateIdentity, GateOrthogonal
 from rnnkit.layers import RecurrentStack
-from rnnkit.recurrent.cells import find_cell, register_cell
+from rnnkit.recurrent.cells import cell_of, find_cell, register_cell
+from rnnkit.recurrent.gates import preactivations
+from rnnkit.recurrent.table import cell_names
 
 
 @pytest.mark.parametrize("name", ["lstm", "LSTM", "LSTMCell", keras.layers.LSTM, keras.layers.LSTMCell])
@@ -82,6 +87,40 @@ def test_a_cell_that_lacks_an_argument_says_so():
     assert isinstance(cell.layer(3), keras.layers.RNN)
     with pytest.raises(ArgumentError, match="'bare' does not take the argument activation"):
         cell.layer(3, activation="relu")
+
+
+def test_names_titles_and_gates_are_read_without_keras():
+    code = (
+        "import sys, rnnkit; from rnnkit.recurrent.table import CELLS, GATES;"
+        "print([(c.name, c.title, *map(GATES.get, c.gates)) for c in CELLS.values()], 'keras' in sys.modules)"
+    )
+    shown = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert "('gru', 'GRU', 'update gate', 'reset gate', 'candidate')" in shown
+    assert shown.endswith("False\n")
+
+
+@pytest.mark.parametrize("name", cell_names())
+def test_the_facts_of_a_cell_are_those_of_its_classes(name):
+    """Random weights: the state after a step in which the keep gate is open is the state before."""
+    cell = find_cell(name)
+    layer = cell.layer(3)
+    layer.build((None, None, 2))
+    assert type(layer.cell) is cell.cell_class
+    assert cell_of(layer) is cell_of(layer.cell) is cell
+    assert eval(cell.in_code, {"keras": keras, "rnnkit": rnnkit}) in cell.factory.__mro__
+    assert layer.cell.kernel.shape[1] == max(len(cell.gates), 1) * 3
+    assert cell.accepts("recurrent_initializer") == hasattr(layer.cell, "recurrent_kernel")
+    x, h = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
+    gates = preactivations(layer.cell, x[:, :2], h)
+    assert set(cell.keep_gate) <= set(gates) <= set(cell.gates or "h") | {"h"}
+    if cell.keep_gate:
+        biases = np.array(layer.cell.bias)
+        biases.reshape(-1, len(cell.gates), 3)[0, cell.gates.index(cell.keep_gate)] = 40.0
+        if "i" in cell.gates:
+            biases.reshape(-1, len(cell.gates), 3)[0, cell.gates.index("i")] = -40.0
+        layer.cell.bias.assign(biases)
+        states = [h] * (2 if name == "lstm" else 1)
+        np.testing.assert_allclose(layer.cell(x[:, :2], states)[1][-1], h, atol=1e-6)
 
 
 def test_the_table_is_public():

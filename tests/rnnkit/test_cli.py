@@ -21,7 +21,7 @@ from rnnkit.callbacks.clipping_rules import RULES
 from rnnkit.cli import completion
 from rnnkit.cli.app import app
 from rnnkit.cli.show import data_table, reading
-from rnnkit.recurrent.cells import cell_names
+from rnnkit.recurrent.table import cell_names
 from rnnkit.study.folder import RunFolder
 from rnnkit.tasks.specs import SPECS
 

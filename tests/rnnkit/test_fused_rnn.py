@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from rnnkit.layers import GRU, LSTM, RecurrentStack, SimpleRNN
-from rnnkit.recurrent import cells, fused_loops, fused_rnn, strands
+from rnnkit.recurrent import cells, fused_loops, fused_rnn, strands, table
 from rnnkit.recurrent.kernel_choice import kernel
 
 B, T, F, H = 4, 5, 3, 6
@@ -223,7 +223,7 @@ def test_the_table_gives_it_and_loads_stacks_saved_with_stock_layers(name, tmp_p
     stock = getattr(keras.layers, ours.__name__)
     assert cells.find_cell(stock).factory is ours
     with monkeypatch.context() as patch:
-        patch.setitem(cells._TABLE, cells._key(name), cells.Cell(name, stock))
+        patch.setitem(table.CELLS, table.key(name), table.Cell(name, stock))
         saved = keras.Sequential([keras.Input((None, F)), RecurrentStack(name, H, 2, bidirectional=True)])
     saved.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")

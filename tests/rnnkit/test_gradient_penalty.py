@@ -8,8 +8,8 @@ import tensorflow as tf
 import rnnkit
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import RecurrentStack
-from rnnkit.recurrent.cells import cell_names
 from rnnkit.recurrent.gradient_penalty import penalised
+from rnnkit.recurrent.table import cell_names
 
 LENGTHS = np.array([5, 3, 1], "int32")
 X = tf.constant(np.random.default_rng(0).normal(size=(3, 5, 2)).astype("float32"))

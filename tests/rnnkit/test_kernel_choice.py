@@ -3,8 +3,8 @@ import pytest
 
 import rnnkit
 from rnnkit.layers import RecurrentStack
-from rnnkit.recurrent.cells import cell_names
 from rnnkit.recurrent.kernel_choice import cudnn_obstacles, kernel
+from rnnkit.recurrent.table import cell_names
 
 
 @pytest.mark.parametrize(

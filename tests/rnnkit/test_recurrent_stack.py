@@ -13,7 +13,7 @@ from keras import ops
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import MinGRUCell, MinLSTMCell, RecurrentStack
 from rnnkit.layers.sequence import last_step, reverse_by_length, zero_padding
-from rnnkit.recurrent.cells import cell_names
+from rnnkit.recurrent.table import cell_names
 
 LENGTHS = np.array([7, 1, 4, 6], dtype="int32")
 STEPPED = {"min_gru": MinGRUCell, "min_lstm": MinLSTMCell}

@@ -8,7 +8,7 @@ import pytest
 
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import RecurrentStack
-from rnnkit.recurrent.cells import cell_names
+from rnnkit.recurrent.table import cell_names
 
 X = np.random.default_rng(1).normal(size=(3, 6, 5)).astype("float32")
 OPTIONS = [{}, {"residual": True, "layer_norm": True}, {"bptt_steps": 2}]

@@ -16,7 +16,7 @@ import tensorflow as tf
 import rnnkit
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
-from rnnkit.recurrent.cells import cell_names
+from rnnkit.recurrent.table import cell_names
 from rnnkit.tasks import TASKS
 from rnnkit.tasks.inputs import as_dataset
 

@@ -1,0 +1,162 @@
+"""The table of cells: what `cell=` means everywhere in rnnkit.
+
+Names, titles and gates are read without Keras or TensorFlow; the classes are imported when they are first needed. A
+cell of rnnkit's own is one file with its class, and one entry in `CELLS`.
+"""
+
+import importlib
+import inspect
+from dataclasses import dataclass, field
+
+from rnnkit.errors import ArgumentError
+
+GATES = {  # letter -> what the papers call it
+    "i": "input gate",
+    "f": "forget gate",
+    "z": "update gate",
+    "r": "reset gate",
+    "o": "output gate",
+    "c": "candidate",
+    "h": "candidate",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One entry of the table.
+
+    Attributes:
+        name: what `cell=` takes, and what saved files hold.
+        home: a Keras recurrent layer class or a cell class for `keras.layers.RNN`, or the path to import it from.
+        step: where `home` is a layer of rnnkit's own, the path of its cell's class.
+        title: the name on pages.
+        gates: one letter per gate (see `GATES`), in the order of the kernels' columns; empty where there are none.
+        keep_gate: the letter of the gate whose activation is the fraction of the state that is kept, if there is one.
+        is_usual: whether comparisons include the cell unless they are told which cells to compare.
+        defaults: arguments that the class gets unless the user gives them.
+    """
+
+    name: str
+    home: str | type
+    step: str = ""
+    title: str = ""
+    gates: str = ""
+    keep_gate: str = ""
+    is_usual: bool = False
+    defaults: dict = field(default_factory=dict)
+
+    @property
+    def factory(self) -> type:
+        """The class that `home` names."""
+        return _class_at(self.home)
+
+    @property
+    def cell_class(self) -> type:
+        """The class of one step: that of `layer.cell` for a layer of this cell."""
+        return _class_at(self.step or self.home)
+
+    @property
+    def in_code(self) -> str:
+        """The layer as a user's code names it, such as `keras.layers.LSTM`."""
+        return self.step.removesuffix("Cell") or self.factory.__name__
+
+    def accepts(self, argument: str) -> bool:
+        """Whether the class takes an argument of this name."""
+        return argument in _parameters(self.factory)
+
+    def layer(self, units: int, *, recurrent_initializer=None, **options):
+        """A `keras.layers.RNN` that returns its whole output sequence; options that are None keep the cell's default.
+
+        Raises:
+            ArgumentError: the cell does not take one of the options.
+        """
+        import keras
+
+        given = {key: value for key, value in options.items() if value is not None}
+        name = given.pop("name", None)
+        arguments = {**self.defaults, **given, **self._initializers(recurrent_initializer)}
+        self._check(arguments)
+        if issubclass(self.factory, keras.layers.RNN):
+            return self.factory(units, return_sequences=True, name=name, **arguments)
+        cell = self.factory(units, **arguments)
+        return keras.layers.RNN(cell, return_sequences=True, name=name, dtype=arguments.get("dtype"))
+
+    def _initializers(self, recurrent) -> dict:
+        from rnnkit.initializers import Chrono, GateIdentity, GateOrthogonal
+
+        named = {"identity": GateIdentity, "gate_orthogonal": GateOrthogonal, "chrono": Chrono}
+        recurrent = named[recurrent]() if isinstance(recurrent, str) and recurrent in named else recurrent
+        if not isinstance(recurrent, Chrono):
+            return {} if recurrent is None else {"recurrent_initializer": recurrent}
+        if not self.keep_gate:
+            raise ArgumentError(
+                f"recurrent_initializer: 'chrono' sets gate biases, and cell '{self.name}' has no forget or update "
+                "gate. Use it with 'lstm' or 'gru', or take 'orthogonal' or 'identity' here."
+            )
+        chrono = Chrono(self.gates, recurrent.max_lag, recurrent.seed)
+        others = {"recurrent_initializer": "orthogonal", "unit_forget_bias": False}
+        return {"bias_initializer": chrono, **{key: value for key, value in others.items() if self.accepts(key)}}
+
+    def _check(self, arguments: dict) -> None:
+        unknown = sorted(set(arguments) - _parameters(self.factory))
+        if unknown:
+            raise ArgumentError(
+                f"cell: '{self.name}' does not take the argument {', '.join(unknown)}. Leave it out, or add it to the "
+                f"constructor of {self.factory.__name__}."
+            )
+
+
+def cell_names() -> list[str]:
+    """The names that `cell=` takes, in the order they were registered."""
+    return [cell.name for cell in CELLS.values()]
+
+
+def usual_cells() -> list[str]:
+    """The names of the cells that comparisons include by default."""
+    return [cell.name for cell in CELLS.values() if cell.is_usual]
+
+
+def title(name: str) -> str:
+    """How pages write a cell's name; any other name stays as it is."""
+    cell = CELLS.get(key(name))
+    return cell.title if cell is not None and cell.name == name else name
+
+
+def key(name: str) -> str:
+    """The key in `CELLS` of a name, or of the name of a Keras class."""
+    return name.lower().replace("_", "").removesuffix("cell")
+
+
+def _class_at(home: str | type) -> type:
+    if not isinstance(home, str):
+        return home
+    module, _, name = home.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def _parameters(factory) -> set[str]:
+    """The constructor's arguments; where it takes **kwargs, those of the class it hands them on to as well."""
+    import keras
+
+    names: set[str] = set()
+    for base in factory.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        parameters = inspect.signature(base.__init__).parameters.values()
+        names.update(parameter.name for parameter in parameters)
+        if base is keras.Layer or all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return names
+
+
+_HERE = "rnnkit.recurrent"
+CELLS: dict[str, Cell] = {
+    key(cell.name): cell
+    for cell in (
+        Cell("simple_rnn", f"{_HERE}.fused_rnn.SimpleRNN", "keras.layers.SimpleRNNCell", "Simple RNN", is_usual=True),
+        Cell("lstm", f"{_HERE}.fused_rnn.LSTM", "keras.layers.LSTMCell", "LSTM", "ifco", "f", is_usual=True),
+        Cell("gru", f"{_HERE}.fused_rnn.GRU", "keras.layers.GRUCell", "GRU", "zrh", "z", is_usual=True),
+        Cell("min_gru", f"{_HERE}.min_rnn.MinGRU", "rnnkit.layers.MinGRUCell", "minGRU", "zh", "z"),
+        Cell("min_lstm", f"{_HERE}.min_rnn.MinLSTM", "rnnkit.layers.MinLSTMCell", "minLSTM", "fih", "f"),
+    )
+}
