@@ -5,9 +5,10 @@ from rnnkit.datasets.conll import read_conll
 from rnnkit.datasets.dataset import Dataset, Splits
 from rnnkit.datasets.memory import MEMORY_PROBLEMS, memory
 from rnnkit.datasets.midi import read_midi_folder
-from rnnkit.datasets.pairs import read_pairs, split_pairs
+from rnnkit.datasets.pairs import read_pairs
 from rnnkit.datasets.readers import read, read_csv, read_jsonl, read_tsv
 from rnnkit.datasets.source import Source, SourceFile
+from rnnkit.datasets.splits import read_split, split_pairs, stratified_split
 
 __all__ = [
     "MEMORY_PROBLEMS",
@@ -28,6 +29,8 @@ __all__ = [
     "read_jsonl",
     "read_midi_folder",
     "read_pairs",
+    "read_split",
     "read_tsv",
     "split_pairs",
+    "stratified_split",
 ]

@@ -9,8 +9,8 @@ from itertools import groupby
 from pathlib import Path
 
 from rnnkit.datasets.dataset import Dataset
-from rnnkit.datasets.textfile import lines
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.text.textfile import lines
 
 DOCUMENT = "-DOCSTART-"  # begins a line that parts documents and holds no token
 

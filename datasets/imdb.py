@@ -17,8 +17,8 @@ from typing import IO, cast
 from rnnkit.datasets.dataset import Dataset, Splits
 from rnnkit.datasets.progress import reading
 from rnnkit.datasets.source import Source, SourceFile
-from rnnkit.datasets.textfile import regular_file
 from rnnkit.errors import DataError
+from rnnkit.text.textfile import regular_file
 
 ARCHIVE = "aclImdb_v1.tar.gz"
 LABELS = {"neg": "negative", "pos": "positive"}

@@ -10,8 +10,8 @@ from pathlib import Path
 from rnnkit.datasets.dataset import Dataset, Splits
 from rnnkit.datasets.piano_rolls import piano_roll
 from rnnkit.datasets.source import Source, SourceFile
-from rnnkit.datasets.textfile import regular_file
 from rnnkit.errors import DataError
+from rnnkit.text.textfile import regular_file
 
 FILE = "jsb-chorales-quarter.json"
 _URL = f"https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset/9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d/{FILE}"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rnnkit.datasets.textfile import regular_file
+from rnnkit.text.textfile import regular_file
 
 HEADER = 128  # bytes
 MAX_BYTES = 200_000_000  # of a file, unpacked

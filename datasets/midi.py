@@ -17,8 +17,8 @@ import numpy as np
 from rnnkit.checks import whole
 from rnnkit.datasets.dataset import Dataset
 from rnnkit.datasets.piano_rolls import HIGHEST, KEYS, LOWEST
-from rnnkit.datasets.textfile import regular_file
 from rnnkit.errors import DataError
+from rnnkit.text.textfile import regular_file
 
 if TYPE_CHECKING:
     import mido

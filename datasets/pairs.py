@@ -4,16 +4,14 @@ A pair whose text or translation is blank is an untranslated line and no example
 """
 
 import os
-import random
-import unicodedata
 import warnings
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
 from rnnkit.datasets.dataset import Dataset
-from rnnkit.datasets.textfile import lines
 from rnnkit.errors import DataError
+from rnnkit.text.textfile import lines
 
 Pair = tuple[int, str, str]  # line number, source, target
 
@@ -62,35 +60,6 @@ def read_pairs(
     return Dataset({"source": sources, "target": targets}, name=path.name)
 
 
-def split_pairs(data: Dataset, fraction: float, seed: int = 0) -> tuple[Dataset, Dataset]:
-    """As `Dataset.split`, but rows of the same source stay on one side, so that no test sentence was trained on.
-
-    Sources that differ in nothing but case, white space or Unicode's compatibility forms count as the same.
-
-    Args:
-        data: rows with a column `source`.
-        fraction: the share of the different sources whose rows go to the second part, between 0 and 1.
-        seed: of the shuffle.
-
-    Returns:
-        `(rest, part)`: two data sets that share no source; each keeps the order of `data`.
-
-    Raises:
-        DataError: one of the two would be empty.
-    """
-    keys = [_folded(source) for source in data["source"]]
-    known = list(dict.fromkeys(keys))
-    size = round(fraction * len(known)) if 0 < fraction < 1 else 0
-    if not 0 < size < len(known):
-        raise DataError(
-            "fraction: expected a share that leaves sources on both sides of the split, "
-            f"got {fraction} of {len(known)} different sources."
-        )
-    held_out = set(random.Random(seed).sample(known, size))
-    sides = [[row for row, key in enumerate(keys) if (key in held_out) is side] for side in (False, True)]
-    return data.take(sides[0]), data.take(sides[1])
-
-
 def _table(path: Path, encoding: str) -> Iterator[Pair]:
     for number, line in enumerate(lines(path, encoding), start=1):
         cells = line.rstrip("\r\n").split("\t")
@@ -118,7 +87,3 @@ def _counted(numbers: list[int]) -> str:
     shown = ", ".join(map(str, numbers[:5]))
     more = f" and {len(numbers) - 5} more" if len(numbers) > 5 else ""
     return f"{len(numbers)} pair{'s' if len(numbers) > 1 else ''} (line {shown}{more})"
-
-
-def _folded(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

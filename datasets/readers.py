@@ -12,8 +12,8 @@ from typing import Any
 from rnnkit.datasets.conll import read_conll
 from rnnkit.datasets.dataset import Dataset
 from rnnkit.datasets.rows import assemble, csv_rows, json_examples, long_cells, table_examples, tsv_rows
-from rnnkit.datasets.textfile import lines
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.text.textfile import lines
 
 
 def read_csv(

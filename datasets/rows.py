@@ -10,8 +10,8 @@ from typing import Any
 
 from rnnkit.datasets.dataset import Dataset
 from rnnkit.datasets.describe import shorten
-from rnnkit.datasets.textfile import MAX_LINE
 from rnnkit.errors import DataError
+from rnnkit.text.textfile import MAX_LINE
 
 Row = tuple[int, list[str]]  # line number, cells
 Example = tuple[int, Any, Any]  # line number, text, label

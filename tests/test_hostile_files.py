@@ -23,12 +23,13 @@ from rnnkit import datasets
 from rnnkit.callbacks.resuming.state_files import FORMAT, StateFiles, unpacked
 from rnnkit.cli.app import main
 from rnnkit.cli.predict import _sequence
-from rnnkit.datasets import imdb, jsb, textfile
+from rnnkit.datasets import imdb, jsb
 from rnnkit.datasets.midi import read_midi
 from rnnkit.datasets.piano_rolls import read_mat
 from rnnkit.errors import DataError, ModelFileError, ResumeError, RnnkitError
 from rnnkit.study.folder import RunFolder
 from rnnkit.tasks.config import RunConfig
+from rnnkit.text import textfile
 from rnnkit.text.vectors import vector_size
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"

@@ -25,7 +25,7 @@ def read_texts(texts: list[str] | None, file: Path | None) -> list[str]:
 
 
 def _file_lines(file: Path) -> list[str]:
-    from rnnkit.datasets.textfile import lines
+    from rnnkit.text.textfile import lines
 
     found = [line.rstrip("\r\n") for line in lines(file, "utf-8-sig")]
     if not found:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from rnnkit import datasets
 from rnnkit.datasets import Dataset, Splits
-from rnnkit.datasets.three_parts import three_parts
+from rnnkit.datasets.splits import three_parts
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.tasks.baseline import Baseline, Rule
 

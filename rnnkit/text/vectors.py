@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rnnkit.datasets.textfile import lines
 from rnnkit.errors import DataError
+from rnnkit.text.textfile import lines
 from rnnkit.text.vocabulary import SPECIAL, Vocabulary
 
 

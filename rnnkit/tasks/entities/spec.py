@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from rnnkit import datasets
 from rnnkit.datasets import Dataset
-from rnnkit.datasets.three_parts import three_parts
+from rnnkit.datasets.splits import three_parts
 from rnnkit.errors import ArgumentError
 from rnnkit.tasks.baseline import Baseline
 from rnnkit.tasks.entities.checks import types_of

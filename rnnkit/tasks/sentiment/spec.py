@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from rnnkit.datasets import Dataset
-from rnnkit.datasets.three_parts import three_parts
+from rnnkit.datasets.splits import three_parts
 from rnnkit.tasks.baseline import Baseline, majority_share
 from rnnkit.tasks.spec import TaskSpec
 

@@ -10,16 +10,17 @@ from typing import BinaryIO, cast
 from rnnkit.errors import ArgumentError, DataError
 
 MAX_LINE = 10_000_000  # characters; a text of 100,000 words has about 600,000
+BEGINNING = 20_000  # characters that tell what ends a line
 MAX_RATIO = 100  # of a .gz file above MAX_LINE; texts are packed to a half or a tenth, and a bomb to a thousandth
 
 
-def lines(path: Path, encoding: str, newline: str | None = "\n") -> Iterator[str]:
+def lines(path: Path, encoding: str, newline: str | None = None) -> Iterator[str]:
     """Yield the lines of a file with their line ends.
 
     Args:
         path: a text file; one that ends on `.gz` is unpacked.
         encoding: its encoding.
-        newline: what ends a line, as for `open`.
+        newline: what ends a line, as for `open`; None takes LF (and so CR LF), or CR in a file that begins without LF.
 
     Yields:
         Lines of at most 10 million characters; of a `.gz` file at most 100 characters for each of its bytes, or 10
@@ -32,6 +33,7 @@ def lines(path: Path, encoding: str, newline: str | None = "\n") -> Iterator[str
     number, size = 0, 0
     try:
         most = max(MAX_LINE, MAX_RATIO * regular_file(path).stat().st_size)
+        newline = _line_end(path, encoding) if newline is None else newline
         with _open(path) as binary, TextIOWrapper(binary, encoding=encoding, newline=newline) as text:
             while line := text.readline(MAX_LINE + 1):
                 number += 1
@@ -43,8 +45,9 @@ def lines(path: Path, encoding: str, newline: str | None = "\n") -> Iterator[str
                 yield line
     except UnicodeError as error:
         raise DataError(
-            f"{path} is not {encoding.removesuffix('-sig')} text: {_where(error, number)}. "
-            'Pass its encoding, such as encoding="cp1252" (Windows) or encoding="utf-16" (Excel), or save it as UTF-8.'
+            f"{path} is not {encoding.removesuffix('-sig')} text: {_where(error, number)}.",
+            advice="Pass its encoding, such as <encoding=cp1252> (Windows) or <encoding=utf-16> (Excel), "
+            "or save it as UTF-8.",
         ) from error
     except LookupError as error:
         raise ArgumentError(f"encoding: expected the name of a text encoding, got '{encoding}'.") from error
@@ -65,6 +68,13 @@ def regular_file(path: Path) -> Path:
     if not path.is_file():
         raise DataError(f"{path} is {'a folder' if path.is_dir() else 'a pipe or a device'}; expected a file.")
     return path
+
+
+def _line_end(path: Path, encoding: str) -> str:
+    """LF, or CR for a file of old: not both, as a CR in a file with LF is part of a text."""
+    with _open(path) as binary, TextIOWrapper(binary, encoding=encoding, errors="replace", newline="") as text:
+        start = text.read(BEGINNING)
+    return "\r" if "\r" in start and "\n" not in start else "\n"
 
 
 def _open(path: Path) -> BinaryIO:
