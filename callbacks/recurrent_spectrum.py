@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from rnnkit import compat
 from rnnkit.callbacks.gradients.gates import gate_letters, units_of
 from rnnkit.checks import whole
 from rnnkit.recurrent.spectrum import block_spectra, is_blocks
@@ -120,7 +121,7 @@ def spectra(model) -> list[dict]:
 
 def recurrent_kernels(model) -> list:
     """The recurrent kernels of a model, shape (H, G * H), frozen ones included."""
-    kernels = {id(getattr(layer, "recurrent_kernel", None)) for layer in model._flatten_layers()}
+    kernels = {id(getattr(layer, "recurrent_kernel", None)) for layer in compat.layers_of(model)}
     found = [weight for weight in model.weights if id(weight) in kernels]
     return [kernel for kernel in found if is_blocks(kernel)]
 

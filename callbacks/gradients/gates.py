@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from rnnkit import compat
 from rnnkit.recurrent.cells import gates_of
 
 
@@ -26,7 +27,7 @@ class Unit:
 def gate_letters(model) -> dict[int, str]:
     """`id(variable)` -> one letter a gate in column order, for the kernels and biases of gated recurrent layers."""
     found = {}
-    for layer in model._flatten_layers():
+    for layer in compat.layers_of(model):
         letters = gates_of(layer) if hasattr(layer, "units") else ""
         for variable in layer.weights if letters else ():
             if variable.shape and variable.shape[-1] == len(letters) * layer.units:
@@ -53,7 +54,7 @@ def _recurrent_layers(model) -> dict[int, str]:
     """`id(variable)` -> path of the recurrent layer whose cell owns the variable."""
     return {
         id(variable): layer.cell.path.rpartition("/")[0] or layer.cell.path
-        for layer in model._flatten_layers()
+        for layer in compat.layers_of(model)
         if getattr(getattr(layer, "cell", None), "path", None)
         for variable in layer.cell.variables
     }

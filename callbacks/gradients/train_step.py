@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from rnnkit import compat
 from rnnkit.callbacks.clipping_rule import GradientStep, shrink
 from rnnkit.callbacks.gradients import rows
 from rnnkit.callbacks.gradients.gates import gate_letters, units_of
@@ -97,7 +98,7 @@ class TrainStep:
     def _run_if(self, good, gradients, variables):
         """The optimizer's `apply` on a condition, which must be a cross-replica one where Keras merges replicas."""
         run = self.original["_apply"]
-        if tf.__internal__.distribute.strategy_supports_no_merge_call():
+        if not compat.merges_replicas():
             when(good, lambda: run(gradients, variables))
             return
 

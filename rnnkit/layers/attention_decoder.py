@@ -6,8 +6,8 @@ the memory (what the encoder put out), `R` of a readout.
 
 import keras
 from keras import ops
-from keras.src.backend import rnn  # the loop of every Keras recurrent layer, which Keras exports under no public name
 
+from rnnkit import compat
 from rnnkit.checks import one_of
 from rnnkit.errors import ArgumentError
 from rnnkit.layers.attention import SCORINGS, Attention
@@ -127,7 +127,7 @@ class AttentionDecoder(keras.layers.Layer):
             readouts, weights, states = self.step(inputs, memory, keys, lengths, states)
             return (readouts, weights[:, 0]), states
 
-        _, outputs, _ = rnn(step, inputs, states)
+        _, outputs, _ = compat.recurrent_loop(step, inputs, states)
         return outputs
 
     def get_config(self):

@@ -3,24 +3,25 @@
 import keras
 from keras import ops
 
+from rnnkit import compat
 from rnnkit.optimizers.replicas import several_replicas, sum_over_replicas
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
-class Adam(keras.optimizers.Adam):
+class Adam(compat.OpenOptimizer, keras.optimizers.Adam):
     """`keras.optimizers.Adam`, whose `clipnorm`, `clipvalue` and `global_clipnorm` act on the gradient of the whole
     batch where several devices share it; Keras clips what each device has found by itself.
     """
 
-    def _clip_gradients(self, grads):
-        return grads if several_replicas() else super()._clip_gradients(grads)
+    def clip(self, gradients):
+        return gradients if several_replicas() else super().clip(gradients)
 
-    def _all_reduce_sum_gradients(self, grads_and_vars):
-        summed = super()._all_reduce_sum_gradients(grads_and_vars)
+    def sum_gradients(self, pairs):
+        summed = super().sum_gradients(pairs)
         if not several_replicas():
             return summed
         gradients, variables = zip(*summed, strict=True)
-        return list(zip(super()._clip_gradients(list(gradients)), variables, strict=True))
+        return list(zip(super().clip(list(gradients)), variables, strict=True))
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
@@ -75,8 +76,7 @@ class LazyAdam(Adam):
 
     def _update_rows(self, gradient, variable, learning_rate):
         """Adam on the rows of a `tf.IndexedSlices` without repetitions."""
-        index = self._get_variable_index(variable)
-        momentum, velocity = self._momentums[index], self._velocities[index]
+        momentum, velocity = compat.moments(self, variable)
         rows, dtype = gradient.indices, variable.dtype
         values = ops.cast(gradient.values, dtype)
         step = ops.cast(self.iterations + 1, dtype)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import keras
 
+from rnnkit import compat
 from rnnkit.recurrent.fused_rnn import FusedRNN, fused_obstacles
 from rnnkit.recurrent.min_rnn import ParallelRNN
 from rnnkit.study.devices import gpu_in_use, is_deterministic
@@ -37,7 +38,7 @@ def kernels(model: keras.Model) -> dict[str, Kernel]:
 
 def recurrent_layers(model: keras.Model) -> list[keras.layers.RNN]:
     """Every recurrent layer of a model, however deep it is nested, in the order of the model's layers."""
-    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.RNN)]
+    return [layer for layer in compat.layers_of(model) if isinstance(layer, keras.layers.RNN)]
 
 
 def kernel(layer: keras.layers.RNN, *, gpu: bool) -> Kernel:

@@ -1,9 +1,11 @@
 """Truncated backpropagation through time. Legend: `B` batch, `T` steps, `F` features, `H` units."""
 
+import inspect
+
 import keras
 from keras import ops, tree
-from keras.src.backend import rnn  # the loop of every Keras recurrent layer, which Keras exports under no public name
 
+from rnnkit import compat
 from rnnkit.checks import whole
 from rnnkit.errors import ArgumentError
 
@@ -96,14 +98,14 @@ def loop_options(layer, argument: str) -> dict:
 
 def run_cell(cell, inputs, states, training):
     """One step of a cell: its output and its new states, always as a list."""
-    options = {"training": training} if getattr(cell, "_call_has_training_arg", False) else {}
+    options = {"training": training} if "training" in inspect.signature(cell.call).parameters else {}
     output, states = cell(inputs, states, **options)
     return output, list(states) if isinstance(states, (list, tuple)) else [states]
 
 
 def run_loop(layer, step, sequences, initial_state, mask, *, all_outputs=False):
     """Runs `step` over time with a recurrent layer's options: last output, outputs, states."""
-    return rnn(
+    return compat.recurrent_loop(
         step,
         sequences,
         initial_state,

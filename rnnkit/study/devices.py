@@ -3,6 +3,7 @@
 import functools
 import os
 
+from rnnkit import compat
 from rnnkit.checks import one_of, whole
 from rnnkit.errors import DeviceError
 
@@ -79,9 +80,7 @@ def is_deterministic() -> bool:
 
     if keras.backend.backend() != "tensorflow":
         return False
-    from tensorflow.python.framework.config import is_op_determinism_enabled  # TensorFlow has no public name for it
-
-    return is_op_determinism_enabled()
+    return compat.is_op_determinism_enabled()
 
 
 def cores() -> int:

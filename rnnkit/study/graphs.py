@@ -3,6 +3,8 @@
 import contextlib
 from collections.abc import Iterator
 
+from rnnkit import compat
+
 TRACED = "CustomGradient-"  # how TensorFlow names what it registers as it traces; operations' own gradients stay
 
 
@@ -14,9 +16,7 @@ def graphs_freed() -> Iterator[None]:
     graph, for good (tensorflow#27492, #97697); rnnkit's loops have such gradients, and so has Keras' dense Adam. What
     was traced inside leaves the registry here, so no model that was made inside can be traced anew afterwards.
     """
-    from tensorflow.python.framework.ops import gradient_registry
-
-    gradients = gradient_registry._registry
+    gradients = compat.gradient_registry()
     known = set(gradients)
     try:
         yield

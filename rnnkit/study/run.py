@@ -172,8 +172,13 @@ def make_model(config: RunConfig) -> "Task":
 
 def versions() -> dict[str, str]:
     """The versions that a result depends on."""
-    packages = ("rnnkit", "keras", "tensorflow", "numpy")
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    modules = {"keras": keras, "tensorflow": tf, "numpy": np}  # a nightly's distribution has another name
+    ours = {"python": platform.python_version(), "rnnkit": importlib.metadata.version("rnnkit")}
+    return {**ours, **{name: module.__version__ for name, module in modules.items()}}
 
 
 def _kernels(model) -> dict[str, str]:

@@ -4,8 +4,8 @@ import zlib
 
 import keras
 import numpy as np
-from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter  # which `fit` takes in place of data
 
+from rnnkit import compat
 from rnnkit.checks import whole
 
 POOL = 64
@@ -106,7 +106,7 @@ class Batches(keras.utils.PyDataset):
         return [rows for pool in pools for rows in _chunks(pool, self.batch_size)]
 
 
-class Feed(PyDatasetAdapter):
+class Feed(compat.py_dataset_adapter()):
     """How Keras reads `Batches`: as any `PyDataset`, but TensorFlow does not tune how many are kept ready.
 
     With that it often waits at the end of an epoch, an evaluation or a prediction, doing nothing, for up to as long as

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from rnnkit import compat
 from rnnkit.checks import whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
@@ -31,7 +32,7 @@ STACK_OPTIONS = [
 ]
 
 
-class Task(keras.Model):
+class Task(compat.OpenTrainer, keras.Model):
     """Base of the tasks. A subclass names its columns and fills in the four methods that raise here.
 
     Args:
@@ -316,11 +317,11 @@ class Task(keras.Model):
         self._need_network()
         self.network.summary(**kwargs)
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+    def build_for(self, iterator=None, batch=None):
         # Under a strategy Keras takes the mean of the replicas' first shares for an example, and they may differ.
         if iterator is not None and self.distribute_strategy.num_replicas_in_sync > 1:
-            iterator, data_batch = None, iterator.data_adapter.py_dataset[0]
-        super()._maybe_symbolic_build(iterator, data_batch)
+            iterator, batch = None, iterator.data_adapter.py_dataset[0]
+        super().build_for(iterator, batch)
 
     def _batches(self, x, y, batch_size, sample_weight=None) -> Feed:
         if isinstance(x, tuple) and len(x) == 3:

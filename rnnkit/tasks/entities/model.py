@@ -182,7 +182,7 @@ class EntityRecognizer(Task):
         logs = super().compute_metrics(x, y, y_pred, sample_weight)
         return {name: value for name, value in logs.items() if name not in SCORES} if self._trains else logs
 
-    def _get_metrics_result_or_logs(self, logs):
+    def epoch_logs(self, logs):
         # Where names differ Keras keeps the last step's logs, which over several devices are not those of the epoch.
         found = self.get_metrics_result()
         return {name: found.get(name, value) for name, value in logs.items()}
