@@ -6,9 +6,9 @@ from keras import ops
 
 from rnnkit.checks import whole
 from rnnkit.errors import ArgumentError
-from rnnkit.layers.crf_paths import log_partition, path_score
+from rnnkit.layers.crf_paths import log_partition, padding_potentials, path_score
 from rnnkit.layers.forbidden import FORBIDDEN
-from rnnkit.layers.sequence import valid_steps
+from rnnkit.layers.sequence import assert_right_padded, valid_steps
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
@@ -68,7 +68,8 @@ class CRF(keras.layers.Layer):
             lengths: int32, shape (B,); None goes by the mask.
             training: whether the constraint is left out, unless `constrain_training`.
             mask: bool, shape (B, T), true up to the end of each sequence, as Keras hands on from an
-                `Embedding(mask_zero=True)`; None means that every sequence fills all T steps.
+                `Embedding(mask_zero=True)`; None means that every sequence fills all T steps. One that is true
+                anywhere else, as with padding on the left, is an error, which TensorFlow raises at the first batch.
 
         Returns:
             Potentials, float32, shape (B, T, K, K): the log score of label i at step t - 1 followed by label j at
@@ -82,14 +83,15 @@ class CRF(keras.layers.Layer):
         elif lengths is None:
             lengths = ops.broadcast_to(steps, (ops.shape(emissions)[0],))
         lengths = ops.cast(lengths, "int32")
+        if mask is not None:
+            lengths = assert_right_padded(lengths, mask)
         start, end, transitions = self._constrained(training)
         step = ops.arange(steps, dtype="int32")[:, None]
         scores = emissions + ops.where(step == 0, start, 0.0)
         scores = scores + ops.where(step == lengths[:, None, None] - 1, end, 0.0)
         moves = ops.where(step[:, :, None] == 0, 0.0, transitions)
-        padding = FORBIDDEN * (1.0 - ops.eye(self.labels, dtype="float32"))
         valid = valid_steps(lengths, steps)[:, :, None, None]
-        return ops.where(valid, scores[:, :, None, :] + moves, padding)
+        return ops.where(valid, scores[:, :, None, :] + moves, padding_potentials(self.labels))
 
     def _constrained(self, training):
         """The weights `start`, `end` and `transitions`, with `FORBIDDEN` in place of what is not allowed."""
@@ -118,8 +120,8 @@ class CRF(keras.layers.Layer):
 class CRFLoss(keras.losses.Loss):
     """The negative log likelihood of the true path, `log_partition - path_score`, in nats a sequence.
 
-    Called with true labels (B, T), int, -1 in the padding, and the potentials (B, T, K, K) of a `CRF` layer. Weights
-    are one a sequence, (B,). Under a constraint the likelihood is among allowed paths only, so the loss of a
+    Called with true labels (B, T), int, and the potentials (B, T, K, K) of a `CRF` layer, which know what is padding:
+    labels there never count. Weights are one per sequence, (B,). Under a constraint the likelihood is among allowed paths only, so the loss of a
     validation set and that of unconstrained training do not compare.
     """
 

@@ -40,15 +40,26 @@ def log_partition(potentials):
 
 
 def path_score(potentials, labels):
-    """The score of one path a sequence, in nats: potentials (B, T, K, K), int labels (B, T) -> (B,).
+    """The score of one path per sequence, in nats: potentials (B, T, K, K), int labels (B, T) -> (B,).
 
-    Padding may hold -1 or the last label repeated.
+    Labels in the padding do not count, whatever they are.
     """
     count = potentials.shape[-1]
+    labels = ops.where(padding_steps(potentials), -1, labels)
     before = ops.pad(labels[:, :-1], ((0, 0), (1, 0)))
     # -1 is a row of zeros; a product with one-hot rows is exact where a GPU would round a matrix product
     before, after = (ops.one_hot(each, count, dtype=potentials.dtype) for each in (before, labels))
     return ops.sum(potentials * before[:, :, :, None] * after[:, :, None, :], axis=(1, 2, 3))
+
+
+def padding_steps(potentials):
+    """Where a step is padding: (B, T, K, K) -> bool, (B, T)."""
+    return ops.all(potentials == padding_potentials(potentials.shape[-1]), axis=(2, 3))
+
+
+def padding_potentials(labels):
+    """The potentials of a padding step, float32, shape (K, K)."""
+    return FORBIDDEN * (1.0 - ops.eye(labels, dtype="float32"))
 
 
 def marginals(potentials):

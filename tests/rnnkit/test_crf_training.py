@@ -122,6 +122,32 @@ def test_a_mask_from_an_embedding_says_the_lengths():
     assert masked.evaluate(tokens, y, verbose=0) > 0
 
 
+@pytest.mark.parametrize("junk", [-1, 0, 2, 7])
+def test_labels_in_the_padding_never_count(junk):
+    x, y, layer = problem()
+    expected = loss_and_gradients(layer, x, y, LENGTHS)
+    for ours, each in zip(loss_and_gradients(layer, x, np.where(y < 0, junk, y), LENGTHS), expected, strict=True):
+        np.testing.assert_array_equal(ours, each)
+
+
+@pytest.mark.parametrize("tokens", [[[0, 0, 3, 1], [1, 2, 3, 4]], [[3, 0, 1, 2], [1, 2, 3, 4]]])
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_padding_on_the_left_or_inside_is_refused(tokens, run_eagerly):
+    inputs = keras.Input((None,), dtype="int32")
+    model = keras.Model(inputs, CRF(3)(keras.layers.Embedding(5, 3, mask_zero=True)(inputs)))
+    model.compile(loss=CRFLoss(), run_eagerly=run_eagerly)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r'Pad with padding=\\?"post'):
+        model.fit(np.array(tokens), np.zeros((2, 4)), verbose=0)
+
+
+def test_lengths_that_contradict_the_mask_are_refused():
+    x, _, layer = problem()
+    mask = np.arange(4) < LENGTHS[:, None]
+    np.testing.assert_array_equal(layer(x, LENGTHS, mask=mask), layer(x, mask=mask))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="expected padding on the right"):
+        layer(x, np.array([4, 2, 3]), mask=mask)
+
+
 def test_weights_are_one_a_sequence():
     x, y, layer = problem()
     weights = np.array([0.5, 0.0, 2.0], "float32")

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from rnnkit.errors import ArgumentError
-from rnnkit.layers.crf_paths import viterbi
+from rnnkit.layers.crf_paths import padding_steps, viterbi
 from rnnkit.tasks.entities.spans import OUTSIDE, ends_span, parse_tags, starts_span
 
 
@@ -20,7 +20,8 @@ class EntityF1(keras.metrics.Metric):
     `fit` hold three fractions: F1 under the metric's name, `precision` and `recall`.
 
     `y_true` is int (B, T): the number of each token's tag, -1 in the padding on the right. `y_pred` is either logits
-    (B, T, K), where each token takes its best tag, or the potentials (B, T, K, K) of a CRF, decoded by Viterbi.
+    (B, T, K), where each token takes its best tag, or the potentials (B, T, K, K) of a CRF, decoded by Viterbi; these
+    know what is padding, whatever `y_true` has there.
 
     Args:
         tags: the K tags in the order of their numbers, of any scheme.
@@ -46,6 +47,8 @@ class EntityF1(keras.metrics.Metric):
         if y_pred.shape[-1] != len(self.tags):
             raise ArgumentError(f"y_pred: expected one output for each of {len(self.tags)} tags, got {y_pred.shape}.")
         padding = ops.cast(y_true, "int32") < 0
+        if len(y_pred.shape) == 4:
+            padding = ops.logical_or(padding, padding_steps(y_pred))
         gold = self._in_one_row(y_true, padding)
         found = self._in_one_row(_decode(y_pred), padding)
         self.counts.assign_add(ops.cast(self._count(gold, found), "float32"))

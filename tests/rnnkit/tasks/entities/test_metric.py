@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.layers import CRF
 from rnnkit.layers.crf_paths import viterbi
 from rnnkit.tasks.entities.metric import EntityF1
 from rnnkit.tasks.entities.scores import score_entities
@@ -137,3 +138,12 @@ def test_a_saved_model_measures_the_same(tmp_path):
     for each in (model, loaded):
         figures = each.evaluate(valid, verbose=0, return_dict=True)
         assert {name: figures[name] for name in expected} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("filler", [-1, 0])
+def test_the_padding_of_potentials_never_counts(filler):
+    layer = CRF(len(TAGS))
+    emissions = 9 * one_hot(padded([[1, 0, 1], [0, 1]], 1))  # each ends with B-PER, which Viterbi repeats in the padding
+    metric = EntityF1(TAGS)
+    metric.update_state(padded([[1, 0, 1], [0, 1]], filler), layer(emissions, np.array([3, 2])))
+    assert np.array(metric.counts).tolist() == [3, 3, 3]
