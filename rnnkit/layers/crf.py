@@ -121,8 +121,8 @@ class CRFLoss(keras.losses.Loss):
     """The negative log likelihood of the true path, `log_partition - path_score`, in nats a sequence.
 
     Called with true labels (B, T), int, and the potentials (B, T, K, K) of a `CRF` layer, which know what is padding:
-    labels there never count. Weights are one per sequence, (B,). Under a constraint the likelihood is among allowed paths only, so the loss of a
-    validation set and that of unconstrained training do not compare.
+    labels there never count. Weights are one per sequence, (B,). Under a constraint the likelihood is among allowed
+    paths only, so the loss of a validation set and that of unconstrained training do not compare.
     """
 
     def call(self, y_true, y_pred):

@@ -143,7 +143,7 @@ def test_a_saved_model_measures_the_same(tmp_path):
 @pytest.mark.parametrize("filler", [-1, 0])
 def test_the_padding_of_potentials_never_counts(filler):
     layer = CRF(len(TAGS))
-    emissions = 9 * one_hot(padded([[1, 0, 1], [0, 1]], 1))  # each ends with B-PER, which Viterbi repeats in the padding
+    emissions = 9 * one_hot(padded([[1, 0, 1], [0, 1]], 1))  # Viterbi repeats the last B-PER in the padding
     metric = EntityF1(TAGS)
     metric.update_state(padded([[1, 0, 1], [0, 1]], filler), layer(emissions, np.array([3, 2])))
     assert np.array(metric.counts).tolist() == [3, 3, 3]
