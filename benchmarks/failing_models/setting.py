@@ -1,0 +1,74 @@
+"""One training in all that a problem or a cure can change."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A training: data, model and optimizer. The defaults are those of an ordinary, healthy one.
+
+    Attributes:
+        task: a name of `data.TASKS`.
+        shape: a name of `models.SHAPES`.
+        inputs: `standard`, `thousands` (all features around 20,000), `mixed` (a unit for each feature) or
+            `unit` (0 to 1).
+        target: `standard` or `thousands`.
+        broken: `""`, or where NaN or infinity stand in 5 % of the rows: `inputs`, `infinite inputs` or `target`.
+        labels: `true`, or `random`: drawn without regard to the inputs.
+        order: `time`, or `shuffled`: the steps of each sequence in a random order.
+        padding: `post` or `pre`, for tasks with sequences of different lengths.
+        mask: `kept`, `none`, or `lost` on its way to the recurrent layer.
+        layers: recurrent layers on top of each other.
+        kernel: recurrent initializer: `default`, `wide` (normal, `gain` its spectral radius), `narrow` (orthogonal
+            times `gain`), `rank one`, or `chrono`, for which `lag` is the longest memory, 0 the length.
+        bias: scale of random biases of the gates; 0 leaves Keras' own.
+        between: what stands between the last recurrent layer and the output: `""`, `round`, `sign`, `stop gradient` or
+            `dead relu`, or the `relu` layer that this one should be.
+        head: what the output reads: `last` step, `first` step, or the `inputs` instead of the state.
+        normalization: `""`, `features` (`keras.layers.Normalization`) or `steps` (`LayerNormalization`), at the inputs.
+        scaled_target: whether the target is standardised with the mean and deviation of the training data.
+        drop_broken: whether rows with NaN or infinity are left out.
+        penalty: on the recurrent kernel: `""`, `l2`, `soft orthogonality`, or `spectral cap`.
+        loss: `plain`, `in graph`, `add_loss`, `two outputs`, `sample weights`, or `huber`.
+        examples: for training.
+    """
+
+    task: str
+    shape: str
+    seed: int
+    cell: str = "LSTM"
+    units: int = 16
+    length: int = 30
+    features: int = 2
+    examples: int = 800
+    inputs: str = "standard"
+    target: str = "standard"
+    broken: str = ""
+    labels: str = "true"
+    order: str = "time"
+    padding: str = "post"
+    mask: str = "kept"
+    layers: int = 1
+    activation: str = "tanh"
+    kernel: str = "default"
+    gain: float = 1.0
+    lag: int = 0
+    bias: float = 0.0
+    residual: bool = False
+    dropout: float = 0.0
+    between: str = ""
+    head: str = "last"
+    normalization: str = ""
+    scaled_target: bool = False
+    drop_broken: bool = False
+    loss: str = "plain"
+    optimizer: str = "Adam"
+    rate: float = 1e-2
+    clip: float = 0.0
+    epochs: int = 8
+    batch: int = 32
+    stop_early: bool = False
+    penalty: str = ""
+
+    def but(self, **changes) -> "Setting":
+        return replace(self, **changes)
