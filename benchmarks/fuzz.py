@@ -107,7 +107,7 @@ def light_readers(folder: Path) -> dict[str, Reader]:
     Piece(roll).save(folder / "seed.mid")
     midi = (folder / "seed.mid").read_bytes()
     chorales = b'{"train": [[[60, 64], [62]]], "valid": [[[60], []]], "test": [[[21, 108]]]}'
-    config = json.dumps({**RunConfig().as_dict(), "device": "auto", "devices": 1}).encode()
+    config = json.dumps(RunConfig().as_dict()).encode()
     state = packed({"epoch": 1, "weights": [roll.astype("float32"), np.arange(5)], "random": {"a": None, "b": [0.5]}})
     mutated, rows_retyped, packed_ = inputs.mutated, inputs.rows_retyped, inputs.packed
     return {

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import keras
 
-import rnnkit.tasks.table  # noqa: F401  (registers the classes that a saved model names)
 from rnnkit.errors import ModelFileError
+from rnnkit.tasks.table import TASKS
 
 MAX_BYTES, MAX_RATIO = 100_000_000, 100  # of an archive above MAX_BYTES; Keras itself packs nothing
 LONGEST = 1000  # characters of what Keras says
@@ -30,6 +30,7 @@ def load(path: str | Path, **kwargs) -> keras.Model:
         raise ModelFileError(f"path: {path} is not a .keras model file, or was cut short. Save the model again.")
     try:
         _check_size(path)
+        list(TASKS.values())  # registers the classes that a saved model names
         return keras.saving.load_model(path, **kwargs)
     except Exception as error:
         said = str(error)

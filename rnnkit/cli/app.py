@@ -1,40 +1,45 @@
 """`rnnkit`: the commands, and what the shell sees of an error."""
 
-import inspect
 import io
-import re
 import sys
 from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from rnnkit import __version__
 from rnnkit.cli import compare, data, diagnose, generate, predict, report, run, translate, tune
 from rnnkit.cli.ended import flush_output, in_words
-from rnnkit.cli.show import shown
+from rnnkit.cli.options import help_text
 from rnnkit.errors import RnnkitError
+from rnnkit.report.terminal import shown
+
+ORDER = ("run", "evaluate", "predict", "generate", "translate", "diagnose", "report", "compare", "tune", "data")
+
+
+class InOrder(TyperGroup):
+    """A group that lists its commands in the order in which people need them."""
+
+    def list_commands(self, ctx):
+        """The names."""
+        return list(ORDER)
+
 
 app = typer.Typer(
+    cls=InOrder,
     name="rnnkit",
     help="Recurrent networks for Keras: train, try out and look into ready-made tasks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+for name, group in {"run": run.app, "compare": compare.app, "tune": tune.app, "data": data.app}.items():
+    app.add_typer(group, name=name)
 for command in (
-    run.run,
-    predict.evaluate,
-    predict.predict,
-    generate.generate,
-    translate.translate,
-    compare.compare,
-    tune.tune,
-    diagnose.diagnose,
-    report.report,
+    *(predict.evaluate, predict.predict, generate.generate, translate.translate),
+    *(diagnose.diagnose, report.report),
 ):
-    # Typer would keep the line ends of all paragraphs but the first.
-    app.command(help=re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(command.__doc__ or "")))(command)
-app.add_typer(data.app, name="data")
+    app.command(help=help_text(command.__doc__))(command)
 
 
 def _print_version(asked: bool) -> None:

@@ -1,20 +1,23 @@
-"""`rnnkit compare`: the same training for each cell and seed, beside baselines that are not recurrent."""
+"""`rnnkit compare`: the same training for each cell and seed, with baselines that are not recurrent."""
 
+import functools
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from rnnkit.cli import completion
+from rnnkit.cli.by_task import by_task
+from rnnkit.cli.completion import some_of
 from rnnkit.cli.ended import can_go_on, same_command
-from rnnkit.cli.options import BatchSize, Clip, Data, Device, Epochs, Label, Target, Text
-from rnnkit.cli.show import data_table
-from rnnkit.cli.study import DryRun, Fix, Out, Overwrite, Study, Task, begin
-from rnnkit.cli.written import check_of_task, fixed_values
+from rnnkit.cli.study import DryRun, Out, Overwrite, Study, begin, options_of
+from rnnkit.cli.written import fixed_values
 from rnnkit.recurrent.table import cell_names, usual_cells
+from rnnkit.report.terminal import data_table
+from rnnkit.tasks.settings import split_settings
+from rnnkit.tasks.specs import TaskSpec, find_spec
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -22,54 +25,50 @@ if TYPE_CHECKING:
 USUAL = ",".join(usual_cells())
 # Column of the summary -> its title here, where 80 characters must do.
 SHOWN = {"parameters": "weights", "seconds_to_best": "seconds", "horizon_min": "horizon"}
-Cells = Annotated[str, typer.Option(help="Cells, parted by commas.", autocompletion=completion.some_of(*cell_names()))]
-Seeds = Annotated[int, typer.Option(help="Trainings of each cell.")]
-Match = Annotated[
-    bool, typer.Option("--match-parameters", help="Give each cell the units that make it as large as the first.")
+
+option = functools.partial(typer.Option, rich_help_panel="Comparison")
+Cells = Annotated[
+    str, option(help="Cells, separated by commas.", metavar="NAME,NAME", autocompletion=some_of(*cell_names()))
 ]
-NoBaselines = Annotated[bool, typer.Option("--no-baselines", help="Leave out what is not recurrent.")]
+Seeds = Annotated[int, option(help="Trainings of each cell.", metavar="N")]
+Match = Annotated[
+    bool, option("--match-parameters", help="Give each cell the units that make it as large as the first.")
+]
+NoBaselines = Annotated[bool, option("--no-baselines", help="Leave out what is not recurrent.")]
 
 
 def compare(
-    task: Task,
-    data: Data = None,
+    task: str,
+    options: dict[str, Any],
     cells: Cells = USUAL,
     seeds: Seeds = 3,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    fix: Fix = None,
-    clip: Clip = None,
     match_parameters: Match = False,
     no_baselines: NoBaselines = False,
     out: Out = None,
-    text: Text = None,
-    label: Label = None,
-    target: Target = None,
-    device: Device = "auto",
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Compare cells on a task; the folder gets a row a run (runs.csv), a row a model (summary.csv) and report.html."""
-    fixed = fixed_values("fix", fix or [])
-    study = begin(task, data, text, label, target, device)
+    """Compare cells, with baselines; writes one row per run (runs.csv), one per model (summary.csv) and report.html."""
+    spec = find_spec(task)
+    fixed = fixed_values("set", options.pop("settings") or [])
+    split_settings(spec, fixed)
+    study = begin(spec, options)
+    config = study.config
     import rnnkit
     from rnnkit.comparison.cells import prepared
     from rnnkit.recurrent.cells import find_cell
-    from rnnkit.tasks import TASKS
     from rnnkit.tasks.config import read_clipping
 
-    check_of_task("fix", fixed, rnnkit.compare)
     names = [find_cell(cell.strip()).name for cell in cells.split(",")]
-    source = Path(study.name).name.split(".")[0]
-    folder = out or Path("runs") / f"compare-{task}-{source}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder = out or Path("runs") / f"compare-{task}-{config.data_name}-{time.strftime('%Y%m%d-%H%M%S')}"
     console = study.console
-    console.print(f"[bold]{task}[/] on {escape(study.name)}: {', '.join(names)}; {seeds} seeds", highlight=False)
-    rule, threshold = read_clipping(clip)
+    console.print(f"[bold]{task}[/] on {escape(config.data)}: {', '.join(names)}; {seeds} seeds", highlight=False)
+    rule, threshold = read_clipping(config.clip)
     suited = {name: value for name, value in study.suited.items() if name != "cell"}
-    options = {**suited, **study.options, **fixed}
+    arguments = {**suited, **study.options, **fixed}
     if dry_run:
-        prepared(TASKS[task], names, options, rule, threshold)
-        _show_plan(study, task, len(names) * seeds, epochs, not no_baselines)
+        prepared(spec.task_class, names, arguments, rule, threshold)
+        _show_plan(study, spec, len(names) * seeds, not no_baselines)
         return
     with can_go_on(f"Go on with: {same_command(out, folder)}"):
         found = rnnkit.compare(
@@ -80,13 +79,13 @@ def compare(
             baselines=not no_baselines,
             match_parameters=match_parameters,
             directory=folder,
-            epochs=epochs,
-            batch_size=batch_size,
+            epochs=config.epochs,
+            batch_size=config.batch_size,
             clipping=rule,
             threshold=threshold,
             overwrite=overwrite,
             say=study.say,
-            **options,
+            **arguments,
         )
     best = "highest" if found.mode == "max" else "lowest"
     console.print(data_table(_in_short(found.summary), f"{found.metric}, {best} first"))
@@ -106,11 +105,20 @@ def _mean_and_spread(mean: float, spread: float) -> str:
     return f"{mean:.4g}" if math.isnan(spread) else f"{mean:.4g}±{spread:.1g}"
 
 
-def _show_plan(study: Study, task: str, trainings: int, epochs: int | None, baselines: bool) -> None:
-    from rnnkit.tasks.specs import find_spec
-
+def _show_plan(study: Study, spec: TaskSpec, trainings: int, baselines: bool) -> None:
+    epochs = study.config.epochs
     length = "until validation no longer improves" if epochs is None else f"of {epochs} epochs"
     study.say(f"{trainings} trainings {length}")
     if baselines:
-        spec = find_spec(task)
         study.say(f"baselines: {', '.join([*spec.networks(), *spec.rules])}")
+
+
+app = by_task(
+    "compare",
+    compare,
+    lambda spec: options_of(spec, "epochs", "batch_size", "clip"),
+    lambda spec: [
+        f"rnnkit compare {spec.task} --cells lstm,gru --seeds 3",
+        f"rnnkit compare {spec.task} --cells lstm,min_gru --match-parameters --set units=64",
+    ],
+)

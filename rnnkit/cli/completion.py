@@ -3,10 +3,6 @@
 from collections.abc import Callable
 
 from rnnkit import datasets
-from rnnkit.recurrent.table import cell_names
-from rnnkit.tasks.specs import SPECS
-
-RULES = ("value", "norm", "global_norm", "adaptive", "percentile", "zscore")
 
 
 def among(*words: str) -> Callable[[str], list[str]]:
@@ -29,7 +25,4 @@ def some_of(*words: str) -> Callable[[str], list[str]]:
     return complete
 
 
-tasks = among(*SPECS)
 data = among(*datasets.names())
-cells = among(*cell_names())
-rules = among(*RULES)

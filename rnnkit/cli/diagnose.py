@@ -10,8 +10,8 @@ from rich.markup import escape
 from rnnkit.checks import whole
 from rnnkit.cli.model import open_model
 from rnnkit.cli.options import Device, Run
-from rnnkit.cli.show import data_table, notices, reading, shown
 from rnnkit.errors import ArgumentError
+from rnnkit.report.terminal import data_table, notices, reading, show_words
 
 SHOWN = ("layer", "path", "gain", "half_life", "horizon", "status")
 Examples = Annotated[int, typer.Option(help="Sequences of the validation data to look at, 2 or more.")]
@@ -39,13 +39,6 @@ def diagnose(run: Run, examples: Examples = 64, out: Out = None, device: Device 
     show_words(console, found.verdict, found.cure)
     if out is not None:
         _write(console, found, out)
-
-
-def show_words(console: Console, verdict: str, cure) -> None:
-    """Prints a verdict and the cure to try first, if there is one."""
-    console.print(shown(verdict), highlight=False)
-    if cure is not None:
-        console.print(f"[bold]Try[/] {shown(str(cure))}", highlight=False)
 
 
 def _write(console: Console, found, out: Path) -> None:

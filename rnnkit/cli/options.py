@@ -1,90 +1,104 @@
-"""The options of `rnnkit run`, and those that several commands take; the others stand beside their command."""
+"""From a task's options to those of the command line, and the options that only commands have."""
 
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from rnnkit.cli import completion
-from rnnkit.recurrent.table import cell_names
-from rnnkit.study.devices import DEVICES
-from rnnkit.tasks.config import PRECISIONS
+from rnnkit.cli.completion import among
+from rnnkit.tasks.options import COMMON, Option
+from rnnkit.tasks.specs import SPECS
 
-Task = Annotated[
-    str | None,
-    typer.Argument(
-        help="What to train: sentiment, ner, memory, music or translation; without it, a list of them.",
-        autocompletion=completion.tasks,
-    ),
+Run = Annotated[
+    Path, typer.Argument(help="A run folder, as rnnkit run wrote it, a search folder, or a .keras file.", metavar="RUN")
 ]
-Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run made it.")]
-Data = Annotated[
-    str | None,
-    typer.Option(
-        help="A built-in sample (the default), a public data set's name (see: rnnkit data list), or a file; "
-        "for music, a folder of MIDI files; for translation, a text, a tab and its translation on each line.",
-        autocompletion=completion.data,
-    ),
-]
-Cell = Annotated[
-    str | None,
-    typer.Option(help=f"One of {', '.join(cell_names())}; default by task.", autocompletion=completion.cells),
-]
-Units = Annotated[int | None, typer.Option(help="Width of each direction of a recurrent layer; default by task.")]
-Layers = Annotated[int, typer.Option(help="Recurrent layers.")]
-Activation = Annotated[str | None, typer.Option(help="Of the cell, such as tanh, relu or sigmoid; default by cell.")]
-Initializer = Annotated[
-    str | None,
-    typer.Option(
-        help="Start of the recurrent weights: orthogonal, identity, glorot_uniform or chrono; default by cell.",
-        autocompletion=completion.among("orthogonal", "identity", "glorot_uniform", "chrono"),
-    ),
-]
-Epochs = Annotated[int | None, typer.Option(help="Epochs; without it, until validation no longer improves.")]
-BatchSize = Annotated[int | None, typer.Option(help="Examples a training step; default: the task's own.")]
-Seed = Annotated[int, typer.Option(help="Sets all randomness.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or gpu.", autocompletion=completion.among(*DEVICES))]
-Devices = Annotated[int, typer.Option(help="Devices that share each batch: so many GPUs, or parts of the CPU.")]
-Precision = Annotated[
-    str,
-    typer.Option(
-        help="float32; mixed_float16 or mixed_bfloat16, for a GPU.",
-        autocompletion=completion.among(*PRECISIONS),
-    ),
-]
-Deterministic = Annotated[
-    bool, typer.Option("--deterministic", help="The same numbers each time on one machine; slower.")
-]
-Out = Annotated[Path | None, typer.Option(help="The run's folder; must be new. Default: runs/TASK-DATA-CELL-TIME.")]
-Text = Annotated[str | None, typer.Option(help="The column of texts in a file; for ner, of tokens, a number from 0.")]
-Label = Annotated[str | None, typer.Option(help="The column of labels in a file; for ner, of tags, a number from 0.")]
-Clip = Annotated[
-    str | None,
-    typer.Option(
-        help="Clip gradients: value, norm, global_norm, adaptive, percentile or zscore; RULE or RULE:THRESHOLD.",
-        autocompletion=completion.rules,
-    ),
-]
-Problem = Annotated[
-    str | None, typer.Option(help="For memory: adding (the default), copy or temporal-order.", show_default=False)
-]
-Length = Annotated[
-    int | None, typer.Option(help="For memory: steps of a sequence; for copy, blank steps. Default: 100.")
-]
-Head = Annotated[
-    str | None, typer.Option(help="For music: joint chords (default), or independent keys, as most papers measure.")
-]
-Grid = Annotated[
-    int | None,
-    typer.Option(help="For a folder of MIDI files: the grid, steps of a quarter note. Default: 4."),
-]
-Target = Annotated[
-    Path | None, typer.Option(help="For translation: a file with the translations of the lines of --data.")
-]
-Attention = Annotated[
-    str | None, typer.Option(help="For translation: additive, dot, general, or none; default: general.")
-]
-Resume = Annotated[
-    Path | None, typer.Option(help="The folder of a run that was broken off: go on with it, with its own options.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print metrics.json as the last line.")]
+Out = Annotated[Path | None, typer.Option(help="The folder to write.", metavar="DIR", rich_help_panel="Output")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel="Output")]
+OPTIONS = {option.name: option for option in COMMON}
+
+
+def typed(option: Option, *flags: str) -> Any:
+    """The annotation by which Typer reads an option."""
+    kind: Any = {bool: bool, dict: list[str] | None}.get(option.kind)
+    if kind is None:
+        kind = option.kind if option.default is not None else option.kind | None
+    return Annotated[
+        kind,
+        typer.Option(
+            option.flag,
+            *flags,
+            help=option.help,
+            metavar=None if option.kind is bool else option.metavar,
+            rich_help_panel=option.panel,
+            autocompletion=among(*option.words) if option.words else None,
+            show_default=option.default is not None and option.kind is not bool,
+        ),
+    ]
+
+
+Device = typed(OPTIONS["device"])
+
+
+def parameters(options: Iterable[Option]) -> list[inspect.Parameter]:
+    """Parameters of a command, one for each option."""
+    return [
+        inspect.Parameter(
+            option.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if option.kind is bool else option.default,
+            annotation=typed(option, *(("--fix",) if option.kind is dict else ())),
+        )
+        for option in options
+    ]
+
+
+def command(name: str, body: Callable[..., None], options: Iterable[Option], text: str) -> Callable[..., None]:
+    """A command whose options are those of `body`, a function of its own keywords, and `options`.
+
+    Args:
+        name: of the command.
+        body: gets the context, its own options by name, and the others as `options`, a dict.
+        options: the options.
+        text: its help.
+    """
+    own = [each for each in inspect.signature(body).parameters.values() if each.name != "options"]
+    ours = parameters(options)
+    names = {each.name for each in ours}
+
+    def run(**given: Any) -> None:
+        body(**{key: value for key, value in given.items() if key not in names}, options={k: given[k] for k in names})
+
+    keywords = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
+    arguments = [each for each in keywords if each.default is each.empty]
+    others = [each for each in keywords if each.default is not each.empty]
+    run.__name__, run.__doc__ = name, text
+    run.__signature__ = inspect.Signature([*arguments, *ours, *others])  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in (*keywords, *ours)}
+    return run
+
+
+def union(pick: Callable[[Any], Iterable[Option]]) -> list[Option]:
+    """The options that some task has, each once; the help says of which tasks where not all have it."""
+    found: dict[str, tuple[Option, list[str]]] = {}
+    for spec in SPECS.values():
+        for option in pick(spec):
+            found.setdefault(option.name, (option, []))[1].append(spec.task)
+    common = {option.name: option for option in COMMON}
+    return [common.get(name) or _of(option, tasks) for name, (option, tasks) in found.items()]
+
+
+def _of(option: Option, tasks: list[str]) -> Option:
+    *others, last = tasks
+    owners = f"{', '.join(others)} and {last}" if others else last
+    return dataclasses.replace(option, help=f"For {owners}: {option.help[0].lower()}{option.help[1:]}")
+
+
+def help_text(docstring: str | None, examples: Iterable[str] = ()) -> str:
+    """A docstring as Typer's help: it would keep the line ends of all paragraphs but the first."""
+    text = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(docstring or ""))
+    lines = "\n\n".join(["Examples:", *examples]) if examples else ""
+    return f"{text}\n\n{lines}".strip()

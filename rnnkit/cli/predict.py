@@ -2,37 +2,22 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
-import typer
 from rich.console import Console
 
 from rnnkit.cli.model import open_model
-from rnnkit.cli.options import Device, Run
-from rnnkit.cli.show import entity_text, notices, reading, show_signatures, show_types
+from rnnkit.cli.options import Device, Json, Run, command, union
 from rnnkit.cli.texts import File, Texts, read_texts
-from rnnkit.cli.translate import check_translation_options, translate_data
-from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors import ArgumentError
+from rnnkit.report.terminal import notices, reading
 
 
-def evaluate(
-    run: Run,
-    data: Annotated[str | None, typer.Option(help="A data set's name or a file; without it, the run's own.")] = None,
-    text: Annotated[str | None, typer.Option(help="The column of texts in a file.")] = None,
-    label: Annotated[str | None, typer.Option(help="The column of labels in a file.")] = None,
-    target: Annotated[
-        Path | None, typer.Option(help="For translation: a file with the translations of the lines of --data.")
-    ] = None,
-    beam: Annotated[int | None, typer.Option(help="For translation: as for rnnkit translate.")] = None,
-    device: Device = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
-) -> None:
+def _evaluate(run: Run, options: dict[str, Any], device: Device = "auto", as_json: Json = False) -> None:
     """Measure a run's model again: on its own test data, on another data set's, or on the whole of a file.
 
     Translations are also written into the run's folder, with their sources and references.
     """
-    import dataclasses
-
     from rnnkit.study.folder import RunFolder
     from rnnkit.study.run import open_data
     from rnnkit.tasks.config import RunConfig
@@ -40,92 +25,64 @@ def evaluate(
 
     folder = RunFolder(run)
     config = RunConfig.from_dict(folder.config)
-    check_translation_options(config.task, data, target, beam)
+    spec = find_spec(config.task)
+    ways = _checked(spec, options)
     console = Console(stderr=as_json)
-    with reading(console, data or config.data):
-        if data is None:
+    with reading(console, options["data"] or config.data):
+        if options["data"] is None:
             test = open_data(config).test
         else:
-            other = dataclasses.replace(
-                config,
-                data=data,
-                text=text or config.text,
-                label=label or config.label,
-                target=str(target) if target else None,
-            )
-            test = find_spec(config.task).test_data(other)
+            named = {each.name: options[each.name] for each in spec.data_options if options[each.name] is not None}
+            test = spec.test_data(config.replaced(**{"target": None} if "target" in options else {}, **named))
     model = open_model(console, folder.model, device)
-    from rnnkit.study.training import evaluate as measure
-
+    name = f"on-{Path(options['data']).name.split('.')[0]}" if options["data"] else "test"
     with notices(console), console.status("Measuring"):
-        metrics = measure(model, test)
-    with notices(console):
-        translated = translate_data(console, model, test, beam) if config.task == "translation" else None
-    metrics |= translated.metrics if translated else {}
+        metrics, show_more = spec.evaluate(console, model, test, folder.path, name, **ways)
     figures = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
     console.print(f"{len(test)} examples  {figures}", highlight=False)
-    if config.task == "ner":
-        show_types(console, model.score(test).to_frame().reset_index())
-    if translated:
-        name = f"on-{Path(data).name.split('.')[0]}" if data else "test"
-        files = translated.write(folder.translations, name)
-        show_signatures(console, translated.signatures, files[-1])
+    show_more()
     if as_json:
         print(json.dumps(metrics))
 
 
-def predict(
-    run: Run,
-    texts: Texts = None,
-    file: File = None,
-    device: Device = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a text.")] = False,
-) -> None:
-    """Answer with a run's model, one line a text.
+def _checked(spec, options: dict[str, Any]) -> dict[str, Any]:
+    """The values of the task's own options of `evaluate`.
 
-    Sentiment: the label, its probability and the text, parted by tabs. Entities: the text with each entity in brackets,
-    with its type and probability; --json has their places too. Memory: each text is a JSON list, a sequence of symbols
-    or of lists of numbers; the line is the answer. Music: use rnnkit generate. Translation: use rnnkit
+    Raises:
+        ArgumentError: options of other tasks, or of a file that was not named.
+    """
+    known = {each.name: each for each in (*spec.data_options, *spec.evaluate_options)}
+    given = [name for name, value in options.items() if value is not None]
+    if foreign := [name for name in given if name not in known]:
+        raise ArgumentError(f"{', '.join(foreign)}: expected options of {spec.task} only. Leave it out.")
+    if options["data"] is None and (of_data := [each.name for each in spec.data_options if each.name in given]):
+        raise ArgumentError(f"{', '.join(of_data)}: expected --data as well, the file that it describes.")
+    return {each.name: each.checked(options[each.name]) for each in spec.evaluate_options}
+
+
+evaluate = command(
+    "evaluate", _evaluate, union(lambda spec: (*spec.data_options, *spec.evaluate_options)), _evaluate.__doc__ or ""
+)
+
+
+def predict(run: Run, texts: Texts = None, file: File = None, device: Device = "auto", as_json: Json = False) -> None:
+    """Answer with a run's model, one line per text.
+
+    Sentiment: the label, its probability and the text, with tabs between them. Entities: the text with each entity in
+    brackets, with its type and probability; --json has their places too. Memory: each text is a JSON list, a sequence
+    of symbols or of lists of numbers; the line is the answer. Music: use rnnkit generate. Translation: use rnnkit
     translate.
     """
     from rnnkit.study.folder import RunFolder
     from rnnkit.tasks.config import RunConfig
+    from rnnkit.tasks.specs import find_spec
 
     folder = RunFolder(run)
-    task = RunConfig.from_dict(folder.config).task
-    if task == "music":
-        raise ArgumentError(f"run: {run} is a run of music. Use rnnkit generate {run} -o piece.mid.")
-    if task == "translation":
-        raise ArgumentError(f"run: {run} is a run of translation. Use rnnkit translate {run}.")
+    spec = find_spec(RunConfig.from_dict(folder.config).task)
+    spec.check_predict(run)
     inputs = read_texts(texts, file)
     model = open_model(Console(stderr=True), folder.model, device)
-    lines = {"ner": _entities, "memory": _memories}.get(task, _labels)
     with Console(stderr=True).status("Answering"):
-        answers = list(lines(model, inputs, as_json))
+        answers = list(spec.answers(model, inputs, as_json))
     for line in answers:
         print(line) if isinstance(line, str) else Console(highlight=False, soft_wrap=True).print(line)
-
-
-def _labels(model, texts: list[str], as_json: bool):
-    for text, answer in zip(texts, model.classify(texts), strict=True):
-        found = {"text": text, "label": answer.label, "score": answer.score}
-        yield json.dumps(found, ensure_ascii=False) if as_json else f"{answer.label}\t{answer.score:.4f}\t{text}"
-
-
-def _entities(model, texts: list[str], as_json: bool):
-    for text, entities in zip(texts, model.tag(texts), strict=True):
-        found = {"text": text, "entities": [entity._asdict() for entity in entities]}
-        yield json.dumps(found, ensure_ascii=False) if as_json else entity_text(text, entities, model.types)
-
-
-def _memories(model, texts: list[str], as_json: bool):
-    sequences = [_sequence(text) for text in texts]
-    for sequence, answer in zip(sequences, model.answer(sequences), strict=True):
-        yield json.dumps({"sequence": sequence, "answer": answer} if as_json else answer)
-
-
-def _sequence(text: str):
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"texts: expected a sequence as a JSON list, such as [0, 6, 2, 1], got '{text}'.") from error

@@ -3,97 +3,109 @@
 import contextlib
 import json
 import shlex
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
-from rnnkit.cli import options as of
-from rnnkit.cli.broken_off import broken_off
+from rnnkit.cli.by_task import by_task
 from rnnkit.cli.ended import can_go_on
-from rnnkit.cli.outcome import show_results
-from rnnkit.cli.show import notices, notices_at_once, reading
-from rnnkit.cli.tasks import show_tasks
+from rnnkit.cli.options import Json, Out
+from rnnkit.cli.written import fixed_values, given_options
 from rnnkit.errors import ArgumentError
+from rnnkit.report.terminal import notices, notices_at_once, reading
+from rnnkit.tasks.specs import SPECS
+
+Resume = Annotated[
+    Path | None,
+    typer.Option(help="Resume an interrupted run with its own options.", metavar="DIR", rich_help_panel="Output"),
+]
+ALLOWED = ("resume", "as_json")  # what can be asked for beside --resume
 
 
 def run(
     context: typer.Context,
-    task: of.Task = None,
-    data: of.Data = None,
-    cell: of.Cell = None,
-    units: of.Units = None,
-    layers: of.Layers = 1,
-    epochs: of.Epochs = None,
-    batch_size: of.BatchSize = None,
-    seed: of.Seed = 0,
-    device: of.Device = "auto",
-    devices: of.Devices = 1,
-    precision: of.Precision = "float32",
-    deterministic: of.Deterministic = False,
-    out: of.Out = None,
-    text: of.Text = None,
-    label: of.Label = None,
-    clip: of.Clip = None,
-    activation: of.Activation = None,
-    initializer: of.Initializer = None,
-    problem: of.Problem = None,
-    length: of.Length = None,
-    head: of.Head = None,
-    steps_per_beat: of.Grid = None,
-    target: of.Target = None,
-    attention: of.Attention = None,
-    resume: of.Resume = None,
-    as_json: of.Json = False,
+    task: str,
+    options: dict[str, Any],
+    out: Out = None,
+    resume: Resume = None,
+    as_json: Json = False,
 ) -> None:
-    """Train a task and write a run folder: model, history, gradients, metrics, samples. Alone, it lists the tasks."""
+    """Train, and write a run folder with model, history, gradients, metrics, samples and a page."""
     from rnnkit.tasks.config import RunConfig
+    from rnnkit.tasks.settings import split_settings
 
     console = Console(stderr=as_json)
     if resume is not None:
-        _go_on(console, broken_off(context, resume), as_json)
+        _go_on(console, _interrupted(context, resume, task), as_json)
         return
-    if task is None:
-        show_tasks(context, console)
+    options["settings"] = fixed_values("set", options["settings"] or []) or None
+    config = RunConfig(task, **options)
+    split_settings(SPECS[task], config.settings)
+    _train(console, config, as_json, out)
+
+
+app = by_task("run", run, lambda spec: spec.run_options, lambda spec: spec.examples)
+
+
+@app.callback(invoke_without_command=True)
+def start(context: typer.Context, resume: Resume = None, as_json: Json = False) -> None:
+    """Train a task. Without one: list the tasks, or with --resume, resume an interrupted run."""
+    if context.invoked_subcommand is not None:
         return
-    config = RunConfig(
-        task,
-        _memory_name(task, data, problem, length),
-        cell=cell,
-        units=units,
-        layers=layers,
-        epochs=epochs,
-        batch_size=batch_size,
-        seed=seed,
-        text=text,
-        label=label,
-        clip=clip,
-        activation=activation,
-        initializer=initializer,
-        head=head,
-        steps_per_beat=steps_per_beat,
-        target=str(target) if target else None,
-        attention=attention,
-        precision=precision,
-        deterministic=deterministic,
+    console = Console(stderr=as_json)
+    if resume is None:
+        _show_tasks(console)
+    else:
+        _go_on(console, _interrupted(context, resume), as_json)
+
+
+def _show_tasks(console: Console) -> None:
+    """Prints each task with a line, and how long its built-in sample takes."""
+    table = Table("task", "what it does", "on its sample", title="Tasks", title_justify="left")
+    for name, spec in SPECS.items():
+        table.add_row(name, spec.about, spec.time)
+    console.print(table)
+    console.print(
+        "Times are of `rnnkit run TASK` on two processor cores. Other data: rnnkit data list.", highlight=False
     )
-    _train(console, config, device, devices, as_json, out)
+
+
+def _interrupted(context: typer.Context, path: Path, task: str | None = None):
+    """The `RunFolder` to go on with.
+
+    Raises:
+        ArgumentError: something was asked for that only its own options can say.
+        DataError: there is no run in it.
+    """
+    from rnnkit.study.folder import RunFolder
+
+    folder = RunFolder(path)
+    if task not in (None, folder.config.get("task")):
+        raise ArgumentError(f"resume: {path} is a run of {folder.config.get('task')}. Leave {task} out.")
+    if given := [name for name in given_options(context) if name not in ALLOWED]:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ArgumentError(f"resume: a run goes on with the options in its config.json. Leave out {options}.")
+    return folder
 
 
 def _go_on(console: Console, folder, as_json: bool) -> None:
-    """Ends a run that was broken off, where and with what it began."""
+    """Ends an interrupted run, where and with what it began."""
     from rnnkit.tasks.config import RunConfig
 
     if folder.finished:
         console.print(f"The run in {escape(str(folder.path))} is finished: there is nothing to do.", highlight=False)
         _print_metrics(folder.metrics, as_json)
         return
-    where = folder.config.get("device", "auto"), folder.config.get("devices", 1)
-    _train(console, RunConfig.from_dict(folder.config), *where, as_json, folder=folder)
+    _train(console, RunConfig.from_dict(folder.config), as_json, folder=folder)
 
 
-def _train(console: Console, config, device: str, devices: int, as_json: bool, out=None, folder=None) -> None:
-    """Trains into a new folder, `out`, or into the `folder` of a run that was broken off."""
+def _train(console: Console, config, as_json: bool, out=None, folder=None) -> None:
+    """Trains into a new folder, `out`, or into the `folder` of an interrupted run."""
+    from rnnkit.cli.outcome import show_results
     from rnnkit.cli.quiet import start_tensorflow
     from rnnkit.study.folder import RunFolder
     from rnnkit.study.run import open_data
@@ -101,27 +113,24 @@ def _train(console: Console, config, device: str, devices: int, as_json: bool, o
     with reading(console, config.data):
         splits = open_data(config)
     with console.status("Starting TensorFlow"):
-        used = start_tensorflow(device, devices)
-    config, model = _prepared(console, config, splits, used, devices)
-    where = {"device": device, "devices": devices}
-    folder = folder or RunFolder.create(out, {**config.as_dict(), **where})
+        used = start_tensorflow(config.device, config.devices)
+    config, model = _prepared(console, config, splits, used)
+    folder = folder or RunFolder.create(out, config.as_dict())
     counts = ", ".join(f"{len(part)} {name}" for name, part in splits._asdict().items())
-    console.print(f"[bold]{config.task}[/] on {escape(str(config.data))} ({counts}), cell {config.cell}, {used}")
+    console.print(f"[bold]{config.task}[/] on {escape(config.data)} ({counts}), cell {config.cell}, {used}")
     trained = _trained(console, config, splits, model, folder)
-    show_results(console, trained, folder.path, splits.test)
+    show_results(console, config, trained, folder.path, splits.test)
     _print_metrics(trained.metrics, as_json)
 
 
-def _prepared(console: Console, config, splits, used: str, devices: int):
+def _prepared(console: Console, config, splits, used: str):
     """The configuration with the cell's own name, and the model; a mistake is said before there is a folder."""
-    import dataclasses
-
     from rnnkit.recurrent.cells import find_cell
     from rnnkit.study.devices import strategy
     from rnnkit.study.run import prepare
 
-    config = dataclasses.replace(config, cell=find_cell(config.cell).name)
-    with notices(console), console.status("Preparing the model"), strategy(used, devices).scope():
+    config = config.replaced(cell=find_cell(config.cell).name)
+    with notices(console), console.status("Preparing the model"), strategy(used, config.devices).scope():
         return config, prepare(config, splits)
 
 
@@ -131,8 +140,8 @@ def _trained(console: Console, config, splits, model, folder):
     from rnnkit.study.run import train
 
     progress = TrainingProgress(console, model.monitor)
-    command = shlex.join(["rnnkit", "run", "--resume", str(folder.path)])
-    with can_go_on(f"Go on with: {command}"), contextlib.closing(progress):
+    line = shlex.join(["rnnkit", "run", "--resume", str(folder.path)])
+    with can_go_on(f"Go on with: {line}"), contextlib.closing(progress):
         with notices_at_once(console):
             trained = train(config, splits, [progress], model=model, state=folder.state)
         folder.write(trained)
@@ -142,18 +151,3 @@ def _trained(console: Console, config, splits, model, folder):
 def _print_metrics(metrics, as_json: bool) -> None:
     if as_json:
         print(json.dumps(metrics))
-
-
-def _memory_name(task: str, data: str | None, problem: str | None, length: int | None) -> str | None:
-    """The data's name, where --problem or --length says what it is."""
-    if problem is None and length is None:
-        return data
-    if task != "memory" or data is not None:
-        raise ArgumentError(
-            "problem, length: they choose the data of memory. Leave them out here, or leave out --data."
-        )
-    from rnnkit.datasets.memory import memory_problem
-
-    problem, length = problem or "adding", 100 if length is None else length
-    memory_problem(problem, length)
-    return f"{problem}-{length}"

@@ -7,26 +7,35 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from rnnkit.cli import completion
-from rnnkit.cli.show import reading
+from rnnkit.cli.options import OPTIONS
+from rnnkit.report.terminal import reading
+from rnnkit.tasks.options import Option
+from rnnkit.tasks.specs import TaskSpec
 
 if TYPE_CHECKING:
     from rnnkit.datasets import Splits
+    from rnnkit.tasks.config import RunConfig
 
-Task = Annotated[
-    str,
-    typer.Argument(
-        help="What to train: sentiment, ner, memory, music or translation.", autocompletion=completion.tasks
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="The folder; one with interrupted work is resumed. Default: a new one in runs.",
+        metavar="DIR",
+        rich_help_panel="Output",
     ),
 ]
-Fix = Annotated[
-    list[str] | None, typer.Option(help="NAME=VALUE: any argument of the task, the same in all trainings; repeatable.")
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Start again where other work is.", rich_help_panel="Output")
 ]
-Out = Annotated[
-    Path | None, typer.Option(help="The folder. Work in it that was broken off goes on. Default: a new one in runs.")
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print what would be done, and stop.", rich_help_panel="Output")
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start anew where other work is.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and stop.")]
+
+
+def options_of(spec: TaskSpec, *names: str) -> list[Option]:
+    """The options that say what the data are, and those of all runs with these names."""
+    shorthands = [each for each in spec.options if each.name in spec.shorthands]
+    return [*spec.data_options, *shorthands, *(OPTIONS[name] for name in ("settings", *names, "device"))]
 
 
 class Study(NamedTuple):
@@ -34,14 +43,14 @@ class Study(NamedTuple):
 
     Attributes:
         console: where to print.
-        name: of the data.
+        config: what the data are.
         splits: the data.
         options: arguments that the data ask of the task.
         suited: arguments that suit the data.
     """
 
     console: Console
-    name: str
+    config: "RunConfig"
     splits: "Splits"
     options: dict[str, Any]
     suited: dict[str, Any]
@@ -58,23 +67,21 @@ class Study(NamedTuple):
         )
 
 
-def begin(task: str, data: str | None, text: str | None, label: str | None, target: Path | None, device: str) -> Study:
+def begin(spec: TaskSpec, options: dict[str, Any]) -> Study:
     """Opens the data and starts TensorFlow.
 
     Args:
-        task, data, text, label, target, device: as on the command line.
+        spec: of the task.
+        options: values of its options, as on the command line.
     """
     from rnnkit.cli.quiet import start_tensorflow
     from rnnkit.study.run import open_data
     from rnnkit.tasks.config import RunConfig
-    from rnnkit.tasks.specs import find_spec
 
-    config = RunConfig(task, data, text=text, label=label, target=str(target) if target else None)
+    config = RunConfig(spec.task, **options)
     console = Console()
     with reading(console, config.data):
         splits = open_data(config)
     with console.status("Starting TensorFlow"):
-        start_tensorflow(device)
-    spec = find_spec(task)
-    suited = spec.suited.get(str(config.data), {})
-    return Study(console, str(config.data), splits, spec.data_options(config), suited)
+        start_tensorflow(config.device)
+    return Study(console, config, splits, spec.data_arguments(config), spec.suited.get(config.data, {}))

@@ -1,20 +1,18 @@
 """`rnnkit translate`: translate with the model of a run."""
 
-import contextlib
 import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rnnkit.checks import whole
 from rnnkit.cli.model import model_file, open_model
 from rnnkit.cli.options import Device
-from rnnkit.cli.show import notices
 from rnnkit.cli.texts import File, Texts, read_texts
 from rnnkit.errors import ArgumentError
+from rnnkit.report.terminal import counted, notices
 
 Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run translation made it, or a .keras file.")]
 Beam = Annotated[int | None, typer.Option(help="Hypotheses followed side by side; 1 is greedy. Default: 4.")]
@@ -42,7 +40,7 @@ def translate(
     model = open_model(console, path, device, "translation")
     from rnnkit.tasks.translation.results import BEAM, translate_lines
 
-    with notices(console), counted(console, len(sources)) as progress:
+    with notices(console), counted(console, "translating", len(sources)) as progress:
         answers = translate_lines(model, sources, beam or max(BEAM, n_best or 1), n_best, progress)
     for number, (source, answer) in enumerate(zip(sources, answers, strict=True), start=1):
         for line in _lines(number, source, answer, as_json):
@@ -57,27 +55,6 @@ def _check_sizes(beam: int | None, n_best: int | None) -> None:
         raise ArgumentError(f"n_best: expected at most the beam's {beam}, got {n_best}. Give a wider --beam.")
 
 
-def check_translation_options(task: str, data: str | None, target: Path | None, beam: int | None) -> None:
-    """Raises where options of `rnnkit evaluate` do not fit a run.
-
-    Raises:
-        ArgumentError: it says which.
-    """
-    if task != "translation" and (target or beam):
-        raise ArgumentError(f"target, beam: they belong to translation. Leave them out for a run of {task}.")
-    if target and not data:
-        raise ArgumentError("target: a file of translations needs --data, the file of the texts.")
-    _check_sizes(beam, None)
-
-
-def translate_data(console: Console, model, data, beam: int | None):
-    """The `TranslatedSet` of a data set, made under a bar."""
-    from rnnkit.tasks.translation.results import BEAM, translate_set
-
-    with counted(console, len(data)) as progress:
-        return translate_set(model, data, beam or BEAM, progress)
-
-
 def _lines(number: int, source: str, answer, as_json: bool):
     """What is printed for a text."""
     if isinstance(answer, str):
@@ -87,12 +64,3 @@ def _lines(number: int, source: str, answer, as_json: bool):
         yield json.dumps(found, ensure_ascii=False)
     else:
         yield from (f"{number}\t{each.score:.4f}\t{each.text}" for each in answer)
-
-
-@contextlib.contextmanager
-def counted(console: Console, total: int):
-    """A bar under which texts are translated; gives what to call with the number of those that were done."""
-    columns = (TextColumn("translating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda done: bar.advance(task, done)

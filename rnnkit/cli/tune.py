@@ -1,5 +1,6 @@
 """`rnnkit tune`: search a task's hyperparameters, with the gradients in view."""
 
+import functools
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,58 +8,50 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from rnnkit.cli import completion
+from rnnkit.cli.by_task import by_task
+from rnnkit.cli.completion import among
 from rnnkit.cli.ended import can_go_on, same_command
-from rnnkit.cli.options import Data, Device, Epochs, Label, Target, Text
-from rnnkit.cli.study import DryRun, Fix, Out, Overwrite, Study, Task, begin
-from rnnkit.cli.written import check_of_task, fixed_values, searched_values, space_of
+from rnnkit.cli.study import DryRun, Out, Overwrite, Study, begin, options_of
+from rnnkit.cli.written import fixed_values, searched_values, space_of
+from rnnkit.tasks.settings import split_settings
+from rnnkit.tasks.specs import find_spec
 
 SHOWN = 5  # of the trials, the best
-Trials = Annotated[int | None, typer.Option(help="Trials in all. Default: 20, or what --minutes allow.")]
-Minutes = Annotated[
-    float | None, typer.Option(help="Time for all trials; the last one ends with its epoch.", show_default=False)
-]
+OF_TRAINING = ("clipping", "threshold", "batch_size")  # hyperparameters that are no arguments
+ALGORITHMS = ("bayesian", "random", "hyperband", "grid")
+
+option = functools.partial(typer.Option, rich_help_panel="Search")
+Trials = Annotated[int | None, option(help="Trials in all. Default: 20, or what --minutes allow.", metavar="N")]
+Minutes = Annotated[float | None, option(help="Time for all trials; the last one ends with its epoch.", metavar="N")]
 Objective = Annotated[
-    str | None, typer.Option(help="A log of the epochs, such as val_accuracy or grad_norm_max; default by task.")
+    str | None, option(help="A log, such as val_accuracy or grad_norm_max; default by task.", metavar="NAME")
 ]
 Algorithm = Annotated[
-    str,
-    typer.Option(
-        help="bayesian, random, hyperband or grid.",
-        autocompletion=completion.among("bayesian", "random", "hyperband", "grid"),
-    ),
+    str, option(help="bayesian, random, hyperband or grid.", metavar="NAME", autocompletion=among(*ALGORITHMS))
 ]
 Search = Annotated[
-    list[str] | None, typer.Option(help="NAME=A,B or NAME=LOW:HIGH: what a hyperparameter is searched in; repeatable.")
+    list[str] | None,
+    option(help="Values of a hyperparameter to search; repeatable.", metavar="NAME=A,B|NAME=LOW:HIGH"),
 ]
-Seed = Annotated[int, typer.Option(help="Of the search, and of each trial's training.")]
-Isolate = Annotated[bool, typer.Option("--isolate", help="Run each trial in a process of its own.")]
+Seed = Annotated[int, option(help="Random seed of the search and of each trial.", metavar="N")]
+Isolate = Annotated[bool, option("--isolate", help="Run each trial in a process of its own.")]
 Workers = Annotated[
-    int | None,
-    typer.Option(
-        help="So many processes run trials at the same time, also on one GPU; one that is killed is started again."
-    ),
+    int | None, option(help="Number of parallel workers; one that is killed is started again.", metavar="N")
 ]
 
 
 def tune(
-    task: Task,
-    data: Data = None,
+    task: str,
+    options: dict[str, Any],
     trials: Trials = None,
     minutes: Minutes = None,
     objective: Objective = None,
     algorithm: Algorithm = "bayesian",
-    fix: Fix = None,
     search: Search = None,
-    epochs: Epochs = None,
     seed: Seed = 0,
     workers: Workers = None,
-    out: Out = None,
-    text: Text = None,
-    label: Label = None,
-    target: Target = None,
-    device: Device = "auto",
     isolate: Isolate = False,
+    out: Out = None,
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -70,16 +63,18 @@ def tune(
     in its environment KERASTUNER_ORACLE_IP and KERASTUNER_ORACLE_PORT, where trials are dealt out, and
     KERASTUNER_TUNER_ID: chief on the machine that deals them out, worker-1, worker-2 and so on where they run.
     """
-    space = space_of(searched_values("search", search or []), fixed_values("fix", fix or []))
-    study = begin(task, data, text, label, target, device)
+    spec = find_spec(task)
+    space = space_of(searched_values("search", search or []), fixed_values("set", options.pop("settings") or []))
+    split_settings(spec, {name: value for name, value in space.items() if name not in OF_TRAINING})
+    study = begin(spec, options)
+    config = study.config
     import rnnkit
     from rnnkit.tuning.chief import part_in_search
     from rnnkit.tuning.search import new_folder
 
-    check_of_task("fix, search", space, rnnkit.tune)
     search_of: dict[str, Any] = {"algorithm": algorithm, "max_trials": trials, "minutes": minutes}
-    search_of |= {"objective": objective, "epochs": epochs, "seed": seed, **study.options, **space}
-    study.console.print(f"[bold]{task}[/] on {escape(study.name)}", highlight=False)
+    search_of |= {"objective": objective, "epochs": config.epochs, "seed": seed, **study.options, **space}
+    study.console.print(f"[bold]{task}[/] on {escape(config.data)}", highlight=False)
     if dry_run:
         _show_plan(study, task, search_of)
         return
@@ -106,12 +101,12 @@ def _show_plan(study: Study, task: str, search_of: dict[str, Any]) -> None:
 
 def _report(study: Study, tuner) -> None:
     from rnnkit.study.files import write_json
-    from rnnkit.study.training import evaluate
+    from rnnkit.tasks.spec import metrics_of
 
     folder, splits = Path(tuner.project_dir), study.splits
     best = tuner.best_model()
     best.save(folder / "best.keras")
-    metrics = {part: evaluate(best, getattr(splits, part)) for part in ("valid", "test")}
+    metrics = {part: metrics_of(best, getattr(splits, part)) for part in ("valid", "test")}
     write_json(folder / "best.json", metrics)
     done = tuner.results.query("status == 'completed'")
     done = done.sort_values("score", ascending=tuner.oracle.objective.direction == "min").head(SHOWN)
@@ -128,3 +123,14 @@ def _report(study: Study, tuner) -> None:
 
 def _short(value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+app = by_task(
+    "tune",
+    tune,
+    lambda spec: options_of(spec, "epochs"),
+    lambda spec: [
+        f"rnnkit tune {spec.task} --minutes 10 --search units=32,64,128 --set layers=2",
+        f"rnnkit tune {spec.task} --trials 20 --search learning_rate=1e-4:1e-2 --dry-run",
+    ],
+)

@@ -1,7 +1,6 @@
 """Values as they are written on a command line: `NAME=VALUE`, `NAME=A,B` and `NAME=LOW:HIGH`."""
 
-import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import typer
@@ -52,7 +51,7 @@ def space_of(searched: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str,
     """
     for name in searched:
         if name in fixed:
-            raise ArgumentError(f"search, fix: '{name}' stands in both. Search it, or fix it.")
+            raise ArgumentError(f"search, set: '{name}' stands in both. Search it, or set it.")
     return {**searched, **fixed}
 
 
@@ -74,24 +73,6 @@ def _several(text: str):
     if ":" in text:
         return tuple(map(read_value, text.split(":")))
     return list(map(read_value, text.split(","))) if "," in text else None
-
-
-def check_of_task(option: str, given: Collection[str], call: Callable) -> None:
-    """Sees that names are arguments of the task, and not of the call that takes them.
-
-    Args:
-        option: where they stand.
-        given: the names.
-        call: `rnnkit.tune` or `rnnkit.compare`.
-
-    Raises:
-        ArgumentError: one of them is the call's own.
-    """
-    for name in given:
-        if name in inspect.signature(call).parameters:
-            raise ArgumentError(
-                f"{option}: '{name}' is no argument of the task, but has an option of its own; see --help."
-            )
 
 
 def given_options(context: typer.Context) -> list[str]:

@@ -9,7 +9,8 @@ import keras
 from rnnkit.datasets import Dataset
 from rnnkit.diagnosis import diagnose
 from rnnkit.study.graphs import graphs_freed
-from rnnkit.study.training import Training, best_epoch, evaluate
+from rnnkit.study.training import Training, best_epoch
+from rnnkit.tasks.spec import metrics_of
 from rnnkit.tasks.task import Task
 
 PROBES = 64  # validation examples on which gain and horizon are measured
@@ -51,7 +52,7 @@ def train_once(task: type[Task], options: dict[str, Any], settings: Settings, se
     times = {"seconds_to_best": round(training.times.ends[best], 3), "best_epoch": best + 1}
     return {
         "units": "-".join(map(str, model.stack.units)) if model.stack.built else None,
-        **scored(lambda train, data: evaluate(model, data), settings),
+        **scored(lambda train, data: metrics_of(model, data), settings),
         **measured,
         **times,
         **(through_time(model, settings.valid) if model.stack.built else {}),

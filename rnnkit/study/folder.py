@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from rnnkit.errors import ArgumentError, DataError, RnnkitError
 from rnnkit.study.files import check_inside, read_json, write_json, write_text
-from rnnkit.tasks.music.spec import PIECES
-from rnnkit.tasks.translation.spec import FOLDER
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,16 +140,6 @@ class RunFolder:
             clipped=(after > 0) & (after < LESS * before),
             status=(after > 0).where(before != 0, True).map({True: "taken", False: "nonfinite"}),
         )
-
-    @property
-    def pieces(self) -> list[Path]:
-        """The MIDI files of a run of music."""
-        return sorted((self.path / PIECES).glob("*.mid"))
-
-    @property
-    def translations(self) -> Path:
-        """The folder of what a run's model has translated; see `TranslatedSet.write`."""
-        return self.path / FOLDER
 
     @property
     def diagnosis(self) -> tuple[dict[str, "pd.DataFrame"], dict[str, Any]]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from rnnkit.datasets import Splits
 from rnnkit.errors import ArgumentError, RnnkitError
 from rnnkit.tasks.config import RunConfig, read_clipping
+from rnnkit.tasks.settings import split_settings
+from rnnkit.tasks.spec import metrics_of
 from rnnkit.tasks.specs import find_spec
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def prepare(config: RunConfig, splits: Splits) -> "Task":
         make_deterministic()
     model = make_model(config)
     model.adapt(splits.train)
-    find_spec(config.task).compile(model, config)
+    _compile(model, config)
     for part in splits:
         model.encoded(part)
     return model
@@ -100,7 +102,7 @@ def train(
 
     from rnnkit.callbacks import RecurrentSpectrum, Resume
     from rnnkit.study.diagnosis import RunDiagnosis
-    from rnnkit.study.training import Training, evaluate
+    from rnnkit.study.training import Training
 
     model = model or prepare(config, splits)
     training = Training(*read_clipping(config.clip), level="variable")
@@ -114,13 +116,14 @@ def train(
         epochs=config.epochs,
         callbacks=[*resume, *callbacks, spectrum, through_time],
         verbose=verbose,
+        **split_settings(find_spec(config.task), config.settings).fit,
     )
     seconds = training.times.seconds + sum(each.seconds_before for each in resume)
     frame = pd.DataFrame({"epoch": history.epoch, **history.history})
     metrics = {
         **{name: getattr(config, name) for name in ("task", "data", "cell", "seed")},
-        "test": evaluate(model, splits.test),
-        "valid": evaluate(model, splits.valid),
+        "test": metrics_of(model, splits.test),
+        "valid": metrics_of(model, splits.valid),
         "seconds": round(seconds, 2),
         "examples_per_second": round(len(splits.train) * len(frame) / seconds, 1),
         "epochs": len(frame),
@@ -150,8 +153,7 @@ def make_model(config: RunConfig) -> "Task":
     Raises:
         ArgumentError: an option that the task, its cell or Keras does not know.
     """
-    from rnnkit.tasks import TASKS
-
+    spec = find_spec(config.task)
     stack = {
         "cell": config.cell,
         "units": config.units,
@@ -161,13 +163,35 @@ def make_model(config: RunConfig) -> "Task":
     asked = {name: value for name, value in stack.items() if value is not None}
     if config.precision != "float32":
         asked["dtype"] = config.precision
-    given = {**find_spec(config.task).model_options(config), **asked}
+    given = {**spec.model_arguments(config), **asked, **split_settings(spec, config.settings).constructor}
     try:
-        return TASKS[config.task](layers=config.layers, **given)
+        return spec.task_class(**{"layers": config.layers, **given})
     except RnnkitError:
         raise
     except ValueError as error:  # Keras' own, of a name that it does not know
         raise ArgumentError(f"activation, initializer: {error}") from error
+
+
+def _compile(model: "Task", config: RunConfig) -> None:
+    """Compiles as suits the data, with what the settings say of the optimizer.
+
+    Raises:
+        ArgumentError: a value that the optimizer cannot take.
+    """
+    from rnnkit.optimizers import without_scaler
+
+    spec = find_spec(config.task)
+    spec.compile(model, config)
+    settings = split_settings(spec, config.settings).optimizer
+    if not settings:
+        return
+    if not model.compiled:
+        model.compile()
+    optimizer = without_scaler(model.optimizer)
+    try:
+        model.compile(type(optimizer).from_config({**optimizer.get_config(), **settings}))
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"set: {', '.join(settings)} cannot be used ({error}).") from error
 
 
 def versions() -> dict[str, str]:

@@ -1,6 +1,5 @@
 """The page of a run, made from its folder alone: nothing is trained or measured again."""
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,19 +11,15 @@ from rnnkit.recurrent.table import title as title_of
 from rnnkit.report.markup import Markup, duration, facts, number, table, tag
 from rnnkit.report.page import Section, conclusion, page, text, tiles
 from rnnkit.study.training_page import gradients, learning, metric_name, spectrum
-from rnnkit.tasks.memory.spec import MemorySpec, worth
-from rnnkit.tasks.music import Piece
-from rnnkit.tasks.music.grid import grid_of
-from rnnkit.tasks.music.page import floors, generated
+from rnnkit.tasks.config import RunConfig
+from rnnkit.tasks.spec import PageParts
 from rnnkit.tasks.specs import find_spec
 
 if TYPE_CHECKING:
     from rnnkit.study.folder import RunFolder
 
-MORE = ("types", "spectrum", "through_time", "statistics", "baselines")  # where a run has them
+MORE = ("spectrum", "through_time")  # where a run has them
 LONGEST = 400  # characters of a sample
-SHOWN = 60  # rows of a table by class
-PICTURES = 2  # of pieces
 
 
 def run_page(folder: "RunFolder") -> str:
@@ -37,9 +32,10 @@ def run_page(folder: "RunFolder") -> str:
     tables = {name: folder.table(name) for name in ("history", "gradients", "samples")}
     more = {name: folder.table(name) for name in MORE if folder.has(name)}
     found, said = folder.diagnosis
+    own = find_spec(config["task"]).page(folder)
     body = [
-        _results(metrics, more.get("types"), more.get("baselines")),
-        *_music(folder, more),
+        _results(metrics, own),
+        *own.sections,
         learning(tables["history"], metrics["valid"]),
         gradients(tables["gradients"], folder.steps, tables["history"]),
         *_through_time(found, said, more),
@@ -47,7 +43,7 @@ def run_page(folder: "RunFolder") -> str:
             "samples",
             "Samples",
             [
-                text(PLAYED if "statistics" in more else SAMPLES),
+                text(own.samples),
                 table(tables["samples"].map(_short), "A few of the test examples", wrap=True),
             ],
         ),
@@ -55,10 +51,6 @@ def run_page(folder: "RunFolder") -> str:
         _timing(metrics),
     ]
     return page(f"{_title(config)} · rnnkit", _top(config, metrics, found, said), body)
-
-
-SAMPLES = "Drawn at random from the test data, beside what the model says."
-PLAYED = "Pieces drawn at random from the test data, each with its length in steps and the model's figures on it."
 
 
 def _top(config, metrics, found, said) -> Markup:
@@ -81,21 +73,10 @@ def _title(config) -> str:
     return f"{find_spec(config['task']).title} on {Path(str(config['data'])).name}"
 
 
-def _results(metrics, types: pd.DataFrame | None, baselines: pd.DataFrame | None) -> Section:
+def _results(metrics, own: PageParts) -> Section:
     rows = [{"": split, **metrics[split]} for split in ("test", "valid")]
     shown = table(pd.DataFrame(rows).replace({"valid": "validation"}), "Metrics of the kept epoch")
-    by_type = table(types.head(SHOWN), "Entities of the test data, by type") if types is not None else None
-    said = text(worth(metrics)) if metrics["task"] == MemorySpec.task else None
-    return Section("results", "Results", [floors(baselines) if baselines is not None else said, shown, by_type])
-
-
-def _music(folder: "RunFolder", more) -> list[Section]:
-    """What was generated, if it is a run of music."""
-    if "statistics" not in more:
-        return []
-    grid = grid_of(folder.config["data"], folder.config.get("steps_per_beat"))
-    pieces = [Piece.load(file, steps_per_beat=grid) for file in folder.pieces[:PICTURES]]
-    return [generated(more["statistics"], pieces)]
+    return Section("results", "Results", [own.lead, shown, *own.tables])
 
 
 def _through_time(found, said: Mapping[str, Any], more) -> list[Section]:
@@ -110,18 +91,8 @@ def _through_time(found, said: Mapping[str, Any], more) -> list[Section]:
 
 def _configuration(config) -> Section:
     given = {name: value for name, value in config.items() if value is not None}
-    options = {name: value for name, value in given.items() if name != "task"}
-    words = [word for name, value in options.items() for word in _option(f"--{name.replace('_', '-')}", value)]
-    command = shlex.join(["rnnkit", "run", str(config["task"]), *words])
-    again = tag("pre", tag("code", command))
+    again = tag("pre", tag("code", RunConfig.from_dict(config).command()))
     return Section("configuration", "Configuration", [text("The same run again:"), again, facts(given)])
-
-
-def _option(name: str, value) -> list[str]:
-    """As it is written on the command line, where a bool is a name or nothing."""
-    if isinstance(value, bool):
-        return [name] * value
-    return [name, str(value)]
 
 
 def _timing(metrics) -> Section:

@@ -115,8 +115,3 @@ def best_epoch(history: keras.callbacks.History, monitor: tuple[str, str]) -> in
     values = np.asarray(history.history[name], float) * (1 if mode == "max" else -1)
     values[1:] = np.where(np.isnan(values[1:]), -np.inf, values[1:])
     return int(np.argmax(values))  # a first value that is NaN stays the best one for Keras, and is for NumPy
-
-
-def evaluate(model, data) -> dict[str, float]:
-    """The model's metrics on raw data, as plain floats."""
-    return {name: float(value) for name, value in model.evaluate(data, verbose=0, return_dict=True).items()}

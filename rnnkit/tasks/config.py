@@ -1,101 +1,117 @@
 """All that is needed to run a training again."""
 
-import dataclasses
-from dataclasses import dataclass
+import difflib
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from rnnkit.checks import one_of, whole
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.tasks.options import Option
 from rnnkit.tasks.specs import SPECS, find_spec
 
-MOST = 1_000_000  # of anything that is counted
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
-WHERE = ("device", "devices")  # what a run's config.json says beside its configuration
 
-
-@dataclass(frozen=True)
 class RunConfig:
-    """All that is needed to run a training again.
+    """All that is needed to run a training again: a task, and a value for each of its options.
 
-    Attributes:
+        RunConfig("ner", "tagged.conll", cell="gru", units=100, settings={"learning_rate": 2e-3})
+
+    Args:
         task: a name of `SPECS`.
         data: a built-in sample, a public data set's name, or the path of a file; None takes the task's sample. For
             `"memory"` it is `PROBLEM-LENGTH`, such as `adding-200`; for `"music"` a path is that of a folder of MIDI
             files.
-        cell, units, layers, activation, initializer: of the recurrent stack; None takes what suits the data, or the
-            task's or the cell's own.
-        epochs: how many; None stops when validation no longer improves. The best epoch is kept either way.
-        batch_size: examples a step; None takes the task's own.
-        seed: sets all randomness.
-        text, label: the columns of a file: names, or for tagged sentences numbers from 0; None takes the reader's own.
-        clip: `RULE` or `RULE:THRESHOLD`, a rule of `rnnkit.callbacks.GradientClipping`; None adds none to what the
-            task's own optimizer does (for music and translation, a global norm of at most 1).
-        head: for `"music"`, see `MusicGenerator`; None takes its own.
-        steps_per_beat: for a folder of MIDI files, the grid; None is 4.
-        target: for `"translation"`, the path of a file with the translations of the lines of `data`.
-        attention: for `"translation"`, see `Translator`; `"none"` is without, and None takes its own.
-        precision: one of `PRECISIONS`: what the layers compute in. Weights, losses and a CRF are in float32 always.
-        deterministic: the same numbers each time on one machine, from the seed. It holds for the whole process from
-            `prepare` on, and costs time.
+        cell, units: of the recurrent stack; None takes what suits the data, or the task's own.
+        options: the others, see `TaskSpec.run_options`; `rnnkit run TASK --help` lists them. `settings` maps arguments
+            of the task's constructor, of its optimizer and of `fit` to values.
+
+    Raises:
+        ArgumentError: an option that the task does not have, or a value that it cannot take.
     """
 
-    task: str = "sentiment"
-    data: str | None = None
-    cell: str | None = None
-    units: int | None = None
-    layers: int = 1
-    epochs: int | None = None
-    batch_size: int | None = None
-    seed: int = 0
-    text: str | None = None
-    label: str | None = None
-    clip: str | None = None
-    activation: str | None = None
-    initializer: str | None = None
-    head: str | None = None
-    steps_per_beat: int | None = None
-    target: str | None = None
-    attention: str | None = None
-    precision: str = "float32"
-    deterministic: bool = False
+    def __init__(
+        self,
+        task: str = "sentiment",
+        data: str | None = None,
+        cell: str | None = None,
+        units: int | None = None,
+        **options: Any,
+    ):
+        spec = find_spec(task)
+        given = spec.resolve({"data": data, "cell": cell, "units": units, **options})
+        known = {option.name: option for option in spec.run_options}
+        for name, value in given.items():
+            if name not in known and not (value is None and name in _all_options()):
+                raise ArgumentError(_unknown(name, task, known))
+        kept = {name: option for name, option in known.items() if name not in spec.shorthands}
+        values = {name: option.checked(given.get(name, option.default)) for name, option in kept.items()}
+        values["data"] = str(values["data"] or spec.sample)
+        values["cell"] = values["cell"] or spec.suited.get(values["data"], {}).get("cell", spec.cell)
+        self._values = {"task": task, **values}
 
-    def __post_init__(self):
-        spec = find_spec(self.task)
-        for name in {name for each in SPECS.values() for name in each.options} - {*spec.options}:
-            if getattr(self, name) is not None:
-                owners = ", ".join(each.task for each in SPECS.values() if name in each.options)
-                raise ArgumentError(f"{name}: it belongs to {owners}. Leave it out for {self.task}.")
-        for name in ("units", "layers", "epochs", "batch_size", "steps_per_beat"):
-            value = getattr(self, name)
-            if value is not None:
-                whole(name, value, most=MOST)
-        one_of("precision", self.precision, PRECISIONS)
-        whole("seed", self.seed, least=0, most=2**32 - 1)
-        if self.data is None:
-            object.__setattr__(self, "data", spec.sample)
-        if self.cell is None:
-            object.__setattr__(self, "cell", spec.suited.get(str(self.data), {}).get("cell", spec.cell))
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in self._values:
+            raise AttributeError(f"RunConfig has no {name} here")
+        return self._values[name]
+
+    def __eq__(self, other):
+        return isinstance(other, RunConfig) and self._values == other._values
+
+    def __hash__(self):
+        return hash(repr(self))
+
+    def __repr__(self):
+        return f"RunConfig({', '.join(f'{name}={value!r}' for name, value in self._values.items())})"
+
+    def replaced(self, **changes: Any) -> "RunConfig":
+        """The same with other values."""
+        return RunConfig(**{**self._values, **changes})
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "RunConfig":
-        """The configuration in a run's `config.json`, which also holds where it ran.
+    def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":
+        """The configuration in a run's `config.json`.
 
         Raises:
             DataError: it holds something else.
         """
-        for each in dataclasses.fields(cls):
-            value = values.get(each.name)
-            is_of_type = isinstance(value, each.type) and isinstance(value, bool) == (each.type is bool)  # type: ignore[arg-type]
-            if each.name in values and not is_of_type:
-                raise DataError(f"run: config.json has {each.name} = {value!r:.40}, which is of the wrong type.")
-        try:
-            return cls(**{name: value for name, value in values.items() if name not in WHERE})
-        except TypeError as error:
-            raise DataError(f"run: config.json is not one of rnnkit run ({error}).") from error
+        known = {"task": Option("task", ""), **_all_options()}
+        for name, option in known.items():
+            value = values.get(name)
+            fits = isinstance(value, option.kind) and isinstance(value, bool) == (option.kind is bool)
+            if name in values and not (fits or (value is None and option.default is None)):
+                raise DataError(f"run: config.json has {name} = {value!r:.40}, which is of the wrong type.")
+        if unknown := sorted(set(values) - set(known)):
+            raise DataError(f"run: config.json is not one of rnnkit run (it has {', '.join(unknown)}).")
+        return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-able dict; `RunConfig(**dict)` gives the same configuration."""
-        return dataclasses.asdict(self)
+        return dict(self._values)
+
+    def command(self, command: str = "run", **changes: Any) -> str:
+        """The line that does this on the command line, as it can be pasted into a shell."""
+        config = self.replaced(**changes) if changes else self
+        options = find_spec(self.task).run_options
+        words = [word for option in options for word in option.written(config._values.get(option.name, option.default))]
+        return shlex.join(["rnnkit", command, config.task, *words])
+
+    @property
+    def data_name(self) -> str:
+        """The data's name without folder and suffix, for the names of folders."""
+        return Path(self.data).name.split(".")[0]
+
+
+def _all_options() -> dict[str, Option]:
+    return {option.name: option for spec in SPECS.values() for option in spec.run_options}
+
+
+def _unknown(name: str, task: str, known: Mapping[str, Option]) -> str:
+    owners = [spec.task for spec in SPECS.values() if name in {option.name for option in spec.options}]
+    if owners:
+        return f"{name}: it belongs to {', '.join(owners)}. Leave it out for {task}."
+    close = difflib.get_close_matches(name, known, 1)
+    advice = f"Did you mean {close[0]}?" if close else f"Known are {', '.join(known)}."
+    return f"{name}: {task} has no such option. {advice}"
 
 
 def read_clipping(clip: str | None) -> tuple[str | None, float | None]:

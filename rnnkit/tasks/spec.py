@@ -1,6 +1,7 @@
-"""The base of the specs: a file of texts and labels, a model without options of its own, nothing more to leave."""
+"""What a task says about itself, and the base of all: a file of texts and labels, no options, nothing more to write."""
 
-from collections.abc import Mapping, Sequence
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -10,14 +11,26 @@ from rnnkit.datasets import Dataset, Splits
 from rnnkit.datasets.splits import three_parts
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.tasks.baseline import Baseline, Rule
+from rnnkit.tasks.options import COMMON, Option
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
 
-    from rnnkit.tasks.config import RunConfig
+    from rnnkit.report.markup import Markup
+    from rnnkit.report.page import Section
     from rnnkit.tasks.task import Task
 
 FEWEST = 10  # rows that can be parted into training, validation and test data
+
+
+class Config(Protocol):
+    """What a spec sees of a `RunConfig`: the values of its options."""
+
+    task: str
+    data: str
+
+    def __getattr__(self, name: str) -> Any: ...
 
 
 class Artifact(Protocol):
@@ -41,11 +54,49 @@ class Results:
     artifacts: Sequence[Artifact] = ()
 
 
-class TaskSpec:
-    """How a run of one task gets its data and model, and what it leaves; what a search tries and a comparison beats.
+class Finished(Protocol):
+    """What a spec sees of a run that was just trained."""
+
+    model: Any
+    metrics: Mapping[str, Any]
+    samples: "pd.DataFrame"
+    tables: Mapping[str, "pd.DataFrame"]
+
+
+class Saved(Protocol):
+    """What a spec sees of a run's folder."""
+
+    path: Path
+    config: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+
+    def has(self, name: str) -> bool: ...
+    def table(self, name: str) -> "pd.DataFrame": ...
+
+
+@dataclass(frozen=True)
+class PageParts:
+    """What a task adds to the page of a run.
 
     Attributes:
-        task: its name on the command line.
+        lead: what stands above the table of metrics.
+        tables: what stands below it.
+        sections: sections of their own, after the results.
+        samples: what the samples are.
+    """
+
+    lead: "Markup | None" = None
+    tables: Sequence["Markup"] = ()
+    sections: Sequence["Section"] = ()
+    samples: str = "Drawn at random from the test data, with the model's answers."
+
+
+class TaskSpec:
+    """What a task says about itself: how a run gets its data and model, what it writes, prints and shows.
+
+    Attributes:
+        task: its name on the command line, in `rnnkit.tune` and in `rnnkit.compare`.
+        model: where its class is, as `module:Class`.
         title: its name in a report.
         about: what it does, in a line.
         time: what a run on its sample takes on two processor cores, about.
@@ -53,16 +104,20 @@ class TaskSpec:
         cell: that of a run that names none, where nothing else suits the data.
         headline: the metrics that say how good a run is, the first one first.
         counted: what a row of its data is called.
-        options: the fields of `RunConfig` that only some tasks take, and this one does.
-        of_files: those that make sense for a user's file only, and why.
+        options: what a run can be asked for beside the options of every task, or in their place.
+        shorthands: those of them that only say what others are, see `resolve`.
+        evaluate_options: what `rnnkit evaluate` can be asked for beside its data.
+        examples: command lines that its help shows.
         space: what a search tries besides what is tried for every task, or in its place; see `read_part`.
         objectives: the metrics in its logs, each with its better end, `"min"` or `"max"`.
         suited: by a data set's name, arguments of the task that suit it better than the task's own, chosen on its
             validation part; what the user says goes first.
         rules: what scores without training, by name; the one that a model has to leave behind comes first.
+        tables: names of the tables that only its runs have.
     """
 
     task: ClassVar[str]
+    model: ClassVar[str]
     title: ClassVar[str]
     about: ClassVar[str] = ""
     time: ClassVar[str] = ""
@@ -70,14 +125,41 @@ class TaskSpec:
     cell: ClassVar[str] = "lstm"
     headline: ClassVar[tuple[str, ...]]
     counted: ClassVar[str] = "rows"
-    options: ClassVar[tuple[str, ...]] = ()
-    of_files: ClassVar[dict[str, str]] = {}
+    options: ClassVar[tuple[Option, ...]] = ()
+    shorthands: ClassVar[tuple[str, ...]] = ()
+    evaluate_options: ClassVar[tuple[Option, ...]] = ()
+    examples: ClassVar[tuple[str, ...]] = ()
     space: ClassVar[dict[str, Any]] = {}
     objectives: ClassVar[dict[str, str]] = {}
     suited: ClassVar[dict[str, dict[str, Any]]] = {}
     rules: ClassVar[dict[str, Rule]] = {}
 
-    def splits(self, config: "RunConfig") -> Splits:
+    @property
+    def task_class(self) -> "type[Task]":
+        """The class of its model; it needs TensorFlow."""
+        module, name = self.model.split(":")
+        return getattr(importlib.import_module(module), name)
+
+    @property
+    def run_options(self) -> tuple[Option, ...]:
+        """All options of its runs."""
+        named = {option.name: option for option in (*COMMON, *self.options)}
+        return tuple(named.values())
+
+    @property
+    def data_options(self) -> tuple[Option, ...]:
+        """Those that say which data, and how a file is read."""
+        return tuple(each for each in self.run_options if each.panel == "Data" and each.name not in self.shorthands)
+
+    def resolve(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The values of options without the shorthands, which say what others are.
+
+        Raises:
+            ArgumentError: values that do not go together.
+        """
+        return values
+
+    def splits(self, config: Config) -> Splits:
         """The data of a run; a file of the user's is split 80 : 10 : 10 at random, by a fixed seed.
 
         Raises:
@@ -87,9 +169,9 @@ class TaskSpec:
         data = str(config.data)
         if datasets.is_known(data):
             self._check_kind(data)
-            for name, why in self.of_files.items():
-                if getattr(config, name) is not None:
-                    raise ArgumentError(f"{name}: {why.format(data=data)}")
+            for option in self.data_options:
+                if option.of_files and getattr(config, option.name) is not None:
+                    raise ArgumentError(f"{option.name}: {option.of_files.format(data=data)}")
             return self.load(data)
         if not Path(data).exists():
             names = ", ".join(datasets.names())
@@ -102,7 +184,7 @@ class TaskSpec:
             )
         return self.split(whole)
 
-    def test_data(self, config: "RunConfig") -> Dataset:
+    def test_data(self, config: Config) -> Dataset:
         """What a trained model is measured on: the test part of a known data set, or the whole of a user's file.
 
         Raises:
@@ -118,7 +200,7 @@ class TaskSpec:
         """A known data set."""
         return datasets.load(name)
 
-    def read(self, config: "RunConfig", path: str) -> Dataset:
+    def read(self, config: Config, path: str) -> Dataset:
         """A user's file, in the run's columns.
 
         Raises:
@@ -131,18 +213,18 @@ class TaskSpec:
         """The rows of a user's file in three parts."""
         return three_parts(whole)
 
-    def model_options(self, config: "RunConfig") -> dict[str, Any]:
+    def model_arguments(self, config: Config) -> dict[str, Any]:
         """The arguments of the task that are not those of every task, and those that suit the data."""
         return self.suited.get(str(config.data), {})
 
-    def data_options(self, config: "RunConfig") -> dict[str, Any]:
+    def data_arguments(self, config: Config) -> dict[str, Any]:
         """The arguments of the task without which it cannot learn the data."""
         return {}
 
-    def compile(self, model: "Task", config: "RunConfig") -> None:
+    def compile(self, model: "Task", config: Config) -> None:
         """Compiles the adapted model, where the task's own settings do not suit the data."""
 
-    def results(self, model: "Task", splits: Splits, config: "RunConfig", metrics: Mapping[str, Any]) -> Results:
+    def results(self, model: "Task", splits: Splits, config: Config, metrics: Mapping[str, Any]) -> Results:
         """What the trained model gives beyond `metrics`, those of the run."""
         return Results()
 
@@ -162,12 +244,58 @@ class TaskSpec:
         """Networks without recurrence for the same data, by name."""
         return {}
 
+    def show(self, console: "Console", trained: Finished, folder: str, test: Dataset) -> str:
+        """Prints what a run has found beyond its metrics; returns a command line to try its model with.
+
+        Args:
+            folder: of the run, as it is written on a command line.
+            test: the test data.
+        """
+        from rnnkit.report.terminal import data_table
+
+        console.print(data_table(trained.samples, "A few examples of the test data"))
+        return f"rnnkit evaluate {folder}"
+
+    def evaluate(self, console: "Console", model: "Task", data: Dataset, folder: Path, name: str, **options: Any):
+        """The model's metrics on raw data, and a function that prints and writes what goes beyond them.
+
+        Args:
+            folder: of the run, for what is written.
+            name: of the data, for the names of files.
+            options: values of `evaluate_options`.
+        """
+        return metrics_of(model, data), lambda: None
+
+    def check_predict(self, run: Path) -> None:
+        """Raises where `rnnkit predict` is not the command for this task.
+
+        Raises:
+            ArgumentError: it names the command.
+        """
+
+    def answers(self, model: "Task", texts: list[str], as_json: bool) -> Iterator[Any]:
+        """What `rnnkit predict` prints: a line for each text.
+
+        Raises:
+            ArgumentError: the task answers no texts.
+        """
+        raise ArgumentError(f"run: a model of {self.task} answers no texts. Load it in Python with rnnkit.load.")
+
+    def page(self, folder: Saved) -> PageParts:
+        """What the page of a run shows beyond what all pages show."""
+        return PageParts()
+
     def _check_kind(self, data: str) -> None:
         kind = datasets.info(data).task
         if kind != self.task:
             raise DataError(f"data: '{data}' is data for {kind}. Run rnnkit run {kind} --data {data}, or name another.")
 
 
-def columns(config: "RunConfig") -> dict[str, str]:
+def metrics_of(model: "Task", data: Any) -> dict[str, float]:
+    """The model's metrics on raw data, as plain floats."""
+    return {name: float(value) for name, value in model.evaluate(data, verbose=0, return_dict=True).items()}
+
+
+def columns(config: Config) -> dict[str, str]:
     """The columns of a file that were named."""
     return {name: value for name in ("text", "label") if (value := getattr(config, name)) is not None}

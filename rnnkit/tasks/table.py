@@ -1,20 +1,26 @@
-"""The classes of the tasks, by name."""
+"""The classes of the tasks, by name; importing them starts TensorFlow."""
+
+from collections.abc import Iterator, Mapping
 
 from rnnkit.errors import ArgumentError
-from rnnkit.tasks.entities.model import EntityRecognizer
-from rnnkit.tasks.memory.model import MemoryModel
-from rnnkit.tasks.music.model import MusicGenerator
-from rnnkit.tasks.sentiment.model import SentimentClassifier
+from rnnkit.tasks.specs import SPECS
 from rnnkit.tasks.task import Task
-from rnnkit.tasks.translation.model import Translator
 
-TASKS: dict[str, type[Task]] = {
-    "sentiment": SentimentClassifier,
-    "ner": EntityRecognizer,
-    "music": MusicGenerator,
-    "translation": Translator,
-    "memory": MemoryModel,
-}
+
+class _Classes(Mapping):
+    """The class of each task that has a spec."""
+
+    def __getitem__(self, name: str) -> type[Task]:
+        return SPECS[name].task_class
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(SPECS)
+
+    def __len__(self) -> int:
+        return len(SPECS)
+
+
+TASKS: Mapping[str, type[Task]] = _Classes()
 
 
 def find_task(task) -> tuple[str, type[Task]]:

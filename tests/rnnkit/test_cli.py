@@ -18,11 +18,10 @@ from typer.main import get_command
 
 import rnnkit
 from rnnkit.callbacks.clipping_rules import RULES
-from rnnkit.cli import completion
 from rnnkit.cli.app import app
-from rnnkit.cli.show import data_table, reading
-from rnnkit.recurrent.table import cell_names
+from rnnkit.report.terminal import data_table, reading
 from rnnkit.study.folder import RunFolder
+from rnnkit.tasks import options
 from rnnkit.tasks.specs import SPECS
 
 REVIEWS = ["good film", "bad film", "not good", "not bad at all", "good, good", "a bad plot"] * 6
@@ -244,9 +243,7 @@ def test_completion_knows_tasks_data_and_cells(monkeypatch):
         monkeypatch.setenv("COMP_WORDS", f"rnnkit {words}")
         monkeypatch.setenv("COMP_CWORD", str(len(words.split(" "))))
         assert shell().stdout.split() == expected
-    assert set(completion.CELLS) <= set(cell_names())
-    assert len(completion.CELLS) == 5
-    assert set(completion.RULES) == set(RULES)
+    assert set(options.RULES) == set(RULES)
 
 
 def test_answers_to_sequences_on_the_command_line(cli, memory_run):
@@ -282,12 +279,12 @@ def test_answers_to_sequences_on_the_command_line(cli, memory_run):
         (["run", "sentiment", "--activation", "curvy"], "activation"),
         (["run", "sentiment", "--initializer", "zeal"], "initializer"),
         (["run", "sentiment", "--cell", "simple_rnn", "--initializer", "chrono"], "has no forget or update gate"),
-        (["run", "sentiment", "--problem", "copy"], "they choose the data of memory"),
+        (["run", "sentiment", "--problem", "copy"], "No such option: --problem"),
         (["run", "memory", "--problem", "recall"], "Known problems: adding, copy, temporal-order"),
         (["run", "memory", "--problem", "temporal-order", "--length", "9"], "at least 10, got 9"),
         (["run", "memory", "--length", "-1"], "at least 2, got -1"),
         (["run", "memory", "--data", "{reviews}"], "PROBLEM-LENGTH"),
-        (["run", "memory", "--problem", "copy", "--data", "adding-9"], "leave out --data"),
+        (["run", "memory", "--problem", "copy", "--data", "adding-9"], "leave out data"),
         (["evaluate", "{full}"], "no run folder"),
         (["predict", "{full}", "text"], "no run folder"),
         (["data", "path", "no-such-data"], "sst2"),

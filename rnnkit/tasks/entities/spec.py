@@ -1,15 +1,24 @@
 """A run of named entity recognition."""
 
+import json
 from collections import Counter, defaultdict
 from typing import ClassVar
+
+from rich.text import Text
 
 from rnnkit import datasets
 from rnnkit.datasets import Dataset
 from rnnkit.datasets.splits import three_parts
 from rnnkit.errors import ArgumentError
+from rnnkit.report.terminal import data_table
 from rnnkit.tasks.baseline import Baseline
 from rnnkit.tasks.entities.checks import types_of
-from rnnkit.tasks.spec import Results, TaskSpec, columns
+from rnnkit.tasks.options import Option
+from rnnkit.tasks.spec import PageParts, Results, TaskSpec, columns
+
+COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
+SENTENCE = "Ada Lovelace, who lives in London, said on Monday that she works at Hill & King."
+SHOWN = 60  # rows of a table by type
 
 
 def most_frequent_tags(train: Dataset, data: Dataset) -> dict[str, float]:
@@ -30,13 +39,21 @@ def most_frequent_tags(train: Dataset, data: Dataset) -> dict[str, float]:
 class EntitySpec(TaskSpec):
     """Tagged sentences from a file in CoNLL columns, whatever it is called; it leaves the scores by type."""
 
-    task = "ner"
+    task = "ner"  # as the field says; its folder is `entities`, its class `EntityRecognizer`
+    model = "rnnkit.tasks.entities.model:EntityRecognizer"
     title = "Entities"
     about = "Find people, places, organisations and dates."
     time = "1 minute"
     sample = "ner-sample"
     headline = ("f1", "precision", "recall")
-    options = ("text", "label")
+    options = (
+        Option("text", "Column of the tokens in a file, a number from 0.", panel="Data", metavar="COLUMN"),
+        Option("label", "Column of the tags in a file, a number from 0.", panel="Data", metavar="COLUMN"),
+    )
+    examples = (
+        "rnnkit run ner --data tagged.conll --cell gru --units 100",
+        "rnnkit run ner --data wnut17 --set char_units=50 --clip global_norm:5",
+    )
     space: ClassVar = {
         "units": [50, 100, 200],
         "bidirectional": [True, False],
@@ -64,3 +81,44 @@ class EntitySpec(TaskSpec):
 
     def results(self, model, splits, config, metrics):
         return Results({"types": model.score(splits.test).to_frame().reset_index()})
+
+    def evaluate(self, console, model, data, folder, name):
+        metrics, _ = super().evaluate(console, model, data, folder, name)
+        return metrics, lambda: show_types(console, model.score(data).to_frame().reset_index())
+
+    def show(self, console, trained, folder, test):
+        show_types(console, trained.tables["types"])
+        console.print("A few sentences of the test data, as the model tags them", style="italic")
+        tokens, _ = test.sample(6, seed=0)
+        for words, entities in zip(tokens, trained.model.tag(tokens), strict=True):
+            console.print(" ", entity_text(" ".join(words), entities, trained.model.types), sep="")
+        return f'rnnkit predict {folder} "{SENTENCE}"'
+
+    def answers(self, model, texts, as_json):
+        """The text with each entity in brackets, with its type and probability; as JSON their places too."""
+        for text, entities in zip(texts, model.tag(texts), strict=True):
+            found = {"text": text, "entities": [entity._asdict() for entity in entities]}
+            yield json.dumps(found, ensure_ascii=False) if as_json else entity_text(text, entities, model.types)
+
+    def page(self, folder):
+        from rnnkit.report.markup import table
+
+        types = folder.table("types").head(SHOWN) if folder.has("types") else None
+        return PageParts(tables=[] if types is None else [table(types, "Entities of the test data, by type")])
+
+
+def show_types(console, scores) -> None:
+    """Prints precision, recall and F1 by type of entity."""
+    figures = scores.map(lambda value: f"{value:.3f}" if isinstance(value, float) else value)
+    console.print(data_table(figures, "Entities by type"))
+
+
+def entity_text(text: str, entities, types) -> Text:
+    """A text with its entities in brackets, coloured by type, each with its type and probability."""
+    shown, end = Text(), 0
+    for entity in entities:
+        shown.append(text[end : entity.start])
+        colour = COLOURS[types.index(entity.label) % len(COLOURS)]
+        shown.append(f"[{entity.text} {entity.label} {entity.score:.2f}]", style=f"bold {colour}")
+        end = entity.end
+    return shown.append(text[end:])

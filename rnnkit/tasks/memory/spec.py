@@ -1,5 +1,6 @@
 """A run on a memory problem."""
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -8,11 +9,29 @@ import numpy as np
 
 from rnnkit import datasets
 from rnnkit.datasets import Dataset
-from rnnkit.datasets.memory import MEMORY_PROBLEMS, read_name
+from rnnkit.datasets.memory import MEMORY_PROBLEMS, memory_problem, read_name
+from rnnkit.errors import ArgumentError, DataError
 from rnnkit.tasks.baseline import majority_share
-from rnnkit.tasks.spec import TaskSpec
+from rnnkit.tasks.options import Option
+from rnnkit.tasks.spec import PageParts, TaskSpec
 
 OF_TARGET = {"number": ("mse", "min"), "class": ("accuracy", "max"), "symbols": ("crossentropy", "min")}
+
+SEQUENCES = {
+    "adding": "[[0.5, 1], [0.9, 0], [0.2, 0], [0.25, 1]]",
+    "copy": "[1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]",
+    "temporal-order": "[0, 6, 2, 5, 3, 7, 4, 2, 1]",
+}
+PROBLEM = Option(
+    "problem",
+    "What is to be remembered; default: adding.",
+    panel="Data",
+    metavar="NAME",
+    suggested=tuple(MEMORY_PROBLEMS),
+)
+LENGTH = Option(
+    *("length", "Time steps of a sequence; for copy, blank steps. Default: 100.", int), panel="Data", metavar="N"
+)
 
 
 def chance_of_memory(train: Dataset, data: Dataset) -> dict[str, float]:
@@ -39,11 +58,18 @@ class MemorySpec(TaskSpec):
     """Generated sequences; the data's name is `PROBLEM-LENGTH`, such as `adding-200`."""
 
     task = "memory"
+    model = "rnnkit.tasks.memory.model:MemoryModel"
     title = "Memory"
     about = "Show what a cell remembers, and how long."
     time = "7 minutes"
     sample = "adding-100"
     headline = ("accuracy", "mse", "loss")
+    options = (PROBLEM, LENGTH)
+    shorthands = ("problem", "length")
+    examples = (
+        "rnnkit run memory --problem copy --length 50 --cell gru --units 64",
+        "rnnkit run memory --problem adding --length 200 --set recurrent_initializer=chrono",
+    )
     space: ClassVar = {
         "units": [64, 128, 256],
         "recurrent_initializer": ["orthogonal", "glorot_uniform"],
@@ -51,6 +77,17 @@ class MemorySpec(TaskSpec):
     }
     objectives: ClassVar = dict(OF_TARGET.values())
     rules: ClassVar = {"best without memory": chance_of_memory}
+
+    def resolve(self, values):
+        """`problem` and `length` name the data."""
+        problem, length = values.pop("problem", None), values.pop("length", None)
+        if problem is None and length is None:
+            return values
+        if values.get("data") is not None:
+            raise ArgumentError("problem, length: they choose the data. Leave them out, or leave out data.")
+        problem, length = problem or "adding", 100 if length is None else length
+        memory_problem(problem, length)
+        return {**values, "data": f"{problem}-{length}"}
 
     def splits(self, config):
         return datasets.memory(*read_name(str(config.data)))
@@ -61,14 +98,37 @@ class MemorySpec(TaskSpec):
     def metric(self, model):
         return OF_TARGET[model.target]
 
-    def data_options(self, config):
+    def data_arguments(self, config):
         return {"target": MEMORY_PROBLEMS[read_name(str(config.data))[0]].target}
 
-    def model_options(self, config):
-        return self.data_options(config)
+    def model_arguments(self, config):
+        return self.data_arguments(config)
+
+    def show(self, console, trained, folder, test):
+        super().show(console, trained, folder, test)
+        console.print(solved_or_not(trained.metrics), highlight=False, soft_wrap=True)
+        return f'rnnkit predict {folder} "{SEQUENCES[trained.metrics["data"].rpartition("-")[0]]}"'
+
+    def answers(self, model, texts, as_json):
+        """Each text is a JSON list, a sequence of symbols or of lists of numbers; the line is the answer."""
+        sequences = [_sequence(text) for text in texts]
+        for sequence, answer in zip(sequences, model.answer(sequences), strict=True):
+            yield json.dumps({"sequence": sequence, "answer": answer} if as_json else answer)
+
+    def page(self, folder):
+        from rnnkit.report.page import text
+
+        return PageParts(lead=text(solved_or_not(folder.metrics)))
 
 
-def worth(metrics: Mapping[str, Any]) -> str:
+def _sequence(text: str):
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"texts: expected a sequence as a JSON list, such as [0, 6, 2, 1], got '{text}'.") from error
+
+
+def solved_or_not(metrics: Mapping[str, Any]) -> str:
     """Whether a run's metrics solve its problem, what chance is on it, and when it counts as solved."""
     name, length = read_name(metrics["data"])
     problem, value = MEMORY_PROBLEMS[name], metrics["test"][MEMORY_PROBLEMS[name].metric]

@@ -1,19 +1,23 @@
 """A run of music generation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
 from rnnkit.datasets import Dataset
+from rnnkit.errors import ArgumentError
+from rnnkit.report.terminal import data_table
 from rnnkit.tasks.baseline import Baseline
 from rnnkit.tasks.music.baselines import KeyMarginals, KeyMarkov
-from rnnkit.tasks.music.grid import load_music, read_music
+from rnnkit.tasks.music.grid import grid_of, load_music, read_music
 from rnnkit.tasks.music.piece import Piece
-from rnnkit.tasks.spec import Results, TaskSpec
+from rnnkit.tasks.options import DATA, Option, counting
+from rnnkit.tasks.spec import PageParts, Results, TaskSpec
 
 PIECES = "pieces"  # their folder
 KEPT = 4  # pieces of those that were generated
+PICTURES = 2  # of pieces, on a page
 
 
 def key_marginals(train: Dataset, data: Dataset) -> dict[str, float]:
@@ -30,13 +34,32 @@ class MusicSpec(TaskSpec):
     """Piano rolls, or a folder of MIDI files; it leaves pieces, their measures, and what its NLL is worth."""
 
     task = "music"
+    model = "rnnkit.tasks.music.model:MusicGenerator"
     title = "Music"
     about = "Write music, frame by frame."
     time = "2 minutes"
     sample = "music-sample"
     headline = ("nll",)
     counted = "pieces"
-    options = ("head", "steps_per_beat")
+    options = (
+        replace(DATA, help="A built-in sample (the default), a public data set, or a folder of MIDI files."),
+        Option(
+            *("head", "How the keys of a frame depend on each other: joint (default) or independent, as most papers"),
+            metavar="NAME",
+            suggested=("joint", "independent"),
+        ),
+        Option(
+            *("steps_per_beat", "Grid of a folder of MIDI files, steps per quarter note. Default: 4.", int),
+            panel="Data",
+            metavar="N",
+            check=counting,
+            of_files="it is the grid of a folder of MIDI files; '{data}' has its own.",
+        ),
+    )
+    examples = (
+        "rnnkit run music --data tunes/ --steps-per-beat 4 --cell gru",
+        "rnnkit run music --data jsb --head independent --units 200",
+    )
     suited: ClassVar = {
         "nottingham": {"units": 200, "embedding_dim": 128, "dropout": 0.35, "head_units": 32, "head_dropout": 0.2},
         sample: {"units": 100, "embedding_dim": 64, "dropout": 0.2, "head_units": 32, "head_dropout": 0.2},
@@ -44,7 +67,6 @@ class MusicSpec(TaskSpec):
     space: ClassVar = {"units": [100, 200, 400], "batch_size": [8, 16, 32]}
     objectives: ClassVar = {"nll": "min", "accuracy": "max"}
     rules: ClassVar = {"train marginals": key_marginals, "per-key Markov chain": key_markov}
-    of_files: ClassVar = {"steps_per_beat": "it is the grid of a folder of MIDI files; '{data}' has its own."}
 
     def load(self, name):
         return load_music(name)
@@ -52,8 +74,8 @@ class MusicSpec(TaskSpec):
     def read(self, config, path):
         return read_music(path, config.steps_per_beat)
 
-    def model_options(self, config):
-        own = super().model_options(config)
+    def model_arguments(self, config):
+        own = super().model_arguments(config)
         return own if config.head is None else {**own, "head": config.head}
 
     def baseline(self, train, valid):
@@ -65,6 +87,37 @@ class MusicSpec(TaskSpec):
 
         pieces = model.generate(count=GENERATED, seed=config.seed)
         return Results(result_tables(pieces, splits, metrics["test"]["nll"]), artifacts=[WrittenPieces(pieces[:KEPT])])
+
+    def show(self, console, trained, folder, test):
+        statistics, baselines = trained.tables["statistics"], trained.tables["baselines"]
+        count = statistics.set_index("measure").loc["pieces", "generated"]
+        shown = statistics[~statistics["measure"].isin(["pieces", "steps"])].drop(columns="what it is")
+        console.print(data_table(shown, f"{count:.0f} generated pieces compared with the data (see statistics.csv)"))
+        *others, (_, own) = baselines.itertuples(index=False)
+        floors = ", ".join(f"{name} {nll:.2f}" for name, nll in others)
+        console.print(f"NLL on test data, in nats per frame: {own:.2f}. Without a network: {floors}.", highlight=False)
+        return f"rnnkit generate {folder} -o piece.mid"
+
+    def check_predict(self, run):
+        raise ArgumentError(f"run: {run} is a run of music. Use rnnkit generate {run} -o piece.mid.")
+
+    def page(self, folder):
+        from rnnkit.tasks.music.page import floors, generated
+
+        if not folder.has("statistics"):
+            return PageParts()
+        grid = grid_of(folder.config["data"], folder.config.get("steps_per_beat"))
+        pieces = [Piece.load(file, steps_per_beat=grid) for file in midi_files(folder.path)[:PICTURES]]
+        return PageParts(
+            lead=floors(folder.table("baselines")) if folder.has("baselines") else None,
+            sections=[generated(folder.table("statistics"), pieces)],
+            samples="Pieces drawn at random from the test data, each with its length in steps and the model's figures.",
+        )
+
+
+def midi_files(run: Path) -> list[Path]:
+    """The pieces that a run has generated."""
+    return sorted((run / PIECES).glob("*.mid"))
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """A run of sentiment classification."""
 
+import json
 from typing import ClassVar
 
 from rnnkit.datasets import Dataset
 from rnnkit.datasets.splits import three_parts
 from rnnkit.tasks.baseline import Baseline, majority_share
+from rnnkit.tasks.options import LABEL, TEXT
 from rnnkit.tasks.spec import TaskSpec
 
 
@@ -17,12 +19,17 @@ class SentimentSpec(TaskSpec):
     """Texts and labels from a CSV, TSV or JSON lines file."""
 
     task = "sentiment"
+    model = "rnnkit.tasks.sentiment.model:SentimentClassifier"
     title = "Sentiment"
     about = "Classify texts: is a review good or bad?"
     time = "1 minute"
     sample = "sentiment-sample"
     headline = ("accuracy",)
-    options = ("text", "label")
+    options = (TEXT, LABEL)
+    examples = (
+        "rnnkit run sentiment --data reviews.csv --text review --label stars --cell gru",
+        "rnnkit run sentiment --data sst2 --set bidirectional=true --set learning_rate=5e-4",
+    )
     space: ClassVar = {
         "bidirectional": [True, False],
         "embedding_dim": [64, 128, 256],
@@ -43,3 +50,13 @@ class SentimentSpec(TaskSpec):
         from rnnkit.tasks.sentiment.networks import BagOfWords, WordConvolution
 
         return {"bag of words": BagOfWords, "convolution": WordConvolution}
+
+    def show(self, console, trained, folder, test):
+        super().show(console, trained, folder, test)
+        return f'rnnkit predict {folder} "not bad at all"'
+
+    def answers(self, model, texts, as_json):
+        """The label, its probability and the text, with tabs between them."""
+        for text, answer in zip(texts, model.classify(texts), strict=True):
+            found = {"text": text, "label": answer.label, "score": answer.score}
+            yield json.dumps(found, ensure_ascii=False) if as_json else f"{answer.label}\t{answer.score:.4f}\t{text}"

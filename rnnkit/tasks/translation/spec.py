@@ -1,11 +1,17 @@
 """A run of translation."""
 
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.markup import escape
+
 from rnnkit import datasets
 from rnnkit.datasets import Dataset, Splits
+from rnnkit.errors import ArgumentError
+from rnnkit.report.terminal import counted, notices
+from rnnkit.tasks.options import DATA, LABEL, TEXT, Option, counting
 from rnnkit.tasks.spec import Results, TaskSpec, columns
 
 if TYPE_CHECKING:
@@ -14,6 +20,7 @@ if TYPE_CHECKING:
 TABLES = (".csv", ".jsonl", ".json")  # files of pairs whose columns have names
 FOLDER = "translations"
 NO_ATTENTION = "none"
+BEAM = Option("beam", "Hypotheses that are followed; 1 is greedy. Default: 4.", int, metavar="N", check=counting)
 # The sample is small, and without noise: what keeps a model of real language from overfitting only slows it down here.
 SMALL: dict[str, Any] = {
     "cell": "lstm",
@@ -42,6 +49,7 @@ class TranslationSpec(TaskSpec):
     """
 
     task = "translation"
+    model = "rnnkit.tasks.translation.model:Translator"
     title = "Translation"
     about = "Translate sentences, with attention."
     time = "4 minutes"
@@ -50,7 +58,28 @@ class TranslationSpec(TaskSpec):
     headline = ("bleu", "chrf", "exact_match")
     counted = "pairs"
     suited: ClassVar = {sample: SMALL}
-    options = ("text", "label", "target", "attention")
+    options = (
+        replace(DATA, help="A built-in sample (the default), a public data set, or lines of text TAB translation."),
+        replace(TEXT, help="Column of the texts in a file, by name."),
+        replace(LABEL, help="Column of the translations in a file, by name."),
+        Option(
+            *("target", "File with the translations of the lines of --data."),
+            panel="Data",
+            metavar="FILE",
+            of_files="'{data}' has its own translations. Leave the file of translations out.",
+        ),
+        Option(
+            "attention",
+            "Attention; default: general.",
+            metavar="NAME",
+            suggested=("general", "additive", "dot", NO_ATTENTION),
+        ),
+    )
+    evaluate_options = (BEAM,)
+    examples = (
+        "rnnkit run translation --data pairs.tsv --cell gru --units 256",
+        "rnnkit run translation --data texts.de --target texts.en --attention additive",
+    )
     space: ClassVar = {
         "cell": ["gru", "lstm"],
         "units": [128, 256, 512],
@@ -60,7 +89,6 @@ class TranslationSpec(TaskSpec):
     }
     objectives: ClassVar = {"bleu": "max", "chrf": "max", "exact_match": "max", "perplexity": "min"}
     rules: ClassVar = {"source left as it is": copied_source}
-    of_files: ClassVar = {"target": "'{data}' has its own translations. Leave the file of translations out."}
 
     def read(self, config, path):
         named = columns(config)
@@ -73,8 +101,8 @@ class TranslationSpec(TaskSpec):
         rest, test = datasets.split_pairs(whole, 0.1, seed=0)
         return Splits(*datasets.split_pairs(rest, 1 / 9, seed=0), test)
 
-    def model_options(self, config):
-        own = super().model_options(config)
+    def model_arguments(self, config):
+        own = super().model_arguments(config)
         if config.attention is None:
             return own
         return {**own, "attention": None if config.attention == NO_ATTENTION else config.attention}
@@ -93,6 +121,35 @@ class TranslationSpec(TaskSpec):
         for part, translated in sets.items():
             more[part] = {**metrics[part], **translated.metrics}
         return Results(metrics=more, artifacts=[Written(translated, part) for part, translated in sets.items()])
+
+    def evaluate(self, console, model, data, folder, name, *, beam=None):
+        from rnnkit.tasks.translation.results import BEAM as DEFAULT
+        from rnnkit.tasks.translation.results import translate_set
+
+        metrics, _ = super().evaluate(console, model, data, folder, name)
+        with notices(console), counted(console, "translating", len(data)) as progress:
+            translated = translate_set(model, data, beam or DEFAULT, progress)
+
+        def write() -> None:
+            files = translated.write(folder / FOLDER, name)
+            show_signatures(console, translated.signatures, files[-1])
+
+        return metrics | translated.metrics, write
+
+    def show(self, console, trained, folder, test):
+        super().show(console, trained, folder, test)
+        show_signatures(console, trained.metrics["signatures"], f"{folder}/{FOLDER}/test.hypotheses.txt")
+        return f"rnnkit translate {folder} {shlex.quote(trained.samples['source'].iloc[0])}"
+
+    def check_predict(self, run):
+        raise ArgumentError(f"run: {run} is a run of translation. Use rnnkit translate {run}.")
+
+
+def show_signatures(console, signatures, hypotheses) -> None:
+    """How BLEU and chrF were counted, and where the translations are from which both can be counted again."""
+    for name, signature in signatures.items():
+        console.print(f"{name}: {signature}", highlight=False, soft_wrap=True)
+    console.print(f"The translations are in {escape(str(hypotheses))}", highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,8 @@ import warnings
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
-from rich.text import Text
-
-COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
 
 
 def shown(text: str) -> str:
@@ -50,30 +48,6 @@ def notices_at_once(console: Console):
         yield
 
 
-def show_signatures(console: Console, signatures, hypotheses) -> None:
-    """How BLEU and chrF were counted, and where the translations are from which both can be counted again."""
-    for name, signature in signatures.items():
-        console.print(f"{name}: {signature}", highlight=False, soft_wrap=True)
-    console.print(f"The translations are in {escape(str(hypotheses))}", highlight=False, soft_wrap=True)
-
-
-def show_types(console: Console, scores) -> None:
-    """Precision, recall and F1 by type of entity."""
-    table = scores.map(lambda value: f"{value:.3f}" if isinstance(value, float) else value)
-    console.print(data_table(table, "Entities by type"))
-
-
-def entity_text(text: str, entities, types) -> Text:
-    """A text with its entities in brackets, coloured by type, each with its type and probability."""
-    shown, end = Text(), 0
-    for entity in entities:
-        shown.append(text[end : entity.start])
-        colour = COLOURS[types.index(entity.label) % len(COLOURS)]
-        shown.append(f"[{entity.text} {entity.label} {entity.score:.2f}]", style=f"bold {colour}")
-        end = entity.end
-    return shown.append(text[end:])
-
-
 def data_table(frame, title: str) -> Table:
     """A DataFrame as a table; numbers get three significant digits, what is not a number stays empty, and what is too
     wide goes on in a line below.
@@ -89,3 +63,19 @@ def _cell(value) -> str:
     if not isinstance(value, float):
         return escape(str(value))
     return "" if math.isnan(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def show_words(console: Console, verdict: str, cure) -> None:
+    """Prints a verdict and the cure to try first, if there is one."""
+    console.print(shown(verdict), highlight=False)
+    if cure is not None:
+        console.print(f"[bold]Try[/] {shown(str(cure))}", highlight=False)
+
+
+@contextlib.contextmanager
+def counted(console: Console, what: str, total: int):
+    """A bar under which something is done; gives what to call with the number of those that were done."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda done: bar.advance(task, done)

@@ -1,0 +1,150 @@
+"""What a run can be asked for: each option said once, for the command line, `RunConfig`, `config.json` and the help."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rnnkit import datasets
+from rnnkit.checks import one_of, whole
+from rnnkit.errors import ArgumentError
+from rnnkit.recurrent.table import cell_names
+
+MOST = 1_000_000  # of anything that is counted
+RULES = ("value", "norm", "global_norm", "adaptive", "percentile", "zscore")
+INITIALIZERS = ("orthogonal", "identity", "glorot_uniform", "chrono")
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+DEVICES = ("auto", "cpu", "gpu")
+
+Panel = Literal["Data", "Model", "Training", "Output"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a run.
+
+    Attributes:
+        name: with underscores; the command line writes it with hyphens.
+        help: what it is, for the help.
+        kind: the type of its value.
+        default: its value where nobody says it.
+        panel: the part of the help in which it stands.
+        metavar: what stands for the value in the help.
+        choices: all that it can be; checked, and completed by the shell.
+        suggested: what the shell completes, where other values can be given too.
+        check: called with name and value, where the value is not None; raises an `ArgumentError`.
+        flag: as it is written on the command line.
+        of_files: why a known data set cannot take it; `{data}` stands for its name. Empty where it can.
+    """
+
+    name: str
+    help: str
+    kind: type = str
+    default: Any = None
+    panel: Panel = "Model"
+    metavar: str | None = None
+    choices: Sequence[str] = ()
+    suggested: Callable[[], Sequence[str]] | Sequence[str] = ()
+    check: Callable[[str, Any], Any] | None = None
+    flag: str = ""
+    of_files: str = ""
+
+    def __post_init__(self):
+        object.__setattr__(self, "flag", self.flag or f"--{self.name.replace('_', '-')}")
+
+    @property
+    def words(self) -> Sequence[str]:
+        """What the shell completes."""
+        return self.choices or (self.suggested() if callable(self.suggested) else self.suggested)
+
+    def checked(self, value):
+        """The value.
+
+        Raises:
+            ArgumentError: it cannot be one.
+        """
+        if value is not None and self.choices:
+            one_of(self.name, value, self.choices)
+        if value is not None and self.check is not None:
+            self.check(self.name, value)
+        return value
+
+    def written(self, value) -> list[str]:
+        """The words of the command line that give it this value; none for its default."""
+        if value == self.default:
+            return []
+        if isinstance(value, dict):
+            return [word for name, each in value.items() for word in (self.flag, f"{name}={written_value(each)}")]
+        return [self.flag] if self.kind is bool else [self.flag, str(value)]
+
+
+def written_value(value) -> str:
+    """A value as `--set` reads it."""
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def counting(name: str, value) -> int:
+    """A whole number from 1 to `MOST`."""
+    return whole(name, value, most=MOST)
+
+
+def _seed(name: str, value) -> int:
+    return whole(name, value, least=0, most=2**32 - 1)
+
+
+def _settings(name: str, value) -> None:
+    if not all(isinstance(each, str) for each in value):
+        raise ArgumentError(f"{name}: expected names and values, got {value!r}.")
+
+
+TEXT = Option("text", "Column of the texts in a file, by name.", panel="Data", metavar="COLUMN")
+LABEL = Option("label", "Column of the labels in a file, by name.", panel="Data", metavar="COLUMN")
+
+DATA = Option(
+    "data",
+    "A built-in sample (the default), a public data set (see: rnnkit data list), or a file.",
+    panel="Data",
+    metavar="NAME|FILE",
+    suggested=datasets.names,
+)
+COMMON = (
+    DATA,
+    Option("cell", "Recurrent cell; default by task.", metavar="NAME", suggested=cell_names),
+    Option("units", "Units of each direction of a recurrent layer; default by task.", int, metavar="N", check=counting),
+    Option("layers", "Number of recurrent layers.", int, 1, metavar="N", check=counting),
+    Option("activation", "Activation of the cell, such as tanh, relu or sigmoid; default by cell.", metavar="NAME"),
+    Option(
+        "initializer", "Initializer of the recurrent weights; default by cell.", metavar="NAME", suggested=INITIALIZERS
+    ),
+    Option("precision", "Precision in which layers compute.", str, "float32", metavar="NAME", choices=PRECISIONS),
+    Option(
+        *("epochs", "Number of epochs; without it, until validation no longer improves.", int),
+        panel="Training",
+        metavar="N",
+        check=counting,
+    ),
+    Option(
+        *("batch_size", "Examples per training step; default by task.", int),
+        panel="Training",
+        metavar="N",
+        check=counting,
+    ),
+    Option(
+        *("clip", "Clip gradients by a rule: value, norm, global_norm, adaptive, percentile or zscore."),
+        panel="Training",
+        metavar="RULE[:THRESHOLD]",
+        suggested=RULES,
+    ),
+    Option(
+        "settings",
+        "Any argument of the task, of its optimizer (learning_rate) or of fit; repeatable.",
+        dict,
+        panel="Training",
+        metavar="NAME=VALUE",
+        check=_settings,
+        flag="--set",
+    ),
+    Option("seed", "Random seed.", int, 0, panel="Training", metavar="N", check=_seed),
+    Option("device", "Where to compute.", str, "auto", "Training", metavar="auto|cpu|gpu", choices=DEVICES),
+    Option("devices", "Devices that share each batch.", int, 1, "Training", metavar="N", check=counting),
+    Option("deterministic", "The same numbers each time on one machine; slower.", bool, False, "Training"),
+)
