@@ -42,9 +42,12 @@ def split_settings(spec: TaskSpec, settings: Mapping[str, Any] | None) -> Settin
         "optimizer": OPTIMIZER,
         "constructor": constructor_arguments(spec),
     }
+    options = {option.name: option.flag for option in spec.run_options}
     found = Settings({}, {}, {})
     for name, value in (settings or {}).items():
         owner = next((each for each, names in known.items() if name in names), None)
+        if owner is None and name in options:
+            raise ArgumentError(f"set: '{name}' has an option of its own, {options[name]}. Use that.")
         if owner is None:
             raise ArgumentError(_unknown(name, spec.task, [each for names in known.values() for each in names]))
         getattr(found, owner)[name] = value

@@ -97,7 +97,7 @@ def test_a_run_that_is_interrupted_and_killed_goes_on_to_the_same_end(cli, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "--epochs", "3"], "task: expected what to train: sentiment, ner,"),
+        (["run", "--epochs", "3"], "task: expected what to train first: sentiment, ner,"),
         (["run", "--resume", "nothing"], "is no run folder"),
         (["run", "music", "--resume", "{run}"], "is a run of sentiment. Leave music out."),
         (["run", "--resume", "{run}", "--epochs", "3", "--batch-size", "32"], "Leave out --epochs, --batch-size."),

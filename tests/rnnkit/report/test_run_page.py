@@ -19,6 +19,7 @@ from rnnkit.diagnosis.page import history_map
 from rnnkit.errors import DataError
 from rnnkit.report.markup import Markup, number, tag
 from rnnkit.study.folder import RunFolder
+from rnnkit.tasks.config import RunConfig
 from rnnkit.study.training_page import learning
 
 TASKS = ("sentiment", "ner", "memory")
@@ -171,8 +172,9 @@ def test_the_same_run_again_is_a_command_that_can_be_given(runs, tmp_path, deter
     (path / "config.json").write_text(json.dumps(asked), encoding="utf-8")
     page = RunFolder(path).write_report().read_text(encoding="utf-8")
     [command] = re.findall(r"<code>rnnkit run (.*?)</code>", page)
-    parsed = typer.main.get_command(app).commands["run"].make_context("run", shlex.split(unescape(command))).params
-    assert {name: parsed[name] for name in asked} == asked
+    task, *words = shlex.split(unescape(command))
+    parsed = typer.main.get_command(app).commands["run"].commands[task].make_context(task, words).params
+    assert RunConfig(task, **{name: parsed[name] for name in asked if name != "task"}).as_dict() == asked
 
 
 def test_a_training_whose_validation_loss_was_never_finite_has_a_page():

@@ -104,7 +104,7 @@ def test_texts_as_arguments_and_answers_as_json(cli, run):
         (["run", "translation", "--target", "{long}"], b"", "has its own translations"),
         (["run", "translation", "--attention", "none", "--data", "multi30k-de-it"], b"", "multi30k-de-en"),
         (["run", "translation", "--data", "sst2"], b"", "data for sentiment"),
-        (["run", "sentiment", "--attention", "dot"], b"", "belongs to translation"),
+        (["run", "sentiment", "--attention", "dot"], b"", "No such option: --attention"),
         (["run", "sentiment", "--data", "multi30k-cs-fr"], b"", "data for translation"),
         (["translate", "{run}", "a", "--beam", "0"], b"", "beam: expected a positive integer, got 0"),
         (["translate", "{run}", "a", "--n-best", "3", "--beam", "2"], b"", "at most the beam's 2, got 3"),
@@ -114,7 +114,7 @@ def test_texts_as_arguments_and_answers_as_json(cli, run):
         (["translate", "{run}"], b"caf\xe9", "standard input cannot be read as UTF-8"),
         (["translate", "{folder}", "a"], b"", "is no run folder"),
         (["translate", "{missing}.keras", "a"], b"", "no model file"),
-        (["evaluate", "{run}", "--target", "{long}"], b"", "needs --data"),
+        (["evaluate", "{run}", "--target", "{long}"], b"", "expected --data as well"),
         (["predict", "{run}", "a"], b"", "Use rnnkit translate"),
     ],
 )
