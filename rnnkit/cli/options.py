@@ -82,19 +82,19 @@ def command(name: str, body: Callable[..., None], options: Iterable[Option], tex
 
 
 def union(pick: Callable[[Any], Iterable[Option]]) -> list[Option]:
-    """The options that some task has, each once; the help says of which tasks where not all have it."""
+    """The options that some task has, each once and without a default; the help says of which tasks."""
     found: dict[str, tuple[Option, list[str]]] = {}
     for spec in SPECS.values():
         for option in pick(spec):
             found.setdefault(option.name, (option, []))[1].append(spec.task)
-    common = {option.name: option for option in COMMON}
-    return [common.get(name) or _of(option, tasks) for name, (option, tasks) in found.items()]
+    return [_of(OPTIONS.get(name, option), tasks) for name, (option, tasks) in found.items()]
 
 
 def _of(option: Option, tasks: list[str]) -> Option:
     *others, last = tasks
-    owners = f"{', '.join(others)} and {last}" if others else last
-    return dataclasses.replace(option, help=f"For {owners}: {option.help[0].lower()}{option.help[1:]}")
+    owners = f"For {', '.join(others)} and {last}" if others else f"For {last}"
+    text = option.help if option.name in OPTIONS else f"{owners}: {option.help[0].lower()}{option.help[1:]}"
+    return dataclasses.replace(option, help=text, default=None)
 
 
 def help_text(docstring: str | None, examples: Iterable[str] = ()) -> str:

@@ -169,7 +169,7 @@ def hypermodel(task, *, seed: int = 0, guard="auto", through_time: bool = False,
 def _settings(model, values) -> dict[str, Any]:
     """The arguments of `compile`: the task's own, with the learning rate set and clipping left to the callback."""
     settings = model.default_compile()
-    optimizer = settings["optimizer"]
+    optimizer = settings["optimizer"] = keras.optimizers.get(settings["optimizer"])
     if values["learning_rate"] is not None:
         optimizer.learning_rate = values["learning_rate"]
     for name in ("clipnorm", "clipvalue", "global_clipnorm"):

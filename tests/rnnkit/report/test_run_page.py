@@ -19,8 +19,8 @@ from rnnkit.diagnosis.page import history_map
 from rnnkit.errors import DataError
 from rnnkit.report.markup import Markup, number, tag
 from rnnkit.study.folder import RunFolder
-from rnnkit.tasks.config import RunConfig
 from rnnkit.study.training_page import learning
+from rnnkit.tasks.config import RunConfig
 
 TASKS = ("sentiment", "ner", "memory")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

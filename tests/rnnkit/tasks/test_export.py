@@ -13,6 +13,7 @@ from rnnkit.errors import ArgumentError
 from rnnkit.layers import GRU, MinGRU
 from rnnkit.recurrent import fused_loops
 from rnnkit.recurrent.portable import portable_loops
+from rnnkit.recurrent.table import cell_names
 from rnnkit.tasks import TASKS
 
 ROLL = np.eye(88, dtype="uint8")[40:45]
