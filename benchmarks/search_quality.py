@@ -34,7 +34,7 @@ from rnnkit import datasets
 from rnnkit.callbacks import GradientClipping
 from rnnkit.tasks.sentiment.spec import most_frequent_label
 from rnnkit.tuning.task_model import TaskHyperModel
-from rnnkit.tuning.time_limit import OutOfTime, TimeLimit
+from rnnkit.tuning.trial_guard import OutOfTime, TimeLimit
 from rnnkit.tuning.tuners import guided
 
 LISTED = 300  # trials of a search at most

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from rnnkit import MemoryModel, MusicGenerator, callbacks, cell_names, compare, datasets
-from rnnkit.comparison.plot import COLORS
+from rnnkit.comparison.table import COLORS
 from rnnkit.diagnosis.heat_map import heat_map
 from rnnkit.initializers import Chrono
 

@@ -1,4 +1,4 @@
-"""`rnnkit report`: a run's page, made again from its folder."""
+"""`rnnkit report`: the page of a run, a search or a comparison, made again from its folder."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,20 @@ Out = Annotated[Path | None, typer.Option(help="The file to write; default: repo
 
 
 def report(run: Run, out: Out = None) -> None:
-    """Write a run's page again, from what lies in its folder, and print where it is."""
+    """Write the page of a run, a search or a comparison again, from its folder, and print where it is."""
+    print(_write(run, out))
+
+
+def _write(folder: Path, out: Path | None) -> Path:
+    from rnnkit.study.files import write_page
     from rnnkit.study.folder import RunFolder
 
-    print(RunFolder(run).write_report(out))
+    if (folder / "search.json").is_file():
+        from rnnkit.tuning.page import search_report
+
+        return write_page(out or folder / "report.html", search_report(folder))
+    if (folder / "comparison.json").is_file():
+        from rnnkit.comparison.page import comparison_report
+
+        return write_page(out or folder / "report.html", comparison_report(folder))
+    return RunFolder(folder).write_report(out)

@@ -10,23 +10,21 @@ from typing import Any
 
 import rnnkit
 from rnnkit.checks import whole
-from rnnkit.comparison.matching import matching_units
-from rnnkit.comparison.rows import Rows
-from rnnkit.comparison.runs import Settings, scored, train_once
+from rnnkit.comparison.runs import Rows, Settings, scored, train_once
 from rnnkit.comparison.table import Comparison
 from rnnkit.errors import ArgumentError
 from rnnkit.recurrent.cells import find_cell
 from rnnkit.recurrent.table import usual_cells
 from rnnkit.study.files import write_text
-from rnnkit.study.identity import fingerprint, label
 from rnnkit.study.training import Training
-from rnnkit.study.work_folder import open_folder, sound
+from rnnkit.study.work_folder import expect_intact, fingerprint, label, open_folder
 from rnnkit.tasks import find_task
 from rnnkit.tasks.baseline import Rule
 from rnnkit.tasks.specs import spec_of
 from rnnkit.tasks.task import Task
 
 FILE = "comparison.json"
+WIDEST = 8192  # units of a cell that is made as large as another
 
 
 def compare(
@@ -109,7 +107,7 @@ def compare(
     floor = first_rule(settings.train, settings.valid).get(metric, math.nan)
     comparison = Comparison(rows.frame([*recurrent, *networks, *rules], seeds), metric, mode, floor)
     if folder is not None:
-        with sound(folder) if rows.loaded else contextlib.nullcontext():
+        with expect_intact(folder) if rows.loaded else contextlib.nullcontext():
             _write(comparison, folder, identity)
     return comparison
 
@@ -151,6 +149,29 @@ def _matching(task: type[Task], reference: Task, cells: list[str], options: dict
         cell: {"units": matching_units(wanted, functools.partial(parameters, cell)), "layers": layers}
         for cell in cells[1:]
     }
+
+
+def matching_units(parameters: int, count) -> int:
+    """The number of units whose model comes closest to so many parameters.
+
+    Args:
+        parameters: how many there should be.
+        count: units -> parameters of a model; more units, more parameters.
+
+    Raises:
+        ArgumentError: more units would be needed than anyone wants.
+    """
+    low, high = 1, 2
+    while count(high) < parameters:
+        low, high = high, 2 * high
+        if high > WIDEST:
+            raise ArgumentError(
+                f"match_parameters: {parameters} parameters need more than {WIDEST} units. Begin with a smaller cell."
+            )
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(middle) < parameters else (low, middle)
+    return min((low, high), key=lambda units: abs(count(units) - parameters))
 
 
 def _checked(cells, seeds, epochs, batch_size) -> list[str]:

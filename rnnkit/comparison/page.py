@@ -1,28 +1,31 @@
 """The page of a comparison: which cell is best, what it costs, and whether the recurrence pays."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from rnnkit.comparison.runs import RUNS, in_order, read_runs
+from rnnkit.comparison.table import Comparison
 from rnnkit.recurrent.table import title as title_of
 from rnnkit.report.chart import Line, line_chart
 from rnnkit.report.markup import Markup, duration, facts, number, table, tag, whole
 from rnnkit.report.page import Legend, Section, figure, page, text, tiles
 from rnnkit.report.rows import Row, bars, strips
 from rnnkit.report.scale import Scale, far_apart
+from rnnkit.study.files import read_json
 from rnnkit.study.training_page import metric_name
-
-if TYPE_CHECKING:
-    from rnnkit.comparison.table import Comparison
+from rnnkit.study.work_folder import expect_intact
+from rnnkit.tasks.specs import SPECS
 
 COLORS = {"recurrent": 0, "network": 1, "rule": 7}
 KINDS = {"recurrent": "recurrent", "network": "network without recurrence", "rule": "rule without training"}
 THROUGH_TIME = ("gain_min", "gain_max", "horizon_min", "grad_norm", "clip_rate")
 
 
-def comparison_page(comparison: "Comparison", identity: Mapping[str, Any]) -> str:
+def comparison_page(comparison: Comparison, identity: Mapping[str, Any]) -> str:
     """The page of a comparison, as text.
 
     Args:
@@ -39,7 +42,35 @@ def comparison_page(comparison: "Comparison", identity: Mapping[str, Any]) -> st
     return page(f"{title} · rnnkit", _top(title, comparison, summary), sections)
 
 
-def _top(title: str, comparison: "Comparison", summary: pd.DataFrame) -> Markup:
+def comparison_report(folder: Path) -> str:
+    """The page of a finished comparison from its folder alone.
+
+    Raises:
+        DataError: something is missing or damaged.
+    """
+    with expect_intact(folder):
+        summary = pd.read_csv(folder / "summary.csv", index_col="model")
+        return comparison_page(
+            _found(in_order(read_runs(folder / RUNS)), summary), read_json(folder / "comparison.json")
+        )
+
+
+def _found(frame: pd.DataFrame, summary: pd.DataFrame) -> Comparison:
+    """What was found, from the tables in its folder, which do not name the metric that its models are judged by."""
+    [metric, *_] = [
+        name.removeprefix("valid_")
+        for name, means in frame.groupby("model").mean(numeric_only=True).items()
+        if str(name).startswith("valid_") and np.allclose(means[summary.index], summary["valid"], equal_nan=True)
+    ]
+    known = {"loss": "min", **{name: end for spec in SPECS.values() for name, end in spec.objectives.items()}}
+    falling = summary["valid"].iloc[0] > summary["valid"].iloc[-1]
+    mode = known.get(metric, "max" if falling else "min")
+    first = summary[summary["per_second"].notna()].iloc[0]
+    gained = first["per_second"] * first["seconds_to_best"] * (1 if mode == "max" else -1)
+    return Comparison(frame, metric, mode, first["valid"] - gained)
+
+
+def _top(title: str, comparison: Comparison, summary: pd.DataFrame) -> Markup:
     others, cells = summary[summary["kind"] != "recurrent"], summary[summary["kind"] == "recurrent"]
     shown = [
         (f"Best cell, by {comparison.metric}", cells.index[0]),
@@ -51,7 +82,7 @@ def _top(title: str, comparison: "Comparison", summary: pd.DataFrame) -> Markup:
     return tag("div", *parts, _verdict(comparison, cells, others))
 
 
-def _verdict(comparison: "Comparison", cells: pd.DataFrame, others: pd.DataFrame) -> Markup | None:
+def _verdict(comparison: Comparison, cells: pd.DataFrame, others: pd.DataFrame) -> Markup | None:
     """Whether the recurrence pays."""
     if others.empty:
         return None
@@ -63,7 +94,7 @@ def _verdict(comparison: "Comparison", cells: pd.DataFrame, others: pd.DataFrame
     return tag("aside", text(said), class_=f"verdict {'good' if pays else 'other'}", aria_label="Verdict")
 
 
-def _results(comparison: "Comparison", summary: pd.DataFrame) -> Section:
+def _results(comparison: Comparison, summary: pd.DataFrame) -> Section:
     shown = pd.DataFrame({"model": summary.index, "kind": summary["kind"], "runs": summary["seeds"]})
     for part, name in {"valid": "validation", "test": "test"}.items():
         if summary[part].notna().any():
@@ -85,7 +116,7 @@ def _results(comparison: "Comparison", summary: pd.DataFrame) -> Section:
     return Section("results", "Results", [table(shown, "Models"), told, runs])
 
 
-def _cost(comparison: "Comparison", summary: pd.DataFrame) -> Section:
+def _cost(comparison: Comparison, summary: pd.DataFrame) -> Section:
     trained = summary[summary["seconds_to_best"].notna()]
     colors = {name: color for color, name in enumerate(trained.index)}
     lines = []
@@ -124,11 +155,11 @@ def _runs(frame: pd.DataFrame) -> Section:
     return Section("runs", "Runs", [table(shown, "All runs, as in runs.csv")])
 
 
-def _runs_of(comparison: "Comparison", name: str) -> pd.DataFrame:
+def _runs_of(comparison: Comparison, name: str) -> pd.DataFrame:
     return comparison.frame[comparison.frame["model"].map(title_of) == name]
 
 
-def _scores(comparison: "Comparison", name: str) -> np.ndarray:
+def _scores(comparison: Comparison, name: str) -> np.ndarray:
     return _runs_of(comparison, name)[f"valid_{comparison.metric}"].to_numpy(float)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnkit.errors import DataError
+from rnnkit.errors import ArgumentError, DataError
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -31,6 +31,19 @@ def write_text(path: str | os.PathLike, text: str) -> str:
 def write_json(path: str | os.PathLike, value: Mapping[str, Any]) -> str:
     """Writes JSON as `write_text` does; returns its text."""
     return write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def write_page(path: Path, page: str) -> Path:
+    """Writes a page where it was asked for, and returns where.
+
+    Raises:
+        ArgumentError: it cannot be written.
+    """
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ArgumentError(f"out: {path} cannot be written ({error.strerror}). Name another file.") from error
+    return path
 
 
 def cannot_write(error: Exception) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnkit.errors import ArgumentError, DataError, RnnkitError
-from rnnkit.study.files import check_inside, read_json, write_json, write_text
+from rnnkit.study.files import check_inside, read_json, write_json, write_page, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,12 +162,7 @@ class RunFolder:
             ArgumentError: `out` cannot be written.
             DataError: the run is not complete.
         """
-        file, page = Path(out) if out else self.path / "report.html", self._page()
-        try:
-            file.write_text(page, encoding="utf-8")
-        except OSError as error:
-            raise ArgumentError(f"out: {file} cannot be written ({error.strerror}). Name another file.") from error
-        return file
+        return write_page(Path(out) if out else self.path / "report.html", self._page())
 
     def _page(self) -> str:
         from rnnkit.study.run_page import run_page

@@ -12,7 +12,9 @@ import numpy as np
 
 from rnnkit.callbacks import GradientClipping, GradientGuard, GradientHealth
 
-COLUMNS = ("grad_norm", "grad_norm_max", "clip_rate", "skipped_steps")
+# What a training measures of its gradients, and of them through time: each with its better end, `"min"` or `"max"`.
+GRADIENTS = {"grad_norm": "min", "grad_norm_max": "min", "clip_rate": "min", "skipped_steps": "min"}
+THROUGH_TIME = {"gain_min": "max", "gain_max": "min", "horizon_min": "max"}
 MOST_ROWS = 20_000  # of the gradient records
 
 

@@ -1,13 +1,19 @@
-"""A folder in which work with many trainings goes on: which work it belongs to, and files that may be damaged."""
+"""A folder that keeps many trainings: which work it belongs to, so that the same call goes on, and damaged files."""
 
 import contextlib
+import hashlib
+import inspect
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
+import numpy as np
+
+from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError, RnnkitError
 from rnnkit.study.files import cannot_write, check_inside, write_json
 
@@ -63,7 +69,7 @@ def _check_same(folder: Path, file: str, identity: Mapping[str, Any]) -> None:
     if not (folder / file).is_file():
         raise ArgumentError(f"directory: {folder} holds other things: there is no {file} in it. Name another folder.")
     check_inside(folder)
-    with sound(folder):
+    with expect_intact(folder):
         before = dict(json.loads((folder / file).read_text(encoding="utf-8")))
     other = [name for name in {**before, **identity} if before.get(name) != identity.get(name)]
     if other:
@@ -80,7 +86,7 @@ def _difference(name: str, before, now) -> str:
 
 
 @contextlib.contextmanager
-def sound(folder: Path) -> Iterator[None]:
+def expect_intact(folder: Path) -> Iterator[None]:
     """Within, files are read that lie in a folder from an earlier call, and may have been damaged or changed.
 
     Raises:
@@ -98,3 +104,36 @@ def sound(folder: Path) -> Iterator[None]:
             f"directory: the files in {folder} are damaged or do not go together ({said}). Name another folder, or "
             "start anew with overwrite=True."
         ) from error
+
+
+def fingerprint(data: Dataset) -> str:
+    """Sixteen characters that change with the data's columns, values or their order."""
+    found = hashlib.sha256()
+    for name in data.columns:
+        found.update(name.encode())
+        for part in _bytes(data[name]):
+            found.update(part)
+    return found.hexdigest()[:16]
+
+
+def _bytes(value: Any) -> Iterable[bytes]:
+    if isinstance(value, np.ndarray):
+        yield f"{value.dtype}{value.shape}".encode()
+        yield np.ascontiguousarray(value).tobytes()
+    elif isinstance(value, (list, tuple)):
+        yield f"{len(value)}[".encode()
+        for each in value:
+            yield from _bytes(each)
+    else:
+        yield f"{type(value).__name__}{value!r};".encode()
+
+
+def label(value) -> str:
+    """A value in a word: the same in every process."""
+    if isinstance(value, type):
+        return value.__name__
+    if hasattr(value, "get_config"):
+        return f"{type(value).__name__}({value.get_config()})"
+    if inspect.isfunction(value):
+        return keras.saving.get_registered_name(value)
+    return "none" if value is None else str(value)

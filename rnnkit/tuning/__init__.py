@@ -2,7 +2,7 @@
 
 from rnnkit.tuning.guided import GuidedSearch
 from rnnkit.tuning.search import tune
-from rnnkit.tuning.spaces import default_space
+from rnnkit.tuning.space import default_space
 from rnnkit.tuning.task_model import TaskHyperModel, hypermodel
 from rnnkit.tuning.trial_guard import TrialGuard
 

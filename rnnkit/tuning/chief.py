@@ -20,7 +20,7 @@ from keras_tuner.src.distribute.utils import has_chief_oracle, is_chief_oracle
 
 from rnnkit.errors import ArgumentError
 from rnnkit.study.files import write_json
-from rnnkit.tuning.time_limit import RECORD
+from rnnkit.tuning.results import RECORD
 
 DEATHS = 2  # of workers in one trial, with which it has failed
 

@@ -13,15 +13,14 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial
 
 from rnnkit.errors import ArgumentError
-from rnnkit.study.files import write_json, write_text
+from rnnkit.study.files import read_json, write_json, write_text
 from rnnkit.study.graphs import graphs_freed
-from rnnkit.study.work_folder import sound
+from rnnkit.study.work_folder import expect_intact
 from rnnkit.tuning.chief import answered
 from rnnkit.tuning.corrections import whole_files, without_noise
 from rnnkit.tuning.full_disk import ends_a_search
-from rnnkit.tuning.results import importance, results_frame
-from rnnkit.tuning.time_limit import RECORD, OutOfTime, TimeLimit, covered
-from rnnkit.tuning.words import in_a_line, trial_line
+from rnnkit.tuning.results import RECORD, importance, in_a_line, read_record, results_frame, time_spent, trial_line
+from rnnkit.tuning.trial_guard import OutOfTime, TimeLimit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,13 +67,13 @@ class GuidedSearch(keras_tuner.Tuner):
 
         See `rnnkit.tuning.results.importance`; of few trials it tells little.
         """
-        return importance(self)
+        return importance(self.results)
 
     def plot(self):
         """A `matplotlib.figure.Figure`: the objective over the trials, and `importance`."""
-        from rnnkit.tuning.plot import search_figure
+        from rnnkit.tuning.page import search_figure
 
-        return search_figure(self)
+        return search_figure(self.results, self.oracle.objective)
 
     def best_model(self) -> keras.Model:
         """The best trial's model with the weights of its best epoch, ready to evaluate and to save.
@@ -87,7 +86,7 @@ class GuidedSearch(keras_tuner.Tuner):
     def load_model(self, trial) -> keras.Model:
         """As in KerasTuner, with the state of the optimizer besides."""
         folder = self._trial_folder(trial.trial_id)
-        with sound(self._folder):
+        with expect_intact(self._folder):
             model = self._try_build(trial.hyperparameters)
             if not model.built:
                 model.build_from_config(json.loads((folder / "build_config.json").read_text(encoding="utf-8")))
@@ -98,7 +97,7 @@ class GuidedSearch(keras_tuner.Tuner):
     @property
     def spent(self) -> float:
         """Seconds in which trials ran that are finished; those of several processes at once count once."""
-        return covered(self._spans)
+        return time_spent(self._folder)
 
     @property
     def time_left(self) -> float:
@@ -107,7 +106,7 @@ class GuidedSearch(keras_tuner.Tuner):
 
     def record(self, trial_id: str) -> dict[str, Any]:
         """What was measured in a trial, and the `reason` of its failure; empty for one that has not ended."""
-        return _read(self._trial_folder(trial_id) / RECORD)
+        return read_record(self._trial_folder(trial_id) / RECORD)
 
     def search(self, *fit_args, **fit_kwargs):
         """Runs trials until a budget is used up; what has been done already is not done again.
@@ -134,10 +133,10 @@ class GuidedSearch(keras_tuner.Tuner):
         """What lies in the folder from earlier calls is looked through, and distrusted from then on."""
         if self.is_worker or not self.oracle.trials:
             return contextlib.nullcontext()
-        with sound(self._folder):
-            covered(self._spans)
+        with expect_intact(self._folder):
+            time_spent(self._folder)
             self._outputs()
-        return sound(self._folder)
+        return expect_intact(self._folder)
 
     def pre_create_trial(self):
         if self.is_worker:
@@ -201,14 +200,9 @@ class GuidedSearch(keras_tuner.Tuner):
         """The files of the results by name."""
         from rnnkit.tuning.page import search_page
 
-        page = {"report.html": search_page(self)} if (self._folder / SEARCH).is_file() else {}
-        return {"results.csv": self.results.to_csv(index=False), **page}
-
-    @property
-    def _spans(self) -> list[tuple[float, float]]:
-        """When each trial that has ended began, and how long it took."""
-        records = [_read(path) for path in self._folder.glob(f"trial_*/{RECORD}")]
-        return [(record["began"], record["wall"]) for record in records if record]
+        trials, search = self.results, self._folder / SEARCH
+        page = {"report.html": search_page(read_json(search), trials, self.spent)} if search.is_file() else {}
+        return {"results.csv": trials.to_csv(index=False), **page}
 
     @property
     def _folder(self) -> Path:
@@ -216,11 +210,3 @@ class GuidedSearch(keras_tuner.Tuner):
 
     def _trial_folder(self, trial_id: str) -> Path:
         return Path(self.get_trial_dir(trial_id))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """A record; empty where there is none, as its trial may begin anew at any moment."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}

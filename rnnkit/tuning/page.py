@@ -1,49 +1,84 @@
-"""The page of a search: how it went, what was found, what matters, and every trial."""
+"""The page and the figure of a search: how it went, what was found, what matters, and every trial."""
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from rnnkit.errors import ArgumentError
 from rnnkit.report.chart import Line, line_chart
 from rnnkit.report.markup import Markup, duration, facts, number, table, tag, whole
 from rnnkit.report.page import Legend, Section, figure, page, text, tiles
 from rnnkit.report.rows import Row, bars, strips
 from rnnkit.report.scale import Scale, far_apart
+from rnnkit.study.files import read_json
+from rnnkit.study.work_folder import expect_intact
+from rnnkit.tuning.results import best_trials, importance, time_spent
 
 if TYPE_CHECKING:
-    from rnnkit.tuning.guided import GuidedSearch
+    from matplotlib.figure import Figure
 
 MOST_VALUES = 6  # of a hyperparameter, for a row each
 MOST_PANELS = 6
 LONGEST = 90  # characters of a reason
 APART = 100  # scores that lie so many times apart are drawn by orders of magnitude
+DONE, BEST, FAILED = "#1f4e79", "#e07b39", "#c1121f"
 CHOICE, LOG = "one of", "orders of magnitude"  # in a space's words, of what is searched so
 
 
-def search_page(tuner: "GuidedSearch") -> str:
-    """The page of a search that has begun, as text."""
-    identity = json.loads((Path(tuner.project_dir) / "search.json").read_text(encoding="utf-8"))
-    trials, importance, goal = tuner.results, tuner.importance, ", ".join(identity["objective"])
-    title = f"A search for {identity['task']}"
-    sections = [_over_trials(trials, tuner.oracle.objective, goal)] if len(trials) else []
-    if (trials["status"] == "completed").any():
-        best = trials.set_index("trial").loc[tuner.oracle.get_best_trials(1)[0].trial_id]
-        sections.insert(0, _best(best, list(importance.index)))
-        sections.append(_matters(trials, importance, goal, identity["space"]))
-    sections += [_trials(trials), _configuration(identity)]
-    return page(f"{title} · rnnkit", _top(title, trials, tuner), sections)
+def search_page(search: Mapping[str, Any], trials: pd.DataFrame, spent: float) -> str:
+    """The page of a search that has begun, as text.
+
+    Args:
+        search: what is searched, as in `search.json`.
+        trials: see `GuidedSearch.results`.
+        spent: seconds in which trials ran.
+    """
+    goal, shares, objective = ", ".join(search["objective"]), importance(trials), objective_of(search["objective"])
+    best = best_trials(trials, objective.direction)
+    title = f"A search for {search['task']}"
+    sections = [_over_trials(trials, objective, goal)] if len(trials) else []
+    if len(best):
+        sections.insert(0, _best(best.iloc[0], list(shares.index)))
+        sections.append(_matters(trials, shares, goal, search["space"]))
+    sections += [_trials(trials), _configuration(search)]
+    return page(f"{title} · rnnkit", _top(title, trials, best, objective, spent), sections)
 
 
-def _top(title: str, trials: pd.DataFrame, tuner) -> Markup:
+def search_report(folder: Path) -> str:
+    """The page of a search from its folder alone.
+
+    Raises:
+        DataError: something is missing or damaged.
+    """
+    with expect_intact(folder):
+        trials = pd.read_csv(folder / "results.csv", dtype={"trial": str}).fillna({"reason": ""})
+        return search_page(read_json(folder / "search.json"), trials, time_spent(folder))
+
+
+class Objective(NamedTuple):
+    """What is searched for, and its better end, `"max"` or `"min"`."""
+
+    name: str
+    direction: str
+
+
+def objective_of(goals: list[str]) -> Objective:
+    """The objective of a search from the way `search.json` has it; that of several is their sum, as in KerasTuner."""
+    if len(goals) > 1:
+        return Objective("multi_objective", "min")
+    name, direction = goals[0].rsplit(" ", 1)
+    return Objective(name, direction.strip("()"))
+
+
+def _top(title: str, trials: pd.DataFrame, best: pd.DataFrame, objective: Objective, spent: float) -> Markup:
     counts = trials["status"].value_counts()
-    best = [str(number(trial.score)) for trial in tuner.oracle.get_best_trials(1) if trial.status == "COMPLETED"]
     shown = [
-        (f"Best {tuner.oracle.objective.name}", best[0] if best else "none yet"),
+        (f"Best {objective.name}", str(number(best["score"].iloc[0])) if len(best) else "none yet"),
         ("Trials", ", ".join(f"{count} {status}" for status, count in counts.items()) or "none yet"),
-        ("Time", duration(tuner.spent)),
+        ("Time", duration(spent)),
         ("On failed trials", duration(trials.loc[trials["status"] == "failed", "wall"].sum())),
     ]
     return tag("div", tag("p", "rnnkit · report of a search", class_="over"), tag("h1", title), tiles(shown))
@@ -124,7 +159,7 @@ def _trials(trials: pd.DataFrame) -> Section:
     return Section("trials", "Trials", [*parts, table(shown, "All trials"), told])
 
 
-def _configuration(identity: dict[str, Any]) -> Section:
+def _configuration(identity: Mapping[str, Any]) -> Section:
     parts = ("task", "algorithm", "objective", "seed", "epochs", "rnnkit")
     own = {name: identity[name] for name in parts if identity.get(name) is not None}
     own["objective"] = ", ".join(identity["objective"])
@@ -145,3 +180,42 @@ def _lowest(scale: Scale) -> float:
     low, high = (np.log10([scale.low, scale.high])) if scale.log else (scale.low, scale.high)
     place = low + 0.02 * (high - low)
     return float(10**place if scale.log else place)
+
+
+def search_figure(trials: pd.DataFrame, objective) -> "Figure":
+    """Two panels: the objective over the trials, failed ones as crosses at the lower edge; and `importance`.
+
+    Args:
+        trials: see `GuidedSearch.results`.
+        objective: what is searched for; it has `name` and `direction`.
+
+    Raises:
+        ArgumentError: no trial was completed.
+    """
+    from matplotlib.figure import Figure
+
+    if not (trials["status"] == "completed").any():
+        raise ArgumentError("plot: no trial was completed. Run search first.")
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    _scores(left, trials, objective)
+    shares = importance(trials).dropna()[::-1]
+    right.barh(list(shares.index), shares, color=DONE)
+    right.set(xlim=(0, 1), title="Fraction of the variance that a hyperparameter explains")
+    return figure
+
+
+def _scores(axis, table, objective) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    number = np.arange(1, len(table) + 1)
+    done = (table["status"] == "completed").to_numpy()
+    scores = table["score"].to_numpy(float)
+    best = np.fmax.accumulate(scores) if objective.direction == "max" else np.fmin.accumulate(scores)
+    axis.plot(number, best, color=BEST, drawstyle="steps-post", label="best so far")
+    axis.plot(number[done], scores[done], "o", color=DONE, label="completed")
+    failed = number[(table["status"] == "failed").to_numpy()]
+    axis.plot(failed, np.zeros(len(failed)), "x", color=FAILED, label="failed", transform=axis.get_xaxis_transform())
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.set(xlabel="trial", ylabel=objective.name, title="The objective over the trials")
+    axis.legend()

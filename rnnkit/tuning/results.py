@@ -1,11 +1,16 @@
-"""The trials of a search as a table, and what it says about the hyperparameters."""
+"""What a search has found: its trials as a table, what they say about the hyperparameters, and a line on each trial."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rnnkit.study.training import COLUMNS
-from rnnkit.tuning.objectives import THROUGH_TIME
+from rnnkit.study.training import GRADIENTS, THROUGH_TIME
 
+RECORD = "record.json"  # of a trial: what was measured, when it began, how long it took, why it failed
 MEASURED = ("seconds", "epochs", "parameters")
 GROUPS = 3  # a hyperparameter that is a range is cut into so many groups of about equal size
 
@@ -16,7 +21,7 @@ def results_frame(tuner) -> pd.DataFrame:
     rows = [_row(trial, tuner.record(trial.trial_id)) for trial in trials]
     asked = dict.fromkeys(name for _, values, _, _ in rows for name in values)
     metrics = dict.fromkeys(name for _, _, values, _ in rows for name in values)
-    columns = ["trial", "status", "reason", *asked, "score", *metrics, *MEASURED, "wall", *COLUMNS]
+    columns = ["trial", "status", "reason", *asked, "score", *metrics, *MEASURED, "wall", *GRADIENTS]
     through_time = [name for name in THROUGH_TIME if any(name in row[-1] for row in rows)]
     table = [{**head, **values, **scores, **figures} for head, values, scores, figures in rows]
     return pd.DataFrame(table, columns=[*columns, *through_time])
@@ -24,7 +29,7 @@ def results_frame(tuner) -> pd.DataFrame:
 
 def _row(trial, record: dict) -> tuple[dict, dict, dict, dict]:
     """Who it is, its hyperparameters, its metrics, and its figures."""
-    gradients = (*COLUMNS, *THROUGH_TIME)
+    gradients = (*GRADIENTS, *THROUGH_TIME)
     logs = {name: history.get_history()[-1].mean() for name, history in trial.metrics.metrics.items()}
     status = {"COMPLETED": "completed", "RUNNING": "running"}.get(trial.status, "failed")
     reason = record.get("reason", "")
@@ -34,7 +39,7 @@ def _row(trial, record: dict) -> tuple[dict, dict, dict, dict]:
     metrics = {
         name: value for name, value in logs.items() if name not in (*gradients, "update_ratio", "clip_threshold")
     }
-    figures = {name: record.get(name) for name in (*MEASURED, "wall", *COLUMNS)}
+    figures = {name: record.get(name) for name in (*MEASURED, "wall", *GRADIENTS)}
     figures |= {name: value for name, value in logs.items() if name in gradients}
     return head, _values(trial), metrics if status == "completed" else {}, figures
 
@@ -45,24 +50,34 @@ def _values(trial) -> dict:
     return {"threshold" if name.endswith("_threshold") else name: value for name, value in asked.items()}
 
 
-def importance(tuner) -> pd.Series:
+def importance(trials: pd.DataFrame) -> pd.Series:
     """How much of the objective's variance over the completed trials each hyperparameter explains by itself.
 
-    Trials are grouped by the hyperparameter's value, ranges into three groups of about equal size. The share is epsilon
-    squared (T. L. Kelley, "An unbiased correlation ratio measure", 1935): that of the variance between groups, less
-    what chance would give, cut at 0. What two hyperparameters do together is not seen.
+    Trials are grouped by the hyperparameter's value, ranges into three groups of about equal size. The fraction is
+    epsilon squared (T. L. Kelley, "An unbiased correlation ratio measure", 1935): that of the variance between groups,
+    less what chance would give, cut at 0. What two hyperparameters do together is not seen.
 
     Args:
-        tuner: a `GuidedSearch`.
+        trials: see `GuidedSearch.results`.
 
     Returns:
-        Hyperparameter -> share, largest first; NaN where fewer than two trials a group are there.
+        Hyperparameter -> fraction, largest first; NaN where there are fewer than two trials per group.
     """
-    table = results_frame(tuner)
-    done = table[table["status"] == "completed"]
-    names = dict.fromkeys(name for trial in tuner.oracle.trials.values() for name in _values(trial))
-    shares = {name: explained(done[name], done["score"].astype(float)) for name in names}
-    return pd.Series(shares, dtype=float, name="importance").sort_values(ascending=False)
+    done = trials[trials["status"] == "completed"]
+    fractions = {name: explained(done[name], done["score"].astype(float)) for name in hyperparameters(trials)}
+    return pd.Series(fractions, dtype=float, name="importance").sort_values(ascending=False)
+
+
+def hyperparameters(trials: pd.DataFrame) -> list[str]:
+    """The columns of a search's table that are hyperparameters."""
+    columns = list(map(str, trials.columns))
+    return columns[columns.index("reason") + 1 : columns.index("score")]
+
+
+def best_trials(trials: pd.DataFrame, direction: str) -> pd.DataFrame:
+    """The completed trials, best first; `direction` is `"max"` or `"min"`."""
+    done = trials[trials["status"] == "completed"].set_index("trial")
+    return done.sort_values("score", ascending=direction == "min", kind="stable")
 
 
 def explained(values: pd.Series, scores: pd.Series) -> float:
@@ -76,3 +91,62 @@ def explained(values: pd.Series, scores: pd.Series) -> float:
         return np.nan
     within = float(((scores - groups.transform("mean")) ** 2).sum())
     return max(0.0, 1 - within / freedom * (len(scores) - 1) / total)
+
+
+def in_a_line(error: Exception) -> str:
+    """An error in a line."""
+    words = " ".join(str(error).split())[:300]
+    known = type(error).__name__ in ("FailedTrialError", "ArgumentError", "DataError")
+    return words if known else f"{type(error).__name__}: {words}"
+
+
+def trial_line(tuner, trial_id: str) -> str:
+    """What came of a trial, how much of the budget is used, and the best so far.
+
+    Args:
+        tuner: a `GuidedSearch`.
+        trial_id: of a trial that has ended.
+    """
+    table = tuner.results.set_index("trial")
+    row, name, ended = table.loc[trial_id], tuner.oracle.objective.name, len(tuner.oracle.end_order)
+    budget = [f"trial {ended}" + (f" of {tuner.oracle.max_trials}" if tuner.oracle.max_trials else "")]
+    budget.append(clock(tuner.spent) + (f" of {clock(60 * tuner.minutes)}" if tuner.minutes else ""))
+    if row["status"] == "failed":
+        outcome = f"failed after {row['wall']:.0f} s: {row['reason']}"
+    else:
+        outcome = f"{name} {row['score']:.4f} in {row['wall']:.0f} s"
+    best = tuner.oracle.get_best_trials(1)[0]
+    said = f"best {best.score:.4f} (trial {best.trial_id})" if best.status == "COMPLETED" else "none completed yet"
+    return "  ".join([*budget, outcome, said])
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """How long at least one of some spans lasted.
+
+    Args:
+        spans: beginning and length of each.
+    """
+    total, until = 0.0, float("-inf")
+    for start, length in sorted(spans):
+        total += max(0.0, start + length - max(start, until))
+        until = max(until, start + length)
+    return total
+
+
+def time_spent(folder: Path) -> float:
+    """Seconds in which the trials in a search's folder ran that are finished; those of several processes count once."""
+    records = [read_record(path) for path in folder.glob(f"trial_*/{RECORD}")]
+    return covered((record["began"], record["wall"]) for record in records if record)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """The record of a trial; empty where there is none, as the trial may begin again at any moment."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}

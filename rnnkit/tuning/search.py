@@ -10,10 +10,9 @@ from rnnkit.errors import ArgumentError
 from rnnkit.study.work_folder import join_folder, open_folder
 from rnnkit.tuning.chief import lead, part_in_search
 from rnnkit.tuning.guided import SEARCH, GuidedSearch
-from rnnkit.tuning.isolated import Isolated
 from rnnkit.tuning.plan import plan
+from rnnkit.tuning.processes import Isolated, Workers
 from rnnkit.tuning.tuners import make_tuner
-from rnnkit.tuning.workers import Workers
 
 
 def tune(

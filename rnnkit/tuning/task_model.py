@@ -10,12 +10,11 @@ import keras
 import keras_tuner
 
 from rnnkit.errors import ArgumentError
-from rnnkit.study.identity import label
 from rnnkit.study.training import Training
+from rnnkit.study.work_folder import label
 from rnnkit.tasks import find_task
 from rnnkit.tasks.specs import spec_of
-from rnnkit.tuning.parts import Asked, Choice, Fixed, Part, Range, read_part
-from rnnkit.tuning.spaces import OF_TRAINING, THRESHOLDS, default_space
+from rnnkit.tuning.space import OF_TRAINING, THRESHOLDS, Asked, Choice, Fixed, Part, Range, default_space, read_part
 from rnnkit.tuning.trial_guard import TrialGuard
 
 

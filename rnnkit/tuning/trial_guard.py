@@ -1,15 +1,17 @@
-"""Ending a trial that is beyond rescue."""
+"""What ends a trial early: it is hopeless, or the time of the search is over."""
 
 import math
+import time
 
+import keras
 import numpy as np
 from keras_tuner.errors import FailedTrialError
 
 from rnnkit.callbacks.gradients.gradient_callback import GradientCallback
 from rnnkit.callbacks.gradients.rows import WAITING, Block
 from rnnkit.errors import ArgumentError
+from rnnkit.study.training import GRADIENTS, THROUGH_TIME
 from rnnkit.tasks.baseline import Baseline
-from rnnkit.tuning.objectives import GRADIENTS, THROUGH_TIME
 
 SOLVED = 1e-3  # a loss below this may well have no gradient left
 
@@ -135,3 +137,22 @@ class TrialGuard(GradientCallback):
             value = logs.get(name, math.nan)
             if value > limit if small else value < limit:
                 raise FailedTrialError(f"limit: {name} is {value:.4g}, {'above' if small else 'below'} {limit:g}")
+
+
+class OutOfTime(Exception):  # noqa: N818  (no error: a budget is used up)
+    """The time of a search is over."""
+
+
+class TimeLimit(keras.callbacks.Callback):
+    """Ends a training at the end of the epoch in which it has lasted longer than so many seconds."""
+
+    def __init__(self, seconds: float):
+        super().__init__()
+        self.seconds = seconds
+
+    def on_train_begin(self, logs=None):
+        self._start = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if time.monotonic() - self._start > self.seconds:
+            self.model.stop_training = True

@@ -11,7 +11,7 @@ from pathlib import Path
 import keras_tuner
 
 from rnnkit.errors import ArgumentError
-from rnnkit.study.work_folder import sound
+from rnnkit.study.work_folder import expect_intact
 from rnnkit.tuning.guided import GuidedSearch
 from rnnkit.tuning.task_model import TaskHyperModel
 
@@ -103,7 +103,7 @@ def _complete(oracle, max_trials: int | None) -> None:
 
 def _reloading(folder: Path) -> contextlib.AbstractContextManager:
     """What lies in the folder from earlier calls is distrusted, where there is any."""
-    return sound(folder) if any(folder.glob("tuner*.json")) else contextlib.nullcontext()
+    return expect_intact(folder) if any(folder.glob("tuner*.json")) else contextlib.nullcontext()
 
 
 def guided(tuner_class: type[keras_tuner.Tuner]) -> type[GuidedSearch]:

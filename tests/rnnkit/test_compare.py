@@ -7,7 +7,7 @@ import pytest
 import rnnkit
 from rnnkit import datasets
 from rnnkit.comparison import Comparison
-from rnnkit.comparison.matching import matching_units
+from rnnkit.comparison.cells import matching_units
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
 from rnnkit.tasks.entities.spec import most_frequent_tags

@@ -1,8 +1,6 @@
 """The pages of searches and comparisons, from tables made by hand."""
 
-import json
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -33,26 +31,14 @@ def trials(count, failed=(), running=()):
     return pd.DataFrame(table)
 
 
-def search(folder, table, importance=(0.5, np.nan)):
+def search(table):
     identity = {"task": "MemoryModel", "algorithm": "RandomSearch", "objective": ["val_accuracy (max)"], "seed": 0}
-    (folder / "search.json").write_text(json.dumps({**identity, "space": SPACE}), encoding="utf-8")
-    done = table[table["status"] == "completed"].sort_values("score", ascending=False)
-    best = [SimpleNamespace(trial_id=row.trial, score=row.score, status="COMPLETED") for row in done.itertuples()]
-    return SimpleNamespace(
-        results=table,
-        importance=pd.Series(dict(zip(["cell", "learning_rate"], importance, strict=True)), dtype=float),
-        oracle=SimpleNamespace(
-            objective=SimpleNamespace(name="val_accuracy", direction="max"),
-            get_best_trials=lambda count: best[:count] or [SimpleNamespace(status="FAILED")][: len(table)],
-        ),
-        project_dir=str(folder),
-        spent=75.0,
-    )
+    return search_page({**identity, "space": SPACE}, table, 75.0)
 
 
-def test_the_page_of_a_search_has_every_trial_its_reason_and_the_best(tmp_path, read):
+def test_the_page_of_a_search_has_every_trial_its_reason_and_the_best(read):
     table = trials(12, failed=(3, 5), running=(11,))
-    page = search_page(search(tmp_path, table))
+    page = search(table)
     reader = read(page)
     assert not re.search(r"https?://|@import|<script|<b>", page)
     links = [each["href"][1:] for each in reader.all("a")]
@@ -75,8 +61,8 @@ def test_the_page_of_a_search_has_every_trial_its_reason_and_the_best(tmp_path, 
     [trials(1), trials(2, failed=(0, 1)), trials(1, running=(0,)), trials(0)],
     ids=["one", "bad", "new", "none"],
 )
-def test_a_search_that_has_hardly_begun_has_a_page(table, tmp_path, read):
-    page = search_page(search(tmp_path, table, (np.nan, np.nan)))
+def test_a_search_that_has_hardly_begun_has_a_page(table, read):
+    page = search(table)
     read(page)
     assert ("Too few trials" in page) == (table["status"] == "completed").any()
     assert "none yet" in page or "completed" in page

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
 from rnnkit.study.files import write_json
-from rnnkit.study.identity import fingerprint
-from rnnkit.study.work_folder import open_folder
+from rnnkit.study.work_folder import fingerprint, open_folder
 from rnnkit.tuning.corrections import whole_files
 
 CELLS = st.one_of(st.text(), st.integers(), st.booleans(), st.lists(st.text(max_size=2), max_size=3))

@@ -12,7 +12,7 @@ import rnnkit
 from rnnkit.errors import DataError, WriteError
 from rnnkit.tuning import guided
 from rnnkit.tuning.full_disk import UnwritableError
-from rnnkit.tuning.time_limit import RECORD
+from rnnkit.tuning.results import RECORD
 
 SEARCHED = {"learning_rate": (1e-3, 1e-1), "dropout": 0.0, "epochs": 1, "algorithm": "random", "guard": None}
 

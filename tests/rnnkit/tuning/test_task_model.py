@@ -8,7 +8,7 @@ import pytest
 from rnnkit.errors import ArgumentError
 from rnnkit.tasks import TASKS, SentimentClassifier
 from rnnkit.tuning import TrialGuard, default_space, hypermodel
-from rnnkit.tuning.spaces import THRESHOLDS
+from rnnkit.tuning.space import THRESHOLDS
 
 
 @pytest.fixture(autouse=True)

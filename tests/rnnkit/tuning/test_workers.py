@@ -11,11 +11,11 @@ from keras_tuner.src import protos
 import rnnkit
 from rnnkit.errors import ArgumentError
 from rnnkit.study.work_folder import join_folder, open_folder
-from rnnkit.tuning import hypermodel, workers
+from rnnkit.tuning import hypermodel, processes
 from rnnkit.tuning.chief import Chief, part_in_search
 from rnnkit.tuning.corrections import whole_files, without_noise
 from rnnkit.tuning.processes import environment
-from rnnkit.tuning.time_limit import covered
+from rnnkit.tuning.results import covered
 from rnnkit.tuning.tuners import make_tuner
 
 RATES = {"learning_rate": [0.01, 0.02, 0.03, 0.04, 0.05], "dropout": 0.0}
@@ -34,7 +34,7 @@ def test_two_workers_share_a_search_and_finish_it_though_one_is_killed(order, sm
             started[1].kill()
         said.append(line)
 
-    monkeypatch.setattr(workers.subprocess, "Popen", Recorded)
+    monkeypatch.setattr(processes.subprocess, "Popen", Recorded)
     arguments = {**small, **RATES, "epochs": 1, "algorithm": "random", "guard": None}
     shared = rnnkit.tune(
         "memory", *order, **arguments, max_trials=3, directory=tmp_path / "shared", workers=2, isolate=False, say=say

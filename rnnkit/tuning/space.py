@@ -1,4 +1,8 @@
-"""The parts of a search space: how they are written, asked for and described."""
+"""The space of a search: what is searched by default, and how its parts are written, asked for and described.
+
+The default ranges lie around the tasks' own defaults and keep a trial on two cores at minutes. What they do not name
+keeps the task's default; what only one task has is in its spec.
+"""
 
 import inspect
 from collections.abc import Callable
@@ -7,8 +11,29 @@ from typing import Any
 
 from rnnkit.checks import is_number
 from rnnkit.errors import ArgumentError
-from rnnkit.study.identity import label
+from rnnkit.study.work_folder import label
+from rnnkit.tasks import find_task
+from rnnkit.tasks.specs import spec_of
 
+SHARED: dict[str, Any] = {
+    "cell": ["lstm", "gru", "simple_rnn"],
+    "units": [32, 64, 128],
+    "layers": [1, 2],
+    "dropout": (0.0, 0.6),
+    "learning_rate": (3e-4, 1e-2),
+    "clipping": ["none", "global_norm", "percentile"],
+    "batch_size": [16, 32, 64],
+}
+# The range of the threshold, by clipping rule.
+THRESHOLDS: dict[str, tuple[float, float]] = {
+    "value": (0.01, 1.0),
+    "norm": (0.1, 10.0),
+    "global_norm": (0.1, 10.0),
+    "adaptive": (0.01, 0.16),
+    "percentile": (10.0, 90.0),
+    "zscore": (1.5, 4.0),
+}
+OF_TRAINING = ("learning_rate", "clipping", "threshold", "batch_size")  # all others are arguments of the task
 LOG_FROM = 20  # a range of positive numbers whose ends are so many times apart is searched by orders of magnitude
 
 
@@ -114,3 +139,16 @@ def read_part(name: str, value) -> Part:
 def _is_question(value) -> bool:
     """Whether it is a function of `hp`; activations, initializers and classes can be called, too."""
     return inspect.isfunction(value) and list(inspect.signature(value).parameters) == ["hp"]
+
+
+def default_space(task) -> dict[str, Any]:
+    """What `tune` searches for a task if nothing else is said.
+
+    Args:
+        task: a name of the tasks, or a task's class; a class of your own has the space of the task it is made from.
+
+    Returns:
+        Hyperparameter -> a list of choices, or a tuple `(low, high)`. The threshold of clipping depends on the rule,
+        see `THRESHOLDS`.
+    """
+    return {**SHARED, **spec_of(find_task(task)[0]).space}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from rnnkit.errors import ArgumentError
 from rnnkit.initializers import Chrono
-from rnnkit.tuning.parts import Asked, Choice, Fixed, Range, read_part
+from rnnkit.tuning.space import Asked, Choice, Fixed, Range, read_part
 
 
 def asked(part):
