@@ -49,13 +49,11 @@ def comparison_report(folder: Path) -> str:
         DataError: something is missing or damaged.
     """
     with expect_intact(folder):
-        summary = pd.read_csv(folder / "summary.csv", index_col="model")
-        return comparison_page(
-            _found(in_order(read_runs(folder / RUNS)), summary), read_json(folder / "comparison.json")
-        )
+        runs, summary = read_runs(folder / RUNS), pd.read_csv(folder / "summary.csv", index_col="model")
+        return comparison_page(found_again(in_order(runs), summary), read_json(folder / "comparison.json"))
 
 
-def _found(frame: pd.DataFrame, summary: pd.DataFrame) -> Comparison:
+def found_again(frame: pd.DataFrame, summary: pd.DataFrame) -> Comparison:
     """What was found, from the tables in its folder, which do not name the metric that its models are judged by."""
     [metric, *_] = [
         name.removeprefix("valid_")
@@ -65,9 +63,8 @@ def _found(frame: pd.DataFrame, summary: pd.DataFrame) -> Comparison:
     known = {"loss": "min", **{name: end for spec in SPECS.values() for name, end in spec.objectives.items()}}
     falling = summary["valid"].iloc[0] > summary["valid"].iloc[-1]
     mode = known.get(metric, "max" if falling else "min")
-    first = summary[summary["per_second"].notna()].iloc[0]
-    gained = first["per_second"] * first["seconds_to_best"] * (1 if mode == "max" else -1)
-    return Comparison(frame, metric, mode, first["valid"] - gained)
+    gained = summary["per_second"] * summary["seconds_to_best"] * (1 if mode == "max" else -1)
+    return Comparison(frame, metric, mode, float((summary["valid"] - gained).mean()))
 
 
 def _top(title: str, comparison: Comparison, summary: pd.DataFrame) -> Markup:

@@ -8,8 +8,10 @@ import rnnkit
 from rnnkit import datasets
 from rnnkit.comparison import Comparison
 from rnnkit.comparison.cells import matching_units
+from rnnkit.comparison.page import comparison_report, found_again
+from rnnkit.comparison.runs import in_order
 from rnnkit.datasets import Dataset
-from rnnkit.errors import ArgumentError
+from rnnkit.errors import ArgumentError, DataError
 from rnnkit.tasks.entities.spec import most_frequent_tags
 from rnnkit.tasks.memory.spec import chance_of_memory
 from rnnkit.tasks.sentiment.networks import BagOfWords, WordConvolution
@@ -60,6 +62,29 @@ def test_a_row_for_each_cell_and_baseline(compared):
     assert list(pd.read_csv(folder / "summary.csv")["model"]) == list(found.summary.index)
     assert "The recurrence " in (folder / "report.html").read_text(encoding="utf-8")
     np.testing.assert_allclose(pd.read_csv(folder / "runs.csv")["valid_accuracy"], found.frame["valid_accuracy"])
+
+
+def test_the_page_is_made_again_from_the_folder_alone(compared, cli, tmp_path):
+    _, folder, _, _ = compared
+    done = cli("report", folder, "--out", tmp_path / "page.html")
+    assert done.out.strip() == str(tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_bytes() == (folder / "report.html").read_bytes()
+    (folder / "summary.csv").rename(tmp_path / "summary.csv")
+    with pytest.raises(DataError, match="are damaged or do not go together"):
+        comparison_report(folder)
+    (tmp_path / "summary.csv").rename(folder / "summary.csv")
+
+
+@pytest.mark.parametrize(
+    ("metric", "mode", "chance"), [("score", "max", 0.45), ("score", "min", 0.45), ("mse", "min", np.nan)]
+)
+def test_a_comparison_is_found_again_in_its_tables(metric, mode, chance):
+    rows = [("a", 0.8, 2.0), ("a", 0.6, 4.0), ("b", 0.5, 1.0), ("rule", 0.4, np.nan)]
+    frame = pd.DataFrame(rows, columns=["model", f"valid_{metric}", "seconds_to_best"]).assign(kind="x", seed=0)
+    frame = in_order(frame.assign(valid_other=[0.1, 0.2, 0.3, 0.4]))
+    found = found_again(frame, Comparison(frame, metric, mode, chance).summary)
+    assert (found.metric, found.mode) == (metric, mode)
+    assert found.chance == pytest.approx(chance, nan_ok=True)
 
 
 def test_parameters_are_matched_by_the_width(compared):

@@ -73,6 +73,13 @@ def test_the_table_has_a_row_a_trial_and_the_reason_of_each_failure(grid):
     assert "non-finite: " in page
 
 
+def test_the_page_is_made_again_from_the_folder_alone(grid, cli, tmp_path):
+    folder = Path(grid[0].project_dir)
+    done = cli("report", folder, "--out", tmp_path / "page.html")
+    assert done.out.strip() == str(tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_bytes() == (folder / "report.html").read_bytes()
+
+
 def test_the_best_model_has_the_metric_of_the_table_also_in_a_fresh_process(grid, order, tmp_path):
     tuner, _, _ = grid
     model, score = tuner.best_model(), tuner.results["score"].min()
