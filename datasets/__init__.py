@@ -2,13 +2,17 @@
 
 from rnnkit.datasets.catalog import fetch, info, is_known, load, names, path
 from rnnkit.datasets.conll import read_conll
+from rnnkit.datasets.conllu import read_conllu
 from rnnkit.datasets.dataset import Dataset, Splits
+from rnnkit.datasets.entities import read_entities
+from rnnkit.datasets.json_lines import read_jsonl
 from rnnkit.datasets.memory import MEMORY_PROBLEMS, memory
 from rnnkit.datasets.midi import read_midi_folder
 from rnnkit.datasets.pairs import read_pairs
-from rnnkit.datasets.readers import read, read_csv, read_jsonl, read_tsv
+from rnnkit.datasets.readers import read
 from rnnkit.datasets.source import Source, SourceFile
 from rnnkit.datasets.splits import read_split, split_pairs, stratified_split
+from rnnkit.datasets.tables import read_csv, read_tsv
 
 __all__ = [
     "MEMORY_PROBLEMS",
@@ -25,7 +29,9 @@ __all__ = [
     "path",
     "read",
     "read_conll",
+    "read_conllu",
     "read_csv",
+    "read_entities",
     "read_jsonl",
     "read_midi_folder",
     "read_pairs",

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, median
 from typing import Any
 
@@ -11,6 +11,7 @@ from rnnkit.errors import DataError
 
 FEW = 10  # a column with at most this many distinct values is shown by its counts
 WIDTH = 72
+MOST = 20  # names that an error lists
 
 
 def length_statistics(column: str, values: Sequence[Any]) -> dict[str, float]:
@@ -53,6 +54,20 @@ def shorten(value: Any) -> str:
     # Not repr() for text: it would escape the joiners that hold emoji and Persian words together.
     text = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text)
     return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
+
+
+def listed(names: Iterable[Any]) -> str:
+    """Names, shortened, and of more than 20 how many more there are."""
+    names = list(names)
+    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+    return (", ".join(map(shorten, names[:MOST])) or "none") + more
+
+
+def counted(what: str, lines: Sequence[int]) -> str:
+    """How many there are, and on which lines: `2 pairs (line 3, 8)`; lines themselves are not counted."""
+    shown = ", ".join(map(str, lines[:5])) + (f" and {len(lines) - 5} more" if len(lines) > 5 else "")
+    plural = "s" if len(lines) > 1 else ""
+    return f"line{plural} {shown}" if what == "line" else f"{len(lines)} {what}{plural} (line {shown})"
 
 
 def _types(values: Sequence[Any]) -> str:

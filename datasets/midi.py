@@ -8,20 +8,18 @@ between is one long note. The pedal is not heard. Legend: `T` steps.
 import math
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from rnnkit.checks import whole
 from rnnkit.datasets.dataset import Dataset
+from rnnkit.datasets.midi_events import Events, parse
 from rnnkit.datasets.piano_rolls import HIGHEST, KEYS, LOWEST
-from rnnkit.errors import DataError
+from rnnkit.errors import DataError, DataNotice
 from rnnkit.text.textfile import regular_file
-
-if TYPE_CHECKING:
-    import mido
 
 SUFFIXES = (".mid", ".midi")
 MAX_BYTES = 1_000_000  # of a file; an hour of dense piano music has about 0.5 MB
@@ -33,31 +31,32 @@ class MidiRoll(NamedTuple):
 
     Attributes:
         roll: uint8, shape (T, 88), up to the end of the last track, with the silence before and after the music.
-        tempo: beats a minute at the beginning.
-        outside: how many notes were left out because the piano has no key for them.
+        tempo: beats per minute where the first note begins, from whichever track.
+        notices: what was left out or repaired.
     """
 
     roll: np.ndarray
     tempo: float
-    outside: int
+    notices: tuple[str, ...]
 
 
 def read_midi_folder(path: str | os.PathLike[str], *, steps_per_beat: int = 4, max_steps: int = MAX_STEPS) -> Dataset:
     """Read all MIDI files of a folder and of the folders in it, in the order of their names.
 
-    A file that cannot be used is passed over, and one that has notes outside the piano's keys loses them; a warning
-    names all these files with the reasons. Silence before the first and after the last note of a piece is cut, and
-    pieces of a single step, in which nothing can be predicted, are passed over.
+    A file that cannot be used is passed over, one that has notes outside the piano's keys loses them, and a note that
+    no event ends lasts until its track ends; a warning names all these files with the reasons. Silence before the first
+    and after the last note of a piece is cut, and pieces of a single step, in which nothing can be predicted, are
+    passed over.
 
     Args:
         path: the folder. Files count that end on `.mid` or `.midi`.
-        steps_per_beat: the grid: steps of a quarter note. 4 is a grid of 16th notes; notes move to the nearest step,
+        steps_per_beat: the grid: steps per quarter note. 4 is a grid of 16th notes; notes move to the nearest step,
             and last one at least.
         max_steps: longer files, silence included, are passed over, which bounds memory.
 
     Returns:
         A data set with the column `roll`: uint8, shape (T, 88), of every file that could be read; see `Dataset.split`.
-        Drums (channel 10) are left out, and so are notes of zero length and notes that no event ends.
+        Drums (channel 10) are left out, and so are notes of zero length.
 
     Raises:
         ArgumentError: `steps_per_beat` or `max_steps` is no positive whole number.
@@ -70,19 +69,17 @@ def read_midi_folder(path: str | os.PathLike[str], *, steps_per_beat: int = 4, m
         name = file.relative_to(folder)
         try:
             music = read_midi(file, steps_per_beat=steps_per_beat, max_steps=max_steps)
-            rolls.append(_without_silence(music.roll))
+            rolls.append(_without_silence(music))
         except DataError as error:
             notices.append(f"{name}: skipped; {str(error).removeprefix(f'{file} ')}")
             continue
-        if music.outside:
-            notices.append(f"{name}: read without {music.outside} notes that are not among the pitches 21 to 108")
+        notices += [f"{name}: {notice}" for notice in music.notices]
     listed = "\n  ".join(notices)
     if not rolls:
         raise DataError(f"{folder} has no MIDI file that can be used:\n  {listed}")
     if notices:
-        warnings.warn(
-            f"{folder}: {len(rolls)} of {len(files)} MIDI files read. Not as they are:\n  {listed}", stacklevel=2
-        )
+        told = f"{folder}: {len(rolls)} of {len(files)} MIDI files read. Not as they are:\n  {listed}"
+        warnings.warn(DataNotice(told), stacklevel=2)
     return Dataset({"roll": rolls}, name=folder.name)
 
 
@@ -94,7 +91,7 @@ def read_midi(path: str | os.PathLike[str], *, steps_per_beat: int = 4, max_step
         steps_per_beat, max_steps: as for `read_midi_folder`.
 
     Returns:
-        Roll, tempo, and the count of notes that were left out. Voices that meet on one key are one note there.
+        Roll, tempo, and what of the file was left out or repaired. Voices that meet on one key are one note there.
 
     Raises:
         ArgumentError: `steps_per_beat` or `max_steps` is no positive whole number.
@@ -103,82 +100,80 @@ def read_midi(path: str | os.PathLike[str], *, steps_per_beat: int = 4, max_step
     for name, value in {"steps_per_beat": steps_per_beat, "max_steps": max_steps}.items():
         whole(name, value)
     path = Path(path)
-    midi = _parse(path)
-    ticks = max((sum(event.time for event in track) for track in midi.tracks), default=0)
-    steps = _nearest(ticks * steps_per_beat / midi.ticks_per_beat)
+    events = _events(path)
+    steps = _nearest(events.length * steps_per_beat / events.ticks_per_beat)
     if not steps:
         raise DataError(f"{path} holds no music: it has no length.")
     if steps > max_steps:
         raise DataError(
-            f"{path} has {steps} steps at {steps_per_beat} steps a beat; at most {max_steps} are read. "
-            "Cut it into shorter pieces, or pass a larger max_steps."
+            f"{path} has {steps} steps at {steps_per_beat} steps per beat; at most {max_steps} are read.",
+            advice="Cut it into shorter pieces, or pass a larger <max_steps>.",
         )
-    return _on_grid(path, midi, steps, steps_per_beat)
+    return _on_grid(events, steps, steps_per_beat / events.ticks_per_beat)
 
 
-def _parse(path: Path) -> "mido.MidiFile":
-    """The tracks of a MIDI file, its size checked first: events in memory take a hundred times their bytes."""
-    import mido
-
+def _events(path: Path) -> Events:
+    """The events of a file, its size checked first: in memory they take a hundred times their bytes."""
     try:
         size = regular_file(path).stat().st_size
         if size > MAX_BYTES:
             raise DataError(f"{path} has {size / 1e6:.1f} MB; a MIDI file of at most {MAX_BYTES / 1e6:.0f} MB is read.")
-        midi = mido.MidiFile(path)
+        return parse(path.read_bytes())
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error or 'it is no MIDI file'}.") from error
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
     except DataError:
         raise
-    except Exception as error:  # broken bytes make mido raise errors of many types
-        raise DataError(f"{path} is no whole MIDI file: {_said(error)}.") from error
-    if midi.ticks_per_beat < 1 or midi.type == 2:
-        raise DataError(f"{path} is not timed in beats that its tracks share (SMPTE time, or MIDI type 2).")
-    return midi
+    except ValueError as error:
+        raise DataError(f"{path} is no whole MIDI file: {error}.") from error
 
 
-def _on_grid(path: Path, midi: "mido.MidiFile", steps: int, steps_per_beat: int) -> MidiRoll:
-    """Put the notes of parsed tracks on the grid."""
-    import pretty_midi
-
-    try:
-        with warnings.catch_warnings():
-            # Tempo on later tracks: it changes seconds, and this grid counts beats.
-            warnings.simplefilter("ignore", RuntimeWarning)
-            music = pretty_midi.PrettyMIDI(mido_object=midi)
-    except Exception as error:  # as in _parse
-        raise DataError(f"{path} is no whole MIDI file: {_said(error)}.") from error
-    roll, outside = np.zeros((steps, KEYS), dtype="uint8"), 0
-    for pitch, start, end in _notes(music, steps_per_beat / midi.ticks_per_beat):
-        outside += not LOWEST <= pitch <= HIGHEST
-        if LOWEST <= pitch <= HIGHEST:
-            start = min(start, steps - 1)
-            roll[start : max(start + 1, end), pitch - LOWEST] = 1
-    return MidiRoll(roll, float(music.get_tempo_changes()[1][0]), outside)
+def _on_grid(events: Events, steps: int, steps_per_tick: float) -> MidiRoll:
+    """Put notes on the grid."""
+    played = [note for note in events.notes if LOWEST <= note.pitch <= HIGHEST]
+    roll = grid_roll(played, steps, steps_per_tick)
+    counts, outside = events.counts, len(events.notes) - len(played)
+    told = {
+        f"{outside} notes that are not among the pitches {LOWEST} to {HIGHEST} left out": outside,
+        f"{counts['unended']} notes that no event ends held until their track ends": counts["unended"],
+        f"{counts['clipped']} bytes above 127 read as 127": counts["clipped"],
+        f"{counts['damaged']} damaged tempos passed over": counts["damaged"],
+        f"all of its {counts['drums']} notes are drums (channel 10), which are left out": not events.notes
+        and counts["drums"],
+    }
+    return MidiRoll(roll, events.tempo, tuple(notice for notice, is_so in told.items() if is_so))
 
 
-def _notes(music, steps_per_tick: float) -> Iterator[tuple[int, int, int]]:
-    """Yield pitch, first step and step after the last of every note that is no drum's."""
-    for instrument in music.instruments:
-        for note in instrument.notes if not instrument.is_drum else ():
-            start, end = (_nearest(music.time_to_tick(time) * steps_per_tick) for time in (note.start, note.end))
-            yield note.pitch, start, end
+def grid_roll(notes: Iterable[tuple[int, float, float]], steps: int, scale: float) -> np.ndarray:
+    """The roll of notes (MIDI pitch, start, end), whose times are moved to the nearest step.
+
+    Args:
+        notes: of pitches 21 to 108; each gets one step at least.
+        steps: T.
+        scale: steps per unit of the notes' times.
+
+    Returns:
+        uint8, shape (T, 88).
+    """
+    roll = np.zeros((steps, KEYS), dtype="uint8")
+    for pitch, start, end in notes:
+        first = min(_nearest(start * scale), steps - 1)
+        roll[first : max(first + 1, _nearest(end * scale)), pitch - LOWEST] = 1
+    return roll
 
 
 def _nearest(steps: float) -> int:
     return math.floor(steps + 0.5)  # not round(), which takes halves to the even neighbour: an uneven grid
 
 
-def _said(error: Exception) -> str:
-    return str(error).rstrip(".") or type(error).__name__
-
-
-def _without_silence(roll: np.ndarray) -> np.ndarray:
-    sounding = np.flatnonzero(roll.any(axis=1))
+def _without_silence(music: MidiRoll) -> np.ndarray:
+    sounding = np.flatnonzero(music.roll.any(axis=1))
     if not len(sounding):
-        raise DataError("it has no notes that the piano's keys can play, drums left out.")
+        raise DataError(
+            f"it has no notes that the piano's keys can play; {'; '.join(music.notices) or 'it is silent'}."
+        )
     if sounding[0] == sounding[-1]:
         raise DataError("it has a single step of music, and nothing follows it.")
-    return roll[sounding[0] : sounding[-1] + 1]
+    return music.roll[sounding[0] : sounding[-1] + 1]
 
 
 def _midi_files(folder: Path) -> list[Path]:

@@ -6,8 +6,8 @@ R. Socher et al., "Recursive deep models for semantic compositionality over a se
 from pathlib import Path
 
 from rnnkit.datasets.dataset import Dataset, Splits
-from rnnkit.datasets.readers import read_tsv
 from rnnkit.datasets.source import Source, SourceFile
+from rnnkit.datasets.tables import read_tsv
 from rnnkit.errors import DataError
 
 LABELS = {"0": "negative", "1": "positive"}

@@ -24,8 +24,8 @@ def in_shell(name: str, value: str | None = None) -> str:
     return f"--{option}" if value in (None, "True") else f"--{option} {shlex.quote(value)}"
 
 
-class RnnkitError(Exception):
-    """Base of every error that rnnkit raises on purpose.
+class Told(Exception):  # noqa: N818 - no error by itself
+    """What is said to the user, with advice in the words of a program or of a shell.
 
     Args:
         message: what is wrong; an argument that it is about stands at its start, as in `encoding: expected ...`.
@@ -49,6 +49,14 @@ class RnnkitError(Exception):
 
     def __str__(self) -> str:
         return self.told()
+
+
+class RnnkitError(Told):
+    """Base of every error that rnnkit raises on purpose."""
+
+
+class DataNotice(Told, UserWarning):
+    """What a reader of files took for what, or left out; a warning."""
 
 
 class ArgumentError(RnnkitError, ValueError):

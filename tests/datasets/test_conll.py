@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnkit.datasets import read, read_conll
-from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors import ArgumentError, DataError, DataNotice
 
 # Any Unicode but tabs and line ends, in which a line is written; spaces around a cell are not kept
 cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\r\n"), min_size=1).filter(
@@ -61,6 +61,48 @@ def test_a_separator_of_ones_own(write):
         read_conll(write("a O\n"), separator="")
 
 
+def test_columns_picked_together(write):
+    path = write("1 Kelby NNP B-LOC\n2 fell VBD O\n")
+    data = read_conll(path, columns=(1, -1))
+    assert (data["tokens"], data["tags"]) == ([["Kelby", "fell"]], [["B-LOC", "O"]])
+    assert read_conll(path, columns=[2]).columns == ("tokens",)
+    for wrong in ("13", (), (0, 1, 2), ("0", "1")):
+        with pytest.raises(ArgumentError, match="columns: expected the numbers"):
+            read_conll(path, columns=wrong)
+
+
+@pytest.mark.parametrize(
+    "head", ["# id 77\tdomain=en\n", "# id 77 en\n", "# sent_id = 3\n# text = a b\n", "#id 3 7 x\n", "#\n"]
+)
+def test_comments_before_a_sentence_are_told(head, write):
+    path = write(f"{head}the _ _ O\nnile _ _ B-LOC\n\n{head}# _ _ O\n")
+    with pytest.warns(DataNotice, match=r"for comments, such as line 1, .*comment=\"#\".*comment=None"):
+        data = read_conll(path)
+    assert data["tokens"] == [["the", "nile"], ["#"]]
+    assert read_conll(path, comment="#")["tags"] == [["O", "B-LOC"], ["O"]]
+
+
+def test_hashtags_are_tokens(write):
+    text = "#Kelby B-LOC\n# O\n#now O\n\n#\tO\n\n# O\nfine O\n#rare B-Event\n\n#rare B-Event\n"
+    for options in ({}, {"comment": "#"}, {"comment": None}):
+        data = read_conll(write(text.replace("\t", " ")), **options)
+        assert data["tokens"] == [["#Kelby", "#", "#now"], ["#"], ["#", "fine", "#rare"], ["#rare"]]
+    parts_of_speech = "# 1 x\nso RB\n#fun HT\n\n#fun HT\n\n# RB\n"
+    assert read_conll(write(parts_of_speech), comment="#")["tokens"] == [["so", "#fun"], ["#fun"], ["#"]]
+
+
+def test_other_comments_and_none(write):
+    path = write("% a O\nKelby O\n% a longer one\nfell O\n")
+    assert read_conll(path, comment="%")["tokens"] == [["Kelby", "fell"]]
+    assert read_conll(write("# en\nKelby O\n"), comment=None)["tokens"] == [["#", "Kelby"]]
+
+
+def test_a_file_of_old_with_cr_only(write):
+    data = read_conll(write("EU B-ORG\rrejects O\r\rPeter B-PER\r"))
+    assert data["tokens"] == [["EU", "rejects"], ["Peter"]]
+    assert read_conll(write("a\rb\tO\nc\tO\n"))["tokens"] == [["a\rb", "c"]]
+
+
 def test_another_encoding_when_it_is_named(write):
     path = write("café\tO\n".encode("cp1252"))
     assert read_conll(path, encoding="cp1252")["tokens"] == [["café"]]
@@ -90,8 +132,11 @@ def test_an_option_of_another_reader_is_named(write):
         ("a\tO\n \tO\n", {}, "line 2: expected a token in column 0, found nothing"),
         ("a b O\n", {"tag_column": 3}, "tag_column: .* has 3 columns.*from -3 to 2, got 3"),
         ("a b O\n", {"token_column": -4}, "token_column: .* has 3 columns.*got -4"),
-        ("a\nb\n", {}, "has 1 column; .*tag_column=None"),
-        ("a O\n", {"tag_column": 0}, "both name column 0"),
+        ("a\nb\n", {}, "has 1 column; .*columns="),
+        ("a O\n", {"tag_column": 0}, "both to come from column 0"),
+        ("a O\n", {"columns": (0, 2)}, "tag_column: .* has 2 columns"),
+        ("a b O\n# c\n", {}, 'line 2: expected 3 columns as on line 1, found 2.*comment="#"'),
+        ("# only\n# comments\n", {"comment": "#"}, "no sentence"),
     ],
 )
 def test_bad_files_are_named(write, content, options, named):

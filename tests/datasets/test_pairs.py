@@ -1,4 +1,5 @@
 import gzip
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from rnnkit import datasets
 from rnnkit.datasets import Dataset
 from rnnkit.datasets.multi30k import LANGUAGES, PAIRS, PARTS
-from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors import ArgumentError, DataError, DataNotice
 
 sentences = st.text("aAsSß \u00a0", max_size=4)
 
@@ -31,6 +32,58 @@ def test_one_file_of_two_or_three_columns(name, tmp_path):
     assert pairs["source"] == ["Go.", '"Hi"\u2028!', "Run"]
     assert pairs["target"] == ["Geh.", "Hallo!", "走れ"]
     assert pairs.name == name
+
+
+TATOEBA = "CC-BY 2.0 (France) Attribution: tatoeba.org #1 (someone)"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1\tI go.\tJe vais.\n2\tyes\toui\n", "columns hold: 0 numbers, 1 texts, 2 texts"),
+        ("12\tI go.\t34\tJe vais.\n13\tyes\t35\toui\n", "0 numbers, 1 texts, 2 numbers, 3 texts"),
+        ("12\teng\tI go.\t34\tfra\tJe vais.\n13\teng\tyes\t35\tfra\toui\n", "1 the code of a language, 2 texts"),
+        ("id\ten\tfr\n1\tI go.\tJe vais.\n2\tyes\toui\n", "its first line is a header; columns hold: 0 numbers"),
+        ("English\tFrench\nI go.\tJe vais.\nyes\toui\n", "its first line is a header"),
+        ("source_text\ttarget_text\nI go.\tJe vais.\nyes\toui\n", "its first line is a header"),
+        ("I go.\tJe vais.\tme\nyes\toui\tyou\n", "column 0 holds texts, 1 their translations, and 2 neither"),
+        (f"I go.\tJe vais.\t{TATOEBA}\nyes\toui\t{TATOEBA}\n", None),
+        ("I go.\tJe vais.\nyes\toui\n", None),
+    ],
+)
+def test_which_columns_are_pairs_is_found_and_told(text, told, tmp_path):
+    path = write(tmp_path / "a.tsv", text)
+    with pytest.warns(DataNotice, match=f"{told}.*columns= and header=") if told else nullcontext():
+        pairs = datasets.read_pairs(path)
+    assert (pairs["source"], pairs["target"]) == (["I go.", "yes"], ["Je vais.", "oui"])
+
+
+def test_marks_alone_are_no_header(tmp_path):
+    assert len(datasets.read_pairs(write(tmp_path / "a", "!\t?\n?\t!\n"))) == 2
+    with pytest.raises(DataError, match="holds no pair"):
+        datasets.read_pairs(write(tmp_path / "a", "en\tde\n"), header=True)
+
+
+def test_columns_that_are_named(tmp_path):
+    path = write(tmp_path / "a.tsv", "no\ten\tde\n1\tyes\tja\n2\tgo\tgeh\n")
+    assert datasets.read_pairs(path, columns=("de", "en"))["source"] == ["ja", "geh"]
+    assert datasets.read_pairs(path, columns=(1, 2), header=True)["source"] == ["yes", "go"]
+    assert datasets.read_pairs(path, columns=(1, 2), header=False)["target"] == ["de", "ja", "geh"]
+    assert datasets.read_pairs(write(tmp_path / "b", "1\tone\n2\ttwo\n"), columns=(0, 1))["source"] == ["1", "2"]
+    assert len(datasets.read_pairs(write(tmp_path / "c", "12\t21\n34\t43\n"))) == 2
+    with pytest.raises(DataError, match='columns: expected one column .fr. .*which has: "no", "en", "de"'):
+        datasets.read_pairs(path, columns=("en", "fr"))
+    with pytest.raises(DataError, match="line 2: expected a column 3, counted from 0, found 3 cells"):
+        datasets.read_pairs(path, columns=(1, 3), header=True)
+    for wrong in ((0,), "01", (1, 1), (0, "de"), (0, True)):
+        with pytest.raises(ArgumentError, match="columns: expected the numbers or the names of two"):
+            datasets.read_pairs(path, columns=wrong)
+    with pytest.raises(ArgumentError, match="columns, header: expected neither"):
+        datasets.read_pairs(path, path, columns=(0, 1))
+
+
+def test_a_file_of_old_with_cr_only(tmp_path):
+    assert datasets.read_pairs(write(tmp_path / "a", "go\tgeh\ryes\tja\r"))["target"] == ["geh", "ja"]
 
 
 def test_two_files_line_by_line(tmp_path):
@@ -63,7 +116,11 @@ def test_another_encoding(tmp_path):
     ("first", "second", "named"),
     [
         ("a\tb\nc\n", None, "line 2: expected a text, a tab and its translation, found 1 cell.*give it too"),
-        ("a\tb\tc\td\n", None, "line 1.*found 4 cells"),
+        ("a\tb\tc\td\n", None, "not clear which columns .*: 0 texts, 1 texts, 2 texts, 3 texts.*columns="),
+        ("a\tb\tc\td\na\tb\n", None, "line 2: expected .* in 4 cells, as on line 1, found 2 cells"),
+        ("1\tgood day\n2\tyes\n", None, "not clear which .*: 0 numbers, 1 texts.*columns="),
+        ("good day\t5\nyes\t3\n", None, "not clear which .*: 0 texts, 1 numbers"),
+        ("1\teng\tI go.\n2\teng\tYes.\n", None, "0 numbers, 1 the code of a language, 2 texts"),
         ("\n", None, "holds no pair"),
         ("", "", "holds no pair"),
         ("a\n\nb\n", "x\n\ny\nz\n", "first has 3 lines and .*second has 4"),

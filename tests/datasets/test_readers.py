@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnkit.datasets import read, read_csv, read_jsonl, read_tsv
-from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors import ArgumentError, DataError, DataNotice, in_shell
 
 # What a file cannot hold: half characters, and the control characters that csv itself cannot bring back
 printable = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
@@ -62,6 +62,60 @@ def test_json_labels_stay_what_they_are(write):
     assert read_jsonl(path, text="t", label="y")["label"] == [1, True]
 
 
+def test_json_numbers_as_labels(write):
+    path = write("stars.jsonl", '{"t": "a", "y": 5.0}\n{"t": "b", "y": 4}\n{"t": "c", "y": 0.5}\n')
+    labels = read(path, text="t", label="y")["label"]
+    assert labels == [5, 4, 0.5]
+    assert [type(label) for label in labels] == [int, int, float]
+    one = write("doccano.jsonl", '{"text": "a", "label": ["good"]}\n')
+    assert read(one)["label"] == ["good"]
+    for wrong in ("NaN", "Infinity", '["good", "long"]', "{}"):
+        with pytest.raises(DataError, match="line 1: a label is text, bool or a number; found"):
+            read_jsonl(write("odd.jsonl", f'{{"text": "a", "label": {wrong}}}\n'))
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|", ","])
+def test_the_delimiter_is_found(delimiter, write):
+    path = write("a.csv", 'id,text,label\n1,"so. so; or | not\t",1\n2,fine,0\n'.replace(",", delimiter))
+    assert read(path)["text"] == ["so. so; or | not\t", "fine"]
+    assert read(path, delimiter=delimiter)["label"] == ["1", "0"]
+    with pytest.raises(DataError, match="no column 'text'"):
+        read(path, delimiter="&")
+    for wrong in ("", ";;", '"', 3):
+        with pytest.raises(ArgumentError, match="delimiter: expected the character"):
+            read_csv(path, delimiter=wrong)
+
+
+def test_no_header(write):
+    path = write("nohead.csv", '"good, really",1\nbad,0\n')
+    with pytest.raises(DataError, match="its columns are: .*header=False") as raised:
+        read(path)
+    assert "--no-header" in raised.value.told(in_shell)
+    assert read(path, header=False)["text"] == ["good, really", "bad"]
+    assert read(path, columns=("label", "text"))["label"] == ["good, really", "bad"]
+    assert read(path, columns=("text", "label"), header=True)["text"] == ["bad"]
+    with pytest.raises(DataError, match="line 1: expected 2 cells, found 3.*columns="):
+        read(write("three.csv", "1,good,1\n"), header=False)
+    other = write("semicolons.csv", "good, really;1\nbad;0\n")
+    assert read(other, header=False, delimiter=";")["label"] == ["1", "0"]
+    with pytest.warns(DataNotice, match="separated by ';'.*delimiter="):
+        assert read(write("semicolons.csv", "good;1\nbad;0\n"), header=False)["label"] == ["1", "0"]
+    assert read(write("a.tsv", "good\t1\n"), header=False)["label"] == ["1"]
+
+
+def test_a_file_of_old_with_cr_only(write):
+    for name, text in {"a.csv": "text,label\rgood,1\r", "a.tsv": "text\tlabel\rgood\t1\r"}.items():
+        assert read(write(name, text))["text"] == ["good"]
+    assert read(write("a.jsonl", '{"text": "good", "label": 1}\r'))["label"] == [1]
+
+
+def test_an_encoding_is_advised_to_program_and_shell(write):
+    with pytest.raises(DataError, match='encoding="cp1252"') as raised:
+        read(write("latin.csv", b"text,label\ncaf\xe9,1\n"))
+    assert "--encoding cp1252" in raised.value.told(in_shell)
+    assert "encoding=" not in raised.value.told(in_shell)
+
+
 def test_a_byte_order_mark_and_windows_line_ends(write):
     data = read(write("excel.csv", b"\xef\xbb\xbftext,label\r\ncaf\xc3\xa9,1\r\n"))
     assert (data["text"], data["label"]) == (["café"], ["1"])
@@ -99,7 +153,7 @@ def test_a_very_long_text_leaves_the_csv_module_as_it_was(write):
         ("a.jsonl", '{"text": "a", "label": 1\n', "line 1 is not JSON"),
         ("a.jsonl", '{"text": 3, "label": 1}\n', "line 1: expected a text, found int"),
         ("a.jsonl", '{"text": "a", "label": null}\n', "no label on line 1"),
-        ("a.jsonl", '{"text": "a", "label": [1]}\n', "line 1: a label is .* found list"),
+        ("a.jsonl", '{"text": "a", "label": [1]}\n', "line 1: a label is .* found list.*read_entities"),
         ("a.jsonl", '{"text": "\\ud83d", "label": 1}\n', "half a character"),
         ("a.txt", "text", r"ends on one of \.csv, \.tsv"),
     ],

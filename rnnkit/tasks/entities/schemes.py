@@ -3,7 +3,7 @@
     tokens    Ada  Lovelace  Charles  Babbage  of  London
     IOB1      I    I         B        I        O   I        `B-` only where a span follows one of its own type
     IOB2      B    I         B        I        O   B        `B-` at every start
-    IOBES     B    E         B        E        O   S        `E-` at every end, `S-` for a single token; also BILOU
+    IOBES     B    E         B        E        O   S        `E-` at every end, `S-` for a single token; also BILOU, BMES
 
 IOB1 is of Ramshaw and Marcus, "Text chunking using transformation-based learning", 1995; the names are those of
 Tjong Kim Sang and Veenstra, "Representing text chunks", 1999.
@@ -143,4 +143,4 @@ def _letters(scheme, size, touching):
 
 def _check_scheme(scheme):
     if scheme not in SCHEMES:
-        raise ArgumentError(f"scheme: expected one of {', '.join(SCHEMES)} (BILOU is IOBES), got {scheme!r}.")
+        raise ArgumentError(f"scheme: expected one of {', '.join(SCHEMES)} (BILOU and BMES are IOBES), got {scheme!r}.")

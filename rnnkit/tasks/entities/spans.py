@@ -1,7 +1,7 @@
 """From tags to the spans they stand for, read as the CoNLL shared tasks read them.
 
 A tag is `O`, or a letter and a type: `B-PER` begins a span of people, `I-PER` is inside one, `E-PER` ends one and
-`S-PER` is one by itself. A type may hold hyphens. The letters L and U of BILOU are read as E and S.
+`S-PER` is one by itself. A type may hold hyphens. L and U of BILOU are read as E and S, M of BMES as I.
 """
 
 import re
@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from rnnkit.errors import DataError
 
-_TAG = re.compile(r"([BIESLU])-(\S.*)")
-_SAME_LETTER = {"L": "E", "U": "S"}
+_TAG = re.compile(r"([BIESLUM])-(\S.*)")
+_SAME_LETTER = {"L": "E", "U": "S", "M": "I"}
 
 
 class Span(NamedTuple):
@@ -85,7 +85,7 @@ def _parse(tag, where, position):
     match = _TAG.fullmatch(tag) if isinstance(tag, str) else None
     if not match:
         raise DataError(
-            f"{where}, position {position}: expected 'O' or a tag like 'B-PER' whose letter is one of BIES or LU, "
+            f"{where}, position {position}: expected 'O' or a tag like 'B-PER' whose letter is one of BIES, LU or M, "
             f"got {tag!r}. Correct the tag, or choose the column that holds the tags."
         )
     letter, label = match.groups()

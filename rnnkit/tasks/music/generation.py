@@ -48,14 +48,20 @@ def check_seed(seed) -> None:
         whole("seed", seed, least=0)
 
 
-def read_primer(primer, steps_per_beat: int):
-    """The path of a MIDI file as its `Piece` on a grid; anything else as it is.
+def read_primer(primer, steps_per_beat: int | None):
+    """The path of a MIDI file, or a `Piece`, as a `Piece` on a grid; anything else as it is.
+
+    Args:
+        primer: what the user gave.
+        steps_per_beat: the grid on which a piece is written; None where nothing says it.
 
     Raises:
         DataError: the file cannot be read.
     """
-    is_path = isinstance(primer, str | os.PathLike)
-    return Piece.load(primer, steps_per_beat=steps_per_beat) if is_path else primer
+    if isinstance(primer, str | os.PathLike):
+        return Piece.load(primer, steps_per_beat=steps_per_beat or USUAL_GRID)
+    is_off = isinstance(primer, Piece) and steps_per_beat not in (None, primer.steps_per_beat)
+    return primer.on_grid(steps_per_beat) if is_off else primer
 
 
 def find_grid(given, primer, learned) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from rnnkit.recurrent.truncated import check_stepwise
 from rnnkit.tasks.batches import Batches
 from rnnkit.tasks.music.baselines import sounding_share
 from rnnkit.tasks.music.generation import (
-    USUAL_GRID,
     check_seed,
     find_grid,
     lengthen,
@@ -201,8 +200,8 @@ class MusicGenerator(Task):
             count: how many pieces.
             length: frames of each piece, those of the primer included; None takes the median length of the training
                 pieces, after the primer.
-            primer: what the pieces begin with, on the grid of the training data: a `Piece`, a roll of shape (T, 88), or
-                the path of a MIDI file.
+            primer: what the pieces begin with, on the grid of the training data: a `Piece` or the path of a MIDI file,
+                which are brought to it, or a roll of shape (T, 88).
             temperature: positive. The probabilities are raised to the power of 1 / temperature: below 1 the model plays
                 safer, above 1 bolder.
             top_k: draw from the so many most probable choices only.
@@ -231,7 +230,7 @@ class MusicGenerator(Task):
         limits = {"max_hold": max_hold, "max_silence": max_silence}
         limits = {name: self._heard[name] if value is None else value for name, value in limits.items()}
         settings = sampler_settings(temperature, top_k, top_p, **limits)
-        primer = read_primer(primer, steps_per_beat or self._heard["grid"].get("steps_per_beat", USUAL_GRID))
+        primer = read_primer(primer, steps_per_beat or self._heard["grid"].get("steps_per_beat"))
         grid = find_grid({"steps_per_beat": steps_per_beat, "tempo": tempo}, primer, self._heard["grid"])
         start = primer_roll(primer)
         length = len(start) + self._heard["length"] if length is None else length

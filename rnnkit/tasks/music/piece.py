@@ -1,6 +1,7 @@
 """A piece of music on a grid of equal steps. Legend: `T` steps."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rnnkit.checks import whole
-from rnnkit.datasets.midi import MAX_STEPS, read_midi
+from rnnkit.datasets.midi import MAX_STEPS, grid_roll, read_midi
 from rnnkit.datasets.piano_rolls import KEYS, LOWEST
-from rnnkit.errors import ArgumentError
+from rnnkit.errors import ArgumentError, DataNotice
 
 if TYPE_CHECKING:
     import mido
@@ -54,20 +55,36 @@ class Piece:
         """Read a MIDI file.
 
         Args:
-            path: the file. Drums, zero-length notes and pitches outside 21 to 108 are left out.
+            path: the file. Drums, zero-length notes and pitches outside 21 to 108 are left out; notes that no event
+                ends last until their track ends.
             steps_per_beat: the grid; notes move to its nearest step. A piece that was saved comes back with the grid
                 that it was saved with.
             max_steps: the longest piece that is read.
 
         Returns:
-            The piece, with the tempo of its beginning, brought into 4 to 1000.
+            The piece, with the tempo of its first note, brought into 4 to 1000.
 
         Raises:
             ArgumentError: `steps_per_beat` or `max_steps` is no positive whole number.
             DataError: the file is missing, too large, no whole MIDI file, empty, or longer than `max_steps`.
+
+        Warns:
+            DataNotice: notes of the file were left out, or what is damaged in it was repaired.
         """
         music = read_midi(path, steps_per_beat=steps_per_beat, max_steps=max_steps)
+        if music.notices:
+            warnings.warn(DataNotice(f"{path}: {'; '.join(music.notices)}."), stacklevel=2)
         return cls(music.roll, steps_per_beat=steps_per_beat, tempo=np.clip(music.tempo, SLOWEST, FASTEST))
+
+    def on_grid(self, steps_per_beat: int) -> "Piece":
+        """The piece on another grid: notes move to its nearest step, and last one at least.
+
+        Raises:
+            ArgumentError: `steps_per_beat` is not 1 to 480.
+        """
+        scale = whole("steps_per_beat", steps_per_beat, most=TICKS) / self.steps_per_beat
+        roll = grid_roll(self.notes(), max(1, round(len(self) * scale)), scale)
+        return Piece(roll, steps_per_beat=steps_per_beat, tempo=self.tempo)
 
     @property
     def seconds(self) -> float:

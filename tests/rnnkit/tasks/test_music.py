@@ -183,6 +183,16 @@ def test_the_grid_of_pieces_is_learned():
     assert adapted(data=mixed).get_build_config()["grid"] == {}
 
 
+def test_a_primer_on_another_grid_is_brought_to_that_of_the_training_data(tmp_path):
+    model = adapted(data=[Piece(roll, steps_per_beat=1) for roll in MUSIC])
+    primer = Piece(np.repeat(SONG[:2], 4, axis=0), steps_per_beat=4, tempo=90)
+    primer.save(tmp_path / "primer.mid")
+    for given in (primer, tmp_path / "primer.mid"):
+        piece = model.generate(primer=given, length=4, seed=0)
+        assert (piece.steps_per_beat, piece.seconds) == (1, pytest.approx(4 * 60 / 90))
+        np.testing.assert_array_equal(piece.roll[:2], SONG[:2])
+
+
 @pytest.mark.parametrize(
     ("data", "named"),
     [

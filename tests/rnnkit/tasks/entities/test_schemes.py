@@ -24,7 +24,7 @@ WRITTEN = {
 LETTERS = {"IOB1": "BI", "IOB2": "BI", "IOBES": "BIES"}
 schemes = st.sampled_from(SCHEMES)
 any_tags = st.lists(
-    st.sampled_from(["O", *(f"{letter}-{label}" for letter in "BIESLU" for label in ("a-b", "b"))]), max_size=10
+    st.sampled_from(["O", *(f"{letter}-{label}" for letter in "BIESLUM" for label in ("a-b", "b"))]), max_size=10
 )
 
 
@@ -50,6 +50,14 @@ def test_bilou_is_read_as_iobes():
     bilou = WRITTEN["IOBES"].replace("E-", "L-").replace("S-", "U-").split()
     assert detect_scheme([bilou]) == "IOBES"
     assert convert(bilou, "IOBES", "IOB2") == WRITTEN["IOB2"].split()
+
+
+def test_bmes_is_read_as_iobes():
+    """With spans of three tokens, so that there is a middle."""
+    bmes = ["B-PER", "M-PER", "E-PER", "O", "S-LOC", "B-PER", "E-PER"]
+    assert detect_scheme([bmes]) == "IOBES"
+    assert convert(bmes, "IOBES", "IOB2") == ["B-PER", "I-PER", "I-PER", "O", "B-LOC", "B-PER", "I-PER"]
+    assert find_spans(bmes) == [Span("PER", 0, 3), Span("LOC", 4, 5), Span("PER", 5, 7)]
 
 
 @given(any_tags, schemes)
