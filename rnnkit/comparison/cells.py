@@ -16,10 +16,11 @@ from rnnkit.errors import ArgumentError
 from rnnkit.recurrent.cells import find_cell
 from rnnkit.recurrent.table import usual_cells
 from rnnkit.study.files import write_text
-from rnnkit.study.training import Training
+from rnnkit.study.training import Training, new_model
 from rnnkit.study.work_folder import expect_intact, fingerprint, label, open_folder
 from rnnkit.tasks import find_task
 from rnnkit.tasks.baseline import Rule
+from rnnkit.tasks.settings import by_owner
 from rnnkit.tasks.specs import spec_of
 from rnnkit.tasks.task import Task
 
@@ -73,7 +74,7 @@ def compare(
             optimizer does (for music and translation, a global norm of at most 1).
         overwrite: start anew where another comparison is.
         say: called with a line after each run; None is silent.
-        options: other arguments of the task, the same for every cell.
+        options: other arguments of the task, and of its optimizer and `fit`, the same for every cell.
 
     Raises:
         ArgumentError: an argument that cannot be used, or a folder that holds something else.
@@ -121,7 +122,7 @@ def prepared(task: type[Task], cells: Sequence[str], options: Mapping[str, Any],
     if "cell" in options:
         raise ArgumentError("cell: the cells of a comparison are its argument cells. Name them there.")
     Training(clipping, threshold)
-    first, *_ = [task(cell=cell, **options) for cell in cells]
+    first, *_ = [new_model(task, {**options, "cell": cell}) for cell in cells]
     return first
 
 
@@ -136,7 +137,7 @@ def _matching(task: type[Task], reference: Task, cells: list[str], options: dict
     """The units of each cell but the first that give its model the parameters of the reference."""
     if len(set(reference.stack.units)) > 1:
         raise ArgumentError("match_parameters: expected layers of one width. Leave out either it or the list of units.")
-    size = {name: value for name, value in options.items() if name not in ("units", "layers")}
+    size = {name: value for name, value in by_owner(options).constructor.items() if name not in ("units", "layers")}
     layers = len(reference.stack.units)
 
     def parameters(cell: str, units: int) -> int:
@@ -203,5 +204,5 @@ def _identity(task: type[Task], settings: Settings, options: dict, matched: str 
 
 
 def _of_vocabulary(options: dict) -> dict:
-    names = ("embedding_dim", "min_count", "max_words", "max_length", "lowercase")
+    names = ("embedding_dim", "min_count", "max_words", "max_length", "lowercase", *by_owner(options).fit)
     return {name: options[name] for name in names if name in options}

@@ -14,8 +14,9 @@ from rnnkit.datasets import Dataset
 from rnnkit.diagnosis import diagnose
 from rnnkit.study.files import write_text
 from rnnkit.study.graphs import graphs_freed
-from rnnkit.study.training import GRADIENTS, THROUGH_TIME, Training, best_epoch
+from rnnkit.study.training import GRADIENTS, THROUGH_TIME, Training, best_epoch, new_model
 from rnnkit.study.work_folder import expect_intact
+from rnnkit.tasks.settings import by_owner
 from rnnkit.tasks.spec import metrics_of
 from rnnkit.tasks.task import Task
 
@@ -51,7 +52,7 @@ class Settings:
 def train_once(task: type[Task], options: dict[str, Any], settings: Settings, seed: int) -> dict[str, Any]:
     """One training, measured: a row of `Comparison.frame` without its name."""
     keras.utils.set_random_seed(seed)
-    model = task(**options)
+    model = new_model(task, options)
     training = Training(settings.clipping, settings.threshold)
     history = training.fit(
         model,
@@ -60,6 +61,7 @@ def train_once(task: type[Task], options: dict[str, Any], settings: Settings, se
         batch_size=settings.batch_size,
         epochs=settings.epochs,
         verbose=0,
+        **by_owner(options).fit,
     )
     measured, best = training.measured(model), best_epoch(history, model.monitor)
     times = {"seconds_to_best": round(training.times.ends[best], 3), "best_epoch": best + 1}

@@ -64,15 +64,17 @@ def prepare(config: RunConfig, splits: Splits) -> "Task":
     import keras
 
     from rnnkit.study.devices import make_deterministic
-    from rnnkit.study.training import Training
+    from rnnkit.study.training import Training, set_optimizer
 
+    spec = find_spec(config.task)
     Training(*read_clipping(config.clip))
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         make_deterministic()
     model = make_model(config)
     model.adapt(splits.train)
-    _compile(model, config)
+    spec.compile(model, config)
+    set_optimizer(model, split_settings(spec, config.settings).optimizer)
     for part in splits:
         model.encoded(part)
     return model
@@ -170,28 +172,6 @@ def make_model(config: RunConfig) -> "Task":
         raise
     except ValueError as error:  # Keras' own, of a name that it does not know
         raise ArgumentError(f"activation, initializer: {error}") from error
-
-
-def _compile(model: "Task", config: RunConfig) -> None:
-    """Compiles as suits the data, with what the settings say of the optimizer.
-
-    Raises:
-        ArgumentError: a value that the optimizer cannot take.
-    """
-    from rnnkit.optimizers import without_scaler
-
-    spec = find_spec(config.task)
-    spec.compile(model, config)
-    settings = split_settings(spec, config.settings).optimizer
-    if not settings:
-        return
-    if not model.compiled:
-        model.compile()
-    optimizer = without_scaler(model.optimizer)
-    try:
-        model.compile(type(optimizer).from_config({**optimizer.get_config(), **settings}))
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(f"set: {', '.join(settings)} cannot be used ({error}).") from error
 
 
 def versions() -> dict[str, str]:

@@ -5,12 +5,17 @@
 
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
 from rnnkit.callbacks import GradientClipping, GradientGuard, GradientHealth
+from rnnkit.errors import ArgumentError
+from rnnkit.optimizers import without_scaler
+from rnnkit.tasks.settings import by_owner
+from rnnkit.tasks.task import Task
 
 # What a training measures of its gradients, and of them through time: each with its better end, `"min"` or `"max"`.
 GRADIENTS = {"grad_norm": "min", "grad_norm_max": "min", "clip_rate": "min", "skipped_steps": "min"}
@@ -79,6 +84,35 @@ class Training:
             "clip_rate": float(taken["clipped"].mean()) if len(taken) else math.nan,
             "skipped_steps": int((steps["status"] != "taken").sum()),
         }
+
+
+def new_model(task: type[Task], settings: Mapping[str, Any]) -> Task:
+    """A task with settings, arguments of its constructor and of its optimizer (see `by_owner`); those of `fit` wait.
+
+    Raises:
+        ArgumentError: an argument that cannot be used.
+    """
+    found = by_owner(settings)
+    model = task(**found.constructor)
+    set_optimizer(model, found.optimizer)
+    return model
+
+
+def set_optimizer(model: Task, settings: Mapping[str, Any]) -> None:
+    """Compiles a model with other arguments of its optimizer, where there are any.
+
+    Raises:
+        ArgumentError: a value that the optimizer cannot take.
+    """
+    if not settings:
+        return
+    if not model.compiled:
+        model.compile()
+    optimizer = without_scaler(model.optimizer)
+    try:
+        model.compile(type(optimizer).from_config({**optimizer.get_config(), **settings}))
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"{', '.join(settings)}: the optimizer cannot take this ({error}).") from error
 
 
 class EpochTimes(keras.callbacks.Callback):

@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+import functools
 import importlib.util
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -37,20 +38,22 @@ def split_settings(spec: TaskSpec, settings: Mapping[str, Any] | None) -> Settin
     Raises:
         ArgumentError: an argument that nothing takes; the message names one that is close.
     """
-    known = {
-        "fit": [name for name in _arguments(HOME / "tasks" / "task.py", "Task", "fit") if name not in TAKEN],
-        "optimizer": OPTIMIZER,
-        "constructor": constructor_arguments(spec),
-    }
+    found, known = by_owner(settings or {}), constructor_arguments(spec)
     options = {option.name: option.flag for option in spec.run_options}
-    found = Settings({}, {}, {})
-    for name, value in (settings or {}).items():
-        owner = next((each for each, names in known.items() if name in names), None)
-        if owner is None and name in options:
+    for name in found.constructor:
+        if name not in known and name in options:
             raise ArgumentError(f"set: '{name}' has an option of its own, {options[name]}. Use that.")
-        if owner is None:
-            raise ArgumentError(_unknown(name, spec.task, [each for names in known.values() for each in names]))
-        getattr(found, owner)[name] = value
+        if name not in known:
+            raise ArgumentError(_unknown(name, spec.task, [*known, *OPTIMIZER, *_of_fit()]))
+    return found
+
+
+def by_owner(settings: Mapping[str, Any]) -> Settings:
+    """Each setting where it belongs: what neither `fit` nor the optimizer takes is an argument of the constructor."""
+    found = Settings({}, {}, {})
+    for name, value in settings.items():
+        owner = found.fit if name in _of_fit() else found.optimizer if name in OPTIMIZER else found.constructor
+        owner[name] = value
     return found
 
 
@@ -62,6 +65,11 @@ def constructor_arguments(spec: TaskSpec) -> list[str]:
     base = _arguments(HOME / "tasks" / "task.py", "Task", "__init__")
     stack = _arguments(HOME / "layers" / "recurrent_stack.py", "RecurrentStack", "__init__")
     return list(dict.fromkeys([*own, *base, *stack, *OF_KERAS]))
+
+
+@functools.cache
+def _of_fit() -> list[str]:
+    return [name for name in _arguments(HOME / "tasks" / "task.py", "Task", "fit") if name not in TAKEN]
 
 
 def _arguments(path: Path, class_name: str, method: str) -> list[str]:

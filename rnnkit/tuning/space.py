@@ -33,7 +33,7 @@ THRESHOLDS: dict[str, tuple[float, float]] = {
     "percentile": (10.0, 90.0),
     "zscore": (1.5, 4.0),
 }
-OF_TRAINING = ("learning_rate", "clipping", "threshold", "batch_size")  # all others are arguments of the task
+OF_TRAINING = ("clipping", "threshold", "batch_size")  # all others are arguments of the task, its optimizer or `fit`
 LOG_FROM = 20  # a range of positive numbers whose ends are so many times apart is searched by orders of magnitude
 
 

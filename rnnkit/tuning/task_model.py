@@ -10,12 +10,15 @@ import keras
 import keras_tuner
 
 from rnnkit.errors import ArgumentError
-from rnnkit.study.training import Training
+from rnnkit.study.training import Training, new_model
 from rnnkit.study.work_folder import label
 from rnnkit.tasks import find_task
+from rnnkit.tasks.settings import by_owner
 from rnnkit.tasks.specs import spec_of
 from rnnkit.tuning.space import OF_TRAINING, THRESHOLDS, Asked, Choice, Fixed, Part, Range, default_space, read_part
 from rnnkit.tuning.trial_guard import TrialGuard
+
+NO_CLIPPING = dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm"))  # of the optimizer
 
 
 class TaskHyperModel(keras_tuner.HyperModel):
@@ -70,19 +73,19 @@ class TaskHyperModel(keras_tuner.HyperModel):
         values = self.sample(hp)
         keras.config.set_dtype_policy(self.policy)  # KerasTuner resets Keras before each trial
         keras.utils.set_random_seed(self._trial_seed(hp))
-        model = self.task(**{name: value for name, value in values.items() if name not in OF_TRAINING})
-        model.compile(**_settings(model, values))
-        return model
+        return new_model(self.task, _settings(values))
 
     def fit(self, hp, model, x=None, y=None, *, callbacks=(), **options):
         """Trains; batch size, clipping, guards and what they measure are added to what KerasTuner asks for."""
         values = self.sample(hp)
         self._fits[self._key(hp)] += 1
         training = Training(values["clipping"], values["threshold"])
-        options.setdefault("batch_size", values["batch_size"])
+        options = {"batch_size": values["batch_size"], **by_owner(_settings(values)).fit, **options}
         judges = self._judges(model, x, y, options.get("validation_data"))
         try:
-            return training.fit(model, x, y, callbacks=[*judges, *(callbacks or ())], **options)
+            return training.fit(
+                model, x, y, callbacks=[*judges, *(callbacks or ())], **{**by_owner(_settings(values)).fit, **options}
+            )
         finally:
             self.measured = training.measured(model)
 
@@ -153,11 +156,11 @@ def hypermodel(task, *, seed: int = 0, guard="auto", through_time: bool = False,
         guard: what ends a hopeless trial: a `TrialGuard`, `"auto"` for one with its defaults, or None.
         through_time: also measure `gain_min`, `gain_max` and `horizon_min` on validation data in every epoch (see
             `ThroughTime`), which takes seconds each time.
-        space: changes to `default_space(task)`: any argument of the task, or `learning_rate`, `batch_size`, `clipping`
-            (a rule of `GradientClipping` or `"none"`) and `threshold` (of that rule). A list holds choices, a tuple
-            `(low, high)` is a range (searched by orders of magnitude where that is at least 20-fold), a function of one
-            argument called `hp` asks KerasTuner itself, and any other value is fixed. None for `learning_rate` keeps
-            the task's own.
+        space: changes to `default_space(task)`: any argument of the task, of its optimizer (`learning_rate`,
+            `weight_decay`) or of `fit`, and `batch_size`, `clipping` (a rule of `GradientClipping` or `"none"`) and
+            `threshold` (of that rule). A list holds choices, a tuple `(low, high)` is a range (searched by orders of
+            magnitude where that is at least 20-fold), a function of one argument called `hp` asks KerasTuner itself,
+            and any other value is fixed. None for `learning_rate` keeps the task's own.
 
     Raises:
         ArgumentError: no task, or a part that cannot be read.
@@ -165,15 +168,12 @@ def hypermodel(task, *, seed: int = 0, guard="auto", through_time: bool = False,
     return TaskHyperModel(task, seed=seed, guard=guard, through_time=through_time, **space)
 
 
-def _settings(model, values) -> dict[str, Any]:
-    """The arguments of `compile`: the task's own, with the learning rate set and clipping left to the callback."""
-    settings = model.default_compile()
-    optimizer = settings["optimizer"] = keras.optimizers.get(settings["optimizer"])
-    if values["learning_rate"] is not None:
-        optimizer.learning_rate = values["learning_rate"]
-    for name in ("clipnorm", "clipvalue", "global_clipnorm"):
-        setattr(optimizer, name, None)
-    return settings
+def _settings(values) -> dict[str, Any]:
+    """The values that are arguments of the task, its optimizer or `fit`, with clipping left to the callback."""
+    own = {name: value for name, value in values.items() if name not in OF_TRAINING}
+    if own["learning_rate"] is None:
+        del own["learning_rate"]
+    return {**NO_CLIPPING, **own}
 
 
 def _each_epoch(valid):

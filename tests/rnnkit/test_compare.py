@@ -188,6 +188,19 @@ def test_a_convolution_sees_order_and_no_padding():
     assert not np.allclose(alone[0], model.predict(["c b a"], verbose=0)[0], rtol=1e-4)
 
 
+def test_options_of_the_optimizer_and_of_fit_reach_the_training(monkeypatch):
+    seen = []
+
+    def fit(self, *data, class_weight=None, **options):
+        seen.append((float(self.optimizer.learning_rate), class_weight))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rnnkit.SentimentClassifier, "fit", fit)
+    with pytest.raises(KeyboardInterrupt):
+        rnnkit.compare("sentiment", ROWS, ROWS[:24], **SMALL, learning_rate=0.25, class_weight={0: 2.0, 1: 1.0})
+    assert seen == [(0.25, {0: 2.0, 1: 1.0})]
+
+
 def test_matching_units_are_the_nearest():
     for wanted in (3, 50, 1000, 12345):
         assert matching_units(wanted, lambda units: units * units + 3 * units) == min(
@@ -208,6 +221,7 @@ def test_matching_units_are_the_nearest():
         ({"epochs": 0}, "epochs: expected a positive"),
         ({"batch_size": 0}, "batch_size: expected a positive"),
         ({"colour": "red"}, "no such argument"),
+        ({"beta_1": 2.0, "learning_rate": "fast"}, "beta_1, learning_rate: the optimizer cannot take this"),
         ({"clipping": "hard"}, "percentile"),
         ({"units": [2, 3], "match_parameters": True}, "match_parameters: expected layers of one width"),
     ],

@@ -52,6 +52,16 @@ def test_parts_are_fixed_narrowed_and_added():
     assert (hp.space[-1].name, hp.space[-1].min_value) == ("threshold", THRESHOLDS["norm"][0])
 
 
+def test_arguments_of_the_optimizer_and_of_fit_are_parts_too(order, small, monkeypatch):
+    model = hypermodel("memory", **small, weight_decay=[0.25], class_weight={0: 1.0, 1: 3.0})
+    built = model.build(declared(model))
+    assert built.optimizer.weight_decay == 0.25
+    given = {}
+    monkeypatch.setattr(type(built), "fit", lambda self, *data, **options: given.update(options))
+    model.fit(declared(model), built, order[0], epochs=1)
+    assert (given["class_weight"], given["batch_size"], given["epochs"]) == ({0: 1.0, 1: 3.0}, small["batch_size"], 1)
+
+
 @pytest.mark.parametrize("rule", [*THRESHOLDS, "none"])
 def test_each_clipping_rule_has_a_threshold_of_its_own(rule):
     model = hypermodel("memory", clipping=["none", *THRESHOLDS])
@@ -118,7 +128,7 @@ def test_any_tuner_of_kerastuner_searches_it_for_any_log(order, small, tmp_path)
 @pytest.mark.parametrize(
     ("task", "arguments", "named"),
     [
-        ("weather", {}, "sentiment, ner, music"),
+        ("weather", {}, "sentiment, ner, memory"),
         (dict, {}, "class of rnnkit's tasks"),
         ("memory", {"cell": []}, "cell: expected a list"),
         ("memory", {"guard": "strict"}, "TrialGuard"),
