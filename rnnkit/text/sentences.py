@@ -5,11 +5,12 @@ than by a long sentence.
 """
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from itertools import groupby
 
 import regex
 
-from rnnkit.text.tokenizer import tokenize
+from rnnkit.text.tokenizer import Token, tokenize
 
 # Abbreviations that never end a sentence, and those that do not where a number follows.
 _BEFORE_NAMES = (
@@ -42,7 +43,10 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
     Args:
         text: any Unicode text. Sentences are never cut for their length.
     """
+    return [(tokens[0].start, tokens[-1].end) for tokens in by_sentence(text, tokenize(text))]
+
+
+def by_sentence(text: str, tokens: Iterable[Token]) -> list[list[Token]]:
+    """The tokens of a text in lists, one for each sentence."""
     ends = [match.end() for match in _END.finditer(text)]
-    grouped = groupby(tokenize(text), key=lambda token: bisect_right(ends, token.start))
-    sentences = [list(tokens) for _, tokens in grouped]
-    return [(tokens[0].start, tokens[-1].end) for tokens in sentences]
+    return [list(tokens) for _, tokens in groupby(tokens, key=lambda token: bisect_right(ends, token.start))]

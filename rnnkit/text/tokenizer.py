@@ -1,21 +1,28 @@
 """Plain text into words that know where they stood."""
 
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import regex
 
-# Clitics part from their word as in the Penn treebank ("do" + "n't"); an emoji with its modifiers is one token.
+from rnnkit.errors import DataError
+
+# Scripts that set no blanks between words: a character each, with its marks, as no rule finds their words.
+UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Line_Break=Complex_Context}]"  # the last: Thai, Lao, Khmer, Burmese
+_WORD = rf"[[\p{{L}}\p{{M}}\p{{N}}_]--{UNSPACED}]"
+
+# Clitics are split off as in the Penn treebank ("do" + "n't"); an emoji with its modifiers is one token.
 _TOKEN = regex.compile(
-    r"""
-      [\p{L}\p{M}\p{N}_]+(?=n['’]t\b)                    # "do" in "don't"
+    rf"""
+      {_WORD}+(?=n['’]t\b)                               # "do" in "don't"
     | n['’]t\b
     | ['’](?:s|re|ve|ll|d|m)\b
-    | \p{N}+(?:[.,:]\p{N}+)*(?![\p{L}_])                 # 1,000.50
-    | [\p{L}\p{M}\p{N}_]+
-    | \.{2,} | -{2,}
-    | (?!\s)\X                                           # any other character, with all that belongs to it
+    | \p{{N}}++(?:[.,:]\p{{N}}++)*+(?!{_WORD})           # 1,000.50
+    | {_WORD}+
+    | \.{{2,}} | -{{2,}}
+    | (?!\s)\X                                          # any other character, with all that belongs to it
     """,
-    regex.VERBOSE | regex.IGNORECASE,
+    regex.VERBOSE | regex.IGNORECASE | regex.V1,
 )
 
 
@@ -28,7 +35,9 @@ class Token(NamedTuple):
 
 
 def tokenize(text: str, *, lowercase: bool = False) -> list[Token]:
-    """The words, numbers and marks of a text, in any script; white space only parts them.
+    """The words, numbers and punctuation marks of a text, in any script; white space only separates them.
+
+    In scripts without blanks between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese) each character is a token.
 
     Args:
         text: any Unicode text. Combining characters stay with their letter, so offsets never cut one.
@@ -42,3 +51,22 @@ def words(text: str, *, lowercase: bool = False) -> list[str]:
     """Only the words of `tokenize`."""
     found = _TOKEN.findall(text)
     return [word.lower() for word in found] if lowercase else found
+
+
+def tokenize_with(tokenizer: Callable[[str], Iterable[str]], text: str) -> list[Token]:
+    """The words that a tokenizer of the user's finds in a text, with their places.
+
+    Raises:
+        DataError: they are not the words of the text, in its order.
+    """
+    tokens, place = [], 0
+    for word in tokenizer(text):
+        start = text.find(word, place) if isinstance(word, str) and word else -1
+        if start < 0:
+            raise DataError(
+                f"tokenizer: expected words as they stand in the text, in its order, got {word!r}, which does not "
+                f"follow in {text[place : place + 40]!r}. Return them unchanged."
+            )
+        place = start + len(word)
+        tokens.append(Token(word, start, place))
+    return tokens

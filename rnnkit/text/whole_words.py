@@ -1,16 +1,20 @@
 """Texts as whole words from a list, and words set as text again."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import regex
 
 from rnnkit.text.tokenization import MARKS, RESERVED, Tokenization, body, check_encodable, check_size
-from rnnkit.text.tokenizer import words
+from rnnkit.text.tokenizer import UNSPACED, words
 from rnnkit.text.vocabulary import Vocabulary
 
-_NO_BLANK_BEFORE = regex.compile(r"[\p{Pe}\p{Pf}.,!?:;%…]|\.{2,}|n['’]t|['’](?:s|re|ve|ll|d|m)", regex.IGNORECASE)
-_NO_BLANK_AFTER = regex.compile(r"[\p{Ps}\p{Pi}¿¡\"]")
+_NO_BLANK_BEFORE = regex.compile(
+    r"[\p{Pe}\p{Pf}.,!?:;%…\uff00-\uff65\u3001\u3002]|\.{2,}|n['’]t|['’](?:s|re|ve|ll|d|m)", regex.IGNORECASE
+)
+_NO_BLANK_AFTER = regex.compile(r"[\p{Ps}\p{Pi}¿¡\"\uff00-\uff65\u3001\u3002]")
 _NO_BLANK_AROUND = regex.compile(r"[-/'’]")
+_UNSPACED = regex.compile(UNSPACED)
 
 
 class WholeWords(Tokenization):
@@ -55,13 +59,25 @@ class WholeWords(Tokenization):
 def join_words(tokens: Sequence[str]) -> str:
     """Words as running text: no blank before full stops, clitics and closing marks, behind opening ones, at hyphens.
 
-    A straight double quote opens and closes in turn, and a “ closes where a „ has opened.
+    A straight double quote opens and closes in turn, and a “ closes where a „ has opened. Characters of scripts without
+    blanks between words stand side by side.
     """
-    text, glued = "", True
+    blanks = blanks_between(tokens)
+    return "".join(f"{token} " if blank else token for token, blank in zip(tokens, [*blanks, False], strict=False))
+
+
+def blanks_between(tokens: Sequence[str]) -> list[bool]:
+    """Whether `join_words` sets a blank after each word but the last."""
+    blanks: list[bool] = []
+    marks: Counter[str] = Counter()
+    glued, unspaced = True, False
     for token in tokens:
-        quoted = (token == '"' and text.count('"') % 2 == 1) or (token == "“" and text.count("„") > text.count("“"))
+        quoted = (token == '"' and marks['"'] % 2 == 1) or (token == "“" and marks["„"] > marks["“"])
         around = bool(_NO_BLANK_AROUND.fullmatch(token))
         closes = quoted or around or bool(_NO_BLANK_BEFORE.fullmatch(token))
-        text += token if glued or closes else f" {token}"
+        starts_unspaced = bool(_UNSPACED.match(token))
+        blanks.append(not (glued or closes or (unspaced and starts_unspaced)))
         glued = around or (not quoted and bool(_NO_BLANK_AFTER.fullmatch(token)))
-    return text
+        unspaced = starts_unspaced
+        marks.update(token)
+    return blanks[1:]

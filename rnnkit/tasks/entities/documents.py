@@ -1,12 +1,20 @@
 """Plain texts into sentences of tokens, and decoded sentences into entities with their place in the text."""
 
+import warnings
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
-from rnnkit.errors import DataError
+import keras
+
+from rnnkit.errors import ArgumentError, DataError
 from rnnkit.tasks.entities.decoding import span_score
 from rnnkit.tasks.entities.spans import find_spans
-from rnnkit.text.sentences import split_sentences
-from rnnkit.text.tokenizer import Token, tokenize
+from rnnkit.text.learned_tokenizer import LearnedTokenizer, split_fraction
+from rnnkit.text.sentences import by_sentence
+from rnnkit.text.tokenizer import Token, tokenize, tokenize_with
+
+MAX_SPLIT = 0.01  # of the tokens, without a warning
 
 
 class Entity(NamedTuple):
@@ -26,15 +34,14 @@ class Document(NamedTuple):
     sentences: list[list[Token]]
 
 
-def as_document(given: Any) -> Document:
-    """A text as it is, split into sentences; or tokens as one sentence, their text joined by blanks.
+def as_document(given: Any, tokenizer: Callable[[str], list[Token]]) -> Document:
+    """A text, split by a tokenizer and into sentences; or tokens as one sentence, their text joined by blanks.
 
     Raises:
         DataError: it is neither.
     """
     if isinstance(given, str):
-        parts = ((start, tokenize(given[start:end])) for start, end in split_sentences(given))
-        return Document(given, [[_moved(token, start) for token in tokens] for start, tokens in parts])
+        return Document(given, by_sentence(given, tokenizer(given)))
     if not isinstance(given, (list, tuple)) or not all(isinstance(token, str) and token for token in given):
         raise DataError(f"texts: expected a text, a list of texts, or a list of token lists, got {given!r}.")
     tokens, place = [], 0
@@ -42,6 +49,63 @@ def as_document(given: Any) -> Document:
         tokens.append(Token(token, place, place + len(token)))
         place += len(token) + 1
     return Document(" ".join(given), [tokens] if tokens else [])
+
+
+def learn_joins(sentences: list[list[str]], own: Callable[[str], Iterable[str]] | None = None) -> dict[str, bool]:
+    """What a `LearnedTokenizer` learns from training sentences, nothing where the user has a tokenizer of their `own`.
+
+    Warns:
+        UserWarning: plain text would be split another way than the training data, in more than 1 % of the tokens:
+            those of one half of the sentences, after learning from the other half.
+    """
+    if own is None and not split_fraction(tokenize, sentences)[0]:
+        return {}
+    tokenizer = LearnedTokenizer.learn(sentences[::2]) if own is None else partial(tokenize_with, own)
+    fraction, examples = split_fraction(tokenizer, sentences[1::2] or sentences)
+    if fraction > MAX_SPLIT:
+        warnings.warn(
+            f"tokenizer: plain text is split differently from the training data: {fraction:.1%} of its tokens, such as "
+            f"{', '.join(map(repr, examples))}, would be split, and entities missed. Give "
+            "EntityRecognizer(tokenizer=...) the function that made these tokens, or give tag() lists of tokens.",
+            stacklevel=2,
+        )
+    return {} if own else LearnedTokenizer.learn(sentences).joins
+
+
+class MissingTokenizer:
+    """Stands in for a tokenizer of the user's that a model's file could only name."""
+
+    def __init__(self, name: str):
+        self.__name__ = name
+
+    def __call__(self, text):
+        raise ArgumentError(
+            f"tokenizer: this model was trained with the tokenizer {self.__name__!r}, which is not in its file. Set "
+            "model.tokenizer, or decorate it with keras.saving.register_keras_serializable() before you load the model."
+        )
+
+
+def own_tokenizer(given: Any) -> Callable[[str], Iterable[str]] | None:
+    """A tokenizer of the user's as it is, one from a model's configuration by its name, or None.
+
+    Raises:
+        ArgumentError: it cannot be called.
+    """
+    if isinstance(given, str):
+        return keras.saving.get_registered_object(given) or MissingTokenizer(given)
+    if given is not None and not callable(given):
+        raise ArgumentError(
+            f"tokenizer: expected a function from a text to a list of its words, or None, got {given!r}."
+        )
+    return given
+
+
+def tokenizer_name(tokenizer: Any) -> str | None:
+    """The name under which Keras, or else Python, knows a tokenizer, for the configuration."""
+    if tokenizer is None:
+        return None
+    named = tokenizer if hasattr(tokenizer, "__name__") else type(tokenizer)
+    return keras.saving.get_registered_name(named)
 
 
 def entities_in(text: str, tokens: list[Token], decoded: dict[str, Any], tags: list[str]) -> list[Entity]:
@@ -58,7 +122,3 @@ def entities_in(text: str, tokens: list[Token], decoded: dict[str, Any], tags: l
         start, end = tokens[span.start].start, tokens[span.end - 1].end
         found.append(Entity(text[start:end], span.label, start, end, span_score(span, decoded)))
     return found
-
-
-def _moved(token: Token, start: int) -> Token:
-    return token._replace(start=token.start + start, end=token.end + start)

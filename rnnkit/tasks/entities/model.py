@@ -1,5 +1,7 @@
 """Named entity recognition: words in, entities out. Legend: `B` batch, `T` words, `C` characters, `K` tags."""
 
+from functools import partial
+
 import keras
 import numpy as np
 
@@ -11,7 +13,7 @@ from rnnkit.optimizers import LazyAdam
 from rnnkit.tasks.batches import Batches
 from rnnkit.tasks.entities.checks import check_sentences, check_tag_lists, reject_broken
 from rnnkit.tasks.entities.decoding import TagDecoder
-from rnnkit.tasks.entities.documents import as_document, entities_in
+from rnnkit.tasks.entities.documents import as_document, entities_in, learn_joins, own_tokenizer, tokenizer_name
 from rnnkit.tasks.entities.features import character_features, word_features
 from rnnkit.tasks.entities.metric import EntityF1
 from rnnkit.tasks.entities.schemes import allowed_transitions, repair
@@ -20,6 +22,8 @@ from rnnkit.tasks.entities.spans import find_spans
 from rnnkit.tasks.entities.stopping import AfterFirstEntity
 from rnnkit.tasks.inputs import as_column, as_dataset
 from rnnkit.tasks.task import Task
+from rnnkit.text.learned_tokenizer import LearnedTokenizer
+from rnnkit.text.tokenizer import tokenize_with
 from rnnkit.text.vectors import start_from_vectors, vector_size
 from rnnkit.text.vocabulary import Vocabulary
 from rnnkit.text.word_shape import Spelling, folded, shape_number
@@ -37,6 +41,10 @@ class EntityRecognizer(Task):
         model = rnnkit.EntityRecognizer(cell="gru")
         model.fit(tokens, tags, validation_data=(more_tokens, more_tags))
         model.tag("Angela Merkel visited Paris on Tuesday.")
+
+    `tag` splits plain text into tokens like those of the training data, as far as these teach it (see
+    `LearnedTokenizer`), and warns in training where that will not do. In scripts without blanks between words, such as
+    Chinese or Thai, it takes each character for a word where training data have no longer ones.
 
     Validation measures entity `f1`, `precision` and `recall` (exact span and type, as conlleval); training does not,
     since it would slow every step down.
@@ -59,6 +67,9 @@ class EntityRecognizer(Task):
         min_count: words seen less often in training are unknown words.
         max_words: size of the vocabulary at most; None keeps all words.
         lowercase: fold capital letters in the vocabulary; case is seen apart from it.
+        tokenizer: a function from a text to the list of its words, with which `tag` splits plain text: that which made
+            the training tokens. None learns from them. A file keeps its name only, so register it with
+            `keras.saving.register_keras_serializable`, or set `model.tokenizer` after loading.
         options: any other argument of `RecurrentStack`, such as `activation`, `residual`, `layer_norm` and
             `recurrent_initializer`; and `name` and `dtype` as for a `keras.Model`.
 
@@ -92,6 +103,7 @@ class EntityRecognizer(Task):
         min_count=1,
         max_words=None,
         lowercase=True,
+        tokenizer=None,
         **options,
     ):
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
@@ -106,6 +118,7 @@ class EntityRecognizer(Task):
         self.min_count = whole("min_count", min_count)
         self.max_words = None if max_words is None else whole("max_words", max_words)
         self.lowercase = lowercase
+        self.tokenizer = own_tokenizer(tokenizer)
 
     def learn(self, data):
         sentences, tags = data["tokens"], self._checked_tags(data)
@@ -114,13 +127,20 @@ class EntityRecognizer(Task):
             raise DataError("y: expected entities of at least one type, got only the tag O. Give tagged sentences.")
         words = Vocabulary.learn(self._folded(sentences), min_count=self.min_count, max_words=self.max_words).words
         size = self.embedding_dim if self.vectors is None else vector_size(self.vectors)
-        return {"words": words, "characters": Spelling.learn(sentences), "types": types, "embedding_dim": size}
+        return {
+            "words": words,
+            "characters": Spelling.learn(sentences),
+            "types": types,
+            "embedding_dim": size,
+            "joins": learn_joins(sentences, self.tokenizer),
+        }
 
     def make_network(self, learned):
         self.types = list(learned["types"])
         self.tags = ["O", *(f"{letter}-{label}" for label in self.types for letter in LETTERS[self.scheme])]
         self.vocabulary = Vocabulary(learned["words"])
         self.spelling = Spelling(learned["characters"])
+        self._learned_tokenizer = LearnedTokenizer(learned.get("joins", {}))  # files of version 0.1 have none
         self.scores = EntityF1(self.tags)
         policy = self.dtype_policy
         inputs, features = word_features(self.vocabulary, learned["embedding_dim"], self.word_dropout, policy)
@@ -232,7 +252,9 @@ class EntityRecognizer(Task):
             DataError: something else than texts or tokens.
         """
         self._need_network()
-        documents = [as_document(each) for each in ([texts] if isinstance(texts, str) else self._listed(texts))]
+        tokenize = partial(tokenize_with, self.tokenizer) if self.tokenizer else self._learned_tokenizer
+        listed = [texts] if isinstance(texts, str) else self._listed(texts)
+        documents = [as_document(each, tokenize) for each in listed]
         sentences = [sentence for document in documents for sentence in document.sentences]
         data = Dataset({"tokens": [[token.text for token in sentence] for sentence in sentences]})
         decoded = self._decoded(data, batch_size)
@@ -265,6 +287,7 @@ class EntityRecognizer(Task):
         return {
             **super().get_config(),
             **{name: getattr(self, name) for name in (*own, *limits)},
+            "tokenizer": tokenizer_name(self.tokenizer),
         }
 
     def _listed(self, texts) -> list:
