@@ -114,9 +114,9 @@ class GradientHealth(GradientCallback):
 
     def plot(self):
         """A `matplotlib.figure.Figure`: global norm, norms by layer, and update ratios over the steps."""
-        from rnnkit.callbacks.health_plot import health_figure
+        from rnnkit.callbacks.health_plot import health_plot
 
-        return health_figure(self.frame, self.steps)
+        return health_plot(self.frame, self.steps).figure(columns=1, width=720)
 
     def to_csv(self, path: str | Path) -> None:
         """Writes `frame` as CSV."""

@@ -1,20 +1,20 @@
 """The figure of a gradient record."""
 
+import functools
+
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
-from matplotlib.figure import Figure
 
 from rnnkit.errors import ArgumentError
+from rnnkit.report.curves import curve
+from rnnkit.report.plot import COLORS, INK, QUIET, Legend, Panel, Plot
 
-SMOOTH_FROM = 200  # steps from which a line is the running median, with the steps themselves pale behind it
-BEFORE, AFTER, LIMIT, REFUSED = "#1f4e79", "#e07b39", "#555555", "#c1121f"
+NORM, REFUSED = INK, COLORS[5]
+MOST = 10  # layers that a legend names
 
 
-def health_figure(frame: pd.DataFrame, steps: pd.DataFrame) -> Figure:
+def health_plot(frame: pd.DataFrame, steps: pd.DataFrame) -> Plot:
     """Three panels over the steps: global norm, norm of each layer, size of the updates.
-
-    Norms are before clipping, unless the legend says otherwise; refused steps are red crosses at the upper edge.
 
     Args:
         frame, steps: the tables of `GradientHealth`.
@@ -25,21 +25,31 @@ def health_figure(frame: pd.DataFrame, steps: pd.DataFrame) -> Figure:
     if steps.empty:
         raise ArgumentError("plot: no step has been recorded. Pass the callback to `fit` first.")
     layers = by_layer(frame)
-    colors = _colors(list(layers["norm"].columns))
-    figure = Figure(figsize=(10, 8.5), layout="constrained")
-    axes = figure.subplots(3, 1, sharex=True)
-    _global_norm(axes[0], steps)
-    _lines(axes[1], layers["norm"], colors)
-    _lines(axes[2], layers["ratio"].dropna(how="all"), colors, marker=".")
-    titles = ("Global gradient norm", "Gradient norm by layer", "Size of the update / size of the weights, by layer")
-    for axis, title in zip(axes, titles, strict=True):
-        _dress(axis, title)
-    axes[-1].set_xlabel("step")
-    return figure
+    looks = _looks(list(map(str, layers["norm"])))
+    norms = functools.partial(_global_norm, steps=steps)
+    ratios = layers["ratio"].dropna(how="all")
+    panels = [
+        Panel("Global gradient norm", norms, _alt(steps), _global_legend(steps)),
+        Panel(
+            "Gradient norm by layer",
+            functools.partial(_lines, table=layers["norm"], looks=looks),
+            f"Gradient norms by step of the layers {', '.join(look.text for look in looks)}.",
+        ),
+    ]
+    if len(ratios):
+        draw = functools.partial(_lines, table=ratios, looks=looks)
+        alt = f"Size of the updates over that of the weights by step; median {ratios.stack().median():.2g}."
+        panels.append(Panel("Size of the update / size of the weights, by layer", draw, alt))
+    caption = (
+        "Each recorded step, on logarithmic scales; of long trainings the median of neighbouring steps, with a band "
+        "from 10 to 90 %. Norms by layer are before clipping. A sudden peak is an explosion; a layer that lies orders "
+        "of magnitude below the others hardly learns."
+    )
+    return Plot("Gradients over training", panels, caption, looks[:: -(-len(looks) // MOST)])
 
 
 def by_layer(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Tables with a row a step and a column a layer: `norm` before clipping, and update `ratio`."""
+    """Tables with one row per step and one column per layer: `norm` before clipping, and update `ratio`."""
     update = frame["update_ratio"] * frame["weight_norm"]
     weight = frame["weight_norm"].where(update.notna())
     squares = frame[["step", "layer"]].assign(norm=frame["norm_before"] ** 2, update=update**2, weight=weight**2)
@@ -50,57 +60,55 @@ def by_layer(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _global_norm(axis, steps: pd.DataFrame) -> None:
-    taken = steps[steps["status"] == "taken"].drop_duplicates("step", keep="last").set_index("step")
-    clipped = bool(taken["clipped"].any())
-    _line(axis, taken["norm_before"], BEFORE, "before clipping" if clipped else "norm")
+    taken, clipped = _taken(steps)
+    axis.set(yscale="log", xlabel="step")
+    curve(axis, taken.index, _positive(taken["norm_before"]), NORM, label="before clipping" if clipped else "norm")
     if clipped:
-        _line(axis, taken["norm_after"], AFTER, "after clipping")
+        curve(axis, taken.index, _positive(taken["norm_after"]), NORM, dashed=True, label="after clipping")
     threshold = taken["threshold"][np.isfinite(taken["threshold"])]
     if len(threshold):
-        axis.plot(threshold.index, threshold, color=LIMIT, linestyle="--", linewidth=1.2, label="threshold")
+        axis.plot(threshold.index, threshold, color=QUIET, linestyle=":", linewidth=1.5, label="threshold")
     refused = steps["step"][steps["status"] != "taken"]
     if len(refused):
         edge = axis.get_xaxis_transform()  # x in steps, y in parts of the panel
-        height = np.full(len(refused), 0.96)
-        axis.plot(refused, height, "x", color=REFUSED, transform=edge, label=f"refused ({len(refused)})")
+        heights = np.full(len(refused), 0.96)
+        axis.plot(refused, heights, "x", color=REFUSED, transform=edge, label=f"refused ({len(refused)})")
 
 
-def _lines(axis, table: pd.DataFrame, colors: dict, marker: str = "") -> None:
-    for layer in table:
-        _line(axis, table[layer].dropna(), colors[layer], str(layer), marker)
+def _global_legend(steps: pd.DataFrame) -> list[Legend]:
+    taken, clipped = _taken(steps)
+    refused = int((steps["status"] != "taken").sum())
+    entries = [Legend("before clipping", NORM), Legend("after clipping", NORM, "dashed")] * clipped
+    entries += [Legend("threshold", QUIET, "dotted")] * bool(np.isfinite(taken["threshold"]).any())
+    return entries + [Legend(f"refused ({refused}), at the upper edge", REFUSED, "dots")] * bool(refused)
 
 
-def _line(axis, values: pd.Series, color, label: str, marker: str = "") -> None:
-    values = values.where(np.isfinite(values) & (values > 0))  # the scale is logarithmic
-    if len(values) < SMOOTH_FROM:
-        axis.plot(values.index, values, color=color, linewidth=1.4, label=label, marker=marker)
-        return
-    middle = values.rolling(max(9, len(values) // 60), center=True, min_periods=1).median()
-    axis.plot(values.index, values, color=color, linewidth=0.5, alpha=0.25)
-    axis.plot(middle.index, middle, color=color, linewidth=1.8, label=label)
+def _alt(steps: pd.DataFrame) -> str:
+    norms = steps["norm_before"]
+    return f"Norm of the whole gradient by step; median {norms.median():.3g}, maximum {norms.max():.3g}."
 
 
-def _colors(layers: list[str]) -> dict:
-    """A colour a layer: distinct ones for a few, from dark (first) to light (last) for many."""
-    few = [f"C{number}" for number in range(10)]
-    many = colormaps["viridis"](np.linspace(0, 0.92, len(layers)))
-    return dict(zip(layers, few if len(layers) <= len(few) else many, strict=False))
+def _taken(steps: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
+    """The steps that were taken, and whether one of them was clipped."""
+    taken = steps[steps["status"] == "taken"].drop_duplicates("step", keep="last").set_index("step")
+    return taken, bool(taken["clipped"].any())
 
 
-def _dress(axis, title: str) -> None:
-    axis.set_yscale("log")
-    axis.set_title(title, loc="left", fontsize=11, fontweight="bold")
-    axis.grid(visible=True, which="major", color="#dddddd", linewidth=0.7)
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.margins(x=0.01)
-    handles, labels = axis.get_legend_handles_labels()
-    if handles:
-        shown = [index for index in range(len(labels)) if len(labels) <= 12 or index % (len(labels) // 10) == 0]
-        axis.legend(
-            [handles[index] for index in shown],
-            [labels[index] for index in shown],
-            loc="upper left",
-            bbox_to_anchor=(1.01, 1.0),
-            fontsize=8,
-            frameon=False,
-        )
+def _lines(axis, table: pd.DataFrame, looks: list[Legend]) -> None:
+    axis.set(yscale="log", xlabel="step")
+    for look, layer in zip(looks, table, strict=True):
+        values = _positive(table[layer].dropna())
+        curve(axis, values.index, values, look.color, opacity=look.opacity, label=look.text)
+
+
+def _positive(values: pd.Series) -> pd.Series:
+    """What a logarithmic scale can show."""
+    return values.where(np.isfinite(values) & (values > 0))
+
+
+def _looks(layers: list[str]) -> list[Legend]:
+    """A colour per layer: distinct ones for a few, from dark (first) to light (last) for many."""
+    if len(layers) <= len(COLORS):
+        return [Legend(layer, color) for layer, color in zip(layers, COLORS, strict=False)]
+    shades = np.linspace(1, 0.2, len(layers))
+    return [Legend(layer, COLORS[0], opacity=shade) for layer, shade in zip(layers, shades, strict=True)]

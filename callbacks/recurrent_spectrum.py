@@ -59,10 +59,10 @@ class RecurrentSpectrum(keras.callbacks.Callback):
         return pd.DataFrame(self.rows, columns=COLUMNS)
 
     def plot(self):
-        """A `matplotlib.figure.Figure`: largest singular value and spectral radius of each layer and gate."""
-        from rnnkit.callbacks.spectrum_plot import spectrum_figure
+        """A `matplotlib.figure.Figure`: for each layer, largest singular value and radius of each gate."""
+        from rnnkit.callbacks.spectrum_plot import spectrum_plot
 
-        return spectrum_figure(self.frame)
+        return spectrum_plot(self.frame).figure()
 
     def to_csv(self, path: str | Path) -> None:
         """Writes `frame` as CSV."""

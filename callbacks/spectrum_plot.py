@@ -1,16 +1,19 @@
 """The figure of a spectrum record."""
 
+import functools
+
 import pandas as pd
-from matplotlib.figure import Figure
 
 from rnnkit.errors import ArgumentError
+from rnnkit.recurrent.table import GATES
+from rnnkit.report.curves import curve, limit
+from rnnkit.report.plot import COLORS, Legend, Panel, Plot
 
-PANELS = {"sigma": "Largest singular value", "radius": "Spectral radius"}
-STYLES = ("-", "--", ":", "-.")
+MOST = 24  # layers
 
 
-def spectrum_figure(frame: pd.DataFrame) -> Figure:
-    """Two panels over the steps, largest singular value and spectral radius: a colour a layer, a line style a gate.
+def spectrum_plot(frame: pd.DataFrame) -> Plot:
+    """A panel per layer: largest singular value (solid) and spectral radius (dashed) of each gate over the steps.
 
     Args:
         frame: the table of `RecurrentSpectrum`.
@@ -20,21 +23,35 @@ def spectrum_figure(frame: pd.DataFrame) -> Figure:
     """
     if frame.empty:
         raise ArgumentError("plot: no recurrent kernel has been measured. Pass the callback to `fit` first.")
-    figure = Figure(figsize=(10, 6.5), layout="constrained")
-    axes = figure.subplots(2, 1, sharex=True)
-    for axis, (column, title) in zip(axes, PANELS.items(), strict=True):
-        _lines(axis, frame, column)
-        axis.axhline(1.0, color="#555555", linestyle="--", linewidth=0.8)
-        axis.set_title(title, loc="left", fontsize=11, fontweight="bold")
-        axis.grid(visible=True, color="#dddddd", linewidth=0.7)
-        axis.spines[["top", "right"]].set_visible(False)
-    axes[0].legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8, frameon=False)
-    axes[1].set_xlabel("step")
-    return figure
+    colors = dict(zip(dict.fromkeys(frame["gate"]), COLORS, strict=False))
+    groups = list(frame.groupby("layer", observed=True, sort=False))[:MOST]
+    panels = [
+        Panel(str(layer), functools.partial(_lines, frame=rows, colors=colors), _alt(layer, rows))
+        for layer, rows in groups
+    ]
+    legend = [Legend(f"{gate} ({GATES[gate]})" if gate in GATES else gate or "kernel", colors[gate]) for gate in colors]
+    caption = (
+        "Solid: the largest singular value of the recurrent kernel; dashed: its spectral radius. In a simple RNN with "
+        "tanh or relu, a largest singular value below 1 is sufficient for gradients to vanish; above it they can "
+        "explode, but need not. A radius below 1 bounds nothing where the kernel is not normal. In gated cells the "
+        "kernel is one factor among several."
+    )
+    return Plot("Recurrent kernels over training", panels, caption, legend)
 
 
-def _lines(axis, frame: pd.DataFrame, column: str) -> None:
-    for number, (layer, rows) in enumerate(frame.groupby("layer", sort=False)):
-        for gate_number, (gate, line) in enumerate(rows.groupby("gate", sort=False)):
-            style = {"color": f"C{number % 10}", "linestyle": STYLES[gate_number % len(STYLES)], "marker": "."}
-            axis.plot(line["step"], line[column], label=f"{layer} {gate}".strip(), **style)
+def _lines(axis, frame: pd.DataFrame, colors: dict[str, str]) -> None:
+    axis.set_xlabel("step")
+    for gate, rows in frame.groupby("gate", sort=False):
+        curve(axis, rows["step"], rows["sigma"], colors[str(gate)], label=f"sigma {gate}".strip())
+        curve(axis, rows["step"], rows["radius"], colors[str(gate)], dashed=True, label=f"radius {gate}".strip())
+    values = frame[["radius", "sigma"]]
+    if values.min().min() < 1 < values.max().max():
+        limit(axis, 1.0, "1")
+
+
+def _alt(layer, frame: pd.DataFrame) -> str:
+    last = frame[frame["step"] == frame["step"].max()]
+    return (
+        f"Recurrent kernel of {layer} by step; at the end the largest singular value is {last['sigma'].max():.3g} and "
+        f"the spectral radius {last['radius'].max():.3g}."
+    )

@@ -101,7 +101,7 @@ class ThroughTime(keras.callbacks.Callback):
         """A `matplotlib.figure.Figure`: what is left of an error by steps back and epochs, each layer and direction."""
         from rnnkit.diagnosis.heat_map import heat_map
 
-        return heat_map(self.profile)
+        return heat_map(self.profile).figure()
 
     def to_csv(self, path: str | Path) -> None:
         """Writes `profile` as CSV."""

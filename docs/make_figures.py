@@ -9,13 +9,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from rnnkit import MemoryModel, MusicGenerator, callbacks, cell_names, compare, datasets
-from rnnkit.comparison.table import COLORS
 from rnnkit.diagnosis.heat_map import heat_map
 from rnnkit.initializers import Chrono
+from rnnkit.report.plot import COLORS
 
 LENGTH, EXAMPLES, EPOCHS = 60, 4000, 12
 CURE = {"cell": "gru", "recurrent_initializer": Chrono(max_lag=LENGTH - 1)}
 MUSIC_EPOCHS = 80
+KINDS = {"recurrent": COLORS[0], "network": COLORS[1], "rule": COLORS[7]}
 CELL_SEEDS, CELL_EPOCHS, CELL_UNITS = 2, 10, 32
 
 
@@ -25,7 +26,7 @@ def main(folder: Path) -> None:
     before, after = remember(cell="simple_rnn"), remember(**CURE)
     profiles = {"simple_rnn, before the cure": before, "gru with a chrono start": after}
     both = pd.concat([watched[0].profile.assign(layer=name) for name, watched in profiles.items()])
-    save(heat_map(both), folder / "through_time.png")
+    save(heat_map(both).figure(), folder / "through_time.png")
     save(before[1].plot(), folder / "spectrum.png")
     save(after[2].plot(), folder / "gradient_health.png")
     save(compose().plot(), folder / "piano_roll.png")
@@ -69,7 +70,7 @@ def cell_table(comparison):
     axis = figure.subplots()
     for place, (name, row) in enumerate(table.iterrows()):
         runs = comparison.frame.loc[comparison.frame["model"] == name, "test_accuracy"].to_numpy(float)
-        color = COLORS[row["kind"]]
+        color = KINDS[row["kind"]]
         axis.hlines(place, comparison.chance, row["test"], color=color, linewidth=5, alpha=0.25)
         axis.plot(runs, [place] * len(runs), "o", color=color, markersize=6, alpha=0.7)
         parameters = f"{row['parameters']:,.0f}" if row["parameters"] > 0 else "none"

@@ -7,21 +7,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rnnkit.comparison.plot import cost_plot, runs_plot
 from rnnkit.comparison.runs import RUNS, in_order, read_runs
 from rnnkit.comparison.table import Comparison
 from rnnkit.recurrent.table import title as title_of
-from rnnkit.report.chart import Line, line_chart
 from rnnkit.report.markup import Markup, duration, facts, number, table, tag, whole
-from rnnkit.report.page import Legend, Section, figure, page, text, tiles
-from rnnkit.report.rows import Row, bars, strips
-from rnnkit.report.scale import Scale, far_apart
+from rnnkit.report.page import Section, figure, page, text, tiles
 from rnnkit.study.files import read_json
 from rnnkit.study.training_page import metric_name
 from rnnkit.study.work_folder import expect_intact
 from rnnkit.tasks.specs import SPECS
 
-COLORS = {"recurrent": 0, "network": 1, "rule": 7}
-KINDS = {"recurrent": "recurrent", "network": "network without recurrence", "rule": "rule without training"}
 THROUGH_TIME = ("gain_min", "gain_max", "horizon_min", "grad_norm", "clip_rate")
 
 
@@ -34,7 +30,12 @@ def comparison_page(comparison: Comparison, identity: Mapping[str, Any]) -> str:
     """
     summary = comparison.summary.rename(index=title_of)
     title = f"{identity['task']}: {', '.join(summary.index[summary['kind'] == 'recurrent'])}"
-    sections = [_results(comparison, summary), _cost(comparison, summary), _inside(summary), _runs(comparison.frame)]
+    sections = [
+        _results(comparison, summary),
+        Section("cost", "What it costs", [figure(cost_plot(comparison))]),
+        _inside(summary),
+        _runs(comparison.frame),
+    ]
     options = {f"{name}": value for name, value in identity.get("options", {}).items()}
     named = {name: value for name, value in identity.items() if name not in ("options", "train", "valid", "test")}
     settings = {name: value for name, value in {**named, **options}.items() if value is not None}
@@ -100,40 +101,12 @@ def _results(comparison: Comparison, summary: pd.DataFrame) -> Section:
     shown["parameters"] = summary["parameters"].map(whole)
     shown["seconds to best"], shown["a second"] = summary["seconds_to_best"], summary["per_second"]
     end = {"max": "highest", "min": "lowest"}[comparison.mode]
-    kinds = zip(summary.index, summary["kind"], strict=True)
-    rows = [Row(name, _scores(comparison, name), COLORS[kind]) for name, kind in kinds]
-    caption = "Each dot is a run, an upright the mean of a model."
-    chart = strips(rows, f"{comparison.metric} on validation", f"{comparison.metric} of each run, by model.")
     told = text(
         f"Mean and standard deviation of the {comparison.metric} over the seeds, {end} first, at the epoch that is "
         f"best on validation. A second: how much better than the first rule, {number(comparison.chance)}, a model is "
         "on validation for each second of training up to that epoch."
     )
-    runs = figure("Every run", [("", chart)], caption, _legend(summary))
-    return Section("results", "Results", [table(shown, "Models"), told, runs])
-
-
-def _cost(comparison: Comparison, summary: pd.DataFrame) -> Section:
-    trained = summary[summary["seconds_to_best"].notna()]
-    colors = {name: color for color, name in enumerate(trained.index)}
-    lines = []
-    for name, color in colors.items():
-        seconds = _runs_of(comparison, name)["seconds_to_best"].to_numpy(float)
-        lines.append(Line(seconds, _scores(comparison, name), color, dots=True))
-    ends = np.concatenate([line.x for line in lines])
-    scale = Scale.fit([ends], log=far_apart(ends), margin=0.06)
-    alt = f"{comparison.metric} by the seconds to the best epoch."
-    scatter = line_chart(lines, "seconds to the best epoch", alt, x_scale=scale)
-    rates = trained["per_second"].sort_values(ascending=False)
-    rows = [Row(name, np.array([rate]), colors[name]) for name, rate in zip(rates.index, rates, strict=True)]
-    said = ", ".join(f"{name} {number(rate)}" for name, rate in rates.items())
-    panels = [("by time", scatter), ("gained a second", bars(rows, f"Quality per second of training: {said}."))]
-    caption = (
-        f"First, the {comparison.metric} on validation by the time of training up to the best epoch; then, what is "
-        "gained over the first rule for each second of it: what learns less in less time can lead."
-    )
-    legend = [Legend(name, color, dots=True) for name, color in colors.items()]
-    return Section("cost", "What it costs", [figure("Quality and time", panels, caption, legend)])
+    return Section("results", "Results", [table(shown, "Models"), told, figure(runs_plot(comparison))])
 
 
 def _inside(summary: pd.DataFrame) -> Section:
@@ -150,18 +123,6 @@ def _runs(frame: pd.DataFrame) -> Section:
         parameters=frame["parameters"].map(whole), seed=frame["seed"].map(whole), units=frame["units"].fillna("")
     )
     return Section("runs", "Runs", [table(shown, "All runs, as in runs.csv")])
-
-
-def _runs_of(comparison: Comparison, name: str) -> pd.DataFrame:
-    return comparison.frame[comparison.frame["model"].map(title_of) == name]
-
-
-def _scores(comparison: Comparison, name: str) -> np.ndarray:
-    return _runs_of(comparison, name)[f"valid_{comparison.metric}"].to_numpy(float)
-
-
-def _legend(summary: pd.DataFrame) -> list[Legend]:
-    return [Legend(words, COLORS[kind], dots=True) for kind, words in KINDS.items() if kind in set(summary["kind"])]
 
 
 def _spread(mean: float, deviation: float) -> str:

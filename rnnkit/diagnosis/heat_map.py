@@ -1,23 +1,27 @@
-"""The figure of errors on their way back through time, over training."""
+"""The figure of the backpropagated gradient by distance, over training."""
+
+import functools
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 
 from rnnkit.diagnosis.decay import horizon
 from rnnkit.errors import ArgumentError
+from rnnkit.report.plot import INK, PAPER, Legend, Panel, Plot
+from rnnkit.report.ticks import some_of
 
 SPAN = 1e4  # the colours end at this factor and its inverse
-COLORS, HORIZON = "RdBu_r", "#222222"
+FADED, GROWN = "#2c7fc9", "#d0453a"  # legible on white and on black
+MOST = 24  # layers
+WIDEST, HIGHEST = 120, 96  # cells
 
 
-def heat_map(profiles: pd.DataFrame) -> Figure:
-    """What is left of an error k steps back, R(k), at each diagnosis; a panel for each layer and direction.
+def heat_map(profiles: pd.DataFrame) -> Plot:
+    """What is left of a gradient k steps back, R(k), at each diagnosis; a panel for each layer and direction.
 
-    Blue errors have faded, red ones have grown, on a logarithmic scale that ends at 10^4 times. Above the black line
-    less than 1 % is left of what there was at the first lag of the fit.
+    Blue gradients have shrunk, red ones have grown, on a logarithmic scale that ends at 10^4 times. Above the line less
+    than 1 % is left of what there was at the first lag of the fit.
 
     Args:
         profiles: `Diagnosis.profile` of each diagnosis, with the column `epoch`.
@@ -27,40 +31,61 @@ def heat_map(profiles: pd.DataFrame) -> Figure:
     """
     if profiles.empty:
         raise ArgumentError("plot: nothing was measured yet. Pass the callback to `fit` first.")
-    groups = list(profiles[profiles["path"] == "joint"].groupby(["layer", "direction"], sort=False))
-    columns = min(2, len(groups))
-    rows = -(-len(groups) // columns)
-    figure = Figure(figsize=(2 + 4.5 * columns, 0.8 + 2.7 * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False)
-    for axis, ((layer, direction), group) in zip(axes.flat, groups, strict=False):
-        mesh = _panel(axis, group.pivot_table(index="steps_back", columns="epoch", values="decay", dropna=False))
-        axis.set_title(f"{layer}, {direction}", loc="left", fontsize=9, fontweight="bold")
-    for axis in axes.flat[len(groups) :]:
-        axis.set_axis_off()
-    figure.supxlabel("epochs of training", fontsize=10)
-    figure.supylabel("steps back", fontsize=10)
-    figure.colorbar(mesh, ax=axes, label="what is left of an error", extend="both", aspect=30)
-    return figure
+    panels = []
+    for name, rows in by_layer(profiles[profiles["path"] == "joint"]):
+        table = rows.pivot_table(index="steps_back", columns="epoch", values="decay", dropna=False)
+        panels.append(Panel(name, functools.partial(_draw, table=table), _alt(name, table), left=66))
+    legend = [
+        Legend("10\N{SUPERSCRIPT FOUR} times weaker or more", FADED, "block"),
+        Legend("100 times weaker", FADED, "block", 0.5),
+        Legend("100 times stronger", GROWN, "block", 0.5),
+        Legend("10\N{SUPERSCRIPT FOUR} times stronger or more", GROWN, "block"),
+        Legend("1 % is left", INK),
+    ]
+    caption = (
+        "Each column is a measurement during training, from the first to the last, and each row a distance; the paler, "
+        "the closer to a gradient that arrives unchanged. Where the line climbs, the layer learns to look further back."
+    )
+    return Plot("How far back gradients reach, over training", panels, caption, legend)
 
 
-def _panel(axis, table: pd.DataFrame):
+def by_layer(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows of each layer and direction, with a name that tells directions apart where there are two."""
+    both = frame["direction"].nunique() > 1
+    for (layer, direction), rows in list(frame.groupby(["layer", "direction"], sort=False, observed=True))[:MOST]:
+        yield f"{layer}, {direction}" if both and str(direction) not in str(layer) else str(layer), rows
+
+
+def _draw(axis, table: pd.DataFrame) -> None:
     """One layer: a column for each diagnosis, as wide as the time that it stands for."""
-    epochs, lags = table.columns.to_numpy(float), table.index.to_numpy()
-    norm = LogNorm(1 / SPAN, SPAN)
-    values = np.clip(table.to_numpy(), 1 / SPAN, SPAN)
-    mesh = axis.pcolormesh(edges(epochs), edges(lags), values, cmap=COLORS, norm=norm, rasterized=True)
-    line = {
-        "where": "post",
-        "color": HORIZON,
-        "linewidth": 1.2,
-        "path_effects": [withStroke(linewidth=3, foreground="w")],
-    }
-    axis.step(edges(epochs), _repeat_last(horizons(table)), **line)
-    axis.set_ylim(-0.5, lags[-1] + 0.5)
-    axis.set_xticks(epochs if len(epochs) <= 8 else epochs[:: len(epochs) // 6])
-    axis.tick_params(labelsize=8)
-    axis.spines[["top", "right"]].set_visible(False)
-    return mesh
+    from matplotlib.colors import LinearSegmentedColormap, LogNorm
+
+    line = horizons(table)
+    shown = table.iloc[_evenly(len(table), HIGHEST), _evenly(table.shape[1], WIDEST)]
+    epochs, lags = shown.columns.to_numpy(float), shown.index.to_numpy(float)
+    colors = [(FADED, 1.0), (FADED, 0.0), (GROWN, 0.0), (GROWN, 1.0)]
+    shades = LinearSegmentedColormap.from_list("gain", list(zip([0, 0.5, 0.5, 1], colors, strict=True)))
+    values = np.clip(shown.to_numpy(float), 1 / SPAN, SPAN)
+    look = {"cmap": shades, "norm": LogNorm(1 / SPAN, SPAN), "rasterized": True}
+    axis.pcolormesh(edges(epochs), edges(lags), values, **look)
+    across, up = edges(table.columns.to_numpy(float)), np.append(line, line[-1])
+    axis.step(across, up, where="post", color=PAPER, linewidth=4)
+    axis.step(across, up, where="post", color=INK, linewidth=1.5)
+    axis.set(ylim=(-0.5, table.index.max() + 0.5), xlabel="epochs of training", ylabel="steps back")
+    axis.set_xticks(some_of(table.columns), [f"{epoch:g}" for epoch in some_of(table.columns)])
+    axis.grid(visible=False)
+
+
+def _alt(name: str, table: pd.DataFrame) -> str:
+    left = table.to_numpy(float)[-1]
+    return (
+        f"Gradients in {name}, {table.index.max():.0f} steps back: {left[0]:.2g} is left at the first measurement, "
+        f"{left[-1]:.2g} at the last."
+    )
+
+
+def _evenly(count: int, most: int) -> np.ndarray:
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
 def horizons(table: pd.DataFrame) -> np.ndarray:
@@ -76,7 +101,3 @@ def edges(centres: np.ndarray) -> np.ndarray:
         return np.array([centres[0] - 0.5, centres[0] + 0.5])
     middles = (centres[1:] + centres[:-1]) / 2
     return np.concatenate([[2 * centres[0] - middles[0]], middles, [2 * centres[-1] - middles[-1]]])
-
-
-def _repeat_last(values: np.ndarray) -> np.ndarray:
-    return np.append(values, values[-1])

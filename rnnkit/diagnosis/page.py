@@ -1,22 +1,21 @@
 """The sections on the gradient through time: what a `Diagnosis` found, and how it came about in training."""
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rnnkit.report.chart import Limit, Line, line_chart, thin
-from rnnkit.report.heat_map import heat_map
+from rnnkit.diagnosis.heat_map import by_layer, heat_map
+from rnnkit.report.curves import curve, limit, log_limits
 from rnnkit.report.markup import Markup, table, tag
-from rnnkit.report.page import Legend, Section, conclusion, figure, page, text
-from rnnkit.report.scale import Scale
+from rnnkit.report.page import Section, conclusion, figure, page, text
+from rnnkit.report.plot import COLORS, Legend, Panel, Plot
 
-PATHS = {"joint": 0, "h": 1, "c": 2}
-MOST_LAYERS = 24
-FAINT = 1e-4  # where a heat map ends
+PATHS = {"joint": COLORS[0], "h": COLORS[1], "c": COLORS[2]}
+CREDIT = COLORS[3]
 FLOOR = 1e-8  # where a curve of decay ends
-WIDEST, HIGHEST = 60, 48  # cells of a heat map
 HEADS = {
     "gain": "gain a step",
     "half_life": "half-life",
@@ -102,20 +101,7 @@ def history_map(frame: pd.DataFrame) -> Markup | None:
     frame = frame[frame["path"] == "joint"]
     if frame.empty or frame["epoch"].nunique() < 2:
         return None
-    panels = [(name, _heat(name, rows)) for name, rows in _by_layer(frame)]
-    caption = (
-        "Each column is a measurement during training, from the first to the last, and each row a distance. Full "
-        "colour means that an error arrives whole or grown, none that a ten-thousandth of it is left. Where the "
-        "colour climbs, the layer learns to look further back."
-    )
-    return figure("How far back errors reach, over training", panels, caption)
-
-
-def _by_layer(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    groups = list(frame.groupby(["layer", "direction"], sort=False, observed=True))
-    directions = frame["direction"].nunique() > 1
-    for (layer, direction), rows in groups[:MOST_LAYERS]:
-        yield f"{layer}, {direction}" if directions and str(direction) not in str(layer) else str(layer), rows
+    return figure(heat_map(frame))
 
 
 def _layer_table(layers: pd.DataFrame) -> Markup:
@@ -131,47 +117,49 @@ def _layer_table(layers: pd.DataFrame) -> Markup:
 
 
 def _decay(tables) -> Markup:
-    credit = dict(_by_layer(tables["credit"]))
-    panels = [(name, _decay_chart(name, rows, credit.get(name))) for name, rows in _by_layer(tables["profile"])]
+    credit = dict(by_layer(tables["credit"]))
+    panels = [_decay_panel(name, rows, credit.get(name)) for name, rows in by_layer(tables["profile"])]
     known = [path for path in PATHS if path in set(tables["profile"]["path"])]
     words = {"joint": "joint: the whole state", "h": "h: by the output alone", "c": "c: by the memory cell alone"}
-    legend = [Legend(words[path], PATHS[path]) for path in known]
+    legend = [*(Legend(words[path], PATHS[path]) for path in known), Legend("credit by all routes", CREDIT, "dashed")]
     caption = (
         "What is left of an error after some steps back through the layer's own recurrence; dashed, what the model "
         "as a whole still sees at that distance, by every route. A straight fall is a steady loss at each step. A line "
         "that stays level carries errors as far back as the sequences go."
     )
-    return figure(
-        "What is left of an error, by distance",
-        panels,
-        caption,
-        [*legend, Legend("credit by all routes", 3, dashed=True)],
-    )
+    return figure(Plot("What is left of an error, by distance", panels, caption, legend))
 
 
-def _decay_chart(name: str, rows: pd.DataFrame, credit: pd.DataFrame | None) -> Markup:
-    lines = []
-    for path, of_path in rows.groupby("path", sort=False, observed=True):
-        x, y, _, _ = thin(of_path["steps_back"], of_path["decay"])
-        lines.append(Line(x, y, PATHS.get(str(path), 7)))
-    if credit is not None:
-        x, y, _, _ = thin(credit["steps_back"], credit["credit"])
-        lines.append(Line(x, y, 3, dashed=True))
-    scale = Scale.fit([line.y for line in lines] + [[0.01, 1]], log=True, margin=0.03, floor=FLOOR)
+def _decay_panel(name: str, rows: pd.DataFrame, credit: pd.DataFrame | None) -> Panel:
+    def draw(axis) -> None:
+        for path, of_path in rows.groupby("path", sort=False, observed=True):
+            curve(axis, of_path["steps_back"], of_path["decay"], PATHS.get(str(path), COLORS[7]))
+        if credit is not None:
+            curve(axis, credit["steps_back"], credit["credit"], CREDIT, dashed=True)
+        shown = [rows["decay"], [0.01, 1], *([] if credit is None else [credit["credit"]])]
+        log_limits(axis, shown, floor=FLOOR)
+        limit(axis, 0.01, "1 %")
+        axis.set_xlabel("steps back")
+
     joint = rows[rows["path"] == "joint"].iloc[-1]
     alt = f"Errors in {name} by steps back; after {joint['steps_back']} steps {joint['decay']:.2g} of an error is left."
-    return line_chart(lines, "steps back", alt, y_scale=scale, limits=[Limit(y=0.01, text="1 %")])
+    return Panel(name, draw, alt)
 
 
 def _truncation(frame: pd.DataFrame) -> Markup | None:
     if frame.empty:
         return None
-    groups = list(_by_layer(frame))
-    lines = [
-        Line(rows["steps"].to_numpy(float), rows["cosine"].to_numpy(float), n) for n, (_, rows) in enumerate(groups)
-    ]
-    steps = Scale.fit([line.x for line in lines], log=True)
-    steps = Scale(steps.low, steps.high, log=True, ticks=[(k, f"{k:.0f}") for k in _powers_of_two(steps.high)])
+    groups = list(by_layer(frame))
+    colors = dict(zip((name for name, _ in groups), itertools.cycle(COLORS), strict=False))
+
+    def draw(axis) -> None:
+        for name, rows in groups:
+            curve(axis, rows["steps"], rows["cosine"], colors[name])
+        limit(axis, 0.99, "0.99")
+        powers = _powers_of_two(frame["steps"].max())
+        axis.set(xscale="log", xlabel="steps kept")
+        axis.set_xticks(powers, [f"{power:.0f}" for power in powers])
+
     alt = "Cosine between truncated and full gradient by steps kept: " + "; ".join(
         f"{name} {rows['cosine'].iloc[0]:.2f} at 1 step" for name, rows in groups
     )
@@ -180,28 +168,13 @@ def _truncation(frame: pd.DataFrame) -> Markup | None:
         "Where it passes 0.99, the credit horizon, truncated backpropagation would train much the same: that is what "
         "bptt_steps should be."
     )
-    chart = line_chart(lines, "steps kept", alt, x_scale=steps, limits=[Limit(y=0.99, text="0.99")])
-    legend = [Legend(name, number) for number, (name, _) in enumerate(groups)]
-    return figure("How many steps training needs", [("", chart)], caption, legend)
+    legend = [Legend(name, color) for name, color in colors.items()]
+    return figure(Plot("How many steps training needs", [Panel("", draw, alt)], caption, legend))
 
 
 def _powers_of_two(highest: float) -> list[float]:
     powers = [2.0**power for power in range(int(np.log2(max(1, highest)) + 1e-9) + 1)]
     return powers[:: 2 if len(powers) > 6 else 1]
-
-
-def _heat(name: str, rows: pd.DataFrame) -> Markup:
-    grid = rows.pivot_table(index="steps_back", columns="epoch", values="decay")
-    grid = grid.iloc[_evenly(len(grid), HIGHEST), _evenly(grid.shape[1], WIDEST)]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        values = 1 - np.log10(grid.to_numpy(float)) / np.log10(FAINT)
-    deepest, left = int(grid.index.max()), grid.to_numpy(float)[-1]
-    alt = f"Errors in {name}, {deepest} steps back: {left[0]:.2g} is left before training, {left[-1]:.2g} after it."
-    return heat_map(grid.columns.to_numpy(), grid.index.to_numpy(), values, "epochs of training", "steps back", alt)
-
-
-def _evenly(count: int, most: int) -> np.ndarray:
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
 def _plain(frame: pd.DataFrame, caption: str) -> Markup | None:

@@ -1,12 +1,14 @@
 """The page around the sections: its head, the top line, and the parts that every section is made of."""
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
 from rnnkit import __version__
 from rnnkit.report.markup import Markup, join, tag
-from rnnkit.report.svg import swatch
+from rnnkit.report.plot import Legend, Panel, Plot, panel_figure
+from rnnkit.report.svg import css, inline
 
 
 class Section(NamedTuple):
@@ -15,15 +17,6 @@ class Section(NamedTuple):
     anchor: str
     heading: str
     parts: Sequence[Markup | None]
-
-
-class Legend(NamedTuple):
-    """What a colour stands for, or a colour dashed, or its dots."""
-
-    text: str
-    color: int
-    dashed: bool = False
-    dots: bool = False
 
 
 def page(title: str, top: Markup, sections: Sequence[Section]) -> str:
@@ -58,24 +51,32 @@ def text(*parts) -> Markup:
     return tag("p", *parts)
 
 
-def figure(title: str, panels: Sequence[tuple[str, Markup]], caption: str, legend: Sequence[Legend] = ()) -> Markup:
-    """Charts that belong together, side by side where there is room.
-
-    Args:
-        title: what they show.
-        panels: the name of each chart, empty where there is but one, and the chart.
-        caption: how to read them.
-        legend: what the colours of all of them stand for.
-    """
-    key = [tag("li", swatch(each.color, dashed=each.dashed, dots=each.dots), " ", each.text) for each in legend]
-    charts = [tag("div", tag("h4", name) if name else None, chart, class_="panel") for name, chart in panels]
+def figure(plot: Plot) -> Markup:
+    """A plot, its panels next to each other where there is room."""
+    name = re.sub(r"\W+", "-", plot.title.lower())
+    charts = [_panel(panel, f"{name}-{place}") for place, panel in enumerate(plot.panels)]
     return tag(
         "figure",
-        tag("h3", title),
-        tag("ul", *key, class_="legend") if key else None,
+        tag("h3", plot.title),
+        _legend(plot.legend),
         tag("div", *charts, class_="panels"),
-        tag("figcaption", caption),
+        tag("figcaption", plot.caption) if plot.caption else None,
     )
+
+
+def _panel(panel: Panel, name: str) -> Markup:
+    heading = tag("h4", panel.title) if panel.title else None
+    chart = inline(panel_figure(panel), name, panel.alt)
+    return tag("div", heading, _legend(panel.legend), chart, class_="panel")
+
+
+def _legend(entries: Sequence[Legend]) -> Markup | None:
+    items = [tag("li", tag("i", class_=each.mark, style=_look(each)), each.text) for each in entries]
+    return tag("ul", *items, class_="legend") if entries else None
+
+
+def _look(legend: Legend) -> str:
+    return f"color:{css(legend.color)}" + (f";opacity:{legend.opacity:.2g}" if legend.opacity < 1 else "")
 
 
 def tiles(pairs: Sequence[tuple[str, str]]) -> Markup:

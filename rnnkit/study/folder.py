@@ -137,6 +137,7 @@ class RunFolder:
         steps = norms.pow(2).groupby("step").sum(min_count=1).pow(0.5).reset_index()
         before, after = steps["norm_before"], steps["norm_after"]
         return steps.assign(
+            threshold=float("nan"),
             clipped=(after > 0) & (after < LESS * before),
             status=(after > 0).where(before != 0, True).map({True: "taken", False: "nonfinite"}),
         )

@@ -3,12 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from rnnkit.report.chart import Limit, Line, line_chart, thin
+from rnnkit.callbacks.health_plot import health_plot
+from rnnkit.callbacks.spectrum_plot import spectrum_plot
+from rnnkit.report.curves import curve
 from rnnkit.report.markup import Markup, table
-from rnnkit.report.page import Legend, Section, figure, text
-from rnnkit.report.scale import Scale
+from rnnkit.report.page import Section, figure, text
+from rnnkit.report.plot import COLORS, QUIET, Legend, Panel, Plot
+from rnnkit.report.ticks import some_of
 
-MOST_LAYERS = 24
 NAMES = {
     "mse": "Mean squared error",
     "f1": "F1",
@@ -34,14 +36,15 @@ def learning(history: pd.DataFrame, valid: dict[str, float]) -> Section:
     epochs = history["epoch"].to_numpy(float) + 1
     distance = (history["val_loss"] - valid["loss"]).abs()
     kept = epochs[distance.argmin()] if distance.notna().any() else None
-    panels = [(metric_name(name), _learning_chart(history, name, epochs, kept)) for name in names]
-    shown = [Legend("training", 0)] * (len(set(names) & set(history)) > 0) + [Legend("validation", 1, dashed=True)]
+    panels = [_learning(history, name, epochs, kept) for name in names]
+    both = len(set(names) & set(history)) > 0
+    legend = [Legend("training", COLORS[0])] * both + [Legend("validation", COLORS[1], "dashed")]
     caption = (
         f"{_kept(kept, len(epochs))} Training figures are "
         "means over the epoch, with dropout; validation is measured at its end, without. Where validation turns "
         "while training goes on, the model has begun to learn the examples by heart."
     )
-    return Section("learning", "Learning", [figure("Metrics by epoch", panels, caption, shown)])
+    return Section("learning", "Learning", [figure(Plot("Metrics by epoch", panels, caption, legend))])
 
 
 def gradients(frame: pd.DataFrame, steps: pd.DataFrame, history: pd.DataFrame) -> Section:
@@ -56,19 +59,7 @@ def gradients(frame: pd.DataFrame, steps: pd.DataFrame, history: pd.DataFrame) -
         return Section("gradients", "Gradients", [text("No step was recorded.")])
     layers = {str(name): _norms(rows) for name, rows in frame.groupby("layer", observed=True, sort=False)}
     whole = pd.DataFrame({"before": steps["norm_before"], "after": steps["norm_after"]}).set_index(steps["step"])
-    clipped = bool(steps["clipped"].any())
-    lines = {"all weights together": whole, **dict(list(layers.items())[:MOST_LAYERS])}
-    scale = Scale.fit(
-        [norms for each in lines.values() for norms in (each["before"], each["after"])], log=True, floor=1e-9
-    )
-    panels = [(name, _norm_chart(name, norms, scale, clipped)) for name, norms in lines.items()]
-    legend = [Legend("before clipping", 0), Legend("after clipping", 1, dashed=True)] if clipped else []
-    caption = (
-        "Norm of the gradient at each recorded step, on one logarithmic scale for all charts; of long trainings the "
-        "median of neighbouring steps, with a band from 10 to 90 %. A sudden peak is an explosion; a layer that lies "
-        "orders of magnitude below the others hardly learns."
-    )
-    parts = [text(_clipping(steps, history)), figure("Gradient norm by layer", panels, caption, legend)]
+    parts = [text(_clipping(steps, history)), figure(health_plot(frame, steps))]
     return Section("gradients", "Gradients", [*parts, _norm_table({**layers, "all together": whole})])
 
 
@@ -78,29 +69,23 @@ def spectrum(frame: pd.DataFrame) -> Markup | None:
     Args:
         frame: `RecurrentSpectrum.frame`.
     """
-    if frame.empty:
-        return None
-    gates = list(dict.fromkeys(frame["gate"]))
-    groups = list(frame.groupby("layer", observed=True, sort=False))[:MOST_LAYERS]
-    panels = [(str(name), _spectrum_chart(str(name), rows, gates)) for name, rows in groups]
-    legend = [Legend(f"gate {gate}" if gate else "kernel", number) for number, gate in enumerate(gates)]
-    caption = (
-        "Solid: the largest singular value of the recurrent kernel; dashed: its spectral radius. In a simple RNN with "
-        "tanh or relu, a largest singular value below 1 is sufficient for gradients to vanish; above it they can "
-        "explode, but need not. A radius below 1 bounds nothing where the kernel is not normal. In gated cells the "
-        "kernel is one factor among several."
-    )
-    return figure("Recurrent kernels over training", panels, caption, legend)
+    return None if frame.empty else figure(spectrum_plot(frame))
 
 
-def _learning_chart(history, name, epochs, kept) -> Markup:
+def _learning(history: pd.DataFrame, name: str, epochs: np.ndarray, kept: float | None) -> Panel:
     valid = history[f"val_{name}"].to_numpy(float)
-    lines = [Line(epochs, valid, 1, dashed=True)]
-    if name in history:
-        lines.insert(0, Line(epochs, history[name].to_numpy(float), 0))
+
+    def draw(axis) -> None:
+        if name in history:
+            curve(axis, epochs, history[name], COLORS[0])
+        curve(axis, epochs, valid, COLORS[1], dashed=True)
+        if kept is not None:
+            axis.axvline(kept, color=QUIET, linestyle=":", linewidth=1)
+        axis.set_xlabel("epoch")
+        axis.set_xticks(some_of(epochs), [f"{epoch:.0f}" for epoch in some_of(epochs)])
+
     alt = f"{NAMES.get(name, name)} by epoch; on validation from {valid[0]:.3g} to {valid[-1]:.3g}."
-    scale = Scale.fit([epochs], ticks=_whole(epochs))
-    return line_chart(lines, "epoch", alt, x_scale=scale, limits=[] if kept is None else [Limit(x=kept)])
+    return Panel(metric_name(name), draw, alt)
 
 
 def _kept(epoch: float | None, epochs: int) -> str:
@@ -113,17 +98,6 @@ def _norms(rows: pd.DataFrame) -> pd.DataFrame:
     """The norm over some variables at each step."""
     squares = pd.DataFrame({"step": rows["step"], "before": rows["norm_before"] ** 2, "after": rows["norm_after"] ** 2})
     return squares.groupby("step").sum(min_count=1) ** 0.5
-
-
-def _norm_chart(name: str, norms: pd.DataFrame, scale: Scale, clipped: bool) -> Markup:
-    steps, before, low, high = thin(norms.index, norms["before"])
-    lines = [Line(steps, before, 0, low=low, high=high)]
-    if clipped:
-        lines.append(Line(steps, thin(norms.index, norms["after"])[1], 1, dashed=True))
-    alt = (
-        f"Gradient norm of {name} by step; median {norms['before'].median():.3g}, maximum {norms['before'].max():.3g}."
-    )
-    return line_chart(lines, "step", alt, y_scale=scale)
 
 
 def _norm_table(layers: dict[str, pd.DataFrame]) -> Markup:
@@ -147,27 +121,3 @@ def _clipping(steps: pd.DataFrame, history: pd.DataFrame) -> str:
     if rate and "clip_threshold" in history and np.isfinite(history["clip_threshold"]).any():
         said += f" The threshold at the end was {history['clip_threshold'].dropna().iloc[-1]:.3g}."
     return said + (f" {refused} recorded steps were not taken." if refused else "")
-
-
-def _spectrum_chart(name: str, rows: pd.DataFrame, gates: list[str]) -> Markup:
-    lines = []
-    for gate, of_gate in rows.groupby("gate", sort=False):
-        steps = of_gate["step"].to_numpy(float)
-        for column, dashed in (("sigma", False), ("radius", True)):
-            x, y, _, _ = thin(steps, of_gate[column])
-            lines.append(Line(x, y, gates.index(str(gate)), dashed=dashed))
-    last = rows[rows["step"] == rows["step"].max()]
-    alt = (
-        f"Recurrent kernel of {name} by step; at the end the largest singular value is {last['sigma'].max():.3g} and "
-        f"the spectral radius {last['radius'].max():.3g}."
-    )
-    return line_chart(lines, "step", alt, limits=[Limit(y=1.0, text="1")] if _crosses(rows) else [])
-
-
-def _crosses(rows: pd.DataFrame) -> bool:
-    return rows[["radius", "sigma"]].min().min() < 1 < rows[["radius", "sigma"]].max().max()
-
-
-def _whole(epochs: np.ndarray) -> list[tuple[float, str]]:
-    stride = int(np.ceil(len(epochs) / 8))
-    return [(epoch, f"{epoch:.0f}") for epoch in epochs[::stride]]

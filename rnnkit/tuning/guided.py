@@ -71,9 +71,9 @@ class GuidedSearch(keras_tuner.Tuner):
 
     def plot(self):
         """A `matplotlib.figure.Figure`: the objective over the trials, and `importance`."""
-        from rnnkit.tuning.page import search_figure
+        from rnnkit.tuning.plot import search_plot
 
-        return search_figure(self.results, self.oracle.objective)
+        return search_plot(self.results, self.oracle.objective).figure()
 
     def best_model(self) -> keras.Model:
         """The best trial's model with the weights of its best epoch, ready to evaluate and to save.

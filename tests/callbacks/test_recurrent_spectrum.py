@@ -105,9 +105,11 @@ def test_over_a_training_it_is_what_numpy_says_of_the_weights_at_each_time(kit, 
     read = pd.read_csv(tmp_path / "spectrum.csv", keep_default_na=False)
     pd.testing.assert_frame_equal(read, frame)
     figure = spectrum.plot()
-    assert [len(axis.lines) for axis in figure.axes] == [4, 4]  # three gates and the line at 1
-    np.testing.assert_array_equal(figure.axes[0].lines[1].get_ydata(), frame[frame["gate"] == "r"]["sigma"])
-    np.testing.assert_array_equal(figure.axes[1].lines[2].get_ydata(), frame[frame["gate"] == "h"]["radius"])
+    [axis] = figure.axes
+    lines = {line.get_label(): line.get_ydata() for line in axis.lines}
+    np.testing.assert_array_equal(lines["sigma r"], frame[frame["gate"] == "r"]["sigma"])
+    np.testing.assert_array_equal(lines["radius h"], frame[frame["gate"] == "h"]["radius"])
+    assert figure.legends[0].get_texts()[0].get_text() == "z (update gate)"
 
 
 @pytest.mark.parametrize(

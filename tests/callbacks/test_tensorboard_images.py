@@ -44,7 +44,7 @@ def test_figures_are_images_by_name_and_epoch(kit, data, tmp_path):
         "GradientHealth": [1, 2],
         "RecurrentSpectrum": [1, 2],
     }
-    assert found["GradientHealth"][2].shape == (850, 1000, 4)
+    assert found["GradientHealth"][2].shape[1:] == (1000, 4)
     assert found["GradientHealth"][2].std() > 0.01
     assert (found["GradientHealth"][1] != found["GradientHealth"][2]).any()
 

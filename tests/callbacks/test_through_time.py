@@ -57,7 +57,7 @@ def test_a_task_takes_a_raw_probe(tmp_path):
     figure = watch.plot()
     FigureCanvasAgg(figure).draw()
     panels = [axis.get_title(loc="left") for axis in figure.axes if axis.get_title(loc="left")]
-    assert panels == ["stack/forward_0, forward", "stack/backward_0, backward"]
+    assert panels == ["stack/forward_0", "stack/backward_0"]
     watch.to_csv(tmp_path / "decay.csv")
     header = "layer,direction,path,steps_back,decay,rank,epoch,step"
     assert (tmp_path / "decay.csv").read_text().split("\n")[0] == header

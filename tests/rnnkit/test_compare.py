@@ -12,6 +12,7 @@ from rnnkit.comparison.page import comparison_report, found_again
 from rnnkit.comparison.runs import in_order
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.recurrent.table import title
 from rnnkit.tasks.entities.spec import most_frequent_tags
 from rnnkit.tasks.memory.spec import chance_of_memory
 from rnnkit.tasks.sentiment.networks import BagOfWords, WordConvolution
@@ -116,8 +117,11 @@ def test_another_comparison_is_refused(compared):
 
 def test_the_figure_shows_each_run(compared):
     left, right = compared[0].plot().axes
-    assert [label.get_text() for label in left.get_yticklabels()] == list(compared[0].summary.index)[::-1]
-    assert len(right.texts) == 5
+    summary = compared[0].summary
+    assert [text.get_text().partition(",")[0] for text in left.texts] == [title(name) for name in summary.index]
+    runs = compared[0].frame.groupby("model").size()
+    assert [len(line.get_xdata()) for line in left.lines] == list(runs[summary.index])
+    assert len(right.lines) == summary["seconds_to_best"].notna().sum()
 
 
 @pytest.mark.parametrize(("mode", "order"), [("max", ["a", "b"]), ("min", ["b", "a"])])

@@ -6,8 +6,9 @@ import pandas as pd
 
 from rnnkit.report.markup import Markup, number, table
 from rnnkit.report.page import Section, figure, text
-from rnnkit.tasks.music.piano_roll import piano_roll
+from rnnkit.report.plot import Plot
 from rnnkit.tasks.music.piece import Piece
+from rnnkit.tasks.music.roll_plot import roll_panel
 
 BEATS = 32  # of a picture
 
@@ -21,16 +22,11 @@ def floors(baselines: pd.DataFrame) -> Markup:
 
 def generated(statistics: pd.DataFrame, pieces: Sequence[Piece]) -> Section:
     """Pictures of generated pieces, and the measures of all of them beside the data's."""
-    panels = [(f"Piece {place}", _picture(piece)) for place, piece in enumerate(pieces, start=1)]
+    panels = [roll_panel(_beginning(piece), f"Piece {place}") for place, piece in enumerate(pieces, start=1)]
     caption = f"Each bar is a note; up to {BEATS} beats are shown. The folder pieces has them whole, to be listened to."
-    shown = figure("Generated from nothing", panels, caption) if panels else None
-    return Section("music", "Music", [shown, table(statistics, "Generated pieces beside the data")])
+    shown = figure(Plot("Generated from nothing", panels, caption)) if panels else None
+    return Section("music", "Music", [shown, table(statistics, "Generated pieces compared with the data")])
 
 
-def _picture(piece: Piece) -> Markup:
-    """The beginning of a piece."""
-    grid = piece.steps_per_beat
-    shown = Piece(piece.roll[: BEATS * grid], steps_per_beat=grid)
-    notes = [(pitch, start / grid, end / grid) for pitch, start, end in shown.notes()]
-    beats = len(shown) / grid
-    return piano_roll(notes, beats, f"Piano roll of a generated piece: {len(notes)} notes in {beats:g} beats.")
+def _beginning(piece: Piece) -> Piece:
+    return Piece(piece.roll[: BEATS * piece.steps_per_beat], steps_per_beat=piece.steps_per_beat)

@@ -148,9 +148,10 @@ class Piece:
 
     def plot(self) -> "Figure":
         """A `matplotlib.figure.Figure`: the piano roll, with beats to the right and pitches upwards."""
-        from rnnkit.tasks.music.roll_plot import roll_figure
+        from rnnkit.report.plot import Plot
+        from rnnkit.tasks.music.roll_plot import roll_panel
 
-        return roll_figure(self)
+        return Plot("", [roll_panel(self)]).figure(width=720)
 
     def __len__(self) -> int:
         return len(self.roll)

@@ -12,9 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from rnnkit.cli.app import app
+from rnnkit.diagnosis.decay import first_lag
+from rnnkit.diagnosis.heat_map import FADED, heat_map
 from rnnkit.diagnosis.page import history_map
 from rnnkit.errors import DataError
 from rnnkit.report.markup import Markup, number, tag
@@ -38,9 +42,11 @@ def test_a_page_is_well_formed_alone_and_small(runs, task, read):
     links = [value for _, each in reader.elements for name, value in each.items() if name in ("href", "src")]
     ids = [each["id"] for _, each in reader.elements if "id" in each]
     assert links
-    assert all(link[1:] in ids and link[0] == "#" for link in links)
+    assert all(link[1:] in ids and link[0] == "#" for link in links if not link.startswith("data:image/png;"))
     assert len(ids) == len(set(ids))
-    assert not re.search(r"https?://|@import|url\(", page)
+    assert not re.search(r"https?://|@import|url\((?!#)", page)
+    used = re.findall(r"url\(#(.*?)\)", page)
+    assert set(used) <= set(ids)
     assert not reader.all("script")
     assert len(reader.all("h1")) == 1
     charts = [each for each in reader.all("svg") if each.get("role") == "img"]
@@ -128,7 +134,7 @@ def test_long_records_are_thinned_out(runs, tmp_path):
     assert run.write_report().stat().st_size < 300_000
 
 
-def test_a_heat_map_over_training_has_a_cell_for_what_is_left():
+def test_a_heat_map_over_training_is_clear_where_nothing_is_lost_and_has_the_horizon():
     lags, epochs = np.arange(100), np.arange(5)
     rows = [
         {"layer": "a", "direction": "forward", "path": path, "epoch": epoch, "steps_back": lag, "decay": 0.9**lag}
@@ -137,17 +143,25 @@ def test_a_heat_map_over_training_has_a_cell_for_what_is_left():
         for lag in lags
     ]
     drawn = history_map(pd.DataFrame(rows))
-    shown = np.unique(np.linspace(0, 99, 48).round())
-    visible = np.sum(1 - np.log10(0.9**shown) / -4 > 0.004)
-    assert drawn.count("<path d") - drawn.count('class="axis"') - drawn.count('class="grid"') == 5 * visible
+    assert drawn.count("<image") == 1
+    [panel] = heat_map(pd.DataFrame(rows)).panels
+    axis = Figure().subplots()
+    panel.draw(axis)
+    [mesh] = axis.collections
+    assert mesh.get_array().shape == (96, 5)
+    blue, clear = mesh.cmap(mesh.norm([1e-4, 1.0]))
+    np.testing.assert_allclose(blue, to_rgba(FADED), atol=0.01)
+    assert clear[3] < 0.02
+    horizon = first_lag(99) + np.log(0.01) / np.log(0.9)
+    assert axis.lines[0].get_ydata()[0] == pytest.approx(horizon, abs=1)
     assert history_map(pd.DataFrame(rows)[lambda frame: frame["epoch"] == 0]) is None
 
 
 MEASURE = """<iframe id=f style="width:390px;height:844px;border:0" srcdoc="{page}"></iframe><p id=out></p><script>
 f.onload = () => {{ const d = f.contentDocument, e = d.documentElement, c = [...d.querySelectorAll('svg.chart')];
 out.textContent = [e.clientWidth, e.scrollWidth, c.filter(x => x.getBoundingClientRect().height > 150 &&
-[...x.querySelectorAll('path.line, .dot, g.c0 > path')].some(p => p.getTotalLength() > 5 ||
-p.matches('.dot'))).length].join(' '); }}</script>"""
+[...x.querySelectorAll('path, use, image')].some(p => !/--(quiet|grid)/.test(p.getAttribute('style')) &&
+p.getBoundingClientRect().width + p.getBoundingClientRect().height > 5)).length].join(' '); }}</script>"""
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
