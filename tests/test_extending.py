@@ -15,9 +15,9 @@ from rnnkit.callbacks import ClippingRule, GradientClipping, GradientHealth
 from rnnkit.datasets import Dataset, Source, Splits, catalog
 from rnnkit.layers import RecurrentStack
 from rnnkit.study.run import make_model, open_data
-from rnnkit.tasks import TASKS
+from rnnkit.tasks import find_task
 from rnnkit.tasks.config import RunConfig
-from rnnkit.tasks.specs import SPECS, TaskSpec
+from rnnkit.tasks.specs import SPECS, TaskSpec, register_task
 from rnnkit.tasks.task import Task
 
 
@@ -83,7 +83,8 @@ class Counter(Task):
 class Counting(TaskSpec):
     """Runs of `Counter`."""
 
-    task, title, sample, headline = "counting", "Counting", "bits", ("loss",)
+    task, model = "counting", f"{__name__}:Counter"
+    title, sample, headline = "Counting", "bits", ("loss",)
 
 
 def bits(folder=None) -> Splits:
@@ -146,11 +147,14 @@ def test_a_task_is_one_class(tmp_path):
     assert "cell" in rnnkit.tuning.default_space(Counter)
 
 
-def test_a_task_comes_to_the_command_line_by_two_entries(monkeypatch):
+def test_a_task_comes_to_the_command_line_by_one_call(monkeypatch):
     monkeypatch.setitem(catalog.SOURCES, BITS.name, BITS)
-    monkeypatch.setitem(TASKS, "counting", Counter)
-    monkeypatch.setitem(SPECS, "counting", Counting())
-    config = RunConfig("counting", cell="lstm", units=3)
-    assert config.data == "bits"
-    assert len(open_data(config).train) == 16
-    assert isinstance(make_model(config), Counter)
+    try:
+        register_task(Counting)
+        config = RunConfig("counting", cell="lstm", units=3)
+        assert config.data == "bits"
+        assert len(open_data(config).train) == 16
+        assert isinstance(make_model(config), Counter)
+        assert find_task("counting") == ("counting", Counter)
+    finally:
+        SPECS.pop("counting", None)

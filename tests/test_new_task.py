@@ -69,14 +69,14 @@ class CountingSpec(TaskSpec):
     task, model = "counting", "toy_counting.model:Counter"
     title, about, time = "Counting", "Count ones.", "a moment"
     sample, cell, headline = "bits-24", "gru", ("loss",)
-    options = (Option("longest", "Length of the longest list.", int, 5, "Data", "N"),)
+    options = (Option("longest", "Length of the longest list.", int, 12, "Data", "N"),)
     examples = ("rnnkit run counting --longest 9",)
     objectives = {"loss": "min"}
     space = {"units": [3, 4]}
 
     def splits(self, config):
         rng = np.random.default_rng(0)
-        rows = [rng.integers(0, 2, 3 + n % (config.longest - 2)).tolist() for n in range(60)]
+        rows = [rng.integers(0, 2, config.longest - n % 3).tolist() for n in range(60)]
         whole = Dataset({"sequence": rows, "target": [sum(row) for row in rows]})
         return Splits(whole[:40], whole[40:50], whole[50:])
 
@@ -122,7 +122,7 @@ def shell(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(shell):
     """A run of the task to its end."""
-    options = ["--units", 3, "--longest", 6, "--set", "scale=0.5", "--set", "learning_rate=0.01"]
+    options = ["--units", 3, "--longest", 10, "--set", "scale=0.5", "--set", "learning_rate=0.01"]
     return shell("run", "counting", *options, "--out", "run", "--json")
 
 
@@ -131,7 +131,7 @@ def test_a_run_ends_with_its_metrics_and_a_command_to_try(shell, trained):
     metrics = json.loads(trained.stdout.splitlines()[-1])
     assert (metrics["task"], metrics["data"], metrics["cell"]) == ("counting", "bits-24", "gru")
     config = json.loads((shell.root / "run" / "config.json").read_text())
-    assert (config["longest"], config["settings"]) == (6, {"scale": 0.5, "learning_rate": 0.01})
+    assert (config["longest"], config["settings"]) == (10, {"scale": 0.5, "learning_rate": 0.01})
     assert "rnnkit evaluate run" in trained.stderr
     assert "Counting on bits-24" in (shell.root / "run" / "report.html").read_text()
 
