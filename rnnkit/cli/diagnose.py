@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from rnnkit.checks import whole
-from rnnkit.cli.model import open_model
+from rnnkit.cli.model import find_model, open_model
 from rnnkit.cli.options import Device, Run
 from rnnkit.errors import ArgumentError
 from rnnkit.report.terminal import data_table, notices, reading, show_words
@@ -20,17 +20,16 @@ Out = Annotated[Path | None, typer.Option(help="Also write a page with all table
 
 def diagnose(run: Run, examples: Examples = 64, out: Out = None, device: Device = "auto") -> None:
     """Say how far the gradient of a run's model reaches back through time, what is wrong, and what to try."""
-    from rnnkit.study.folder import RunFolder
     from rnnkit.study.run import open_data
-    from rnnkit.tasks.config import RunConfig
 
     whole("examples", examples, least=2)
-    folder = RunFolder(run)
-    config = RunConfig.from_dict(folder.config)
+    saved = find_model(run)
+    if saved.config is None:
+        raise ArgumentError(f"run: {run} does not say which data it was trained on. Give a run folder.")
     console = Console()
-    with reading(console, config.data):
-        valid = open_data(config).valid
-    model = open_model(console, folder.model, device)
+    with reading(console, saved.config.data):
+        valid = open_data(saved.config).valid
+    model = open_model(console, saved, device)
     import rnnkit
 
     with notices(console), console.status("Following errors back through time"):

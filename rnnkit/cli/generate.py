@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from rnnkit.cli.model import model_file, open_model
+from rnnkit.cli.model import find_model, open_model
 from rnnkit.cli.options import Device
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.tasks.music.generation import check_seed
@@ -63,12 +63,12 @@ def generate(
     check_seed(seed)
     wanted = {"out": out, "wav": wav, "plot": plot}
     files = {name: _numbered(name, path, count, overwrite) for name, path in wanted.items() if path is not None}
-    file = model_file(run, "music")
+    saved = find_model(run, "music")
     if primer is not None:
         _check_primer(primer)
     seed = secrets.randbelow(2**31) if seed is None else seed
     console = Console()
-    model = open_model(console, file, device, "music")
+    model = open_model(console, saved, device, "music")
     with console.status("Generating"):
         pieces = model.generate(
             count=count,

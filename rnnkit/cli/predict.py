@@ -1,16 +1,23 @@
 """`rnnkit evaluate` and `rnnkit predict`: use the model of a run."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from rnnkit.cli.model import open_model
+from rnnkit.cli.model import find_model, open_model, spec_of_model
 from rnnkit.cli.options import Device, Json, Run, command, union
 from rnnkit.cli.texts import File, Texts, read_texts
 from rnnkit.errors import ArgumentError
 from rnnkit.report.terminal import notices, reading
+from rnnkit.tasks.specs import find_spec
+
+OTHER_SPLIT = (
+    "data: this run was made by rnnkit 0.1, which split {data} in another way: its test part now holds rows that "
+    "the model was trained on. Name data that it has not seen with --data."
+)
 
 
 def _evaluate(run: Run, options: dict[str, Any], device: Device = "auto", as_json: Json = False) -> None:
@@ -18,31 +25,42 @@ def _evaluate(run: Run, options: dict[str, Any], device: Device = "auto", as_jso
 
     Translations are also written into the run's folder, with their sources and references.
     """
-    from rnnkit.study.folder import RunFolder
-    from rnnkit.study.run import open_data
-    from rnnkit.tasks.config import RunConfig
-    from rnnkit.tasks.specs import find_spec
-
-    folder = RunFolder(run)
-    config = RunConfig.from_dict(folder.config)
-    spec = find_spec(config.task)
-    ways = _checked(spec, options)
+    saved = find_model(run)
     console = Console(stderr=as_json)
-    with reading(console, options["data"] or config.data):
-        if options["data"] is None:
-            test = open_data(config).test
-        else:
-            named = {each.name: options[each.name] for each in spec.data_options if options[each.name] is not None}
-            test = spec.test_data(config.replaced(**{"target": None} if "target" in options else {}, **named))
-    model = open_model(console, folder.model, device)
+    model = None if saved.task else open_model(console, saved, device)
+    spec = find_spec(saved.task) if saved.task else spec_of_model(model, run)
+    ways = _checked(spec, options)
+    with reading(console, options["data"] or (saved.config and saved.config.data)):
+        test = _test_data(spec, saved, options)
+    model = model or open_model(console, saved, device)
     name = f"on-{Path(options['data']).name.split('.')[0]}" if options["data"] else "test"
     with notices(console), console.status("Measuring"):
-        metrics, show_more = spec.evaluate(console, model, test, folder.path, name, **ways)
+        metrics, show_more = spec.evaluate(console, model, test, saved.folder, name, **ways)
     figures = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
     console.print(f"{len(test)} examples  {figures}", highlight=False)
     show_more()
     if as_json:
         print(json.dumps(metrics))
+
+
+def _test_data(spec, saved, options: dict[str, Any]):
+    """The test data of the run, or the data that were named."""
+    from rnnkit import datasets
+    from rnnkit.study.folder import RunFolder
+    from rnnkit.study.run import open_data
+    from rnnkit.tasks.config import RunConfig
+
+    if options["data"] is None:
+        if saved.config is None:
+            raise ArgumentError(f"data: {saved.file} does not say which data it was trained on. Name some with --data.")
+        if not datasets.is_known(saved.config.data) and "settings" not in RunFolder(saved.folder).config:
+            warnings.warn(OTHER_SPLIT.format(data=saved.config.data), stacklevel=2)
+        return open_data(saved.config).test
+    named = {each.name: options[each.name] for each in spec.data_options if options[each.name] is not None}
+    if saved.config is None:
+        return spec.test_data(RunConfig(spec.task, **named))
+    described = {each.name: None for each in spec.data_options if each.of_files}
+    return spec.test_data(saved.config.replaced(**{**described, **named}))
 
 
 def _checked(spec, options: dict[str, Any]) -> dict[str, Any]:
@@ -73,16 +91,14 @@ def predict(run: Run, texts: Texts = None, file: File = None, device: Device = "
     of symbols or of lists of numbers; the line is the answer. Music: use rnnkit generate. Translation: use rnnkit
     translate.
     """
-    from rnnkit.study.folder import RunFolder
-    from rnnkit.tasks.config import RunConfig
-    from rnnkit.tasks.specs import find_spec
-
-    folder = RunFolder(run)
-    spec = find_spec(RunConfig.from_dict(folder.config).task)
+    saved = find_model(run)
+    console = Console(stderr=True)
+    model = None if saved.task else open_model(console, saved, device)
+    spec = find_spec(saved.task) if saved.task else spec_of_model(model, run)
     spec.check_predict(run)
     inputs = read_texts(texts, file)
-    model = open_model(Console(stderr=True), folder.model, device)
-    with Console(stderr=True).status("Answering"):
+    model = model or open_model(console, saved, device)
+    with console.status("Answering"):
         answers = list(spec.answers(model, inputs, as_json))
     for line in answers:
         print(line) if isinstance(line, str) else Console(highlight=False, soft_wrap=True).print(line)

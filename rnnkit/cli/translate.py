@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from rnnkit.checks import whole
-from rnnkit.cli.model import model_file, open_model
+from rnnkit.cli.model import find_model, open_model
 from rnnkit.cli.options import Device
 from rnnkit.cli.texts import File, Texts, read_texts
 from rnnkit.errors import ArgumentError
@@ -34,10 +34,10 @@ def translate(
     With --n-best, N lines a text, best first: the text's number from 1, the score and the translation, parted by tabs.
     """
     _check_sizes(beam, n_best)
-    path = model_file(run, "translation")
+    saved = find_model(run, "translation")
     sources = read_texts(texts, file)
     console = Console(stderr=True)
-    model = open_model(console, path, device, "translation")
+    model = open_model(console, saved, device, "translation")
     from rnnkit.tasks.translation.results import BEAM, translate_lines
 
     with notices(console), counted(console, "translating", len(sources)) as progress:

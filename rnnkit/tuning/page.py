@@ -43,7 +43,7 @@ def search_report(folder: Path) -> str:
         DataError: something is missing or damaged.
     """
     with expect_intact(folder):
-        trials = pd.read_csv(folder / "results.csv", dtype={"trial": str}).fillna({"reason": ""})
+        trials = pd.read_csv(folder / "results.csv", dtype={"trial": str, "reason": object}).fillna({"reason": ""})
         return search_page(read_json(folder / "search.json"), trials, time_spent(folder))
 
 
