@@ -14,10 +14,8 @@ from pathlib import Path
 import grpc
 from keras_tuner.engine.hyperparameters import HyperParameters
 from keras_tuner.engine.trial import Trial
-from keras_tuner.src import protos
-from keras_tuner.src.distribute.oracle_chief import OracleServicer
-from keras_tuner.src.distribute.utils import has_chief_oracle, is_chief_oracle
 
+from rnnkit.compat import chief_messages, chief_service, forget_retry
 from rnnkit.errors import ArgumentError
 from rnnkit.study.files import write_json
 from rnnkit.tuning.results import RECORD
@@ -31,11 +29,12 @@ def part_in_search() -> str | None:
     Raises:
         ArgumentError: some are missing.
     """
-    try:
-        shared = has_chief_oracle()
-    except RuntimeError as error:
-        raise ArgumentError(f"KERASTUNER_ORACLE_IP: {error}") from error
-    return ("chief" if is_chief_oracle() else "worker") if shared else None
+    if "KERASTUNER_ORACLE_IP" not in os.environ:
+        return None
+    for name in ("KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID"):
+        if name not in os.environ:
+            raise ArgumentError(f"KERASTUNER_ORACLE_IP: it is set, but {name} is not. Set both, or none.")
+    return "chief" if "chief" in os.environ["KERASTUNER_TUNER_ID"] else "worker"
 
 
 @contextlib.contextmanager
@@ -52,7 +51,7 @@ def answered() -> Iterator[None]:
         raise ArgumentError(f"KERASTUNER_ORACLE_IP: the chief does not answer. Is it there still? {words}") from error
 
 
-class Chief(OracleServicer):
+class Chief(chief_service()):
     """Deals out the trials of a tuner.
 
     Whatever touches the oracle runs in one thread, that of gRPC: KerasTuner's lock is not opened again after an error,
@@ -85,7 +84,7 @@ class Chief(OracleServicer):
             ArgumentError: the address cannot be had.
         """
         server = grpc.server(self._thread, options=[("grpc.so_reuseport", 0)])
-        protos.get_service_grpc().add_OracleServicer_to_server(self, server)
+        chief_messages().get_service_grpc().add_OracleServicer_to_server(self, server)
         try:
             port = server.add_insecure_port(address)
         except RuntimeError as error:
@@ -119,11 +118,10 @@ class Chief(OracleServicer):
         with self._noting():
             trial, oracle = Trial.from_proto(request.trial), self.oracle
             trial.hyperparameters = oracle.trials[trial.trial_id].hyperparameters  # a message rounds numbers
-            if trial.trial_id in oracle._retry_queue:  # begun under a chief that was killed
-                oracle._retry_queue.remove(trial.trial_id)
+            forget_retry(oracle, trial.trial_id)  # it may have begun under a chief that was killed
             if trial.trial_id not in oracle.end_order:
                 self.tuner.on_trial_end(trial)
-            return protos.get_service().EndTrialResponse()
+            return chief_messages().get_service().EndTrialResponse()
 
     def lost(self, worker: str, reason: str) -> bool:
         """Notes that a worker has ended before its time.
@@ -143,7 +141,7 @@ class Chief(OracleServicer):
         self.stop_triggered = True
         self.oracle.tuner_ids.discard(worker)
         trial = Trial(HyperParameters(), status="STOPPED")
-        return protos.get_service().CreateTrialResponse(trial=trial.to_proto())
+        return chief_messages().get_service().CreateTrialResponse(trial=trial.to_proto())
 
     @contextlib.contextmanager
     def _noting(self) -> Iterator[None]:

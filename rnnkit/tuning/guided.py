@@ -4,7 +4,8 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,12 @@ import keras
 import keras_tuner
 from keras_tuner.engine.trial import Trial
 
+from rnnkit.compat import own_oracle, search_files_by, without_trial_tracebacks
 from rnnkit.errors import ArgumentError
 from rnnkit.study.files import read_json, write_json, write_text
 from rnnkit.study.graphs import graphs_freed
 from rnnkit.study.work_folder import expect_intact
-from rnnkit.tuning.chief import answered
-from rnnkit.tuning.corrections import whole_files, without_noise
+from rnnkit.tuning.chief import answered, part_in_search
 from rnnkit.tuning.full_disk import ends_a_search
 from rnnkit.tuning.results import RECORD, importance, in_a_line, read_record, results_frame, time_spent, trial_line
 from rnnkit.tuning.trial_guard import OutOfTime, TimeLimit
@@ -47,7 +48,7 @@ class GuidedSearch(keras_tuner.Tuner):
     @property
     def is_worker(self) -> bool:
         """Whether this process runs trials that a chief elsewhere deals out."""
-        return self._is_worker()
+        return part_in_search() == "worker"
 
     @property
     def results(self) -> "pd.DataFrame":
@@ -87,7 +88,7 @@ class GuidedSearch(keras_tuner.Tuner):
         """As in KerasTuner, with the state of the optimizer besides."""
         folder = self._trial_folder(trial.trial_id)
         with expect_intact(self._folder):
-            model = self._try_build(trial.hyperparameters)
+            model = self.hypermodel.build(trial.hyperparameters)
             if not model.built:
                 model.build_from_config(json.loads((folder / "build_config.json").read_text(encoding="utf-8")))
             model.optimizer.build(model.trainable_variables)
@@ -116,14 +117,14 @@ class GuidedSearch(keras_tuner.Tuner):
             DataError: files of earlier calls were damaged.
             OSError: the folder cannot be written; what is finished stays, and the same call goes on.
         """
-        with self._going_on(), whole_files(), without_noise(), answered(), contextlib.suppress(OutOfTime):
+        with self._going_on(), search_files_by(write_json), without_noise(), answered(), contextlib.suppress(OutOfTime):
             self.save()
             if self.lead is None:
                 super().search(*fit_args, **{**fit_kwargs, "verbose": 0})
             else:
                 self.lead(self, *fit_args, **{**fit_kwargs, "verbose": 0})
         if self.is_worker:
-            self.oracle = self.oracle._oracle
+            self.oracle = own_oracle(self.oracle)
             self.oracle.reload()  # what the chief has written
         else:
             self._write_results()
@@ -210,3 +211,14 @@ class GuidedSearch(keras_tuner.Tuner):
 
     def _trial_folder(self, trial_id: str) -> Path:
         return Path(self.get_trial_dir(trial_id))
+
+
+@contextlib.contextmanager
+def without_noise() -> Iterator[None]:
+    """Leaves out the traceback of each failed trial, and warnings that no user can do anything about."""
+    with without_trial_tracebacks(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"(currentThread|getName)\(\) is deprecated")
+        warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)  # a log that was never a number
+        warnings.filterwarnings("ignore", module="sklearn")
+        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")  # when Hyperband goes on
+        yield

@@ -83,9 +83,7 @@ class TaskHyperModel(keras_tuner.HyperModel):
         options = {"batch_size": values["batch_size"], **by_owner(_settings(values)).fit, **options}
         judges = self._judges(model, x, y, options.get("validation_data"))
         try:
-            return training.fit(
-                model, x, y, callbacks=[*judges, *(callbacks or ())], **{**by_owner(_settings(values)).fit, **options}
-            )
+            return training.fit(model, x, y, callbacks=[*judges, *(callbacks or ())], **options)
         finally:
             self.measured = training.measured(model)
 

@@ -1,7 +1,6 @@
 """The tuners of KerasTuner by name, made so that they search to the end and go on where they were."""
 
 import contextlib
-import functools
 import inspect
 import io
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import keras_tuner
 
+from rnnkit.compat import resume_grid
 from rnnkit.errors import ArgumentError
 from rnnkit.study.work_folder import expect_intact
 from rnnkit.tuning.guided import GuidedSearch
@@ -98,7 +98,7 @@ def _complete(oracle, max_trials: int | None) -> None:
     for trial_id in set(oracle.trials) - set(oracle.start_order):  # killed in the moment between the two files
         del oracle.trials[trial_id]
     if isinstance(oracle, keras_tuner.oracles.GridSearchOracle) and oracle.trials:
-        _resume_grid(oracle)
+        resume_grid(oracle)
 
 
 def _reloading(folder: Path) -> contextlib.AbstractContextManager:
@@ -109,15 +109,3 @@ def _reloading(folder: Path) -> contextlib.AbstractContextManager:
 def guided(tuner_class: type[keras_tuner.Tuner]) -> type[GuidedSearch]:
     """A tuner class of KerasTuner with `GuidedSearch` before it."""
     return type(f"Guided{tuner_class.__name__}", (GuidedSearch, tuner_class), {"__doc__": GuidedSearch.__doc__})
-
-
-def _resume_grid(oracle) -> None:
-    """Puts together again what a grid search does not save: the order of its trials, and where to go on."""
-
-    def compare(first, second):
-        values = [oracle.trials[trial_id].hyperparameters.values for trial_id in (first, second)]
-        return oracle._compare(*values)
-
-    for trial_id in sorted(oracle.trials, key=functools.cmp_to_key(compare)):
-        oracle._ordered_ids.insert(trial_id)
-    oracle._populate_next = list(oracle.start_order)

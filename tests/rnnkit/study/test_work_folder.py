@@ -9,7 +9,6 @@ from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
 from rnnkit.study.files import write_json
 from rnnkit.study.work_folder import fingerprint, open_folder
-from rnnkit.tuning.corrections import whole_files
 
 CELLS = st.one_of(st.text(), st.integers(), st.booleans(), st.lists(st.text(max_size=2), max_size=3))
 
@@ -66,9 +65,3 @@ def test_files_are_whole_at_any_moment(tmp_path):
     with pytest.raises(TypeError):
         write_json(path, {"no": object()})
     assert json.loads(path.read_text(encoding="utf-8")) == [1]
-    from keras_tuner.src import utils
-
-    before = utils.save_json
-    with whole_files():
-        assert utils.save_json is write_json
-    assert utils.save_json is before

@@ -6,14 +6,15 @@ import subprocess
 import keras_tuner
 import pytest
 from keras_tuner.engine.trial import Trial
-from keras_tuner.src import protos
 
 import rnnkit
+from rnnkit.compat import chief_messages, search_files_by
 from rnnkit.errors import ArgumentError
+from rnnkit.study.files import write_json
 from rnnkit.study.work_folder import join_folder, open_folder
 from rnnkit.tuning import hypermodel, processes
 from rnnkit.tuning.chief import Chief, part_in_search
-from rnnkit.tuning.corrections import whole_files, without_noise
+from rnnkit.tuning.guided import without_noise
 from rnnkit.tuning.processes import environment
 from rnnkit.tuning.results import covered
 from rnnkit.tuning.tuners import make_tuner
@@ -60,7 +61,7 @@ def chief(small, tmp_path):
     goal = keras_tuner.Objective("val_loss", "min")
     folder = tmp_path / "search"
     made = make_tuner(keras_tuner.RandomSearch, model, goal, folder, max_trials=3, epochs=1, seed=0)
-    with whole_files(), without_noise():
+    with search_files_by(write_json), without_noise():
         made.save()
         yield Chief(made)
 
@@ -91,7 +92,7 @@ def ended(chief, message):
     trial = Trial.from_proto(message)
     trial.status = "COMPLETED"
     chief.oracle.update_trial(trial.trial_id, {"val_loss": 0.5}, step=0)
-    request = protos.get_service().EndTrialRequest(trial=trial.to_proto())
+    request = chief_messages().get_service().EndTrialRequest(trial=trial.to_proto())
     chief._thread.submit(chief.EndTrial, request, None).result()
 
 
