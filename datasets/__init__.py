@@ -9,7 +9,7 @@ from rnnkit.datasets.json_lines import read_jsonl
 from rnnkit.datasets.memory import MEMORY_PROBLEMS, memory
 from rnnkit.datasets.midi import read_midi_folder
 from rnnkit.datasets.pairs import read_pairs
-from rnnkit.datasets.readers import read, read_tagged
+from rnnkit.datasets.readers import read
 from rnnkit.datasets.source import Source, SourceFile
 from rnnkit.datasets.splits import read_split, split_pairs, stratified_split
 from rnnkit.datasets.tables import read_csv, read_tsv
@@ -36,7 +36,6 @@ __all__ = [
     "read_midi_folder",
     "read_pairs",
     "read_split",
-    "read_tagged",
     "read_tsv",
     "split_pairs",
     "stratified_split",

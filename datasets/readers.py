@@ -47,39 +47,13 @@ def read(path: str | os.PathLike[str], **options: Any) -> Dataset:
         ArgumentError: the reader of such files has no such option.
         DataError: the suffix is not known, or as the reader.
     """
-    suffix = _suffix(path)
+    suffix = Path(str(path).lower().removesuffix(".gz")).suffix
     if suffix not in READERS:
         known = ", ".join(READERS)
         raise DataError(f"path: expected a file that ends on one of {known} (or with .gz), got {path}.")
     reader = READERS[suffix]
-    is_entities = reader is read_jsonl and _holds_entities(Path(path), options)
-    return _read_by(read_entities if is_entities else reader, path, options)
-
-
-def read_tagged(path: str | os.PathLike[str], **options: Any) -> Dataset:
-    """Read tagged sentences: JSON lines by `read_entities`, CoNLL-U by `read_conllu`, other files by `read_conll`.
-
-    Args:
-        path: the file; `.jsonl`, `.json`, `.conllu` and `.conllup`, with or without `.gz`, say what they are.
-        **options: passed to the reader.
-
-    Returns:
-        A data set with the columns `tokens` and `tags`.
-
-    Raises:
-        ArgumentError: the reader of such files has no such option.
-        DataError: as the reader.
-    """
-    reader = READERS.get(_suffix(path), read_conll)
-    by_suffix = {read_jsonl: read_entities, read_conllu: read_conllu}
-    return _read_by(by_suffix.get(reader, read_conll), path, options)
-
-
-def _suffix(path: str | os.PathLike[str]) -> str:
-    return Path(str(path).lower().removesuffix(".gz")).suffix
-
-
-def _read_by(reader: Callable[..., Dataset], path: str | os.PathLike[str], options: dict[str, Any]) -> Dataset:
+    if reader is read_jsonl and _holds_entities(Path(path), options):
+        reader = read_entities
     known_options = list(signature(reader).parameters)[1:]
     for option in options:
         if option not in known_options:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnkit.datasets import read, read_entities, read_jsonl, read_tagged
+from rnnkit.datasets import read, read_entities, read_jsonl
 from rnnkit.errors import ArgumentError, DataError, DataNotice, in_shell
 from rnnkit.tasks.entities.spans import find_spans
 
@@ -145,17 +145,6 @@ def test_lines_without_tokens_are_told(write):
 def test_what_cannot_be_tagged_is_named(record, named, write):
     with pytest.raises(DataError, match=f"a.jsonl, line 1.*{named}"):
         read_entities(write(record))
-
-
-def test_tagged_sentences_of_any_file(write, tmp_path):
-    path = write({"text": TEXT, "label": SPANS})
-    assert read_tagged(path)["tags"] == [TAGS]
-    (tmp_path / "train.txt").write_text("Ada NNP B-PER\n")
-    assert read_tagged(tmp_path / "train.txt", columns=(0, 2))["tags"] == [["B-PER"]]
-    (tmp_path / "a.conllu").write_text("# global.columns = ID FORM NE\n1\tAda\tB-PER\n")
-    assert read_tagged(tmp_path / "a.conllu", tag="NE")["tags"] == [["B-PER"]]
-    with pytest.raises(ArgumentError, match="comment: .* is read by read_entities"):
-        read_tagged(path, comment="#")
 
 
 def test_a_file_without_lines(tmp_path):
