@@ -7,8 +7,8 @@ rnnkit is set beside (a) the spec of the Keras guides, padded to the longest exa
 masks and batches of like length, (c) PyTorch with packed sequences, and (d) the same in batches of like length; PyTorch
 needs `pip install 'rnnkit[bench]'`. On IMDB, at full length, (a) pads each batch by itself. Both sides of a pair are
 one `fit` each in one process, an epoch in turn, on the same examples, sizes, batch size, optimizer, number of epochs
-and first weights; dropout is off. Batches that Keras gets from us come by `rnnkit.tasks.batches.Feed` too, without the
-waits of TensorFlow's tuning. `dense` is Adam on all rows of an embedding,
+and first weights; dropout is off. Batches that Keras gets from us come by `rnnkit.tasks.batches.BatchAdapter`
+too, without the waits of TensorFlow's tuning. `dense` is Adam on all rows of an embedding,
 `sparse` on those of the batch (`rnnkit.LazyAdam`, in plain Keras too; PyTorch's `SparseAdam`). Inference answers for
 the test set from raw text to the end; translation is greedy, untrained, and as long as the reference.
 

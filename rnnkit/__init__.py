@@ -6,6 +6,8 @@ Names are imported when they are first used, so that `import rnnkit` costs nothi
 import importlib
 from typing import TYPE_CHECKING
 
+from rnnkit.keras_registry import register_when_keras_is_there
+
 if TYPE_CHECKING:
     from rnnkit import callbacks, constraints, datasets, initializers, layers, regularizers, tuning
     from rnnkit.comparison import Comparison, compare
@@ -66,6 +68,8 @@ __all__ = [
     "tune",
     "tuning",
 ]
+
+register_when_keras_is_there()
 
 
 def __getattr__(name: str):

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 
 from rnnkit.errors import ModelFileError
-from rnnkit.tasks.table import TASKS
+from rnnkit.tasks.specs import SPECS
 
 MAX_BYTES, MAX_RATIO = 100_000_000, 100  # of an archive above MAX_BYTES; Keras itself packs nothing
 LONGEST = 1000  # characters of what Keras says
@@ -30,12 +30,18 @@ def load(path: str | Path, **kwargs) -> keras.Model:
         raise ModelFileError(f"path: {path} is not a .keras model file, or was cut short. Save the model again.")
     try:
         _check_size(path)
-        list(TASKS.values())  # registers the classes that a saved model names
+        register_classes()
         return keras.saving.load_model(path, **kwargs)
     except Exception as error:
         said = str(error)
         said = said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
         raise ModelFileError(f"path: {path} cannot be read as a Keras model: {said}") from error
+
+
+def register_classes() -> None:
+    """Imports the classes that a saved model can name, which registers them with Keras."""
+    for spec in SPECS.values():
+        spec.task_class, spec.networks()
 
 
 def _check_size(path: Path) -> None:

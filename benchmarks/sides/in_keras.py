@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 from rnnkit.layers.sequence import valid_steps
-from rnnkit.tasks.batches import Batches, Feed, FollowEpoch
+from rnnkit.tasks.batches import BatchAdapter, Batches, FollowEpoch
 from sides.ours import OPTIMIZERS, kernel_names
 from sides.works import SEEN, RandomBatches, all_in_one
 
@@ -70,7 +70,7 @@ class InKeras:
             return
         kind = Batches if self.batches == "bucketed" else RandomBatches
         data = kind(**encoded, batch_size=self.work.batch, shuffle=True)
-        self.model.fit(Feed(data), callbacks=[FollowEpoch(data), *callbacks], **options)
+        self.model.fit(BatchAdapter(data), callbacks=[FollowEpoch(data), *callbacks], **options)
 
     def predict(self):
         encoded = self.work.model.encode(self.work.test, target=False)

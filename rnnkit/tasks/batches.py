@@ -7,6 +7,7 @@ import numpy as np
 
 from rnnkit import compat
 from rnnkit.checks import whole
+from rnnkit.datasets import Dataset
 
 POOL = 64
 MAX_STEPS = 2**17
@@ -31,14 +32,28 @@ class Batches(keras.utils.PyDataset):
         shuffle: False keeps one order, sorted by length.
         seed: of the shuffle.
         weights: float array, shape (N,): a weight for each example's loss, or None.
+        steps: batches per epoch; the next epoch goes on where this one ended, and begins again at the end of the data.
+            None serves all of them.
         max_steps: B * T of the largest batch; an example that is longer by itself is a batch alone.
     """
 
-    def __init__(self, x, y=None, *, lengths, batch_size=32, shuffle=False, seed=0, weights=None, max_steps=MAX_STEPS):
+    def __init__(
+        self,
+        x,
+        y=None,
+        *,
+        lengths,
+        batch_size=32,
+        shuffle=False,
+        seed=0,
+        weights=None,
+        steps=None,
+        max_steps=MAX_STEPS,
+    ):
         super().__init__()
         self.x, self.y, self.weights = x, y, weights
         self.batch_size = whole("batch_size", batch_size)
-        self.shuffle, self.seed = shuffle, seed
+        self.shuffle, self.seed, self.steps = shuffle, seed, steps
         self._lengths = np.asarray(lengths)
         by_length = np.argsort(self._lengths, kind="stable")
         self._long = _packed(by_length, self._lengths, batch_size, max_steps)
@@ -53,7 +68,7 @@ class Batches(keras.utils.PyDataset):
     @epoch.setter
     def epoch(self, epoch: int) -> None:
         self._epoch = epoch
-        self._plan = self._order(np.random.default_rng((self.seed, epoch)) if self.shuffle else None)
+        self._plan = self._pass(epoch) if self.steps is None else self._part(epoch)
 
     @property
     def num_batches(self) -> int:
@@ -68,6 +83,7 @@ class Batches(keras.utils.PyDataset):
         """What tells these examples from others, by name; the seed is not among it."""
         parts = [*self.x.values(), *(each for each in (self.y, self.weights) if each is not None)]
         options = {"batch_size": self.batch_size, "shuffle": bool(self.shuffle)}
+        options |= {} if self.steps is None else {"steps": self.steps}
         return {"examples": len(self._lengths), **options, "contents": content_sum(parts)}
 
     def rows(self, index: int) -> np.ndarray:
@@ -76,13 +92,24 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         rows = self._plan[index]
-        x = {name: _take(column, rows) for name, column in self.x.items()}
+        like_all = self.steps == 1  # of epochs of one batch Keras would take the first one's length for that of all
+        x = {name: _take(column, rows, like_all) for name, column in self.x.items()}
         if self.y is None:
             return (x,)
-        y = _take(self.y, rows, padding=-1)
+        y = _take(self.y, rows, like_all, padding=-1)
         return (x, y) if self.weights is None else (x, y, self.weights[rows])
 
-    def _order(self, rng) -> list[np.ndarray]:
+    def _part(self, epoch: int) -> list[np.ndarray]:
+        """The batches of an epoch of `steps`, cut from passes over the data."""
+        per_pass = len(self._pass(0))
+        first, begin = divmod(epoch * self.steps, per_pass)
+        passes = -(-(begin + self.steps) // per_pass)
+        batches = [rows for number in range(first, first + passes) for rows in self._pass(number)]
+        return batches[begin : begin + self.steps]
+
+    def _pass(self, number: int) -> list[np.ndarray]:
+        """The batches of one pass over the data."""
+        rng = np.random.default_rng((self.seed, number)) if self.shuffle else None
         batches = self._cut(rng) + self._long
         if not batches:
             return []
@@ -106,7 +133,7 @@ class Batches(keras.utils.PyDataset):
         return [rows for pool in pools for rows in _chunks(pool, self.batch_size)]
 
 
-class Feed(compat.py_dataset_adapter()):
+class BatchAdapter(compat.py_dataset_adapter()):
     """How Keras reads `Batches`: as any `PyDataset`, but TensorFlow does not tune how many are kept ready.
 
     With that it often waits at the end of an epoch, an evaluation or a prediction, doing nothing, for up to as long as
@@ -114,11 +141,12 @@ class Feed(compat.py_dataset_adapter()):
 
     Args:
         batches: the `Batches`.
-        class_weight: as in `keras.Model.fit`, which leaves it to its adapter.
+        data: the raw data behind them, for `evaluate` of a task that needs them.
     """
 
-    def __init__(self, batches: Batches, class_weight=None):
-        super().__init__(batches, class_weight)
+    def __init__(self, batches: Batches, data: Dataset | None = None):
+        super().__init__(batches)
+        self.data = data
 
     def get_tf_dataset(self):
         import tensorflow as tf
@@ -174,11 +202,13 @@ def _packed(by_length, lengths, batch_size: int, max_steps: int) -> list[np.ndar
     return batches
 
 
-def _take(column, rows, padding=0):
+def _take(column, rows, like_all: bool, padding=0):
+    """Rows of a column, sequences padded to the longest of them, or of the whole column."""
     if isinstance(column, np.ndarray):
         return column[rows]
     parts = [column[row] for row in rows]
-    padded = np.full((len(parts), max(map(len, parts)), *parts[0].shape[1:]), padding, dtype=parts[0].dtype)
+    longest = max(map(len, column if like_all else parts))
+    padded = np.full((len(parts), longest, *parts[0].shape[1:]), padding, dtype=parts[0].dtype)
     for row, part in enumerate(parts):
         padded[row, : len(part)] = part
     return padded

@@ -1,37 +1,87 @@
 """Raw data in any of the forms that users have, as one `Dataset`."""
 
-import math
-from collections.abc import Sequence
-
-import numpy as np
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from rnnkit.datasets import Dataset
 from rnnkit.errors import DataError
+from rnnkit.tasks.columns import as_column, depth
+from rnnkit.tasks.streams import is_stream, read_stream
+
+
+class Given(NamedTuple):
+    """What a user gave, taken apart: the data without its weights.
+
+    Attributes:
+        x, y: in any form that `as_dataset` takes.
+        weights: of each example, or None.
+        batch_size: that of a source that came in batches, or None.
+    """
+
+    x: Any
+    y: Any
+    weights: Any
+    batch_size: int | None = None
+
+
+def take_apart(x, y=None, weights=None, *, rank: int = 0, target: bool = True, **of_stream) -> Given:
+    """Reads what arrives piece by piece, and tells x, y and weights apart.
+
+    Args:
+        x, y, weights: what the user gave; x may be (x, y) or (x, y, weights), or a source of such elements.
+        rank: axes of one input: 0 for a text, 1 for a list of words.
+        target: False for inputs alone: targets and weights are left out then, as in `keras.Model.predict`.
+        of_stream: see `read_stream`.
+
+    Raises:
+        DataError: x and another argument both give targets or weights, or a source cannot be read.
+    """
+    batch_size, brought = None, ()
+    if is_stream(x):
+        (x, *brought), batch_size = read_stream(x, rank=rank, **of_stream)
+    elif y is None and _is_tuple_of_columns(x, rank, target):
+        x, *brought = x
+    if not target:
+        return Given(x, None, None, batch_size)
+    given = {"y": y, "sample_weight": weights}
+    for name, value in zip([*given][: len(brought)], brought, strict=True):
+        if given[name] is not None:
+            raise DataError(f"{name}: x brings its own. Leave {name} out, or give x without it.")
+        given[name] = value
+    return Given(x, *given.values(), batch_size)
 
 
 def as_dataset(x, y=None, *, columns: Sequence[str], target: bool = True, rank: int = 0) -> Dataset:
     """Texts and labels, or what else a task takes, as a `Dataset` with the task's columns.
 
     Args:
-        x: a `Dataset` or DataFrame with the task's columns; a `tf.data.Dataset` of raw pairs, batched or not; a
-            tuple (x, y), unless no target is needed and these are two texts; or the first column as a list, array or
-            Series.
+        x: a `Dataset` or DataFrame with the task's columns; a tuple (x, y), unless no target is needed and these are
+            two inputs; a `tf.data.Dataset`, `PyDataset` or generator of raw pairs, in batches or not (see
+            `read_stream`); or the first column as a list, array or Series.
         y: the second column, where x is only the first.
         columns: the task's column names, inputs first, the target last.
         target: whether the target is needed; without it, only the inputs are read.
         rank: axes of one input: 0 for a text, 1 for a list of words.
 
     Raises:
-        DataError: a column is missing, or x and y are of unequal length.
+        DataError: a column is missing, x and y are of unequal length, or there are weights, which only `fit` and
+            `evaluate` take.
     """
-    if y is None and isinstance(x, tuple) and len(x) == 2 and (target or not all(isinstance(each, str) for each in x)):
-        x, y = x
+    x, y, weights, _ = take_apart(x, y, rank=rank, target=target)
+    if weights is not None:
+        raise DataError("x: expected (x, y), got weights as well, which only fit and evaluate use. Leave them out.")
     wanted = list(columns if target else columns[:-1])
-    if isinstance(x, Dataset) and len(x) and x.columns == tuple(wanted):
+    if x is None:
+        raise DataError("x: expected data, got None.")
+    if y is None and isinstance(x, Dataset) and len(x) and x.columns == tuple(wanted):
         return x
     named = _columns(x)
-    if named is None:
-        named = _pairs(x, y, columns, rank)
+    named = {columns[0]: as_column(x)} if named is None else named
+    if y is not None:
+        if columns[-1] in named:
+            raise DataError(f"y: x brings the column {columns[-1]}. Leave y out, or give x without it.")
+        named[columns[-1]] = _targets(y, len(next(iter(named.values()), [])))
     missing = [name for name in wanted if name not in named]
     if missing:
         hint = "Give y as well." if named.keys() == {columns[0]} else f"There are: {', '.join(map(str, named))}."
@@ -42,51 +92,9 @@ def as_dataset(x, y=None, *, columns: Sequence[str], target: bool = True, rank: 
     return data
 
 
-def as_column(values) -> list:
-    """A list of Python values from a list, NumPy array, Series or tensor; bytes become text."""
-    if isinstance(values, (str, bytes)):
-        values = [values]
-    if isinstance(values, dict) or not hasattr(values, "__iter__"):
-        raise DataError(f"x, y: expected a list, array or Series, got {type(values).__name__}.")
-    if hasattr(values, "tolist"):
-        values = values.tolist()
-    elif hasattr(values, "numpy"):
-        values = values.numpy().tolist()
-    return [_python(value) for value in values]
-
-
-def check_texts(texts: list, name: str = "x") -> list[str]:
-    """The texts as they are; anything that is not a `str` is named by its place."""
-    for row, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise DataError(f"{name}: expected a text in every row, got {text!r} in row {row}. Leave such rows out.")
-    return texts
-
-
-def check_labels(labels: list) -> list:
-    """The labels as they are; None, NaN and things that cannot be a label are named by their place."""
-    for row, label in enumerate(labels):
-        missing = label is None or (isinstance(label, float) and not math.isfinite(label))
-        if missing or not isinstance(label, (str, int, float)):
-            raise DataError(f"y: expected a label in every row, got {label!r} in row {row}. Leave such rows out.")
-    return labels
-
-
-def check_weights(values, count: int) -> np.ndarray | None:
-    """Weights of so many examples, float32; None stays None."""
-    if values is None:
-        return None
-    weights = np.asarray(values, dtype="float32")
-    if weights.shape != (count,):
-        raise DataError(f"sample_weight: expected shape ({count},), one weight an example, got {weights.shape}.")
-    return weights
-
-
-def _python(value):
-    if isinstance(value, (np.ndarray, list, tuple)):
-        return [_python(item) for item in value]
-    value = value.item() if isinstance(value, np.generic) else value
-    return value.decode("utf-8") if isinstance(value, bytes) else value
+def _is_tuple_of_columns(x, rank: int, target: bool) -> bool:
+    """Whether a tuple is (x, y) or (x, y, weights), not a tuple of inputs."""
+    return isinstance(x, tuple) and len(x) in (2, 3) and (target or depth(x[0]) > rank)
 
 
 def _columns(x) -> dict[str, list] | None:
@@ -98,25 +106,10 @@ def _columns(x) -> dict[str, list] | None:
     return None
 
 
-def _pairs(x, y, columns, rank) -> dict[str, list]:
-    if hasattr(x, "element_spec"):
-        return _from_tf_data(x, columns, rank)
-    if x is None:
-        raise DataError("x: expected data, got None.")
-    named = {columns[0]: as_column(x)}
-    if y is not None:
-        named[columns[-1]] = as_column(y)
-        if len(named[columns[0]]) != len(named[columns[-1]]):
-            counts = f"{len(named[columns[0]])} and {len(named[columns[-1]])}"
-            raise DataError(f"x, y: expected the same number of examples, got {counts}. Give each its own target.")
-    return named
-
-
-def _from_tf_data(data, columns, rank) -> dict[str, list]:
-    data = data if isinstance(data.element_spec, tuple) else data.map(lambda x: (x,))
-    if any(not hasattr(part, "shape") for part in data.element_spec):
-        raise DataError(f"x: expected a tf.data.Dataset of ({', '.join(columns)}) pairs, got {data.element_spec}.")
-    if data.element_spec[0].shape.rank > rank:
-        data = data.unbatch()
-    rows = list(data.as_numpy_iterator())
-    return {name: as_column(column) for name, column in zip(columns, zip(*rows, strict=True), strict=False)}
+def _targets(y, count: int) -> list:
+    targets = as_column(itertools.islice(y, count + 1) if isinstance(y, Iterator) else y)
+    if len(targets) != count:
+        raise DataError(
+            f"x, y: expected the same number of examples, got {count} and {len(targets)}. Give each its own target."
+        )
+    return targets

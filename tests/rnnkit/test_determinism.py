@@ -11,7 +11,8 @@ import pytest
 
 from rnnkit import layers
 from rnnkit.errors import DataError
-from rnnkit.recurrent import devices, fused_rnn, kernel_choice
+from rnnkit.recurrent import fused_rnn, kernel_choice
+from rnnkit.study import devices
 from rnnkit.tasks.config import RunConfig
 
 

@@ -11,6 +11,7 @@ from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import CRF, CRFLoss, TokenLoss
 from rnnkit.optimizers import LazyAdam
 from rnnkit.tasks.batches import Batches
+from rnnkit.tasks.columns import as_column
 from rnnkit.tasks.entities.checks import check_sentences, check_tag_lists, reject_broken
 from rnnkit.tasks.entities.decoding import TagDecoder
 from rnnkit.tasks.entities.documents import as_document, entities_in, learn_joins, own_tokenizer, tokenizer_name
@@ -19,8 +20,7 @@ from rnnkit.tasks.entities.metric import EntityF1
 from rnnkit.tasks.entities.schemes import allowed_transitions, repair
 from rnnkit.tasks.entities.scores import EntityScores, score_entities
 from rnnkit.tasks.entities.spans import find_spans
-from rnnkit.tasks.entities.stopping import AfterFirstEntity
-from rnnkit.tasks.inputs import as_column, as_dataset
+from rnnkit.tasks.inputs import as_dataset
 from rnnkit.tasks.task import Task
 from rnnkit.text.learned_tokenizer import LearnedTokenizer
 from rnnkit.text.tokenizer import tokenize_with
@@ -268,9 +268,8 @@ class EntityRecognizer(Task):
         ]
         return answers[0] if isinstance(texts, str) else answers
 
-    def best_epoch(self, patience):
-        name, mode = self.monitor
-        return AfterFirstEntity(name, mode=mode, patience=patience, restore_best_weights=True)
+    def score_floor(self, valid):
+        return 0.0  # F1 until the first entity is found
 
     def preview(self, data, rows=6):
         import pandas as pd

@@ -12,8 +12,10 @@ from rnnkit.errors import DataError
 from rnnkit.layers.sequence import padded_labels
 from rnnkit.tasks.batches import Batches
 from rnnkit.tasks.inputs import as_dataset
+from rnnkit.tasks.memory.spec import step_crossentropy
 from rnnkit.tasks.task import Task
 
+FLOOR_MARGIN = 0.95
 TARGETS = {
     "number": "a number in every row",
     "class": "a class in every row, an integer from 0",
@@ -102,6 +104,12 @@ class MemoryModel(Task):
     def __init__(self, target="number", cell="lstm", units=128, layers=1, **options):
         super().__init__(cell, units, layers, return_sequences=target == "symbols", **options)
         self.target = one_of("target", target, TARGETS)
+        self.unclassed = "" if target == "class" else f"a target of {target}"
+
+    def score_floor(self, valid):
+        """The loss of the best answer that remembers nothing, less a margin for what a loss varies by."""
+        y = valid["target"]
+        return FLOOR_MARGIN * (float(np.var(y)) if self.target == "number" else step_crossentropy(y, y))
 
     def learn(self, data):
         x, y = check_sequences(data["sequence"]), check_targets(data["target"], self.target)

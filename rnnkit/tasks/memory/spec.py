@@ -38,14 +38,18 @@ def chance_of_memory(train: Dataset, data: Dataset) -> dict[str, float]:
     """The best answer that remembers nothing: the mean, the most frequent class, or at each step the odds there."""
     targets, wanted = train["target"], data["target"]
     if np.ndim(targets[0]):
-        return {"crossentropy": _step_crossentropy(targets, wanted)}
+        return {"crossentropy": step_crossentropy(targets, wanted)}
     squares = (np.asarray(wanted, float) - np.mean(targets)) ** 2
     classes = np.asarray(targets).dtype.kind in "iu"  # or whole numbers: the model knows, and takes its own
     return {"mse": float(squares.mean())} | ({"accuracy": majority_share(targets, wanted)} if classes else {})
 
 
-def _step_crossentropy(targets, wanted) -> float:
-    """Nats a step of `wanted` under how often each symbol stands at each step of `targets`, one of each added."""
+def step_crossentropy(targets, wanted) -> float:
+    """Nats per step of `wanted` under how often each symbol stands at each step of `targets`, one of each added.
+
+    A class is a sequence of one step.
+    """
+    targets, wanted = ([np.atleast_1d(row) for row in rows] for rows in (targets, wanted))
     kinds = 1 + max(int(np.max(row)) for row in [*targets, *wanted])
     counts = np.ones((max(len(row) for row in [*targets, *wanted]), kinds))
     for row in targets:

@@ -1,20 +1,26 @@
 """Sentiment classification: a text in, a label out. Legend: `B` batch, `T` words, `C` classes."""
 
 import warnings
+from collections import Counter
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from rnnkit.checks import share, whole
+from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import SequencePooling, WordDropout
 from rnnkit.optimizers import LazyAdam
-from rnnkit.tasks.inputs import check_labels, check_texts
+from rnnkit.tasks.columns import as_text, check_labels, check_texts, find_classes
+from rnnkit.tasks.sentiment.metrics import for_classes, macro_f1
+from rnnkit.tasks.sentiment.scores import ClassScores, score_classes
 from rnnkit.tasks.task import Task
 from rnnkit.text.tokenizer import words
 from rnnkit.text.vectors import start_from_vectors, vector_size
 from rnnkit.text.vocabulary import Vocabulary
+
+UNEQUAL = 2  # so many times as many examples of the most frequent class as of the rarest: accuracy misses the rare one
 
 
 class Classified(NamedTuple):
@@ -88,13 +94,25 @@ class SentimentClassifier(Task):
 
     def learn(self, data):
         texts, labels = check_texts(data["text"]), check_labels(data["label"])
-        classes = _classes(labels)
+        classes = find_classes(labels)
+        counts = Counter(labels)
         vocabulary = Vocabulary.learn(self._words(texts), min_count=self.min_count, max_words=self.max_words)
         size = self.embedding_dim if self.vectors is None else vector_size(self.vectors)
-        return {"words": vocabulary.words, "labels": classes, "embedding_dim": size}
+        return {
+            "words": vocabulary.words,
+            "labels": classes,
+            "counts": [counts[label] for label in classes],
+            "embedding_dim": size,
+        }
+
+    def _take_labels(self, learned) -> None:
+        self.labels = list(learned["labels"])
+        counts = learned.get("counts", [1])  # files of version 0.1 have none
+        if max(counts) > UNEQUAL * min(counts):
+            self.monitor = ("val_macro_f1", "max")
 
     def make_network(self, learned):
-        self.labels = list(learned["labels"])
+        self._take_labels(learned)
         self.vocabulary = Vocabulary(learned["words"])
         policy = self.dtype_policy
         tokens = keras.Input((None,), dtype="int32", name="tokens")
@@ -123,12 +141,29 @@ class SentimentClassifier(Task):
     def default_compile(self):
         # An object, since a name's variables would be made within the first step, which is then traced twice.
         accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
-        return {"optimizer": LazyAdam(2e-3), "loss": "sparse_categorical_crossentropy", "metrics": [accuracy]}
+        metrics = [accuracy] if self.monitor == type(self).monitor else [accuracy, macro_f1()]
+        return {"optimizer": LazyAdam(2e-3), "loss": "sparse_categorical_crossentropy", "metrics": metrics}
 
-    def class_weights(self, weights):
+    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", weighted_metrics=None, **kwargs):
+        """As `keras.Model.compile`; `"auto"` takes the task's own setting.
+
+        Any metric of Keras works: one for two classes, such as `AUC` or `Precision`, sees the probability of the
+        second of two classes; one for one-hot targets gets them.
+        """
+        metrics, weighted_metrics = (for_classes(given) for given in (metrics, weighted_metrics))
+        super().compile(optimizer, loss, metrics=metrics, weighted_metrics=weighted_metrics, **kwargs)
+
+    def score_floor(self, valid):
+        """Accuracy or macro F1 of saying the most frequent label to every text."""
+        most, count = max(Counter(valid["label"]).values()), len(valid)
+        if most == count:
+            return None
+        return most / count if self.monitor == type(self).monitor else 2 * most / (most + count) / len(self.labels)
+
+    def class_weights(self, weights, y):
         """`class_weight` by label name, or by class number as in Keras."""
-        if not weights:
-            return weights
+        if not weights or weights == "balanced":
+            return super().class_weights(weights, y)
         if all(label in self.labels for label in weights):
             return {self.labels.index(label): weight for label, weight in weights.items()}
         if any(number not in range(len(self.labels)) for number in weights):
@@ -140,19 +175,34 @@ class SentimentClassifier(Task):
         """The most probable label of each text, with its probability.
 
         Args:
-            texts: a text, or a list of texts.
+            texts: a text, or texts in any form that `predict` takes.
 
         Returns:
             A `Classified(label, score)`, or a list of them in the order of the texts.
         """
+        texts = as_text(texts)
         scores = self.predict(texts, batch_size=batch_size, verbose=0)
         best = [Classified(self.labels[int(row.argmax())], float(row.max())) for row in scores]
         return best[0] if isinstance(texts, str) else best
 
+    def score(self, x, y=None, batch_size=128) -> ClassScores:
+        """Accuracy, F1, confusion and more, over all and by class, of raw data in any form that `evaluate` takes."""
+        data = self.read(x, y)
+        gold = self._label_numbers(check_labels(data["label"]))
+        return score_classes(self.labels, gold, self.predict(data, batch_size=batch_size, verbose=0))
+
+    def worst_errors(self, data: Dataset, rows: int = 6):
+        """The wrongly labelled texts, those of which the model is surest first, as a DataFrame like `preview`'s."""
+        frame = self._answered(data["text"], data["label"])
+        wrong = frame[self._label_numbers(frame["label"]) != self._label_numbers(frame["predicted"])]
+        return wrong.sort_values("score", ascending=False, kind="stable").head(rows).reset_index(drop=True)
+
     def preview(self, data, rows=6):
+        return self._answered(*data.sample(rows, seed=0))
+
+    def _answered(self, texts, labels):
         import pandas as pd
 
-        texts, labels = data.sample(rows, seed=0)
         answers = pd.DataFrame(self.classify(texts))
         return pd.DataFrame({"text": texts, "label": labels, "predicted": answers["label"], "score": answers["score"]})
 
@@ -176,22 +226,15 @@ class SentimentClassifier(Task):
         return [sentence[: self.max_length] for sentence in sentences]
 
     def _label_numbers(self, labels) -> np.ndarray:
-        numbers = {label: number for number, label in enumerate(self.labels)}
-        unseen = sorted({str(label) for label in labels if label not in numbers})
+        """The number of each label, which may be text where those of training were numbers, and the other way round."""
+        numbers = {str(label): number for number, label in enumerate(self.labels)}
+        numbers |= {label: number for number, label in enumerate(self.labels)}
+        found = [numbers.get(label, numbers.get(str(label))) for label in labels]
+        unseen = sorted({repr(label) for label, number in zip(labels, found, strict=True) if number is None})
         if unseen:
-            known = ", ".join(map(str, self.labels))
+            known = ", ".join(map(repr, self.labels))
             raise DataError(
                 f"y: the labels {', '.join(unseen[:5])} were not seen in training; it knew {known}. "
                 "Train on examples of them too, or leave these out."
             )
-        return np.array([numbers[label] for label in labels], dtype="int32")
-
-
-def _classes(labels) -> list:
-    kinds = {isinstance(label, str) for label in labels}
-    if len(kinds) > 1:
-        raise DataError("y: expected labels of one kind, got text and numbers. Turn them into one of the two.")
-    classes = sorted(set(labels))
-    if len(classes) < 2:
-        raise DataError(f"y: expected two or more classes, got only {classes[0]!r}. Give examples of each class.")
-    return classes
+        return np.array(found, dtype="int32")

@@ -19,7 +19,7 @@ class _WordClassifier(SentimentClassifier):
         raise NotImplementedError
 
     def make_network(self, learned):
-        self.labels = list(learned["labels"])
+        self._take_labels(learned)
         self.vocabulary = Vocabulary(learned["words"])
         tokens = keras.Input((None,), dtype="int32", name="tokens")
         lengths = keras.Input((), dtype="int32", name="lengths")

@@ -13,8 +13,8 @@ from rnnkit.checks import one_of, share, whole
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import AttentionDecoder, RecurrentStack
 from rnnkit.optimizers import Adam
-from rnnkit.tasks.batches import Feed
-from rnnkit.tasks.inputs import check_texts
+from rnnkit.tasks.batches import BatchAdapter
+from rnnkit.tasks.columns import check_texts
 from rnnkit.tasks.task import Task
 from rnnkit.tasks.translation.alignment import Alignment
 from rnnkit.tasks.translation.decoder import Decoders, Parts, Search
@@ -192,21 +192,16 @@ class Translator(Task):
     def evaluate(self, x=None, y=None, batch_size=128, verbose="auto", sample_weight=None, return_dict=False, **kwargs):
         """As `keras.Model.evaluate`, on raw data; also translates it greedily, for BLEU, chrF and exact matches."""
         self._need_network()
-        in_fit = isinstance(x, Feed)
-        feed = x if in_fit else self._batches(x, y, batch_size, sample_weight)
-        logs = super().evaluate(feed, verbose=verbose, return_dict=True, **kwargs)
-        sources, targets = feed.pairs.sample(self.validation_sentences if in_fit else len(feed.pairs))
+        in_fit = isinstance(x, BatchAdapter)
+        served = x if in_fit else self._served(x, y, sample_weight, batch_size, "steps", kwargs.pop("steps", None))
+        logs = super().evaluate(served, verbose=verbose, return_dict=True, **kwargs)
+        sources, targets = served.data.sample(self.validation_sentences if in_fit else len(served.data))
         found = score_translations(self.translate(sources, beam=1), targets)
         logs |= {"bleu": found.bleu, "chrf": found.chrf, "exact_match": found.exact_match}
         return logs if return_dict else list(logs.values())
 
-    def _batches(self, x, y, batch_size, sample_weight=None):
-        if isinstance(x, tuple) and len(x) == 3:
-            x, y, sample_weight = x
-        data = self.read(x, y)
-        feed = super()._batches(data, None, batch_size, sample_weight)
-        feed.pairs = data
-        return feed
+    def score_floor(self, valid):
+        return 0.0  # BLEU without a right word
 
     def predict(self, x, batch_size=128, verbose="auto", **kwargs):
         """The subword numbers of each greedy translation, the end included.

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnkit.tasks.batches import MAX_STEPS, Batches, Feed, FollowEpoch
+from rnnkit.tasks.batches import MAX_STEPS, BatchAdapter, Batches, FollowEpoch
 
 
 def batches(lengths, **options):
@@ -112,21 +112,31 @@ def recorded(data, feed, **options):
 
 def test_keras_takes_batches_of_any_length_and_is_told_the_epoch():
     data = batches([5, 1, 3, 3, 2, 9, 4], batch_size=2, shuffle=True)
-    given = recorded(data, Feed(data), epochs=5, initial_epoch=3)
+    given = recorded(data, BatchAdapter(data), epochs=5, initial_epoch=3)
     expected = []
     for data.epoch in (3, 4):
         expected += [[data[index][1].tolist()] for index in range(data.num_batches)]
     assert given == expected
 
 
-def test_classes_have_the_weights_that_are_given_to_the_feed():
-    data = batches([3, 1, 2], batch_size=2)
-    given = recorded(data, Feed(data, class_weight={0: 0.5, 1: 2.0, 2: 3.0}))
-    assert given == [[[0], [0.5]], [[1, 2], [2.0, 3.0]]]
+@pytest.mark.parametrize("steps", [1, 2, 3, 7])
+def test_epochs_of_some_steps_follow_each_other_through_the_data(steps):
+    lengths = [5, 1, 3, 3, 2, 9, 4]
+    whole, data = (batches(lengths, batch_size=2, shuffle=True, steps=each) for each in (None, steps))
+    passes = []
+    for whole.epoch in range(8):
+        passes += [whole.rows(index).tolist() for index in range(whole.num_batches)]
+    served = []
+    for data.epoch in range(4):
+        assert data.num_batches == steps
+        served += [data.rows(index).tolist() for index in range(steps)]
+    assert served == passes[: 4 * steps]
+    given = recorded(data, BatchAdapter(data), epochs=4)
+    assert [batch[0] for batch in given] == served
 
 
-def test_tensorflow_does_not_tune_the_feed():
-    assert Feed(batches([3, 1, 2])).get_tf_dataset().options().autotune.enabled is False
+def test_tensorflow_does_not_tune_the_adapter():
+    assert BatchAdapter(batches([3, 1, 2])).get_tf_dataset().options().autotune.enabled is False
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

@@ -239,18 +239,3 @@ def test_one_type_is_enough():
         model = EntityRecognizer(**SMALL)
         model.fit([["Ada", "sat"]], [["B-PER", "O"]], epochs=1, verbose=0)
     assert model.tags == ["O", "B-PER", "I-PER", "E-PER", "S-PER"]
-
-
-@pytest.mark.parametrize("after", [[0.2, 0.1, 0.1], [0.0, 0.0, 0.0]])
-def test_patience_begins_when_something_is_found(after):
-    stopping = EntityRecognizer().best_epoch(patience=2)
-    model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
-    model.stop_training = False
-    stopping.set_model(model)
-    stopping.on_train_begin()
-    stopped = []
-    for epoch, f1 in enumerate([*[0.0] * 5, 0.3, *after]):
-        stopping.on_epoch_end(epoch, {"val_f1": f1})
-        stopped.append(model.stop_training)
-    assert stopped.index(True) == 7
-    assert stopping.best_epoch == 5

@@ -4,10 +4,12 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import metrics
 
 import rnnkit
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError, ModelFileError
+from rnnkit.tasks.sentiment.scores import score_classes
 
 TEXTS = ["good film", "bad film indeed", "not good", "not bad at all", "good good", "a bad, bad plot"]
 LABELS = ["positive", "negative"] * 3
@@ -153,6 +155,8 @@ def test_a_small_vocabulary():
         (TEXTS, [0, 1, 0, 1, float("nan"), 1], "nan in row 4"),
         (TEXTS, pd.Series([0, 1, None, 1, 0, 1]), "nan in row 2"),
         (TEXTS, [0, 1, "2", 1, 0, 1], "one kind"),
+        (TEXTS, np.eye(2)[[0, 1] * 3], "one-hot rows give y.argmax"),
+        (TEXTS * 5, np.arange(30) / 7, "30 different values in 30 rows"),
         ([*TEXTS[:5], None], LABELS, "None in row 5"),
         ([*TEXTS[:5], 3], LABELS, "3 in row 5"),
         (Dataset({"text": TEXTS}), None, "label is missing"),
@@ -166,7 +170,7 @@ def test_bad_training_data_is_named(texts, labels, named):
 
 
 def test_labels_unseen_in_training_are_named(model):
-    with pytest.raises(DataError, match=r"neutral.*not seen in training.*negative, positive"):
+    with pytest.raises(DataError, match=r"neutral.*not seen in training.*'negative', 'positive'"):
         model.evaluate(TEXTS, [*LABELS[:5], "neutral"], verbose=0)
     with pytest.raises(DataError, match="neutral"):
         model.fit(TEXTS, LABELS, validation_data=(TEXTS, ["neutral"] * 6), epochs=1, verbose=0)
@@ -202,6 +206,135 @@ def test_a_foreign_or_damaged_model_file_is_named(model, tmp_path):
     for path in (cut, text, foreign, tmp_path / "missing.keras"):
         with pytest.raises(ModelFileError, match=path.name):
             rnnkit.load(path)
+
+
+def complaints(count, rng):
+    """Texts of ten words, one of which tells, of two classes 96 : 4."""
+    filler = ["the", "a", "this", "very", "quite", "really", "today", "there", "people", "room", "staff", "table"]
+    texts, labels = [], []
+    for row in range(count):
+        rare = row % 25 == 0
+        words = [rng.choice(filler) for _ in range(10)]
+        words[rng.integers(10)] = rng.choice(["broken", "dirty", "late"] if rare else ["fine", "clean", "good"])
+        texts.append(" ".join(words))
+        labels.append("complaint" if rare else "ok")
+    return texts, labels
+
+
+def test_a_rare_class_is_found_when_training_stops_by_itself():
+    rng = np.random.default_rng(0)
+    train, valid = complaints(1000, rng), complaints(400, rng)
+    model = small(units=8, embedding_dim=16, bidirectional=False)
+    history = model.fit(*train, validation_data=valid, verbose=0).history
+    assert model.monitor == ("val_macro_f1", "max")
+    assert model.floor == pytest.approx(2 * 384 / (384 + 400) / 2)
+    assert model.ended_at_floor is False
+    assert history["val_macro_f1"][0] == pytest.approx(model.floor)  # where accuracy stands still at 0.96
+    scores = model.score(*valid)
+    assert scores.to_frame().loc["complaint", "recall"] > 0.9
+    assert scores.macro_f1 == pytest.approx(max(history["val_macro_f1"]), abs=1e-6)
+
+
+def test_a_training_that_ends_at_the_floor_says_so():
+    model = small(units=1, embedding_dim=1, max_words=1)
+    model.compile(keras.optimizers.SGD(0.0))
+    model.max_epochs = 4
+    with pytest.warns(UserWarning, match="val_accuracy did not leave 0.5, .* in 4 epochs"):
+        model.fit(["same"] * 4, [0, 1] * 2, validation_data=(["same"] * 4, [0, 1] * 2), verbose=0)
+    assert model.ended_at_floor
+
+
+def test_equal_classes_are_watched_by_accuracy():
+    model = small()
+    model.adapt(TEXTS, LABELS)
+    assert model.monitor == ("val_accuracy", "max")
+    assert model.score_floor(Dataset({"text": TEXTS, "label": ["positive"] * 4 + ["negative"] * 2})) == 4 / 6
+    assert model.score_floor(Dataset({"text": TEXTS, "label": ["positive"] * 6})) is None
+
+
+def test_balanced_classes_weigh_the_same_in_sum():
+    labels, own = ["positive"] * 4 + ["negative"] * 2, np.arange(1.0, 7.0)
+    by_class = np.array([0.75] * 4 + [1.5] * 2)
+    weights = []
+    for options in ({"class_weight": "balanced", "sample_weight": own}, {"sample_weight": own * by_class}):
+        model = small()
+        model.fit(TEXTS, labels, epochs=1, verbose=0, **options)
+        weights.append(model.get_weights())
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_labels_are_known_as_text_and_as_numbers():
+    model = small()
+    model.fit(pd.Series(TEXTS), pd.Series([1, 5] * 3), epochs=1, verbose=0)
+    expected = model.evaluate(TEXTS, [1, 5] * 3, verbose=0)
+    for labels in (["1", "5"] * 3, [1.0, 5.0] * 3, np.array([1, 5] * 3, "int8")):
+        assert model.evaluate(TEXTS, labels, verbose=0) == expected
+    with pytest.raises(DataError, match=r"the labels '7' were not seen in training; it knew 1, 5"):
+        model.evaluate(TEXTS, ["1", "7"] * 3, verbose=0)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_scores_are_those_of_scikit_learn(classes):
+    rng = np.random.default_rng(classes)
+    labels, gold = list("abc"[:classes]), rng.integers(classes, size=200)
+    probabilities = rng.dirichlet(np.ones(classes), 200).round(2)  # with ties
+    found, said = score_classes(labels, gold, probabilities), probabilities.argmax(axis=1)
+    report = metrics.classification_report(gold, said, target_names=labels, output_dict=True)
+    frame = found.to_frame()
+    for label in labels:
+        assert frame.loc[label, ["precision", "recall", "f1", "support"]].tolist() == pytest.approx(
+            [*report[label].values()]
+        )
+    precision = [metrics.average_precision_score(gold == number, probabilities[:, number]) for number in range(classes)]
+    np.testing.assert_allclose(frame["average_precision"], precision)
+    np.testing.assert_array_equal(found.confusion, metrics.confusion_matrix(gold, said))
+    expected = {
+        "accuracy": report["accuracy"],
+        "macro_f1": report["macro avg"]["f1-score"],
+        "weighted_f1": report["weighted avg"]["f1-score"],
+        "average_precision": precision[1] if classes == 2 else np.mean(precision),
+    }
+    expected |= {"auc": metrics.roc_auc_score(gold, probabilities[:, 1])} if classes == 2 else {}
+    assert found.metrics == pytest.approx(expected)
+
+
+def test_scores_of_a_class_that_does_not_occur_leave_it_out():
+    gold, probabilities = np.zeros(4, int), np.array([[0.9, 0.1, 0.0]] * 3 + [[0.2, 0.8, 0.0]])
+    found = score_classes(["a", "b", "c"], gold, probabilities)
+    assert found.macro_f1 == pytest.approx(metrics.f1_score(gold, probabilities.argmax(axis=1), average="macro"))
+    assert found.metrics["average_precision"] == 1.0
+    assert np.isnan(score_classes(["a", "b"], gold, probabilities[:, :2]).auc)
+
+
+def test_a_model_scores_raw_data_and_shows_its_worst_errors_first(model):
+    data = Dataset({"text": TEXTS, "label": LABELS})
+    scores = model.score(data)
+    assert scores.accuracy == pytest.approx(model.evaluate(data, verbose=0, return_dict=True)["accuracy"])
+    assert scores.confusion.to_numpy().sum() == len(TEXTS)
+    wrong = model.worst_errors(data, rows=2)
+    assert (wrong["label"] != wrong["predicted"]).all()
+    every = [each.score for each, label in zip(model.classify(TEXTS), LABELS, strict=True) if each.label != label]
+    assert wrong["score"].tolist() == pytest.approx(sorted(every, reverse=True)[:2])
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_any_metric_of_keras_can_be_compiled(classes, tmp_path):
+    model = small()
+    labels = [0, 1, 2, 0, 1, 2] if classes == 3 else [0, 1] * 3
+    given = [keras.metrics.AUC(), "Precision", keras.metrics.F1Score(average="macro"), "TopKCategoricalAccuracy"]
+    model.compile(metrics=["accuracy", *given])
+    model.fit(TEXTS, labels, epochs=1, verbose=0)
+    model.save(tmp_path / "model.keras")
+    for each in (model, rnnkit.load(tmp_path / "model.keras")):
+        found = each.evaluate(TEXTS, labels, verbose=0, return_dict=True)
+        probabilities = each.predict(TEXTS, verbose=0)
+        said = probabilities.argmax(axis=1)
+        assert found["accuracy"] == pytest.approx(metrics.accuracy_score(labels, said))
+        assert found["f1_score"] == pytest.approx(metrics.f1_score(labels, said, average="macro", zero_division=0))
+        if classes == 2:
+            assert found["auc"] == pytest.approx(metrics.roc_auc_score(labels, probabilities[:, 1]), abs=0.01)
+            assert found["precision"] == pytest.approx(metrics.precision_score(labels, said, zero_division=0))
 
 
 @pytest.mark.realdata

@@ -2,6 +2,8 @@
 
 import copy
 import functools
+import inspect
+import itertools
 import json
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.recurrent.table import cell_names
 from rnnkit.tasks import TASKS
+from rnnkit.tasks.callbacks import BestEpoch
 from rnnkit.tasks.inputs import as_dataset
 
 TEXTS = ["good film", "bad film indeed", "not good", "not bad at all !", "good good", "a bad , bad plot"]
@@ -265,6 +268,101 @@ def test_misuse_is_named(task):
         small(task).fit(None)
 
 
+def endless(task, weight=None):
+    """Batches of eight rows without end, of a task that has targets with their weights."""
+    columns = [EXAMPLES[task][name] for name in EXAMPLES[task].columns]
+    columns = columns if weight is None or len(columns) == 1 else [*columns, [weight] * 24]
+    for first in itertools.cycle((0, 8, 16)):
+        parts = tuple(column[first : first + 8] for column in columns)
+        yield parts if len(parts) > 1 else parts[0]
+
+
+@functools.cache
+def trained_on_endless(task):
+    """A model, the steps of its epochs, and the history of a training on examples that weigh nothing."""
+    model, steps = small(task), []
+    count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: steps.append(batch))
+    data, valid = endless(task, weight=0.0), endless(task, weight=0.0)
+    limits = {"steps_per_epoch": 3, "validation_steps": 2, "epochs": 2}
+    history = model.fit(data, validation_data=valid, verbose=0, callbacks=[count], **limits).history
+    return model, steps, history
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("task", TASKS)
+def test_endless_data_train_for_steps_and_their_weights_count(task):
+    _, steps, history = trained_on_endless(task)
+    assert steps == [0, 1, 2] * 2
+    weightless = len(TASKS[task].columns) > 1
+    assert (history["loss"] == [0.0, 0.0]) == (history["val_loss"] == [0.0, 0.0]) == weightless
+
+
+@pytest.mark.parametrize(
+    ("named", "use"),
+    [
+        ("steps_per_epoch", lambda model, data: model.fit(data)),
+        ("validation_steps", lambda model, data: model.fit(EXAMPLES["sentiment"], validation_data=data)),
+        ("steps", lambda model, data: model.evaluate(data)),
+        ("steps", lambda model, data: model.predict(data)),
+    ],
+)
+def test_endless_data_are_refused_with_what_to_do(named, use):
+    data = tf.data.Dataset.from_tensor_slices(tuple(EXAMPLES["sentiment"][name] for name in ("text", "label")))
+    with pytest.raises(DataError, match=f"tf.data.Dataset is endless. Give {named} to read"):
+        use(trained_on_endless("sentiment")[0], data.repeat())
+
+
+def test_steps_of_evaluation_are_the_first_batches():
+    model, data = trained_on_endless("sentiment")[0], EXAMPLES["sentiment"]
+    x, y = data["text"], data["label"]
+    expected = model.evaluate(x[:6], y[:6], verbose=0)
+    rows = tf.data.Dataset.from_tensor_slices((x, y)).batch(3)
+    for given in (data, rows, rows.repeat()):
+        assert model.evaluate(given, batch_size=3, steps=2, verbose=0) == pytest.approx(expected, rel=1e-5)
+        assert model.predict(given, batch_size=3, steps=2, verbose=0).shape == (6, 2)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_batches_of_raw_data_are_trained_tested_and_predicted(task):
+    model, _, _ = trained_on_endless(task)
+    data = EXAMPLES[task].take(range(5))
+    tested = model.test_on_batch(data, return_dict=True)
+    assert tested["loss"] == pytest.approx(model.evaluate(data, verbose=0, return_dict=True)["loss"], rel=1e-5)
+    before = int(model.optimizer.iterations)
+    model.train_on_batch(data)
+    assert int(model.optimizer.iterations) == before + 1
+    x = data[data.columns[0]]
+    for one, other in zip(model.predict_on_batch(x), model.predict(x, verbose=0), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_raw_data_and_files_where_keras_could_not_take_them(task, tmp_path):
+    model = trained_once(task)
+    for raw in ("a text", ["two", "texts"], np.array(["a"]), b"bytes", tf.constant("text")):
+        with pytest.raises(ArgumentError, match="expected a dict with the numbers .*network_inputs"):
+            model(raw)
+    if task != "translation":
+        inputs = model.network_inputs(EXAMPLES[task][EXAMPLES[task].columns[0]][:2])
+        assert len(model(inputs)) == 2
+    with pytest.raises(ArgumentError, match=r"filepath: expected a path that ends in .keras, got .*model.h5"):
+        model.save(tmp_path / "model.h5")
+    with pytest.raises(ArgumentError, match="ModelCheckpoint"):
+        model.fit(EXAMPLES[task], callbacks=keras.callbacks.ModelCheckpoint(str(tmp_path / "best.h5")))
+    with pytest.raises(ArgumentError, match="has seen no data yet"):
+        small(task).load_weights(tmp_path / "none.weights.h5")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_signature_shows_every_argument_and_its_default(task):
+    shown = inspect.signature(TASKS[task]).parameters
+    assert not any(each.kind in (each.VAR_KEYWORD, each.VAR_POSITIONAL) for each in shown.values())
+    given = {name: each.default for name, each in shown.items()}
+    model, config = TASKS[task](**given), TASKS[task]().get_config()
+    assert {**model.get_config(), "name": ""} == {**config, "name": ""}
+    assert config.keys() <= shown.keys()
+
+
 class Twice(keras.layers.Layer):
     """A cell of a user's own: h' = tanh(W x + U h), twice."""
 
@@ -305,4 +403,4 @@ def test_the_learning_rate_is_halved_where_the_task_says_so_and_no_schedule_runs
     assert [each.patience for each in halving] == [model.halve_after] * bool(model.halve_after)
     model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, 10)))
     [only] = model.auto_callbacks()
-    assert isinstance(only, keras.callbacks.EarlyStopping)
+    assert isinstance(only, BestEpoch)

@@ -1,0 +1,255 @@
+"""A `keras.Model` whose methods take raw data where Keras takes numbers."""
+
+import contextlib
+import math
+import warnings
+
+import keras
+import numpy as np
+
+from rnnkit import compat
+from rnnkit.checks import whole
+from rnnkit.datasets import Dataset
+from rnnkit.errors import ArgumentError
+from rnnkit.optimizers.replicas import run_on_share
+from rnnkit.tasks.batches import BatchAdapter, Batches, FollowEpoch
+from rnnkit.tasks.callbacks import averaging, check_checkpoints, joined
+from rnnkit.tasks.columns import check_weights
+from rnnkit.tasks.inputs import take_apart
+
+WITHOUT_VALIDATION = 10  # epochs of `epochs="auto"`
+
+
+class RawDataModel(compat.OpenTrainer, keras.Model):
+    """`fit`, `evaluate` and `predict`, whole or by batch, on raw data; `Task` says what the data are."""
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs="auto",
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        validation_batch_size=128,
+        steps_per_epoch=None,
+        validation_steps=None,
+        **kwargs,
+    ):
+        """Trains on raw data; learns the vocabulary first if there is none yet, and compiles if nobody did.
+
+        All data are read before training begins. A `tf.data.Dataset`, `PyDataset` or generator has elements (x, y) or
+        (x, y, weight), in batches or not. Of one that is endless, or whose length is unknown, `steps_per_epoch`
+        batches are read, once: every epoch trains on them. Without `steps_per_epoch` endless data are refused, and of
+        unknown length at most a million rows (or 2 GB) are read.
+
+        Args:
+            x, y: raw data in any form that `as_dataset` takes; a source of elements brings its own y.
+            batch_size: examples per step; None takes that of a source of batches, else the task's own.
+            epochs: int, exactly as in Keras; or `"auto"`: train until the validation score has not improved for
+                `patience` epochs since it first left its floor, and keep the best epoch's weights (see `BestEpoch`).
+                Without validation data that is 10 epochs.
+            callbacks: of Keras; when training ends they find the weights of the best epoch, where those are kept.
+            validation_split: fraction of the rows, drawn at random, to hold out. (Keras takes the last rows, which
+                goes wrong on data that is sorted by label.)
+            validation_data: raw data, with weights or without: (x, y), (x, y, weights), or one of the other forms.
+            class_weight: dict of weights by class; or `"balanced"`: each class weighs as much as any other in sum.
+            sample_weight: a weight for each example's loss, shape (N,).
+            steps_per_epoch: batches per epoch; the next epoch goes on where this one ended.
+            validation_steps: batches of the validation data to evaluate on, the first ones.
+            kwargs: anything else that `keras.Model.fit` takes.
+
+        Returns:
+            The `keras.callbacks.History`.
+
+        Raises:
+            ArgumentError: an argument out of its range, or a `ModelCheckpoint` that would write an HDF5 file.
+            DataError: data that cannot be used; the message names what and where.
+        """
+        seed = int(np.random.randint(2**31))
+        for name, value in {"steps_per_epoch": steps_per_epoch, "validation_steps": validation_steps}.items():
+            if value is not None:
+                whole(name, value)
+        check_checkpoints(callbacks)
+        size = batch_size or self.batch_size
+        data, weights, own_size = self._taken(x, y, sample_weight, "steps_per_epoch", steps_per_epoch, size)
+        if validation_split and validation_data is None:
+            data, weights, validation_data = _held_out(data, weights, validation_split, seed)
+        if self.network is None:
+            self.adapt(data)
+        self._prepare()
+        encoded = self.encoded(data)
+        weights = weighted(weights, self.class_weights(class_weight, encoded["y"]), encoded["y"])
+        order = {"batch_size": batch_size or own_size or size, "shuffle": shuffle, "seed": seed}
+        batches = Batches(**encoded, **order, weights=weights, steps=steps_per_epoch)
+        valid = None
+        if validation_data is not None:
+            limit = ("validation_steps", validation_steps)
+            valid = self._served(validation_data, None, None, validation_batch_size, *limit)
+            self.floor = self.score_floor(valid.data)
+        epochs, stopping = self._epochs(epochs, valid is not None)
+        history = super().fit(
+            BatchAdapter(batches),
+            epochs=epochs,
+            verbose=verbose,
+            shuffle=shuffle,
+            callbacks=joined(self, [FollowEpoch(batches), *averaging(self.optimizer), *stopping], callbacks),
+            validation_data=valid,
+            **kwargs,
+        )
+        if stopping and self.ended_at_floor:
+            warnings.warn(
+                f"{self.monitor[0]} did not leave {self.floor:.3g}, the value of a model that has learned nothing, in "
+                f"{len(history.epoch)} epochs. Train longer with epochs=..., or ask rnnkit.diagnose for the reason.",
+                stacklevel=2,
+            )
+        return history
+
+    def evaluate(self, x=None, y=None, batch_size=128, verbose="auto", sample_weight=None, steps=None, **kwargs):
+        """As `keras.Model.evaluate`, on raw data in any form that `fit` takes; `steps` batches of them at most."""
+        self._need_network()
+        self._prepare()
+        if not isinstance(x, BatchAdapter):  # Keras' own fit calls this method with what it was given
+            x = self._served(x, y, sample_weight, batch_size, "steps", steps)
+        return super().evaluate(x, verbose=verbose, **kwargs)
+
+    def predict(self, x, batch_size=128, verbose="auto", steps=None, **kwargs):
+        """As `keras.Model.predict`, on raw data: one row per example, in the order of `x`."""
+        self._need_network()
+        data = self._inputs(x, batch_size, steps)
+        batches = Batches(**self.encode(data, target=False), batch_size=batch_size)
+        return super().predict(BatchAdapter(batches), verbose=verbose, **kwargs)[np.argsort(batches.order)]
+
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+        """As `keras.Model.train_on_batch`, on raw data; `adapt` must have learned the vocabulary."""
+        batch = self._one_batch(x, y, sample_weight, class_weight)
+        return super().train_on_batch(*batch, return_dict=return_dict)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+        """As `keras.Model.test_on_batch`, on raw data."""
+        return super().test_on_batch(*self._one_batch(x, y, sample_weight), return_dict=return_dict)
+
+    def predict_on_batch(self, x):
+        """As `predict`, for one batch of raw data."""
+        return super().predict_on_batch(x) if self._is_encoded(x) else self.predict(x, verbose=0)
+
+    def __call__(self, inputs, *args, **kwargs):
+        self._need_network()
+        if not self._is_encoded(inputs):
+            names, name = ", ".join(self.network.input), type(self).__name__
+            raise ArgumentError(
+                f"{name}: expected a dict with the numbers {names}, got {type(inputs).__name__}. Give raw data to "
+                "predict, or call the model with model.network_inputs(x)."
+            )
+        return super().__call__(inputs, *args, **kwargs)
+
+    def call(self, inputs, training=False):
+        return run_on_share(self.network, inputs, training=training)
+
+    def network_inputs(self, x) -> dict[str, np.ndarray]:
+        """Raw inputs as the numbers that `network`, and a file that `export` wrote, take.
+
+        Args:
+            x: inputs in any form that `predict` takes.
+
+        Returns:
+            Arrays by the names of the network's inputs, their rows in the order of `x`, padded to the longest. For a
+            `Translator` its input `target` is not among them: that is what was written so far.
+        """
+        self._need_network()
+        data = self.read(x, target=False)
+        encoded, rows = self.encode(data, target=False)["x"], len(data)
+        arrays = Batches(encoded, lengths=np.zeros(rows), batch_size=rows)[0][0]
+        return {name: array.astype(self.network.input[name].dtype) for name, array in arrays.items()}
+
+    def _taken(self, x, y=None, weights=None, argument="steps", steps=None, batch_size=1, target=True):
+        """The data, their weights or None, and the batch size of a source of batches or None."""
+        advice = f"Give {argument} to read so many batches. " if argument else ""
+        options = {"steps": steps, "rows_per_step": batch_size, "advice": advice}
+        given = take_apart(x, y, weights, rank=self.rank, target=target, **options)
+        data = self.read(given.x, given.y, target=target)
+        return data, check_weights(given.weights, len(data)), given.batch_size
+
+    def _served(self, x, y, weights, batch_size, argument, steps) -> BatchAdapter:
+        """Data to evaluate on, as Keras takes them."""
+        data, weights, own_size = self._taken(x, y, weights, argument, steps, batch_size)
+        if steps is not None:
+            rows = range(min(len(data), steps * (own_size or batch_size)))
+            data, weights = data.take(rows), None if weights is None else weights[: len(rows)]
+        return BatchAdapter(Batches(**self.encoded(data), batch_size=batch_size, weights=weights), data)
+
+    def _inputs(self, x, batch_size, steps) -> Dataset:
+        data, _, own_size = self._taken(x, steps=steps, batch_size=batch_size, target=False)
+        return data if steps is None else data.take(range(min(len(data), steps * (own_size or batch_size))))
+
+    def _one_batch(self, x, y, weights, class_weight=None) -> tuple:
+        """Raw data as one batch (x, y, weights) of numbers; numbers stay as they are."""
+        self._need_network()
+        self._prepare()
+        if self._is_encoded(x):
+            return x, y, weighted(weights, self.class_weights(class_weight, y), y)
+        data, weights, _ = self._taken(x, y, weights, argument="")
+        encoded = {**self.encode(data), "max_steps": math.inf}
+        weights = weighted(weights, self.class_weights(class_weight, encoded["y"]), encoded["y"])
+        x, y, *weights = Batches(**encoded, batch_size=len(data), weights=weights)[0]
+        return x, y, *(weights or [None])
+
+    def _prepare(self) -> None:
+        """Compiles if nobody did, and makes the optimizer's variables."""
+        if not self.compiled:
+            self.compile()
+        with strategy_scope(self):
+            self.optimizer.build(self.trainable_variables)  # here, as within a step TensorFlow would trace it again
+
+    def _is_encoded(self, x) -> bool:
+        return isinstance(x, dict) and self.network is not None and x.keys() == self.network.input.keys()
+
+    def build_for(self, iterator=None, batch=None):
+        # Under a strategy Keras takes the mean of the replicas' first shares for an example, and they may differ.
+        if iterator is not None and self.distribute_strategy.num_replicas_in_sync > 1:
+            iterator, batch = None, iterator.data_adapter.py_dataset[0]
+        super().build_for(iterator, batch)
+
+
+def weighted(weights, class_weight, y):
+    """Weights (N,) of examples that weigh as their classes do, times their own `weights`; None for equal ones.
+
+    Raises:
+        ArgumentError: y are no classes, shape (N,).
+    """
+    if class_weight is None:
+        return weights
+    by_class = np.array([class_weight.get(int(number), 1.0) for number in y], "float32")
+    return by_class if weights is None else by_class * weights
+
+
+def balanced(y) -> dict[int, float]:
+    """Weights with which each class of y (N,) weighs as much as any other in sum, and all N examples N."""
+    classes, counts = np.unique(y, return_counts=True)
+    return {int(number): len(y) / (len(classes) * int(count)) for number, count in zip(classes, counts, strict=True)}
+
+
+def strategy_scope(model):
+    """Variables are made where the model's distribution strategy (TensorFlow only) wants them."""
+    strategy = getattr(model, "distribute_strategy", None)
+    return strategy.scope() if strategy is not None else contextlib.nullcontext()
+
+
+def _held_out(data, weights, fraction: float, seed: int):
+    """Rows to train on with their weights, and (x, y, weights) of the others."""
+    count = max(1, round(fraction * len(data)))
+    if not 0 < fraction < 1 or count >= len(data):
+        raise ArgumentError(
+            "validation_split: expected a fraction in [0, 1) that leaves rows to train on, "
+            f"got {fraction!r} of {len(data)} rows."
+        )
+    held_out = np.random.default_rng(seed).permutation(len(data))[:count]
+    rows = np.setdiff1d(np.arange(len(data)), held_out)
+    parts = [(data.take(each), None if weights is None else weights[each]) for each in (rows, held_out)]
+    (data, weights), (valid, its_weights) = parts
+    return data, weights, (valid, None, its_weights)
