@@ -8,9 +8,11 @@ from typer.core import TyperGroup
 
 from rnnkit.cli.options import command, help_text
 from rnnkit.errors import ArgumentError
+from rnnkit.tasks.settings import constructor_arguments
 from rnnkit.tasks.specs import SPECS, TaskSpec, find_spec
 
-GUIDE = "Other data: rnnkit data list. All arguments of a task: docs/tasks."
+
+HIDDEN = ("return_sequences", "name", "trainable")  # arguments that no run needs
 
 
 class TaskGroup(TyperGroup):
@@ -42,7 +44,8 @@ def by_task(
     """
     group = typer.Typer(cls=TaskGroup, help=help_text(body.__doc__), context_settings={"ignore_unknown_options": True})
     for task, spec in SPECS.items():
-        shown = "\n\n".join(["Examples:", *examples(spec), GUIDE])
+        names = f"Arguments for --set: {', '.join(each for each in constructor_arguments(spec) if each not in HIDDEN)}."
+        shown = "\n\n".join(["Examples:", *examples(spec), names])
         made = command(task, _of_task(body, task), options(spec), f"{spec.about} {help_text(body.__doc__)}")
         group.command(task, help=made.__doc__, short_help=spec.about, epilog=shown)(made)
     return group

@@ -72,6 +72,7 @@ def _of_fit() -> list[str]:
     return [name for name in _arguments(HOME / "tasks" / "task.py", "Task", "fit") if name not in TAKEN]
 
 
+@functools.cache
 def _arguments(path: Path, class_name: str, method: str) -> list[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == class_name]
