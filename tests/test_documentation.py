@@ -97,7 +97,10 @@ def _less(block: str) -> str:
 def _command(words: list[str], in_full: bool) -> None:
     """Runs a command as far as it costs little; of the others, sees that names and values are understood."""
     program = get_command(app)
-    given = program.commands[words[0]].make_context(words[0], words[1:]).params
+    command, rest = program.commands[words[0]], words[1:]
+    if rest and hasattr(command, "commands"):
+        command, rest = command.commands[rest[0]], rest[1:]
+    given = command.make_context(command.name, rest).params if rest or command.name not in ("run", "data") else {}
     if in_full or words == ["run"] or words[0] in CHEAP or given.get("dry_run"):
         program.main(words, standalone_mode=False)
     elif words[0] == "run" and not _is_download(given["data"]):

@@ -11,7 +11,6 @@ from rnnkit.errors import ArgumentError
 from rnnkit.tasks.settings import constructor_arguments
 from rnnkit.tasks.specs import SPECS, TaskSpec, find_spec
 
-
 HIDDEN = ("return_sequences", "name", "trainable")  # arguments that no run needs
 
 
