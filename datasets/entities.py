@@ -16,7 +16,6 @@ from rnnkit.datasets.json_lines import Record, field, records
 from rnnkit.datasets.tables import check_text
 from rnnkit.errors import DataError, DataNotice
 from rnnkit.text.textfile import lines
-from rnnkit.text.tokenizer import words
 
 SPANS = ("spans", "entities", "label", "labels")  # the names of the field by Prodigy, spaCy, and doccano old and new
 TAGS = ("ner_tags", "tags", "labels")
@@ -192,6 +191,8 @@ def _places(
         if any(before.end > after.start for before, after in pairwise(found)):
             raise line.error("its tokens overlap.")
         return [(start, end) for start, end, _ in found if not content[start:end].isspace()]
+    from rnnkit.text.tokenizer import words  # imports regex, which takes its time
+
     places, place = [], 0
     for token in (tokenizer or words)(content):
         place = content.find(token, place)
