@@ -28,6 +28,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +41,6 @@ from rnnkit import datasets
 from rnnkit.callbacks.resuming.state_files import StateFiles, packed
 from rnnkit.datasets import imdb, jsb
 from rnnkit.datasets.midi import read_midi, read_midi_folder
-from rnnkit.datasets.piano_rolls import read_mat
 from rnnkit.errors import RnnkitError
 from rnnkit.study.folder import RunFolder
 from rnnkit.tasks.config import RunConfig
@@ -98,10 +98,22 @@ class Watch:
 def light_readers(folder: Path) -> dict[str, Reader]:
     """Those without TensorFlow."""
     table = 'text,label\n"Fine, warm",good\n"say ""no""",bad\ncafé ünï 日本,good\n'.encode()
+    tabs = 'text\tlabel\nFine, warm\tgood\nsay "no"\tbad\ncafé ünï 日本\tgood\n'.encode()
     rows = b'{"text": "Fine", "label": "good", "n": [1, {"a": 2}]}\n{"text": "no", "label": 1}\n'
     tagged = "-DOCSTART- X O O\n\nAda NNP B O\nLovelace NNP I O\n\nin IN O O\nZürich NNP B O\n".encode()
+    spans = b'{"text": "EU rejects", "label": [[0, 2, "ORG"]], "entities": []}\n{"text": "a b", "label": []}\n'
+    prodigy = (
+        b'{"text": "EU rejects", "tokens": [{"start": 0, "end": 2}, {"start": 3, "end": 10}], "spans": [{"start": 0, '
+        b'"end": 2, "label": "ORG"}], "answer": "accept"}\n{"text": "a", "spans": [], "answer": "reject"}\n'
+    )
+    tags = b'{"tokens": ["EU", "rejects"], "ner_tags": ["B-ORG", "O"]}\n{"tokens": ["a"], "ner_tags": [0]}\n'
+    conllu = (
+        "# text = Zürich\n1-2\tab\t_\t_\t_\t_\t_\t_\t_\t_\n1\tZürich\t_\tPROPN\t_\tA=B\t0\troot\t_\tNER=B-LOC|X=Y\n\n"
+        "# global.columns = ID FORM UPOS\n1\ta\tX\n"
+    ).encode()
     pairs = "good morning\tguten Morgen\nthank you\tdanke schön\tCC-BY\n\n".encode()
     vectors = "3 3\ngood 1 2 3\nbad -1 0.5 2e-1\nnaïve 0 0 1\n".encode()
+    columns = b"id\ten\tde\tby\n1\tgood morning\tguten Morgen\tCC-BY\n2\tyes\tja\tCC-BY\n"
     roll = np.zeros((8, 88), "uint8")
     roll[:4, 40] = roll[4:, 44] = 1
     Piece(roll).save(folder / "seed.mid")
@@ -113,15 +125,17 @@ def light_readers(folder: Path) -> dict[str, Reader]:
     return {
         "csv": Reader(0.15, "a.csv", [table], mutated, datasets.read),
         "csv.gz": Reader(0.05, "a.csv.gz", [table], packed_(mutated), datasets.read),
-        "tsv": Reader(0.08, "a.tsv", [table.replace(b",", b"\t")], mutated, datasets.read),
+        "tsv": Reader(0.08, "a.tsv", [tabs], mutated, datasets.read),
         "jsonl": Reader(0.12, "a.jsonl", [rows], rows_retyped, datasets.read),
         "jsonl.gz": Reader(0.03, "a.jsonl.gz", [rows], packed_(rows_retyped), datasets.read),
-        "conll": Reader(0.12, "a.conll", [tagged, tagged.replace(b" ", b"\t")], mutated, datasets.read),
-        "pairs": Reader(0.1, "a.txt", [pairs], mutated, datasets.read_pairs),
+        "conll": Reader(0.1, "a.conll", [tagged, tagged.replace(b" ", b"\t")], mutated, datasets.read),
+        "conllu": Reader(0.04, "a.conllu", [conllu], mutated, datasets.read),
+        "spans": Reader(0.06, "a.jsonl", [spans, prodigy], rows_retyped, datasets.read_entities),
+        "tags": Reader(0.02, "a.jsonl", [tags], rows_retyped, partial(datasets.read_entities, names=("O", "B-X"))),
+        "pairs": Reader(0.08, "a.txt", [pairs, columns], mutated, datasets.read_pairs),
         "vectors": Reader(0.05, "a.txt", [vectors], mutated, _read_vectors),
         "midi": Reader(0.1, "a.mid", [midi], inputs.midi, read_midi),
         "midi folder": Reader(0.02, "in/a.mid", [midi], inputs.midi, lambda path: read_midi_folder(path.parent)),
-        "mat": Reader(0.04, "a.mat", [_mat(folder, roll)], inputs.matlab, lambda path: read_mat(path, "x")),
         "jsb.json": Reader(0.03, jsb.FILE, [chorales], inputs.retyped, lambda path: jsb.read(path.parent)),
         "tar.gz": Reader(0.03, imdb.ARCHIVE, [b"A fine film."], inputs.archive, lambda path: imdb.read(path.parent)),
         "config.json": Reader(0.04, "config.json", [config], inputs.retyped, _read_config),
@@ -135,16 +149,6 @@ def _read_vectors(path: Path) -> None:
 
 def _read_config(path: Path) -> RunConfig:
     return RunConfig.from_dict(RunFolder(path.parent).config)
-
-
-def _mat(folder: Path, roll: np.ndarray) -> bytes:
-    from scipy.io import savemat
-
-    cells = np.empty((1, 2), dtype=object)
-    cells[0, 0] = cells[0, 1] = roll.astype("float64")
-    parts = dict.fromkeys(("traindata", "validdata", "testdata"), cells)
-    savemat(folder / "seed.mat", parts, do_compression=True)
-    return (folder / "seed.mat").read_bytes()
 
 
 def heavy_readers(folder: Path) -> dict[str, Reader]:

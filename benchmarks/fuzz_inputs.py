@@ -10,7 +10,6 @@ import random
 import struct
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -19,7 +18,23 @@ Mutation = Callable[[random.Random, bytes], bytes]
 
 TOKENS = [
     *(b"\x00", b"\xff", b"\xfe\xff", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\xc3", b"\r", b"\r\n", b"\n", b"\n\n", b"\t"),
-    *(b'"', b'""', b"'", b",", b";", b"\\", b"\x1b[2J", b"\x85", b"\xe2\x80\xa8", b" ", b"-DOCSTART-", b"%s%n"),
+    *(
+        b'"',
+        b'""',
+        b"'",
+        b",",
+        b";",
+        b"\\",
+        b"\x1b[2J",
+        b"\x85",
+        b"\xe2\x80\xa8",
+        b" ",
+        b"-DOCSTART-",
+        b"%s%n",
+        b"# ",
+        b"\n# id 3 x\n",
+        b"\r\r",
+    ),
     *(b"[", b"{", b'{"text":', b"]", b"}", b":", b"null", b"true", b"NaN", b"Infinity", b"-1", b"1e999", b"0" * 400),
     *(b"9" * 5000, b"[" * 3000, b'{"a":' * 3000, b"a" * 70_000, b"," * 20_000, b"\\ud800", b"../../", b"/etc/passwd"),
 ]
@@ -113,17 +128,6 @@ def packed(inner: Mutation) -> Mutation:
     return change
 
 
-def matlab(rng: random.Random, content: bytes) -> bytes:
-    """Changes before and after the compression of the elements of a MATLAB 5 file."""
-    size = struct.unpack_from("<I", content, 132)[0]
-    if rng.random() < 0.4:
-        return mutated(rng, content)
-    element = zlib.decompress(content[136 : 136 + size])
-    element = mutated(rng, element) if rng.random() < 0.99 else element + bytes(300_000_000)
-    element = zlib.compress(element, 1)
-    return content[:128] + struct.pack("<II", 15, len(element)) + element + content[136 + size :]
-
-
 def archive(rng: random.Random, content: bytes) -> bytes:
     """A packed tar archive of reviews, and members of odd names, types and sizes; sometimes with changed bytes."""
     out = io.BytesIO()
@@ -167,18 +171,23 @@ def midi(rng: random.Random, content: bytes) -> bytes:
     if rng.random() < 0.5:
         return mutated(rng, content)
     tracks = [b"".join(_event(rng) for _ in range(rng.randint(0, 60))) for _ in range(rng.randint(0, 3))]
-    beats = rng.choice([0, 1, 96, 480, 32767, 32768, 65535])
-    head = b"MThd" + struct.pack(">IHHH", 6, rng.choice([0, 1, 2, 7]), rng.choice([len(tracks), 65535]), beats)
-    return head + b"".join(b"MTrk" + struct.pack(">I", rng.choice([len(t), len(t), 0, 2**32 - 1])) + t for t in tracks)
+    beats = rng.choice([0, 1, 96, 96, 96, 480, 480, 480, 32767, 32768, 65535])
+    head = b"MThd" + struct.pack(
+        ">IHHH", 6, rng.choice([0, 1, 1, 1, 1, 2, 7]), rng.choice([len(tracks)] * 5 + [65535]), beats
+    )
+    return head + b"".join(b"MTrk" + struct.pack(">I", rng.choice([len(t)] * 20 + [0, 2**32 - 1])) + t for t in tracks)
 
 
 def _event(rng) -> bytes:
-    wait = rng.choice([b"\x00", b"\x60", b"\x83\x60", b"\xff\xff\xff\x7f", b"\x81" * 9 + b"\x00"])
+    wait = rng.choice([b"\x00", b"\x60"] * 200 + [b"\x83\x60", b"\xff\xff\xff\x7f", b"\x81" * 9 + b"\x00"])
     status = rng.choice([0x80, 0x90, 0x90, 0x99, 0xA0, 0xB0, 0xC0, 0xE0, 0xF0, 0xF7, 0xFF])
     if status == 0xFF:
         kind, size = rng.choice([0x00, 0x03, 0x2F, 0x51, 0x54, 0x58, 0x59, 0x7F]), rng.randrange(7)
         return wait + bytes([status, kind, size]) + rng.randbytes(size)
-    return wait + bytes([status | rng.choice([0, 0, 9]) if status < 0xF0 else status, *rng.choices(range(128), k=2)])
+    data = rng.choices(range(128 if rng.random() < 0.95 else 256), k=1 if status == 0xC0 else 2)
+    if status >= 0xF0 and rng.random() < 0.9:
+        data[0] = 1  # the length of what follows
+    return wait + bytes([status | rng.choice([0, 0, 9]) if status < 0xF0 else status, *data])
 
 
 def save(rng: random.Random, content: bytes) -> bytes:

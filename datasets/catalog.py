@@ -1,48 +1,41 @@
 """The table of data sets, and the ways to get at them by name.
 
-A data set is a module with a `SOURCE`, or with several that are read alike; adding one is adding it to the table here.
+A data set is a module with a `Source`, or with several that are read alike; its name here is all that adds it.
 """
 
 import os
+from importlib import import_module
 from pathlib import Path
 
-from rnnkit.datasets import (
-    imdb,
-    jsb,
-    multi30k,
-    music_sample,
-    ncbi_disease,
-    ner_sample,
-    piano_rolls,
-    sentiment_sample,
-    sst2,
-    translation_sample,
-    wnut17,
-)
 from rnnkit.datasets.dataset import Splits
 from rnnkit.datasets.download import ensure
+from rnnkit.datasets.multi30k import PAIRS
 from rnnkit.datasets.source import Source
 from rnnkit.errors import DataError
 
-SOURCES = {
-    source.name: source
-    for source in (
-        sentiment_sample.SOURCE,
-        sst2.SOURCE,
-        imdb.SOURCE,
-        ner_sample.SOURCE,
-        wnut17.SOURCE,
-        ncbi_disease.SOURCE,
-        music_sample.SOURCE,
-        jsb.SOURCE,
-        piano_rolls.NOTTINGHAM,
-        piano_rolls.MUSE_DATA,
-        piano_rolls.PIANO_MIDI,
-        translation_sample.SOURCE,
-        multi30k.SOURCE,
-    )
-}
-MORE = {source.name: source for source in multi30k.PAIRS.values()}  # too many for a list
+MODULES = (
+    "sentiment_sample",
+    "sst2",
+    "imdb",
+    "ner_sample",
+    "wnut17",
+    "ncbi_disease",
+    "music_sample",
+    "jsb",
+    "piano_rolls",
+    "translation_sample",
+    "multi30k",
+)
+
+
+def sources_of(module: str) -> dict[str, Source]:
+    """The sources of a module, by their names."""
+    found = vars(import_module(f"rnnkit.datasets.{module}")).values()
+    return {each.name: each for each in found if isinstance(each, Source)}
+
+
+SOURCES = {name: source for module in MODULES for name, source in sources_of(module).items()}
+MORE = {source.name: source for source in PAIRS.values()}  # too many for a list
 
 
 def names() -> list[str]:

@@ -5,14 +5,14 @@ import hashlib
 import os
 import time
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from rnnkit.datasets.progress import reading
 from rnnkit.datasets.source import SourceFile
 from rnnkit.errors import DownloadError
 
@@ -20,6 +20,7 @@ TIMEOUT = 30  # seconds without a byte
 CHUNK = 2**16
 MOST = 2**30  # bytes of a file; a server that never ends would fill the disk
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a full disk says
+LARGE = 1_000_000  # bytes: below this a bar is shown on a terminal only
 STALE = 3600  # seconds: a download that has not written for so long was killed
 
 
@@ -135,3 +136,24 @@ def _remove_stale(file: SourceFile, folder: Path) -> None:
         with suppress(FileNotFoundError):  # another process may do the same
             if time.time() - part.stat().st_mtime > STALE:
                 part.unlink()
+
+
+@contextmanager
+def reading(stream: BinaryIO, size: int, description: str) -> Iterator[BinaryIO]:
+    """Show on stderr how much of a stream has been read.
+
+    Args:
+        stream: what is read.
+        size: its length in bytes.
+        description: what the bar is called.
+
+    Yields:
+        A stream to read from instead.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=size < LARGE and not console.is_terminal) as progress:
+        yield progress.wrap_file(stream, total=size, description=description)

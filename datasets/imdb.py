@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from rnnkit.datasets.dataset import Dataset, Splits
-from rnnkit.datasets.progress import reading
+from rnnkit.datasets.download import reading
 from rnnkit.datasets.source import Source, SourceFile
 from rnnkit.errors import DataError
 from rnnkit.text.textfile import regular_file

@@ -41,6 +41,7 @@ SOURCE = Source(
     description="Bach's chorales in quarter notes, as piano rolls: 229 to train, 76 to validate, 77 to test.",
     licence="none stated",
     homepage="https://github.com/czhuang/JSB-Chorales-dataset",
+    steps_per_beat=1,
     read=read,
     files=(SourceFile(FILE, _URL, _SHA256, 407_200),),
 )

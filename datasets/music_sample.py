@@ -132,5 +132,6 @@ SOURCE = Source(
     description="Generated hymns in four parts, in eight keys, by the rules of voice leading, as piano rolls.",
     licence="Apache-2.0, as rnnkit",
     homepage="rnnkit.datasets.music_sample",
+    steps_per_beat=1,
     read=_read,
 )

@@ -23,7 +23,7 @@ def read(folder: Path) -> Splits:
 
 
 def _part(path: Path, part: str) -> Dataset:
-    data = read_conll(path)
+    data = read_conll(path, comment=None)
     return Dataset({column: data[column] for column in data.columns}, name=f"ncbi_disease {part}")
 
 

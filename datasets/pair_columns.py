@@ -87,7 +87,8 @@ def _guess(path: Path, rows: list[list[str]]) -> tuple[list[int], str]:
             f"{path}: it is not clear which columns hold texts and translations. From 0, columns hold: {held}.",
             advice="Name two columns, such as <columns=0,1>.",
         )
-    return texts, f"columns hold: {held}" if texts != [0, 1] else ""
+    told = f"column {texts[0]} holds texts and {texts[1]} their translations, as from 0 columns hold: {held}"
+    return texts, told if texts != [0, 1] else ""
 
 
 def _kind(values: Sequence[str], place: int, width: int) -> str:

@@ -97,7 +97,8 @@ def _from_columns(
         return
     found = find_columns(path, [cells for _, cells in rows], columns, header)
     if found.guessed:
-        notices.append(DataNotice(f"{path}: {found.guessed}.", advice="<columns> and <header> say it."))
+        advice = f"Say so by <columns={found.source},{found.target}> and <header={found.header}>."
+        notices.append(DataNotice(f"{path}, as it seems: {found.guessed}.", advice=advice))
     for number, cells in rows[found.header :]:
         for place in (found.source, found.target):
             if not 0 <= place < len(cells):

@@ -37,6 +37,7 @@ class Source:
         read: cache folder, with all files in it -> the splits.
         files: what has to be downloaded; empty for a generated sample.
         folder: of the cache, where data sets that have files in common share one; empty takes the name.
+        steps_per_beat: of music, steps per quarter note.
     """
 
     name: str
@@ -47,3 +48,4 @@ class Source:
     read: Callable[[Path], Splits] = field(repr=False)
     files: tuple[SourceFile, ...] = ()
     folder: str = ""
+    steps_per_beat: int | None = None

@@ -111,22 +111,6 @@ def stratified_split(
     return data.take(row for row in rows if row not in drawn), data.take(row for row in rows if row in drawn)
 
 
-def three_parts(data: Dataset, kinds: Sequence[Collection[str]] | None = None) -> Splits:
-    """Rows 80 : 10 : 10 by a fixed seed, stratified where their kinds are given (see `stratified_split`).
-
-    Raises:
-        DataError: one of the parts would be empty.
-    """
-    rows = Dataset({"row": range(len(data)), "kinds": kinds if kinds is not None else [()] * len(data)})
-
-    def split(part: Dataset, fraction: float) -> tuple[Dataset, Dataset]:
-        return part.split(fraction) if kinds is None else stratified_split(part, fraction, part["kinds"])
-
-    rest, test = split(rows, FRACTION)
-    train, valid = split(rest, FRACTION / (1 - FRACTION))
-    return Splits(*(data.take(part["row"]) for part in (train, valid, test)))
-
-
 def split_pairs(data: Dataset, fraction: float, seed: int = 0) -> tuple[Dataset, Dataset]:
     """As `Dataset.split`, but rows of the same source stay on one side, so that no test sentence was trained on.
 

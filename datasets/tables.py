@@ -28,7 +28,7 @@ def read_csv(
     *,
     text: str = "text",
     label: str | None = "label",
-    columns: Sequence[str] | None = None,
+    columns: Sequence[str] | Sequence[int] | None = None,
     header: bool | None = None,
     delimiter: str | None = None,
     encoding: str = "utf-8-sig",
@@ -41,9 +41,10 @@ def read_csv(
         path: a `.csv` or `.csv.gz` file.
         text: the column of the texts.
         label: the column of the labels, or None for data without labels.
-        columns: the names of all columns; None takes them from the header line.
-        header: whether the first line is a header; None takes it for one unless `columns` are given. A file without a
-            header and `columns` holds texts and then labels.
+        columns: the names of all columns; or, in place of `text` and `label`, the numbers of theirs from 0. None takes
+            the names from the header line.
+        header: whether the first line is a header; None takes it for one unless there are names in `columns`. A file
+            without a header and `columns` holds texts and then labels.
         delimiter: what stands between cells, one character. None finds out which of `,`, `;`, tab and `|` does: the one
             that makes columns of these names, or else the one that makes most columns of the first line.
         encoding: of the file; a byte order mark is fine.
@@ -79,7 +80,7 @@ def read_tsv(
     *,
     text: str = "text",
     label: str | None = "label",
-    columns: Sequence[str] | None = None,
+    columns: Sequence[str] | Sequence[int] | None = None,
     header: bool | None = None,
     encoding: str = "utf-8-sig",
 ) -> Dataset:
@@ -174,19 +175,24 @@ def _long_cells() -> Iterator[None]:
 def _examples(
     path: Path,
     rows: Iterable[Row],
-    columns: Sequence[str] | None,
+    columns: Sequence[str] | Sequence[int] | None,
     header: bool | None,
     text: str,
     label: str | None,
 ) -> Iterator[Example]:
     """Yield the text and label of every row."""
-    rows = iter(rows)
-    wanted = [text] if label is None else [text, label]
-    first = next(rows, (0, []))[1] if header or (header is None and columns is None) else wanted
-    names = [name.strip() for name in columns or first]
-    if not names:
+    rows, wanted = iter(rows), [text] if label is None else [text, label]
+    first = next(rows, None)
+    if first is None:
         raise DataError(f"{path} is empty. Expected a header line, and one row per text.")
-    places = [_place(path, names, column) for column in wanted]
+    named, numbers = _columns(columns, len(wanted))
+    if header or (header is None and not named):
+        names = named or [name.strip() for name in first[1]]
+    else:
+        names, rows = named or (first[1] if numbers else wanted), chain([first], rows)
+    places = numbers or [_place(path, names, column) for column in wanted]
+    if max(places) >= len(names):
+        raise DataError(f"columns: expected numbers below {len(names)}, the columns of {path}, got {max(places)}.")
     for number, row in rows:
         if len(row) != len(names):
             raise DataError(
@@ -195,6 +201,16 @@ def _examples(
             )
         cells = [row[place] for place in places]
         yield number, cells[0], cells[1].strip() if label is not None else None
+
+
+def _columns(columns: Sequence[str] | Sequence[int] | None, count: int) -> tuple[list[str], list[int]]:
+    """The names of all columns, or the numbers of the `count` wanted ones."""
+    given = [] if columns is None or isinstance(columns, str) else list(columns)
+    names = [each.strip() for each in given if isinstance(each, str)]
+    numbers = [each for each in given if type(each) is int and each >= 0]
+    if columns is None or (given and (len(names) == len(given) or len(numbers) == len(given) == count)):
+        return names, numbers
+    raise ArgumentError(f"columns: expected the names of all columns, or {count} numbers from 0, got {columns!r}.")
 
 
 def _place(path: Path, names: Sequence[str], column: str) -> int:

@@ -41,7 +41,7 @@ def test_a_model_takes_five_lines():
 def test_a_tsv_file_becomes_a_translator_that_answers(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("rnnkit.cli.quiet.start_tensorflow", lambda *devices: "cpu")
-    monkeypatch.setattr("rnnkit.study.devices.strategy", lambda *devices: tf.distribute.get_strategy())
+    monkeypatch.setattr("rnnkit.recurrent.devices.strategy", lambda *devices: tf.distribute.get_strategy())
     Path("pairs.tsv").write_text("".join(f"good morning {n}\tguten Morgen {n}\n" for n in range(40)), encoding="utf-8")
     small = ["--units", "3", "--epochs", "1", "--out", "run", "--json"]
     get_command(app).main(["run", "translation", "--data", "pairs.tsv", *small], standalone_mode=False)

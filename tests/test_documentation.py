@@ -44,8 +44,8 @@ def workplace(tmp_path, monkeypatch, own_cells):
     monkeypatch.setattr(datasets, "load", lambda name: _few(load(name)))
     monkeypatch.setattr(datasets, "memory", lambda *args, **options: memory(*args, **{**options, **ROWS._asdict()}))
     monkeypatch.setattr("rnnkit.cli.quiet.start_tensorflow", lambda device, devices=1: "cpu")
-    monkeypatch.setattr("rnnkit.study.devices.strategy", lambda device, count: tf.distribute.get_strategy())
-    monkeypatch.setattr("rnnkit.study.devices.make_deterministic", lambda: None)
+    monkeypatch.setattr("rnnkit.recurrent.devices.strategy", lambda device, count: tf.distribute.get_strategy())
+    monkeypatch.setattr("rnnkit.recurrent.devices.make_deterministic", lambda: None)
     for task in TASKS.values():
         monkeypatch.setattr(task, "max_epochs", 1)
     for csv in ("reviews.csv", "mine.csv"):

@@ -1,7 +1,9 @@
 """A cell, a clipping rule, a data set and a task from outside the package, each by what CONTRIBUTING.md says."""
 
 import ast
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -102,6 +104,11 @@ ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.usefixtures("own_cells")
 
 
+def package():
+    """The modules of the package."""
+    return [path for folder in ("rnnkit", "callbacks", "datasets") for path in (ROOT / folder).rglob("*.py")]
+
+
 def test_a_cell_is_one_call():
     rnnkit.register_cell("drift", DriftCell, decay=1.0)
     stack = RecurrentStack("drift", units=2, bidirectional=True, layers=2)
@@ -115,8 +122,7 @@ def test_a_cell_is_one_call():
 def test_a_cell_of_rnnkits_own_is_one_file_and_one_entry():
     """No other module names a cell that is neither a default nor in a search space."""
     named = {"min_gru", "min_lstm"}
-    modules = [path for folder in ("rnnkit", "callbacks", "datasets") for path in (ROOT / folder).rglob("*.py")]
-    nodes = [(path, node) for path in modules for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    nodes = [(path, node) for path in package() for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
     naming = {path for path, node in nodes if isinstance(node, ast.Constant) and node.value in named}
     assert naming == {ROOT / "rnnkit" / "recurrent" / "table.py"}
 
@@ -135,6 +141,20 @@ def test_a_data_set_is_one_entry(monkeypatch):
     monkeypatch.setitem(catalog.SOURCES, BITS.name, BITS)
     assert "bits" in datasets.names()
     assert [len(part) for part in datasets.load("bits")] == [16, 4, 4]
+
+
+def test_a_data_set_of_rnnkits_own_is_one_file_and_one_line(monkeypatch, tmp_path):
+    """The file is enough for the table to find its source; the line is the file's name there, and nowhere else."""
+    monkeypatch.setattr(datasets, "__path__", [*datasets.__path__, str(tmp_path)])
+    (tmp_path / "own_bits.py").write_text("from tests_extending import BITS as SOURCE\n", encoding="utf-8")
+    monkeypatch.setitem(sys.modules, "tests_extending", SimpleNamespace(BITS=BITS))
+    assert catalog.sources_of("own_bits") == {"bits": BITS}
+    named = {"wnut17", "ncbi_disease", "imdb", "piano_rolls"}
+    lines = [line for path in package() for line in path.read_text(encoding="utf-8").splitlines()]
+    assert sorted(name for line in lines for name in named if f'    "{name}",' == line) == sorted(named)
+    nodes = [(path, node) for path in package() for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    naming = {path for path, node in nodes if isinstance(node, ast.Constant) and node.value in named}
+    assert naming - {ROOT / "datasets" / f"{name}.py" for name in named} == {ROOT / "datasets" / "catalog.py"}
 
 
 def test_a_task_is_one_class(tmp_path):

@@ -25,7 +25,6 @@ from rnnkit.cli.app import main
 from rnnkit.cli.predict import _sequence
 from rnnkit.datasets import imdb, jsb
 from rnnkit.datasets.midi import read_midi
-from rnnkit.datasets.piano_rolls import read_mat
 from rnnkit.errors import DataError, ModelFileError, ResumeError, RnnkitError
 from rnnkit.study.folder import RunFolder
 from rnnkit.tasks.config import RunConfig
@@ -39,10 +38,11 @@ TEXTS = {
     "a.tsv": datasets.read,
     "a.jsonl": datasets.read,
     "a.conll": datasets.read,
+    "a.conllu": datasets.read,
     "pairs.txt": datasets.read_pairs,
     "vectors.txt": vector_size,
 }
-FILES = {**TEXTS, "a.mid": read_midi, "a.mat": lambda path: read_mat(path, "a")}
+FILES = {**TEXTS, "a.mid": read_midi}
 
 
 class Marked:

@@ -12,7 +12,7 @@ from rnnkit import __version__
 from rnnkit.cli import compare, data, diagnose, generate, predict, report, run, translate, tune
 from rnnkit.cli.ended import flush_output, in_words
 from rnnkit.cli.options import help_text
-from rnnkit.errors import RnnkitError
+from rnnkit.errors import RnnkitError, in_shell
 from rnnkit.report.terminal import shown
 
 ORDER = ("run", "evaluate", "predict", "generate", "translate", "diagnose", "report", "compare", "tune", "data")
@@ -64,7 +64,7 @@ def main() -> None:
     try:
         _run()
     except RnnkitError as error:
-        _fail(str(error))
+        _fail(error.told(in_shell))
     except OSError as error:
         _fail(in_words(error))
     finally:

@@ -23,14 +23,16 @@ OPTIONS = {option.name: option for option in COMMON}
 
 def typed(option: Option, *flags: str) -> Any:
     """The annotation by which Typer reads an option."""
-    kind: Any = {bool: bool, dict: list[str] | None}.get(option.kind)
+    if option.kind is bool and option.default is None:
+        flags = (f"--no{option.flag[1:]}", *flags)
+    kind: Any = {dict: list[str] | None}.get(option.kind)
     if kind is None:
         kind = option.kind if option.default is not None else option.kind | None
     return Annotated[
         kind,
         typer.Option(
-            option.flag,
-            *flags,
+            "/".join((option.flag, *flags)) if option.kind is bool else option.flag,
+            *(() if option.kind is bool else flags),
             help=option.help,
             metavar=None if option.kind is bool else option.metavar,
             rich_help_panel=option.panel,
@@ -49,7 +51,7 @@ def parameters(options: Iterable[Option]) -> list[inspect.Parameter]:
         inspect.Parameter(
             option.name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=False if option.kind is bool else option.default,
+            default=option.default,
             annotation=typed(option, *(("--fix",) if option.kind is dict else ())),
         )
         for option in options

@@ -12,6 +12,7 @@ from rnnkit.cli.options import Device, Json, Run, command, union
 from rnnkit.cli.texts import File, Texts, read_texts
 from rnnkit.errors import ArgumentError
 from rnnkit.report.terminal import notices, reading
+from rnnkit.tasks.options import TEST, VALID
 from rnnkit.tasks.specs import find_spec
 
 OTHER_SPLIT = (
@@ -56,7 +57,7 @@ def _test_data(spec, saved, options: dict[str, Any]):
         if not datasets.is_known(saved.config.data) and "settings" not in RunFolder(saved.folder).config:
             warnings.warn(OTHER_SPLIT.format(data=saved.config.data), stacklevel=2)
         return open_data(saved.config).test
-    named = {each.name: options[each.name] for each in spec.data_options if options[each.name] is not None}
+    named = {each.name: value for each in spec.data_options if (value := options.get(each.name)) is not None}
     if saved.config is None:
         return spec.test_data(RunConfig(spec.task, **named))
     described = {each.name: None for each in spec.data_options if each.of_files}
@@ -78,9 +79,11 @@ def _checked(spec, options: dict[str, Any]) -> dict[str, Any]:
     return {each.name: each.checked(options[each.name]) for each in spec.evaluate_options}
 
 
-evaluate = command(
-    "evaluate", _evaluate, union(lambda spec: (*spec.data_options, *spec.evaluate_options)), _evaluate.__doc__ or ""
-)
+def _options(spec):
+    return (*(each for each in spec.data_options if each not in (VALID, TEST)), *spec.evaluate_options)
+
+
+evaluate = command("evaluate", _evaluate, union(_options), _evaluate.__doc__ or "")
 
 
 def predict(run: Run, texts: Texts = None, file: File = None, device: Device = "auto", as_json: Json = False) -> None:

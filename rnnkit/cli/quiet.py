@@ -27,7 +27,7 @@ def quiet_start():
 
 def start_tensorflow(device: str, devices: int = 1) -> str:
     """Loads TensorFlow in silence and chooses the devices; see `rnnkit.devices.use_device`."""
-    from rnnkit.study.devices import use_device
+    from rnnkit.recurrent.devices import use_device
 
     with quiet_start():
         import tensorflow  # noqa: F401

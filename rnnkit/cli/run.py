@@ -126,7 +126,7 @@ def _train(console: Console, config, as_json: bool, out=None, folder=None) -> No
 def _prepared(console: Console, config, splits, used: str):
     """The configuration with the cell's own name, and the model; a mistake is said before there is a folder."""
     from rnnkit.recurrent.cells import find_cell
-    from rnnkit.study.devices import strategy
+    from rnnkit.recurrent.devices import strategy
     from rnnkit.study.run import prepare
 
     config = config.replaced(cell=find_cell(config.cell).name)

@@ -48,7 +48,7 @@ def cost_plot(comparison: "Comparison") -> Plot:
             "gained per second",
             functools.partial(bars, rows=rows),
             f"Quality per second of training: {said}.",
-            height=rows_height(rows) - 30,
+            height=rows_height(rows),
             left=12,
         ),
     ]

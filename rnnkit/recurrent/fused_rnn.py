@@ -11,9 +11,9 @@ Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates.
 import keras
 from keras import ops, tree
 
+from rnnkit.recurrent.devices import gpu_in_use, is_deterministic
 from rnnkit.recurrent.portable import is_portable
 from rnnkit.recurrent.strands import in_strands
-from rnnkit.study.devices import gpu_in_use, is_deterministic
 
 ACTIVATIONS = {getattr(keras.activations, name): name for name in ("tanh", "sigmoid", "relu", "linear")}
 

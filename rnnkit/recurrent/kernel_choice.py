@@ -5,9 +5,9 @@ from typing import NamedTuple
 import keras
 
 from rnnkit import compat
+from rnnkit.recurrent.devices import gpu_in_use, is_deterministic
 from rnnkit.recurrent.fused_rnn import FusedRNN, fused_obstacles
 from rnnkit.recurrent.min_rnn import ParallelRNN
-from rnnkit.study.devices import gpu_in_use, is_deterministic
 
 
 class Kernel(NamedTuple):

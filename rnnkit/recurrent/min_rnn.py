@@ -6,11 +6,11 @@ Legend: `B` batch, `T` steps, `F` features, `H` units.
 import keras
 from keras import ops
 
+from rnnkit.recurrent.devices import gpu_in_use
 from rnnkit.recurrent.linear_scan import from_blocks, gated_scan, step_range, to_blocks
 from rnnkit.recurrent.min_cells import MinGRUCell, MinLSTMCell, ParallelCell
 from rnnkit.recurrent.portable import is_portable
 from rnnkit.recurrent.strands import in_strands
-from rnnkit.study.devices import gpu_in_use
 
 
 class ParallelRNN(keras.layers.RNN):

@@ -5,7 +5,7 @@ import itertools
 import keras
 from keras import ops
 
-from rnnkit.study.devices import cores, gpu_in_use
+from rnnkit.recurrent.devices import cores, gpu_in_use
 
 STRANDS = 2  # parts of a batch
 

@@ -10,10 +10,17 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
+from rnnkit.errors import Told, in_shell
+
 
 def shown(text: str) -> str:
     """A text for a console: no markup, no control characters and no half ones, as what it quotes may hold any."""
     return escape(re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", "\ufffd", text))
+
+
+def _words(notice: Warning | str) -> str:
+    """A warning in the words of the command line."""
+    return notice.told(in_shell) if isinstance(notice, Told) else str(notice)
 
 
 @contextlib.contextmanager
@@ -22,7 +29,7 @@ def notices(console: Console):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         yield
-    for message in dict.fromkeys(str(warning.message) for warning in caught):
+    for message in dict.fromkeys(_words(warning.message) for warning in caught):
         console.print(f"[yellow]note:[/] {shown(message)}", highlight=False, soft_wrap=True)
 
 
@@ -41,7 +48,7 @@ def notices_at_once(console: Console):
     """Prints the warnings of what is done within as they come: it may take long."""
 
     def show(message, *where, **more):
-        console.print(f"[yellow]note:[/] {shown(str(message))}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]note:[/] {shown(_words(message))}", highlight=False, soft_wrap=True)
 
     with warnings.catch_warnings():
         warnings.showwarning = show

@@ -63,7 +63,7 @@ def prepare(config: RunConfig, splits: Splits) -> "Task":
     """
     import keras
 
-    from rnnkit.study.devices import make_deterministic
+    from rnnkit.recurrent.devices import make_deterministic
     from rnnkit.study.training import Training, set_optimizer
 
     spec = find_spec(config.task)

@@ -74,7 +74,9 @@ class Option:
             return []
         if isinstance(value, dict):
             return [word for name, each in value.items() for word in (self.flag, f"{name}={written_value(each)}")]
-        return [self.flag] if self.kind is bool else [self.flag, str(value)]
+        if self.kind is bool:
+            return [self.flag if value else f"--no{self.flag[1:]}"]
+        return [self.flag, str(value)]
 
 
 def written_value(value) -> str:
@@ -95,6 +97,26 @@ def _settings(name: str, value) -> None:
     if not all(isinstance(each, str) for each in value):
         raise ArgumentError(f"{name}: expected names and values, got {value!r}.")
 
+
+OF_FILES = "'{data}' is no file of yours, and is read as it is."
+SPLIT = "'{data}' has its own validation and test data."
+
+
+def of_file(name: str, text: str, kind: type = str, metavar: str = "TEXT", why: str = OF_FILES) -> Option:
+    """An option that only a file of the user's can take."""
+    return Option(name, text, kind, panel="Data", metavar=metavar, of_files=why)
+
+
+VALID = of_file("valid", "File of the validation data; without it, a tenth is split off.", metavar="FILE", why=SPLIT)
+TEST = of_file("test", "File of the test data; without it, a tenth is split off.", metavar="FILE", why=SPLIT)
+COLUMNS = of_file("columns", "Columns of a file, by name or number from 0.", metavar="NAME,NAME")
+HEADER = of_file("header", "Whether the first line of a file holds the names of its columns.", bool)
+DELIMITER = of_file("delimiter", "Character between the cells of a table; default: found out.", metavar="CHARACTER")
+ENCODING = of_file("encoding", "Encoding of the files, such as latin-1; default: UTF-8.", metavar="NAME")
+SEPARATOR = of_file("separator", "What stands between columns; default: tabs, or runs of spaces.")
+COMMENT = of_file("comment", "What comment lines begin with; default: found out.")
+# What the readers of `rnnkit.datasets` are told, as they name it.
+OF_READERS = ("text", "label", "columns", "header", "delimiter", "encoding", "separator", "comment")
 
 TEXT = Option("text", "Column of the texts in a file, by name.", panel="Data", metavar="COLUMN")
 LABEL = Option("label", "Column of the labels in a file, by name.", panel="Data", metavar="COLUMN")

@@ -3,15 +3,16 @@
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from rnnkit import datasets
 from rnnkit.datasets import Dataset, Splits
-from rnnkit.datasets.splits import three_parts
+from rnnkit.datasets.splits import part_files
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.tasks.baseline import Baseline, Rule
-from rnnkit.tasks.options import COMMON, Option
+from rnnkit.tasks.options import COMMON, OF_READERS, Option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,6 +152,10 @@ class TaskSpec:
         """Those that say which data, and how a file is read."""
         return tuple(each for each in self.run_options if each.panel == "Data" and each.name not in self.shorthands)
 
+    @property
+    def _names(self) -> set[str]:
+        return {option.name for option in self.run_options}
+
     def resolve(self, values: dict[str, Any]) -> dict[str, Any]:
         """The values of options without the shorthands, which say what others are.
 
@@ -176,13 +181,21 @@ class TaskSpec:
         if not Path(data).exists():
             names = ", ".join(datasets.names())
             raise DataError(f"data: '{data}' is neither a data set nor a file. Known data sets: {names}.")
-        whole = self.read(config, data)
-        if len(whole) < FEWEST:
+        return datasets.read_split(data, *self._parts(config), read=partial(self._read, config), split=self.split)
+
+    def _parts(self, config: Config) -> list[str | None]:
+        """The files of the validation and the test data, where they were named."""
+        return [getattr(config, part) if part in self._names else None for part in ("valid", "test")]
+
+    def _read(self, config: Config, path: Any) -> Dataset:
+        found = self.read(config, str(path))
+        if str(path) == config.data and len(found) < FEWEST and None in self._parts(config):
             raise DataError(
-                f"data: {data} has {len(whole)} {self.counted} that can be used; a run needs at least {FEWEST} to "
-                "train, validate and test on."
+                f"data: {path} has {len(found)} {self.counted} that can be used; a run needs at least {FEWEST} to "
+                "train, validate and test on.",
+                advice="Name files of those parts with <valid> and <test>, or give more.",
             )
-        return self.split(whole)
+        return found
 
     def test_data(self, config: Config) -> Dataset:
         """What a trained model is measured on: the test part of a known data set, or the whole of a user's file.
@@ -192,7 +205,8 @@ class TaskSpec:
         """
         data = str(config.data)
         if not datasets.is_known(data):
-            return self.read(config, data)
+            parts = part_files(Path(data))
+            return self.read(config, str(parts.get("test") or parts.get("valid") or data))
         self._check_kind(data)
         return self.load(data).test
 
@@ -207,11 +221,18 @@ class TaskSpec:
             ArgumentError: columns that cannot be meant.
             DataError: the file cannot be used.
         """
-        return datasets.read(path, **columns(config))
+        return datasets.read(path, **self.reading(config))
 
-    def split(self, whole: Dataset) -> Splits:
-        """The rows of a user's file in three parts."""
-        return three_parts(whole)
+    def reading(self, config: Config) -> dict[str, Any]:
+        """What the readers are told about a user's file."""
+        told = {name: getattr(config, name) for name in OF_READERS if name in self._names}
+        if told.get("columns") is not None:
+            told["columns"] = tuple(int(each) if each.isdecimal() else each for each in told["columns"].split(","))
+        return {name: value for name, value in told.items() if value is not None}
+
+    def split(self, data: Dataset, fraction: float) -> tuple[Dataset, Dataset]:
+        """The rest of a user's data, and a part with this fraction of the rows."""
+        return data.split(fraction)
 
     def model_arguments(self, config: Config) -> dict[str, Any]:
         """The arguments of the task that are not those of every task, and those that suit the data."""
@@ -294,8 +315,3 @@ class TaskSpec:
 def metrics_of(model: "Task", data: Any) -> dict[str, float]:
     """The model's metrics on raw data, as plain floats."""
     return {name: float(value) for name, value in model.evaluate(data, verbose=0, return_dict=True).items()}
-
-
-def columns(config: Config) -> dict[str, str]:
-    """The columns of a file that were named."""
-    return {name: value for name in ("text", "label") if (value := getattr(config, name)) is not None}

@@ -77,7 +77,7 @@ def importance_plot(shares: pd.Series) -> Plot:
         "squared; ranges are cut into three groups). Of few trials it tells little, and what two do together is not "
         "seen."
     )
-    panel = Panel("", functools.partial(bars, rows=rows, highest=1.0), alt, height=rows_height(rows) - 30, left=12)
+    panel = Panel("", functools.partial(bars, rows=rows, highest=1.0), alt, height=rows_height(rows), left=12)
     return Plot("How much of the result each explains", [panel], caption)
 
 

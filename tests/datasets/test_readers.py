@@ -103,6 +103,19 @@ def test_no_header(write):
     assert read(write("a.tsv", "good\t1\n"), header=False)["label"] == ["1"]
 
 
+def test_columns_by_number(write):
+    path = write("a.csv", "label,n,text\ngood,1,fine\nbad,2,dull\n")
+    assert read(path, columns=(2, 0))["text"] == ["fine", "dull"]
+    assert read(path, columns=(2, 0), header=False)["label"] == ["label", "good", "bad"]
+    assert read(path, columns=(2,), label=None)["text"] == ["fine", "dull"]
+    assert read(write("a.tsv", "good\t1\tfine\n"), columns=(2, 0), header=False)["label"] == ["good"]
+    with pytest.raises(DataError, match="columns: expected numbers below 3, the columns of .*a.csv, got 3"):
+        read(path, columns=(0, 3))
+    for wrong in ((), "ab", (0,), (0, 1, 2), (0, "text"), (-1, 0)):
+        with pytest.raises(ArgumentError, match="columns: expected the names of all columns, or 2 numbers from 0"):
+            read(path, columns=wrong)
+
+
 def test_a_file_of_old_with_cr_only(write):
     for name, text in {"a.csv": "text,label\rgood,1\r", "a.tsv": "text\tlabel\rgood\t1\r"}.items():
         assert read(write(name, text))["text"] == ["good"]

@@ -6,15 +6,21 @@ from hypothesis import strategies as st
 
 from rnnkit import datasets
 from rnnkit.datasets import Dataset, read_split, split_pairs, stratified_split
-from rnnkit.datasets.splits import three_parts
 from rnnkit.errors import DataError, in_shell
 from rnnkit.tasks.entities.checks import types_of
+
+
+def parts_of(data, kinds=None):
+    """The rows of each part, where `data` is what a file holds."""
+    split = (lambda part, fraction: stratified_split(part, fraction, part["kinds"])) if kinds else Dataset.split
+    whole = Dataset({"row": range(len(data)), "kinds": kinds or [()] * len(data)})
+    return [data.take(part["row"]) for part in read_split("a.csv", read=lambda path: whole, split=split)]
 
 
 @given(st.lists(st.sampled_from("aaaaabc"), min_size=30, max_size=80))
 def test_each_row_is_in_one_part_and_training_has_every_kind(labels):
     data = Dataset({"row": range(len(labels)), "label": labels})
-    train, valid, test = three_parts(data, [{label} for label in labels])
+    train, valid, test = parts_of(data, [{label} for label in labels])
     assert sorted(train["row"] + valid["row"] + test["row"]) == list(range(len(labels)))
     assert set(train["label"]) == set(labels)
     assert len(valid) > 0
@@ -23,15 +29,15 @@ def test_each_row_is_in_one_part_and_training_has_every_kind(labels):
 
 def test_without_kinds_the_parts_are_eight_one_and_one_tenth_and_always_the_same():
     data = Dataset({"row": range(200)})
-    parts = three_parts(data)
+    parts = parts_of(data)
     assert [len(part) for part in parts] == [160, 20, 20]
-    assert [part["row"] for part in parts] == [part["row"] for part in three_parts(data)]
+    assert [part["row"] for part in parts] == [part["row"] for part in parts_of(data)]
 
 
 def test_rows_that_all_have_a_kind_of_their_own_cannot_be_held_out():
     data = Dataset({"row": range(40)})
     with pytest.raises(DataError, match="of 40 rows. Too many have a label that no other row has"):
-        three_parts(data, [{str(row)} for row in range(40)])
+        parts_of(data, [{str(row)} for row in range(40)])
 
 
 def test_training_gets_every_type_of_entity():
@@ -40,7 +46,7 @@ def test_training_gets_every_type_of_entity():
     for place in range(0, rows, 6):
         tags[place] = [f"B-RARE{place}", "O"]
     data = Dataset({"tokens": [[f"w{row}", "."] for row in range(rows)], "tags": tags})
-    train, valid, test = three_parts(data, types_of(data))
+    train, valid, test = parts_of(data, types_of(data))
     first = {words[0] for part in (train, valid, test) for words in part["tokens"]}
     assert len(first) == rows == len(train) + len(valid) + len(test)
     assert len(valid) > 0
@@ -66,7 +72,7 @@ def test_each_label_has_its_fraction_on_both_sides(labels, fraction, seed):
 def test_a_rare_class_is_in_every_part():
     labels = ["often"] * 960 + ["rare"] * 40
     data = Dataset({"label": labels})
-    assert [part["label"].count("rare") for part in three_parts(data, [{label} for label in labels])] == [32, 4, 4]
+    assert [part["label"].count("rare") for part in parts_of(data, [{label} for label in labels])] == [32, 4, 4]
 
 
 def write(folder, names):

@@ -7,7 +7,7 @@ from few_rows import BATCH, tasks  # first: it sets the environment
 
 # isort: split
 from rnnkit.datasets import Dataset, Splits
-from rnnkit.study.devices import is_deterministic
+from rnnkit.recurrent.devices import is_deterministic
 from rnnkit.study.run import prepare
 from rnnkit.tasks import TASKS
 from rnnkit.tasks.config import RunConfig

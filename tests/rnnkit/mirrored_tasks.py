@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from rnnkit.optimizers import LossScaleOptimizer
-from rnnkit.study import devices
+from rnnkit.recurrent import devices
 
 devices.use_device("cpu", 2)
 TWO = devices.strategy("cpu", 2)

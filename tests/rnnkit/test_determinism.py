@@ -11,8 +11,7 @@ import pytest
 
 from rnnkit import layers
 from rnnkit.errors import DataError
-from rnnkit.recurrent import fused_rnn, kernel_choice
-from rnnkit.study import devices
+from rnnkit.recurrent import devices, fused_rnn, kernel_choice
 from rnnkit.tasks.config import RunConfig
 
 

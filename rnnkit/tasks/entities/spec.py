@@ -2,23 +2,24 @@
 
 import json
 from collections import Counter, defaultdict
+from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
 
 from rnnkit import datasets
 from rnnkit.datasets import Dataset
-from rnnkit.datasets.splits import three_parts
 from rnnkit.errors import ArgumentError
 from rnnkit.report.terminal import data_table
 from rnnkit.tasks.baseline import Baseline
 from rnnkit.tasks.entities.checks import types_of
-from rnnkit.tasks.options import Option
-from rnnkit.tasks.spec import PageParts, Results, TaskSpec, columns
+from rnnkit.tasks.options import COLUMNS, COMMENT, ENCODING, SEPARATOR, TEST, VALID, Option
+from rnnkit.tasks.spec import PageParts, Results, TaskSpec
 
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
 SENTENCE = "Ada Lovelace, who lives in London, said on Monday that she works at Hill & King."
 SHOWN = 60  # rows of a table by type
+OBJECTS = (".json", ".jsonl", ".conllu", ".conllup")  # files whose reader is found by their suffix
 
 
 def most_frequent_tags(train: Dataset, data: Dataset) -> dict[str, float]:
@@ -49,6 +50,7 @@ class EntitySpec(TaskSpec):
     options = (
         Option("text", "Column of the tokens in a file, a number from 0.", panel="Data", metavar="COLUMN"),
         Option("label", "Column of the tags in a file, a number from 0.", panel="Data", metavar="COLUMN"),
+        *(COLUMNS, SEPARATOR, COMMENT, ENCODING, VALID, TEST),
     )
     examples = (
         "rnnkit run ner --data tagged.conll --cell gru --units 100",
@@ -65,15 +67,18 @@ class EntitySpec(TaskSpec):
     rules: ClassVar = {"most frequent tag of each word": most_frequent_tags}
 
     def read(self, config, path):
+        told = self.reading(config)
+        if Path(path.lower().removesuffix(".gz")).suffix in OBJECTS:
+            return datasets.read(path, **told)
+        named = {name: told.pop(name) for name in ("text", "label") if name in told}
         try:
-            token, tag = int(config.text or 0), int(config.label or -1)
+            token, tag = int(named.get("text", 0)), int(named.get("label", -1))
         except ValueError as error:
-            message = f"text, label: expected the numbers of columns, from 0, got {columns(config)}."
-            raise ArgumentError(message) from error
-        return datasets.read_conll(path, token_column=token, tag_column=tag)
+            raise ArgumentError(f"text, label: expected the numbers of columns, from 0, got {named}.") from error
+        return datasets.read_conll(path, token_column=token, tag_column=tag, **told)
 
-    def split(self, whole):
-        return three_parts(whole, types_of(whole))
+    def split(self, data, fraction):
+        return datasets.stratified_split(data, fraction, types_of(data))
 
     def baseline(self, train, valid):
         """An F1 of 0."""

@@ -7,18 +7,16 @@ from rnnkit.datasets import Dataset, Splits
 from rnnkit.tasks.music.generation import USUAL_GRID
 from rnnkit.tasks.music.piece import Piece
 
-# Steps of a quarter note in public rolls; of the last two as the length of their pieces suggests.
-STEPS_PER_BEAT = {"music-sample": 1, "jsb": 1, "nottingham": 2, "muse_data": 2, "piano_midi": 2}
-
 
 def grid_of(data: str, steps_per_beat: int | None = None) -> int:
-    """Steps of a quarter note.
+    """Steps per quarter note.
 
     Args:
         data: a data set's name, or the path of a folder of MIDI files.
         steps_per_beat: with which the folder was read, if that was asked for.
     """
-    return steps_per_beat or STEPS_PER_BEAT.get(data, USUAL_GRID)
+    known = datasets.info(data).steps_per_beat if datasets.is_known(data) else None
+    return steps_per_beat or known or USUAL_GRID
 
 
 def load_music(name: str) -> Splits:

@@ -12,7 +12,7 @@ from rnnkit.tasks.baseline import Baseline
 from rnnkit.tasks.music.baselines import KeyMarginals, KeyMarkov
 from rnnkit.tasks.music.grid import grid_of, load_music, read_music
 from rnnkit.tasks.music.piece import Piece
-from rnnkit.tasks.options import DATA, Option, counting
+from rnnkit.tasks.options import DATA, TEST, VALID, Option, counting
 from rnnkit.tasks.spec import PageParts, Results, TaskSpec
 
 PIECES = "pieces"  # their folder
@@ -55,6 +55,7 @@ class MusicSpec(TaskSpec):
             check=counting,
             of_files="it is the grid of a folder of MIDI files; '{data}' has its own.",
         ),
+        *(VALID, TEST),
     )
     examples = (
         "rnnkit run music --data tunes/ --steps-per-beat 4 --cell gru",

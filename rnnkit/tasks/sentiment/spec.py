@@ -3,10 +3,10 @@
 import json
 from typing import ClassVar
 
+from rnnkit import datasets
 from rnnkit.datasets import Dataset
-from rnnkit.datasets.splits import three_parts
 from rnnkit.tasks.baseline import Baseline, majority_share
-from rnnkit.tasks.options import LABEL, TEXT
+from rnnkit.tasks.options import COLUMNS, DELIMITER, ENCODING, HEADER, LABEL, TEST, TEXT, VALID
 from rnnkit.tasks.spec import TaskSpec
 
 
@@ -25,7 +25,7 @@ class SentimentSpec(TaskSpec):
     time = "1 minute"
     sample = "sentiment-sample"
     headline = ("accuracy",)
-    options = (TEXT, LABEL)
+    options = (TEXT, LABEL, COLUMNS, HEADER, DELIMITER, ENCODING, VALID, TEST)
     examples = (
         "rnnkit run sentiment --data reviews.csv --text review --label stars --cell gru",
         "rnnkit run sentiment --data sst2 --set bidirectional=true --set learning_rate=5e-4",
@@ -39,8 +39,8 @@ class SentimentSpec(TaskSpec):
     objectives: ClassVar = {"accuracy": "max"}
     rules: ClassVar = {"most frequent label": most_frequent_label}
 
-    def split(self, whole):
-        return three_parts(whole, [{label} for label in whole["label"]])
+    def split(self, data, fraction):
+        return datasets.stratified_split(data, fraction, [{label} for label in data["label"]])
 
     def baseline(self, train, valid):
         """Two points above the most frequent label."""

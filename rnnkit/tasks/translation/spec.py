@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rich.markup import escape
 
 from rnnkit import datasets
-from rnnkit.datasets import Dataset, Splits
+from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
 from rnnkit.report.terminal import counted, notices
-from rnnkit.tasks.options import DATA, LABEL, TEXT, Option, counting
-from rnnkit.tasks.spec import Results, TaskSpec, columns
+from rnnkit.tasks.options import COLUMNS, DATA, ENCODING, HEADER, LABEL, TEST, TEXT, VALID, Option, counting
+from rnnkit.tasks.spec import Results, TaskSpec
 
 if TYPE_CHECKING:
     from rnnkit.tasks.translation.results import TranslatedSet
@@ -68,6 +68,7 @@ class TranslationSpec(TaskSpec):
             metavar="FILE",
             of_files="'{data}' has its own translations. Leave the file of translations out.",
         ),
+        *(COLUMNS, HEADER, ENCODING, VALID, TEST),
         Option(
             "attention",
             "Attention; default: general.",
@@ -91,15 +92,16 @@ class TranslationSpec(TaskSpec):
     rules: ClassVar = {"source left as it is": copied_source}
 
     def read(self, config, path):
-        named = columns(config)
-        if config.target is not None or not (named or path.lower().removesuffix(".gz").endswith(TABLES)):
-            return datasets.read_pairs(path, config.target)
-        table = datasets.read(path, **{"text": "source", "label": "target", **named})
+        told = self.reading(config)
+        is_table = "text" in told or "label" in told or path.lower().removesuffix(".gz").endswith(TABLES)
+        if not is_table or config.target is not None:
+            target = config.target if path == config.data else None
+            return datasets.read_pairs(path, target, **told)
+        table = datasets.read(path, **{"text": "source", "label": "target", **told})
         return Dataset({"source": table["text"], "target": table["label"]}, name=table.name)
 
-    def split(self, whole):
-        rest, test = datasets.split_pairs(whole, 0.1, seed=0)
-        return Splits(*datasets.split_pairs(rest, 1 / 9, seed=0), test)
+    def split(self, data, fraction):
+        return datasets.split_pairs(data, fraction)
 
     def model_arguments(self, config):
         own = super().model_arguments(config)

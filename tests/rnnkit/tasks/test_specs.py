@@ -9,6 +9,7 @@ from rnnkit.tasks.config import RunConfig
 from rnnkit.tasks.specs import SPECS, find_spec
 
 OPTIONS = sorted({each.name for spec in SPECS.values() for each in spec.options} - {"data", "problem", "length"})
+VALUES = {"steps_per_beat": 2, "header": False}
 
 
 def test_every_task_can_be_run():
@@ -39,7 +40,7 @@ def test_what_scores_without_training_takes_the_data_of_a_run(task):
 @pytest.mark.parametrize("task", SPECS)
 @pytest.mark.parametrize("option", OPTIONS)
 def test_an_option_of_other_tasks_is_refused_with_their_names(task, option):
-    value = 2 if option == "steps_per_beat" else "x"
+    value = VALUES.get(option, "x")
     if option in {each.name for each in SPECS[task].options}:
         assert getattr(RunConfig(task, **{option: value}), option) == value
     else:
@@ -99,3 +100,92 @@ def test_a_label_that_few_rows_have_is_in_the_training_part(tmp_path):
         train, *others = find_spec("sentiment").splits(RunConfig("sentiment", str(file)))
         assert "seldom" in train["label"]
         assert all(set(part["label"]) <= set(train["label"]) for part in others)
+
+
+def lines(*rows):
+    return "".join(f"{row}\n" for row in rows).encode()
+
+
+REVIEWS = [f"good film number {n}" if n % 2 else f"bad film number {n}" for n in range(20)]
+LABELS = ["pos" if n % 2 else "neg" for n in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "content", "options", "columns"),
+    [
+        (
+            "sentiment",
+            "semicolons.csv",
+            lines(*(f"{text};{label}" for text, label in zip(REVIEWS, LABELS, strict=True))),
+            {"delimiter": ";", "columns": "text,label"},
+            {"text": REVIEWS, "label": LABELS},
+        ),
+        (
+            "sentiment",
+            "old.csv",
+            lines("text,label", *(f"café {n},{LABELS[n]}" for n in range(20))).decode().encode("latin-1"),
+            {"encoding": "latin-1"},
+            {"text": [f"café {n}" for n in range(20)], "label": LABELS},
+        ),
+        (
+            "sentiment",
+            "nothing.csv",
+            lines(*(f"{text},{label}" for text, label in zip(REVIEWS, LABELS, strict=True))),
+            {"header": False},
+            {"text": REVIEWS, "label": LABELS},
+        ),
+        (
+            "ner",
+            "tagged.txt",
+            lines(*("; a comment\n1|Ada|B-PER\n2|works|O\n" for _ in range(20))),
+            {"separator": "|", "comment": ";", "columns": "1,2"},
+            {"tokens": [["Ada", "works"]] * 20, "tags": [["B-PER", "O"]] * 20},
+        ),
+        (
+            "translation",
+            "pairs.tsv",
+            lines(*(f"{n}\tein Text {n}\ta text {n}" for n in range(20))),
+            {"columns": "1,2"},
+            {"source": [f"ein Text {n}" for n in range(20)], "target": [f"a text {n}" for n in range(20)]},
+        ),
+    ],
+)
+def test_a_file_is_read_as_the_options_say(task, name, content, options, columns, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    config = RunConfig(task, str(tmp_path / name), **options)
+    parts = find_spec(task).splits(config)
+    assert {column: sorted(row for part in parts for row in part[column]) for column in columns} == {
+        column: sorted(values) for column, values in columns.items()
+    }
+
+
+def test_files_of_the_parts_are_named_or_found_in_a_folder(tmp_path):
+    for part in ("train", "dev", "test"):
+        rows = [f"{part} text {n},{'ab'[n % 2]}" for n in range(4)]
+        (tmp_path / f"{part}.csv").write_bytes(lines("text,label", *rows))
+    named = {"valid": str(tmp_path / "dev.csv"), "test": str(tmp_path / "test.csv")}
+    for config in (
+        RunConfig("sentiment", str(tmp_path / "train.csv"), **named),
+        RunConfig("sentiment", str(tmp_path)),
+    ):
+        parts = find_spec("sentiment").splits(config)
+        assert [part["text"][0].split()[0] for part in parts] == ["train", "dev", "test"]
+        assert [len(part) for part in parts] == [4, 4, 4]
+    assert find_spec("sentiment").test_data(RunConfig("sentiment", str(tmp_path)))["text"][0] == "test text 0"
+    with pytest.raises(ArgumentError, match="valid: .*has its own"):
+        find_spec("sentiment").splits(RunConfig("sentiment", valid="x.csv"))
+
+
+def test_a_file_is_split_with_the_same_fraction_of_each_label(tmp_path):
+    labels = ["rare" if n % 10 == 0 else "usual" for n in range(100)]
+    (tmp_path / "unequal.csv").write_bytes(
+        lines("text,label", *(f"text {n},{label}" for n, label in enumerate(labels)))
+    )
+    parts = find_spec("sentiment").splits(RunConfig("sentiment", str(tmp_path / "unequal.csv")))
+    assert [part["label"].count("rare") for part in parts] == [8, 1, 1]
+
+
+def test_advice_about_a_file_is_in_the_words_of_the_shell(cli, tmp_path):
+    (tmp_path / "old.csv").write_bytes("text,label\ncafé,1\n".encode("latin-1"))
+    done = cli("run", "sentiment", "--data", "old.csv", cwd=tmp_path)
+    assert (done.code, "--encoding" in done.err, "encoding=" in done.err) == (2, True, False)

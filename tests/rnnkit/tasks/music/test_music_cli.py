@@ -11,7 +11,7 @@ import pytest
 import rnnkit
 from rnnkit import datasets
 from rnnkit.tasks.music import Piece
-from rnnkit.tasks.music.grid import STEPS_PER_BEAT, load_music
+from rnnkit.tasks.music.grid import grid_of, load_music
 
 STEPS = 16
 ROOTS = [60, 62, 64, 65, 67]
@@ -237,8 +237,9 @@ def test_what_cannot_be_written_is_said(cli, run, tmp_path, monkeypatch):
 
 
 def test_every_collection_has_its_grid():
-    collections = {name for name in datasets.names() if datasets.info(name).task == "music"}
-    assert set(STEPS_PER_BEAT) == collections
+    collections = [name for name in datasets.names() if datasets.info(name).task == "music"]
+    assert [grid_of(name) for name in collections] == [1, 1, 2, 2, 2]
+    assert (grid_of("jsb", 3), grid_of("a folder"), grid_of("sst2")) == (3, 4, 4)
     pieces, rolls = load_music("music-sample").test["roll"], datasets.load("music-sample").test["roll"]
     assert {piece.steps_per_beat for piece in pieces} == {1}
     assert all((piece.roll == roll).all() for piece, roll in zip(pieces, rolls, strict=True))

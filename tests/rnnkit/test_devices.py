@@ -10,7 +10,7 @@ from keras import ops
 
 from rnnkit.errors import ArgumentError, DeviceError
 from rnnkit.optimizers.replicas import run_on_share, several_replicas, share_gradient, sum_over_replicas
-from rnnkit.study.devices import gpu_in_use, strategy, use_device
+from rnnkit.recurrent.devices import gpu_in_use, strategy, use_device
 
 TASKS = ("sentiment", "ner", "music", "translation", "memory")
 
