@@ -1,8 +1,8 @@
-"""Watching the recurrent layers of a model during one forward pass. For TensorFlow.
+"""Watching the layers of a model during one forward pass. For TensorFlow.
 
 Keras has no hook for what a layer gets and gives, and a subclassed model can call its layers from anywhere. So for the
-time of one forward pass each recurrent layer carries a `call` of its own instance that notes both; `preserved` takes it
-away again.
+time of one forward pass each layer carries a `call` of its own instance that notes both; `preserved` takes it away
+again.
 
 Legend: `B` batch, `T` steps, `F` features, `H` size of one state, `O` outputs.
 """
@@ -26,17 +26,15 @@ class Call:
 
     Attributes:
         layer: the layer.
-        name: its path, with a number from the second call on.
         backward: whether it reads its sequences from their end.
-        inputs: shape (B, T, F), as the layer got them.
+        inputs: shape (B, T, ...), as the layer got them.
         mask: bool, shape (B, T), or None.
         lengths: shape (B,), from the `RecurrentStack` around the layer, which reverses by them; or None.
-        initial: the states that it started from, each (B, H), in the cell's own structure.
+        initial: the states that it started from, each (B, ...), in the cell's own structure.
         outputs: what it returned, one tensor each: the output, then any states.
     """
 
     layer: keras.layers.RNN
-    name: str
     backward: bool
     inputs: tf.Tensor
     mask: tf.Tensor | None
@@ -45,27 +43,44 @@ class Call:
     outputs: list[tf.Tensor]
 
 
+@dataclass
+class Passage:
+    """One call of a layer that is not recurrent and holds no others: what went in, and what came out."""
+
+    layer: keras.Layer
+    inputs: list[tf.Tensor]
+    outputs: list[tf.Tensor]
+
+
 class Recorder:
-    """Notes the calls of a model's recurrent layers, and has the tape watch what they return.
+    """Notes the calls of a model's layers, and has the tape watch what the recurrent ones return.
 
     Args:
         model: any Keras model.
         tape: the tape under which the model is about to be called.
+        change: what becomes of each tensor that a recurrent layer returns; None leaves it.
 
     Attributes:
-        calls: the calls, in the order in which they ended.
+        calls: the calls of recurrent layers, in the order in which they ended.
+        passages: those of other layers.
     """
 
-    def __init__(self, model: keras.Model, tape: tf.GradientTape):
+    def __init__(self, model: keras.Model, tape: tf.GradientTape, change=tf.identity):
         self.calls: list[Call] = []
-        self._tape = tape
+        self.passages: list[Passage] = []
+        self._tape, self._change = tape, change
         self._lengths: tf.Tensor | None = None
-        stacks = [layer for layer in model._flatten_layers() if isinstance(layer, RecurrentStack)]
+        layers, recurrent = model._flatten_layers(), recurrent_layers(model)
+        stacks = [layer for layer in layers if isinstance(layer, RecurrentStack)]
         self._reversed = {id(block["backward"]) for stack in stacks for block in stack.blocks if stack.bidirectional}
         for stack in stacks:
-            stack.__dict__["call"] = self._with_lengths(stack.call)
-        for layer in recurrent_layers(model):
-            layer.__dict__["call"] = self._recorded(layer, layer.call)
+            vars(stack)["call"] = self._with_lengths(stack.call)
+        for layer in recurrent:
+            vars(layer)["call"] = self._recorded(layer, layer.call)
+        inside = {id(part) for layer in recurrent for part in layer._flatten_layers()}
+        for layer in layers:
+            if id(layer) not in inside and len(list(layer._flatten_layers())) == 1:
+                vars(layer)["call"] = self._passed(layer, layer.call)
 
     def _with_lengths(self, call):
         @functools.wraps(call)
@@ -77,6 +92,16 @@ class Recorder:
 
         return stack_call
 
+    def _passed(self, layer, call):
+        @functools.wraps(call)
+        def noted_call(*args, **kwargs):
+            results = call(*args, **kwargs)
+            if tf.executing_eagerly():
+                self.passages.append(Passage(layer, _tensors((args, kwargs)), _tensors(results)))
+            return results
+
+        return noted_call
+
     def _recorded(self, layer, call):
         @functools.wraps(call)
         def recorded_call(*args, **kwargs):
@@ -84,47 +109,23 @@ class Recorder:
                 return call(*args, **kwargs)
             given = _arguments(call, args, kwargs)
             initial = _initial(layer, given)
-            results = keras.tree.map_structure(tf.identity, call(*args, **kwargs))
+            results = keras.tree.map_structure(self._change, call(*args, **kwargs))
             outputs = keras.tree.flatten(results)
             self._tape.watch(outputs)
-            if _replayable(given["sequences"], initial):
-                times = 1 + sum(call.layer is layer for call in self.calls)
-                self.calls.append(
-                    Call(
-                        layer,
-                        name=layer.path if times == 1 else f"{layer.path}#{times}",
-                        backward=layer.go_backwards or id(layer) in self._reversed,
-                        inputs=given["sequences"],
-                        mask=keras.tree.flatten(given.get("mask"))[0],
-                        lengths=self._lengths,
-                        initial=initial,
-                        outputs=outputs,
-                    )
+            self.calls.append(
+                Call(
+                    layer,
+                    backward=layer.go_backwards or id(layer) in self._reversed,
+                    inputs=given["sequences"],
+                    mask=keras.tree.flatten(given.get("mask"))[0],
+                    lengths=self._lengths,
+                    initial=initial,
+                    outputs=outputs,
                 )
+            )
             return results
 
         return recorded_call
-
-
-def _arguments(call, args, kwargs) -> dict[str, Any]:
-    return inspect.signature(call).bind(*args, **kwargs).arguments
-
-
-def _initial(layer, given):
-    if given.get("initial_state") is not None:
-        return keras.tree.map_structure(tf.identity, _listed(given["initial_state"]))
-    if layer.stateful:
-        return keras.tree.map_structure(tf.convert_to_tensor, _listed(layer.states))
-    return layer.get_initial_state(tf.shape(given["sequences"])[0])
-
-
-def _listed(states) -> list:
-    return list(states) if keras.tree.is_nested(states) else [states]
-
-
-def _replayable(sequences, initial) -> bool:
-    """Whether the layer steps over vectors; convolutional recurrences are left out."""
-    return len(sequences.shape) == 3 and all(len(state.shape) == 2 for state in keras.tree.flatten(initial))
 
 
 class Order:
@@ -170,3 +171,23 @@ class Order:
         moved = np.zeros_like(errors)
         np.add.at(moved, (rows, owner[rows, steps]), errors[rows, steps])
         return moved
+
+
+def _arguments(call, args, kwargs) -> dict[str, Any]:
+    return inspect.signature(call).bind(*args, **kwargs).arguments
+
+
+def _initial(layer, given):
+    if given.get("initial_state") is not None:
+        return keras.tree.map_structure(tf.identity, _listed(given["initial_state"]))
+    if layer.stateful:
+        return keras.tree.map_structure(tf.convert_to_tensor, _listed(layer.states))
+    return layer.get_initial_state(given["sequences"].shape[0])
+
+
+def _listed(states) -> list:
+    return list(states) if keras.tree.is_nested(states) else [states]
+
+
+def _tensors(nested) -> list[tf.Tensor]:
+    return [each for each in keras.tree.flatten(nested) if tf.is_tensor(each)]

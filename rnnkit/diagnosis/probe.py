@@ -1,6 +1,7 @@
 """The probe of a diagnosis: what a user gives as one batch, on a model that is left as it was. For TensorFlow."""
 
 import contextlib
+from collections.abc import Iterable
 from typing import Any, Protocol, runtime_checkable
 
 import keras
@@ -26,31 +27,20 @@ class Task(Protocol):
 
 
 def probe_arrays(model, x, y):
-    """The probe as tensors.
+    """The probe as tensors; `y` is None for a model that needs no targets, as its layers add its loss.
 
     Raises:
-        ArgumentError: the model is not built, not compiled, or has no recurrent layers.
+        ArgumentError: the model is not built, or has no recurrent layers.
         DataError: data that cannot be used.
     """
     _check(model)
     if isinstance(model, Task):
         x, y = model.probe_batch(x, y)
-    if y is None:
+    elif y is None and isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(_first_batch(x))
+    if y is None and model.loss is not None:
         raise DataError("y: expected the targets of x, since gradients are those of the model's loss, got None.")
     return keras.tree.map_structure(tf.convert_to_tensor, (x, y))
-
-
-def _check(model) -> None:
-    if not isinstance(model, keras.Model):
-        raise ArgumentError(f"model: expected a keras.Model, got {type(model).__name__}.")
-    if not model.built:
-        raise ArgumentError("model: expected a model that is built, got one without weights. Call it or fit it first.")
-    if not recurrent_layers(model):
-        raise ArgumentError(
-            f"model: {model.name} has no recurrent layers (keras.layers.RNN and its subclasses, such as LSTM)."
-        )
-    if not model.compiled:
-        raise ArgumentError("model: expected a compiled model, since its loss is what is differentiated. Compile it.")
 
 
 @contextlib.contextmanager
@@ -73,6 +63,21 @@ def preserved(model: keras.Model):
         for variable, value in zip(states, values, strict=True):
             if not np.array_equal(np.array(variable), value):
                 variable.assign(value)
+
+
+def _first_batch(batches: Iterable):
+    return batches[0] if isinstance(batches, keras.utils.PyDataset) else next(iter(batches))
+
+
+def _check(model) -> None:
+    if not isinstance(model, keras.Model):
+        raise ArgumentError(f"model: expected a keras.Model, got {type(model).__name__}.")
+    if not model.built:
+        raise ArgumentError("model: expected a model that is built, got one without weights. Call it or fit it first.")
+    if not recurrent_layers(model):
+        raise ArgumentError(
+            f"model: {model.name} has no recurrent layers (keras.layers.RNN and its subclasses, such as LSTM)."
+        )
 
 
 def _restore(attributes: dict, before: dict) -> None:
