@@ -21,21 +21,23 @@ class Decay(NamedTuple):
     """The errors of one path on their way back.
 
     Attributes:
-        path: `"joint"`: the full state, all of J. `"h"`, `"c"`: only this part of the state, by its own block of J
-            with the other part held fixed, which tells what each route carries by itself. An LSTM's c path is the
-            product of its forget gates.
+        path: `"joint"`: the full state, all of J. `"h"`, `"c"`, or `"state 1"` and so on for a cell that is no LSTM:
+            only this part of the state, by its own block of J with the other parts held fixed, which tells what each
+            carries by itself. An LSTM's c path is the product of its forget gates.
         logs: log(|delta_k| / |delta_0|), shape (K + 1, n).
         directions: delta_k / |delta_k|, shape (K + 1, n, S).
+        followed: fraction of the sequences in which `delta_0` is an error of the loss, and no random direction.
     """
 
     path: str
     logs: np.ndarray
     directions: np.ndarray
+    followed: float
 
     @property
     def curve(self) -> np.ndarray:
-        """log R(k), the mean over the sequences, shape (K + 1,)."""
-        return self.logs.mean(axis=1)
+        """log R(k), see `middle`."""
+        return middle(self.logs)
 
 
 def own_decay(replay: Replay, entering: np.ndarray, *, seed: int = 0) -> list[Decay]:
@@ -48,7 +50,7 @@ def own_decay(replay: Replay, entering: np.ndarray, *, seed: int = 0) -> list[De
     """
     recording = replay.recording
     tau, n = recording.positions, len(recording.positions)
-    masks = path_masks(replay.sizes)
+    masks = path_masks(replay)
     blocks = np.repeat(np.stack(list(masks.values())), n, axis=0)
     start = np.tile(entering[tau, np.arange(n)], (len(masks), 1)) * blocks
     noise = np.random.default_rng(seed).normal(size=start.shape).astype("float32") * blocks
@@ -56,16 +58,29 @@ def own_decay(replay: Replay, entering: np.ndarray, *, seed: int = 0) -> list[De
     start = np.where(usable, start, noise)
     logs, directions = _follow(replay, tau, start, blocks)
     split = [np.split(values, len(masks), axis=1) for values in (logs, directions)]
-    return [Decay(*parts) for parts in zip(masks, *split, strict=True)]
+    followed = [float(part.mean()) for part in np.split(usable, len(masks))]
+    return [Decay(*parts) for parts in zip(masks, *split, followed, strict=True)]
 
 
-def path_masks(sizes: list[int]) -> dict[str, np.ndarray]:
+def path_masks(replay: Replay) -> dict[str, np.ndarray]:
     """Which elements of the state belong to each path: float, shape (S,)."""
-    masks = {"joint": np.ones(sum(sizes), "float32")}
-    if len(sizes) == 2:
-        hidden = (np.arange(sum(sizes)) < sizes[0]).astype("float32")
-        masks |= {"h": hidden, "c": 1 - hidden}
+    masks, sizes = {"joint": np.ones(sum(replay.sizes), "float32")}, replay.sizes
+    if len(sizes) > 1:
+        part = np.repeat(np.arange(len(sizes)), sizes)
+        masks |= {name: (part == number).astype("float32") for number, name in enumerate(replay.paths)}
     return masks
+
+
+def middle(logs: np.ndarray) -> np.ndarray:
+    """log R(k): the mean over the sequences in which something is left, -inf where that are less than half of them.
+
+    Args:
+        logs: shape (K + 1, n).
+    """
+    alive = np.isfinite(logs)
+    left = alive.sum(axis=1)
+    means = np.where(alive, logs, 0).sum(axis=1) / np.maximum(left, 1)
+    return np.where(2 * left >= logs.shape[1], means, -np.inf)
 
 
 def first_lag(max_lag: int) -> int:
@@ -74,15 +89,12 @@ def first_lag(max_lag: int) -> int:
 
 
 def horizon(curve: np.ndarray) -> int:
-    """The largest k at which at least 1 % is left of what there was at k0; 0 if there was nothing, or NaN.
+    """The largest k at which at least 1 % of an error is left; 0 if there was nothing, or NaN.
 
     Args:
-        curve: logarithms, shape (K + 1,).
+        curve: logarithms of what is left, shape (K + 1,), 0 at first.
     """
-    k0 = first_lag(len(curve) - 1)
-    if not curve[k0] > -np.inf:
-        return 0
-    return k0 + int(np.flatnonzero(curve[k0:] >= curve[k0] + np.log(NEGLIGIBLE)).max(initial=0))
+    return int(np.flatnonzero(curve >= np.log(NEGLIGIBLE)).max(initial=0))
 
 
 def fit(logs: np.ndarray, *, seed: int = 0) -> dict[str, float]:
@@ -91,21 +103,22 @@ def fit(logs: np.ndarray, *, seed: int = 0) -> dict[str, float]:
     Returns:
         `gain`, the factor a step: exp(slope of log R over k in [k0, K]); `gain_low`, `gain_high`, its 95 % bootstrap
         interval over the sequences; `r2` of the fit, which says nothing about a flat curve; `half_life`, in steps,
-        infinite for a gain of 1 or more; `horizon`, the largest k with R(k) / R(k0) >= 0.01, 0 if R(k0) is zero
-        itself; and `horizon_reached`, False if that is the last k measured, so that the true one is larger.
+        infinite for a gain of 1 or more; `horizon`, the largest k with R(k) >= 0.01; `horizon_reached`, False if that
+        is the last k measured, so that the true one is larger; `left`, R(K); and `dead`, the fraction of the sequences
+        in which an error dies out entirely, which the other numbers leave out while they are fewer than half.
     """
     K = len(logs) - 1
     k0 = first_lag(K)
     lags = np.arange(k0, K + 1)
     centred = lags - lags.mean()
+    whole = middle(logs)
+    curve, reach, alive = whole[k0:], horizon(whole), np.isfinite(logs[-1])
     with np.errstate(invalid="ignore"):
-        slopes = centred @ logs[k0:] / (centred @ centred)
-        reach = horizon(logs.mean(axis=1))
-        curve = logs.mean(axis=1)[k0:]
-        residuals = curve - curve.mean() - slopes.mean() * centred
+        slopes = centred @ logs[k0:, alive] / (centred @ centred)
+        residuals = curve - curve.mean() - slopes.mean() * centred if alive.any() else curve
         r2 = 1 - np.sum(residuals**2) / np.sum((curve - curve.mean()) ** 2)
-    if np.isneginf(curve[-1]):  # the error died out: some delta_k is exactly zero
-        slopes = np.full_like(slopes, -np.inf)
+    if np.isneginf(curve[-1]):
+        slopes = np.full(logs.shape[1], -np.inf)
     drawn = np.random.default_rng(seed).integers(len(slopes), size=(RESAMPLES, len(slopes)))
     low, high = np.quantile(np.exp(slopes[drawn].mean(axis=1)), [0.025, 0.975])
     gain = float(np.exp(slopes.mean()))
@@ -117,6 +130,8 @@ def fit(logs: np.ndarray, *, seed: int = 0) -> dict[str, float]:
         "half_life": half_life(gain),
         "horizon": reach,
         "horizon_reached": reach < K,
+        "left": float(np.exp(whole[-1])),
+        "dead": float(1 - alive.mean()),
     }
 
 

@@ -1,14 +1,17 @@
 """What is known about one recurrent layer, gathered from its recording, its tables and its cell."""
 
+import math
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
 from rnnkit.diagnosis.capture import Recording
-from rnnkit.diagnosis.decay import horizon, log_negligible
-from rnnkit.diagnosis.spectrum import effective_rank
+from rnnkit.diagnosis.decay import NEGLIGIBLE, horizon
+from rnnkit.diagnosis.replay import cells_of
+from rnnkit.diagnosis.spectrum import EXPONENTS, effective_rank
 from rnnkit.initializers import GateOrthogonal
+from rnnkit.recurrent.cells import cell_of
 from rnnkit.recurrent.spectrum import square_blocks
 
 FAR = 1e6  # a state that only an activation without a bound can take
@@ -99,3 +102,113 @@ class Layer:
             and self.rank < COLLAPSED
             and (not self.short or self.kernel_rank < COLLAPSED)
         )
+
+
+def known_of_layer(recording: Recording, tables: dict, needed: float, needed_from: str, arrives: bool) -> Layer:
+    """One layer in one direction; `tables` are those of a `Diagnosis`, of this layer only."""
+    joint, cells = tables["layers"].iloc[0], list(cells_of(recording.layer).values())
+    credit, gates = tables["credit"]["credit"].to_numpy(), tables["gates"]
+    own, any_way = _reach(joint, recording.max_lag), _credit_reach(credit)
+    entry = cell_of(cells[0])
+    return Layer(
+        layer=recording.name,
+        direction=recording.direction,
+        cell=type(cells[0]).__name__ if entry is None else entry.name,
+        gain=float(joint["gain"]),
+        gain_low=float(joint["gain_low"]),
+        horizon=int(joint["horizon"]),
+        horizon_reached=bool(joint["horizon_reached"]),
+        left=float(joint["left"]),
+        dead=float(joint["dead"]),
+        followed=float(joint["followed"]),
+        reach=max(own, any_way),
+        routes=any_way > own and _enters_early(recording),
+        read=_read(recording),
+        needed=needed,
+        needed_from=needed_from,
+        span=recording.max_lag,
+        rank=rank_after(tables["lyapunov"]["exponent"].to_numpy(dtype=float)),
+        directions=min(EXPONENTS, *(math.prod(shape) for shape in recording.shapes[1:])),
+        kernel_rank=max(map(kernel_rank, cells)),
+        saturated=tuple(gates["gate"][gates["saturated"].astype(bool)]),
+        bias=max(map(_largest_bias, cells)),
+        zeros=_zeros(recording.layer),
+        orthogonal=all(map(_orthogonal, cells)),
+        penalised=any(map(_penalised, cells)),
+        limit=4.0 if getattr(cells[0], "activation", None) is keras.activations.sigmoid else 1.0,
+        unbounded=any(map(_unbounded, cells)),
+        largest=float(np.abs(recording.outputs).max()),
+        arrives=arrives,
+    )
+
+
+def rank_after(exponents: np.ndarray, steps: int = RANK_STEPS) -> float:
+    """The effective rank of the stretches exp(steps * exponent) of as many directions; NaN for less than two."""
+    if len(exponents) < 2 or not np.isfinite(exponents.max()):
+        return float("nan")
+    return float(effective_rank(np.diag(np.exp(steps * (exponents - exponents.max())))))
+
+
+def kernel_rank(cell) -> float:
+    """The effective rank of a recurrent kernel's square blocks, the largest; infinite where there are none."""
+    kernel = getattr(cell, "recurrent_kernel", None)
+    blocks = [] if kernel is None else square_blocks(kernel)
+    return max((float(effective_rank(block)) if block.any() else 0.0 for block in blocks), default=float("inf"))
+
+
+def _reach(joint, span: int) -> float:
+    """The horizon; where the curve did not come to it, the line with the gain's slope is followed."""
+    if joint["horizon_reached"] or joint["gain"] >= 1:
+        return float(joint["horizon"]) if joint["horizon_reached"] else float("inf")
+    return span + float(np.log(NEGLIGIBLE / joint["left"]) / np.log(joint["gain"]))
+
+
+def _credit_reach(credit: np.ndarray) -> float:
+    """The largest lag at which 1 % of the error is left, end to end; 0 if nothing is known."""
+    with np.errstate(divide="ignore"):
+        return float(horizon(np.log(credit)))
+
+
+def _enters_early(recording: Recording) -> bool:
+    """Whether errors of one position's loss enter at other steps as well."""
+    entering = recording.focus_errors.outputs.any(axis=-1)
+    entering[np.arange(len(entering)), recording.focus] = False
+    return bool(entering.any())
+
+
+def _read(recording: Recording) -> float:
+    """The last step at which an error enters, as a fraction of the steps, in the sequence where that is latest."""
+    if recording.errors.states is not None and recording.errors.states.any():
+        return 1.0
+    entering = recording.errors.outputs.any(axis=-1)
+    last = np.where(entering.any(1), entering.shape[1] - np.argmax(entering[:, ::-1], axis=1), 0)
+    return float((last / recording.lengths).max())
+
+
+def _largest_bias(cell) -> float:
+    bias = getattr(cell, "bias", None)
+    if bias is None:
+        return 0.0
+    values, units = np.abs(np.array(bias)).ravel(), getattr(cell, "units", 0)
+    gates = values.reshape(-1, units) if units and values.size % units == 0 else values[None]
+    return float(np.median(gates, axis=1).max())
+
+
+def _zeros(layer) -> float:
+    kernels = [np.array(weight) for weight in layer.weights if len(weight.shape) > 1 and "bias" not in weight.name]
+    return float(np.mean(np.concatenate([kernel.ravel() == 0 for kernel in kernels]))) if kernels else 0.0
+
+
+def _orthogonal(cell) -> bool:
+    start = getattr(cell, "recurrent_initializer", None)
+    return isinstance(start, (keras.initializers.Orthogonal, GateOrthogonal)) and start.gain == 1
+
+
+def _unbounded(cell) -> bool:
+    activation = getattr(cell, "activation", None)
+    return activation is not None and bool(np.abs(np.array(activation(np.array([-FAR, FAR], "float32")))).max() == FAR)
+
+
+def _penalised(cell) -> bool:
+    kinds = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
+    return isinstance(getattr(cell, "recurrent_regularizer", None), kinds)

@@ -32,6 +32,7 @@ class Replay:
         back: `back(inputs, states, errors)` gives `J' errors`: errors at the states after a step, (R, S), taken to the
             states before it, for inputs (R, F) and states (R, S).
         sizes: sizes of the parts, which add up to S.
+        paths: their names.
 
     Raises:
         ArgumentError: the cell's steps do not give the layer's outputs, so that the layer does more than to run it;
@@ -40,17 +41,19 @@ class Replay:
 
     def __init__(self, recording: Recording):
         self._cell = recording.layer.cell
+        (self._input_shape, *self._state_shapes) = recording.shapes
         self._options = {"training": False} if "training" in inspect.signature(self._cell.call).parameters else {}
         self._structure = recording.initial
         first = keras.tree.flatten(recording.initial)
         self.sizes = [state.shape[-1] for state in first]
+        self.paths = path_names(recording.layer)
         self.inputs = tf.constant(np.swapaxes(recording.inputs, 0, 1))
         self.states = self._run(tf.concat(first, axis=-1), recording.lengths)
         output, parts = self._cell_step(self.inputs[0], self.states[0])
         # An error enters through the part of the state that is the output; else through the step that made the output.
         self._entrance = next((index for index, part in enumerate(parts) if part is output), None)
         self.recording = self._measurable(recording)
-        self._check(output)
+        self._check(_rows(output))
         rows = [tf.TensorSpec((None, width)) for width in (self.inputs.shape[-1], sum(self.sizes), sum(self.sizes))]
         self.back = tf.function(self._back, input_signature=rows, autograph=False)
 
@@ -67,10 +70,12 @@ class Replay:
     def step(self, inputs, states):
         """One step of the cell on any rows: inputs (R, F), states (R, S) -> output (R, O), new states (R, S)."""
         output, parts = self._cell_step(inputs, states)
-        return output, tf.concat(parts, axis=-1)
+        return _rows(output), tf.concat([_rows(part) for part in parts], axis=-1)
 
     def _cell_step(self, inputs, states):
-        parts = keras.tree.pack_sequence_as(self._structure, tf.split(states, self.sizes, axis=-1))
+        shaped = zip(tf.split(states, self.sizes, axis=-1), self._state_shapes, strict=True)
+        parts = keras.tree.pack_sequence_as(self._structure, [tf.reshape(part, (-1, *shape)) for part, shape in shaped])
+        inputs = tf.reshape(inputs, (-1, *self._input_shape))
         output, new = self._cell.call(inputs, parts, **self._options)  # `call` itself: no autocast, all in float32
         return output, keras.tree.flatten(new)
 
@@ -162,6 +167,35 @@ class Replay:
                 f"model: stepping the cell of {layer.path} does not give the layer's outputs, so its recurrence cannot "
                 "be replayed. A layer must do no more than run its cell over time."
             )
+
+
+def cells_of(layer) -> dict[str, keras.Layer]:
+    """The cells that a recurrent layer runs, by name: one without a name, or several on top of each other."""
+    cell = layer.cell
+    if not isinstance(cell, keras.layers.StackedRNNCells):
+        return {"": cell}
+    return {f"cell {number}": each for number, each in enumerate(cell.cells, 1)}
+
+
+def states_of(cell) -> int:
+    """How many states a cell has."""
+    return len(keras.tree.flatten(cell.state_size))
+
+
+def path_names(layer) -> list[str]:
+    """A name for each part of a recurrent layer's state: h and c for an LSTM, else a number."""
+    names = []
+    for name, cell in cells_of(layer).items():
+        count = states_of(cell)
+        own = ["h", "c"] if count == 2 and "LSTM" in type(cell).__name__ else [f"state {n + 1}" for n in range(count)]
+        own = own if count > 1 or not name else [""]
+        names += [f"{name} {each}".strip() for each in own]
+    return names
+
+
+def _rows(values):
+    """Each sequence's numbers as one row."""
+    return values if len(values.shape) == 2 else tf.reshape(values, (values.shape[0], -1))
 
 
 def flat(values):

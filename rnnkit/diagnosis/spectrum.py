@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from rnnkit.diagnosis.decay import first_lag
-from rnnkit.diagnosis.replay import Replay, unit
+from rnnkit.diagnosis.replay import Replay, cells_of, unit
 from rnnkit.recurrent.cells import gates_of
 from rnnkit.recurrent.spectrum import block_spectra
 
@@ -20,8 +20,12 @@ ITERATIONS = 30
 
 def kernel_spectrum(layer) -> list[dict]:
     """The rows of `block_spectra` for a recurrent layer; none for a cell without recurrent kernel."""
-    kernel = getattr(layer.cell, "recurrent_kernel", None)
-    return [] if kernel is None else block_spectra(kernel, gates_of(layer.cell))
+    rows = []
+    for name, cell in cells_of(layer).items():
+        kernel = getattr(cell, "recurrent_kernel", None)
+        found = [] if kernel is None else block_spectra(kernel, gates_of(cell))
+        rows += [{**row, "gate": f"{name} {row['gate']}".strip()} for row in found]
+    return rows
 
 
 def jacobian_sigma(replay: Replay, *, seed: int = 0) -> np.ndarray:
