@@ -8,11 +8,11 @@ import keras
 import pandas as pd
 
 from rnnkit.diagnosis import Diagnosis, diagnose
-from rnnkit.diagnosis.diagnosis import as_dict, from_dict
-from rnnkit.diagnosis.verdict import COLLAPSE, EXPLODING, SATURATED, TROUBLES
+from rnnkit.diagnosis.verdict import COLLAPSE, EXPLODING, LABELS, NOT_KNOWN, SATURATED, UNBOUNDED, VANISHING
 from rnnkit.errors import ArgumentError
 
-CAUSES = {EXPLODING, SATURATED, COLLAPSE}
+CAUSES = {EXPLODING, SATURATED, COLLAPSE, UNBOUNDED}
+RESULTS = {NOT_KNOWN, VANISHING, LABELS}
 NOTHING = {"gain_min": float("nan"), "gain_max": float("nan"), "horizon_min": float("nan")}
 
 
@@ -33,7 +33,7 @@ class ThroughTime(keras.callbacks.Callback):
 
     The epoch logs get `gain_min`, `gain_max` and `horizon_min` (joint path, smallest and largest over layers and
     directions; horizon in steps) as last measured, so place it before callbacks that read them. Weights that have
-    exploded cannot be measured any more: then they are NaN, with a warning.
+    exploded cannot be measured any more: then they are NaN, with a warning. Nothing that goes wrong here ends a `fit`.
 
     Args:
         probe: `(x, y)`, some 32 to 64 sequences in any form that `rnnkit.diagnose` takes; not those trained on.
@@ -42,8 +42,10 @@ class ThroughTime(keras.callbacks.Callback):
         options: arguments of `rnnkit.diagnose`, such as `needed_lag` and `health`.
 
     Raises:
-        ArgumentError: `budget` is not within 0 to 1; in `fit`, a model that cannot be diagnosed.
-        DataError: in `fit`, a probe that cannot be used.
+        ArgumentError: `budget` is not within 0 to 1.
+
+    Warns:
+        UserWarning: in `fit`, once, that a model cannot be diagnosed or a probe not be used, and why.
     """
 
     def __init__(self, probe, budget: float = 0.03, **options):
@@ -58,6 +60,7 @@ class ThroughTime(keras.callbacks.Callback):
         self._epochs = 0
         self._numbers = dict(NOTHING)
         self._clock = Clock()
+        self._said = False
 
     @property
     def diagnosis(self) -> Diagnosis:
@@ -74,15 +77,15 @@ class ThroughTime(keras.callbacks.Callback):
     def cause(self) -> Diagnosis:
         """The diagnosis whose cure to try first.
 
-        That is the last one, unless its troubles are only what comes of another: that nothing was learned, or that
-        errors vanish in what is left. Then it is the earliest that names one which keeps a network from learning at
-        all: errors that explode or collapse, or saturated gates.
+        That is the last one, unless its findings are only what comes of another: that nothing was learned, or that
+        gradients vanish in what is left. Then it is the earliest that names one which keeps a network from learning at
+        all: gradients that explode or collapse, or saturated gates.
 
         Raises:
             ArgumentError: nothing was measured yet.
         """
-        troubles = self.diagnosis.statuses & set(TROUBLES)
-        if not troubles or troubles & CAUSES:
+        found = {finding.name for finding in self.diagnosis.findings}
+        if not found or not found <= RESULTS:
             return self.diagnosis
         earlier = (self.diagnoses[epoch] for epoch in sorted(self.diagnoses))
         return next((found for found in earlier if found.statuses & CAUSES), self.diagnosis)
@@ -109,8 +112,10 @@ class ThroughTime(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._clock = Clock()
+        if not self.model.built:  # a subclassed model, until its first batch: the end of the first epoch is next
+            return
         if self._epochs not in self.diagnoses or self.next_step != int(self.model.optimizer.iterations.numpy()):
-            self._measure()
+            self._try()
 
     def on_epoch_end(self, epoch, logs=None):
         self._epochs += 1
@@ -126,14 +131,14 @@ class ThroughTime(keras.callbacks.Callback):
 
     def get_state(self) -> dict:
         """What is needed to go on after a restart."""
-        diagnoses = {str(epoch): as_dict(found) for epoch, found in self.diagnoses.items()}
+        diagnoses = {str(epoch): found.as_dict() for epoch, found in self.diagnoses.items()}
         steps = {"next_step": self.next_step, "epochs": self._epochs}
         return {**steps, "diagnoses": diagnoses, "numbers": self._numbers, "clock": self._clock.read()}
 
     def set_state(self, state: dict) -> None:
         """Takes over what `get_state` gave, before `fit` or in it."""
         self.next_step, self._epochs = int(state["next_step"]), int(state["epochs"])
-        self.diagnoses = {int(epoch): from_dict(found) for epoch, found in state["diagnoses"].items()}
+        self.diagnoses = {int(epoch): Diagnosis.from_dict(found) for epoch, found in state["diagnoses"].items()}
         self._numbers = dict(state["numbers"])
         self._clock.set(*state["clock"])
 
@@ -150,6 +155,8 @@ class ThroughTime(keras.callbacks.Callback):
         with self._clock:
             found = diagnose(self.model, *self.probe, **{**options, **self.options})
         self.diagnoses[self._epochs] = found
+        if found.layers.empty:
+            self._say(found.verdict)
         joint = found.layers[found.layers["path"] == "joint"]
         self._numbers = {
             "gain_min": float(joint["gain"].min()),
@@ -158,12 +165,17 @@ class ThroughTime(keras.callbacks.Callback):
         }
 
     def _try(self, **options) -> None:
-        """A training goes on, and ends as it should, even if there is nothing left to be measured."""
+        """A training goes on, and ends as it should, whatever goes wrong here; that is said once."""
         try:
             self._measure(**options)
-        except ArgumentError as error:
+        except Exception as error:
             self._numbers = dict(NOTHING)
-            warnings.warn(f"ThroughTime measures nothing after epoch {self._epochs}. {error}", stacklevel=2)
+            self._say(str(error) or type(error).__name__)
+
+    def _say(self, reason: str) -> None:
+        if not self._said:
+            warnings.warn(f"ThroughTime measures nothing after epoch {self._epochs}. {reason}", stacklevel=3)
+        self._said = True
 
 
 class Clock:

@@ -45,7 +45,7 @@ class Call:
 
 @dataclass
 class Passage:
-    """One call of a layer that is not recurrent and holds no others: what went in, and what came out."""
+    """One call of a layer that is not recurrent and holds no others: the numbers that went in and came out."""
 
     layer: keras.Layer
     inputs: list[tf.Tensor]
@@ -69,6 +69,7 @@ class Recorder:
         self.calls: list[Call] = []
         self.passages: list[Passage] = []
         self._tape, self._change = tape, change
+        self._derived: set[int] = set()  # tensors that come from a recurrent layer, by way of layers
         self._lengths: tf.Tensor | None = None
         layers, recurrent = model._flatten_layers(), recurrent_layers(model)
         stacks = [layer for layer in layers if isinstance(layer, RecurrentStack)]
@@ -81,6 +82,10 @@ class Recorder:
         for layer in layers:
             if id(layer) not in inside and len(list(layer._flatten_layers())) == 1:
                 vars(layer)["call"] = self._passed(layer, layer.call)
+
+    def is_derived(self, tensor) -> bool:
+        """Whether a tensor comes from a recurrent layer, by way of layers."""
+        return id(tensor) in self._derived
 
     def _with_lengths(self, call):
         @functools.wraps(call)
@@ -97,7 +102,11 @@ class Recorder:
         def noted_call(*args, **kwargs):
             results = call(*args, **kwargs)
             if tf.executing_eagerly():
-                self.passages.append(Passage(layer, _tensors((args, kwargs)), _tensors(results)))
+                passage = Passage(layer, _tensors((args, kwargs)), _tensors(results))
+                self.passages.append(passage)
+                if self._derived & set(map(id, passage.inputs)):  # also behind what cuts the tape's chain off
+                    self._tape.watch(passage.outputs)
+                    self._derived.update(map(id, passage.outputs))
             return results
 
         return noted_call
@@ -112,6 +121,7 @@ class Recorder:
             results = keras.tree.map_structure(self._change, call(*args, **kwargs))
             outputs = keras.tree.flatten(results)
             self._tape.watch(outputs)
+            self._derived.update(map(id, outputs))
             self.calls.append(
                 Call(
                     layer,
@@ -173,6 +183,14 @@ class Order:
         return moved
 
 
+def cells_of(layer) -> dict[str, keras.Layer]:
+    """The cells that a recurrent layer runs, by name: one without a name, or several on top of each other."""
+    cell = layer.cell
+    if not isinstance(cell, keras.layers.StackedRNNCells):
+        return {"": cell}
+    return {f"cell {number}": each for number, each in enumerate(cell.cells, 1)}
+
+
 def _arguments(call, args, kwargs) -> dict[str, Any]:
     return inspect.signature(call).bind(*args, **kwargs).arguments
 
@@ -182,7 +200,7 @@ def _initial(layer, given):
         return keras.tree.map_structure(tf.identity, _listed(given["initial_state"]))
     if layer.stateful:
         return keras.tree.map_structure(tf.convert_to_tensor, _listed(layer.states))
-    return layer.get_initial_state(given["sequences"].shape[0])
+    return _listed(layer.get_initial_state(given["sequences"].shape[0]))
 
 
 def _listed(states) -> list:
@@ -190,4 +208,4 @@ def _listed(states) -> list:
 
 
 def _tensors(nested) -> list[tf.Tensor]:
-    return [each for each in keras.tree.flatten(nested) if tf.is_tensor(each)]
+    return [each for each in keras.tree.flatten(nested) if tf.is_tensor(each) and each.dtype.is_floating]

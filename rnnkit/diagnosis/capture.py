@@ -14,8 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.diagnosis.calls import Call, Order, Recorder
-from rnnkit.diagnosis.probe import Task, preserved
+from rnnkit.diagnosis.calls import Call, Order, Recorder, cells_of
+from rnnkit.diagnosis.probe import preserved
 from rnnkit.diagnosis.signal import Losses, Signal, signal
 from rnnkit.errors import ArgumentError, DataError
 
@@ -121,6 +121,7 @@ def capture(model: keras.Model, x, y, *, seed: int = 0) -> Look:
                 "model: none of its recurrent layers was seen at work in model(x). If one of them is called inside a "
                 "tf.function, call tf.config.run_functions_eagerly(True) first."
             )
+        tape.watch([each for each in keras.tree.flatten(predictions) if each.dtype.is_floating])
         losses = Losses(model, x, y, predictions, added=_adds_losses(model, recorder.calls, tape))
         layers = {id(call.layer): call.layer for call in recorder.calls}.values()
         recorded = [
@@ -197,10 +198,12 @@ def _part(call: Call, order: Order, losses: Losses, tape, positions: np.ndarray)
 
 
 def _joined(parts: list, steps: int, kept: np.ndarray):
-    """Arrays of several calls one after the other, padded to the same number of steps; nested ones element by element."""
+    """Arrays of several calls one after the other, padded to the same number of steps."""
 
     def joined(*arrays):
-        pads = [[(0, 0), (0, steps - a.shape[1] if a.shape[1] > 1 else 0), (0, 0)] if a.ndim == 3 else 0 for a in arrays]
+        pads = [
+            [(0, 0), (0, steps - a.shape[1] if a.shape[1] > 1 else 0), (0, 0)] if a.ndim == 3 else 0 for a in arrays
+        ]
         padded = [np.pad(a, pad) if pad else a for a, pad in zip(arrays, pads, strict=True)]
         return np.concatenate(padded)[kept]
 
@@ -224,14 +227,17 @@ def _adds_losses(model, calls: list[Call], tape) -> bool:
 
 
 def _depth(calls: list[Call], tape) -> int:
-    """The longest chain of recurrent layers in which each reads, by any way, what the one before returned."""
+    """The longest chain of recurrent layers, or cells of one, in which each reads what the one before returned."""
     first = list({id(call.layer): call for call in reversed(calls)}.values())[::-1]
     depths: list[int] = []
     for number, call in enumerate(first):
         before = [each.outputs[0] for each in first[:number]]
         with tape.stop_recording():
             reached = tape.gradient(call.inputs, before) if before else []
-        depths.append(1 + max((d for d, g in zip(depths, reached, strict=True) if g is not None), default=0))
+        depths.append(
+            len(cells_of(call.layer))
+            + max((d for d, g in zip(depths, reached, strict=True) if g is not None), default=0)
+        )
     return max(depths)
 
 

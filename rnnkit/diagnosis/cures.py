@@ -1,18 +1,23 @@
-"""What helps against which trouble: one table of rules, and one of cures."""
+"""What helps against which problem: rules, which fill in the table of cures."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import keras
 import numpy as np
 
 from rnnkit.diagnosis import verdict as v
-from rnnkit.diagnosis.cure_table import TABLE
-from rnnkit.diagnosis.verdict import Finding, Training
-from rnnkit.recurrent.cells import find_cell
+from rnnkit.diagnosis.cure_table import TABLE, Entry
+from rnnkit.diagnosis.layers import Layer
+from rnnkit.diagnosis.rules import LARGE_BIAS, UNLIKE
+from rnnkit.diagnosis.training import Training
+from rnnkit.diagnosis.verdict import Facts, Finding
 from rnnkit.recurrent.table import CELLS, Cell, key
 
 USUAL_UPDATE = 0.01  # norm of an update over that of the weights, at the start of a training
+LESS_DROPOUT = 0.2
+STRAIGHT_THROUGH = "x = x + keras.ops.stop_gradient(keras.ops.round(x) - x)  # in place of what has no derivative"
+LEAKY = 'keras.layers.Dense(units, activation="leaky_relu")  # in a new model'
 
 
 @dataclass(frozen=True)
@@ -21,155 +26,189 @@ class Cure:
 
     Attributes:
         name: its name.
-        line: how to apply it, in a line of code: arguments of a task of rnnkit, or for a Keras model of your own.
+        python: how to apply it, in a line of code: arguments of a task of rnnkit, or for a Keras model of your own.
+        shell: options to add to `rnnkit run TASK`; None where the shell has none.
         why: how it helps.
         source: the paper.
         side_effect: what it can make worse.
     """
 
     name: str
-    line: str
+    python: str
+    shell: str | None
     why: str
     source: str
     side_effect: str
 
+    @property
+    def line(self) -> str:
+        """The same as `python`."""
+        return self.python
+
+    def as_dict(self) -> dict[str, str | None]:
+        """All of it as plain values, with `line` for `python`."""
+        values = asdict(self)
+        return {"name": values.pop("name"), "line": values.pop("python"), **values}
+
     def __str__(self) -> str:
-        return f"{self.name}: {self.line}. {self.why} ({self.source}.) But: {self.side_effect}"
-
-
-def _known(found: Finding) -> Cell | None:
-    """The table's entry for the layer's cell, if it has one."""
-    return CELLS.get(key(found.cell))
-
-
-def _simple(found: Finding, training: Training) -> bool:
-    cell = _known(found)
-    return cell is not None and not cell.gates and cell.accepts("recurrent_initializer")
-
-
-def _gated(found: Finding, training: Training) -> bool:
-    cell = _known(found)
-    return cell is not None and bool(cell.keep_gate) and cell.accepts("bias_initializer")
-
-
-def _parallel(found: Finding, training: Training) -> bool:
-    return _gated(found, training) and not find_cell(found.cell).accepts("recurrent_initializer")
-
-
-def _growing_state(found: Finding, training: Training) -> bool:
-    return _simple(found, training) and found.unbounded
-
-
-def _orthogonal(found: Finding, training: Training) -> bool:
-    return found.orthogonal
-
-
-def _penalised(found: Finding, training: Training) -> bool:
-    return found.penalised
-
-
-def _biased(found: Finding, training: Training) -> bool:
-    return found.bias >= v.LARGE_BIAS
-
-
-def _null(found: Finding, training: Training) -> bool:
-    return found.zeros >= v.NULL
-
-
-def _deep(found: Finding, training: Training) -> bool:
-    return training.sunk
-
-
-def _overstepping(found: Finding, training: Training) -> bool:
-    return training.overstepping
-
-
-def _creeping(found: Finding, training: Training) -> bool:
-    return training.update_ratio < v.SMALL_UPDATE
-
-
-def _always(found: Finding, training: Training) -> bool:
-    return True
+        return f"{self.name}: {self.python}. {self.why} ({self.source}.) But: {self.side_effect}"
 
 
 HOLDING = ("clipping", "spectral cap", "gradient penalty", "L2 penalty")  # what holds explosions down
 
-# Trouble, condition, cures in order; the first rule that fits counts.
-RULES: list[tuple[str, Callable[[Finding, Training], bool], tuple[str, ...]]] = [
-    (v.EXPLODING, _orthogonal, HOLDING),
-    (v.EXPLODING, _growing_state, ("gated cell", "orthogonal start", *HOLDING)),
-    (v.EXPLODING, _simple, ("orthogonal start", *HOLDING, "gated cell")),
-    (v.EXPLODING, _always, ("orthogonal start", *HOLDING)),
-    (v.SATURATED, _biased, ("bias start", "layer normalisation")),
-    (v.SATURATED, _always, ("layer normalisation",)),
-    (v.COLLAPSE, _parallel, ("chrono start",)),
-    (v.COLLAPSE, _penalised, ("no penalty", "orthogonal start", "soft orthogonality")),
-    (v.COLLAPSE, _orthogonal, ("soft orthogonality",)),
-    (v.COLLAPSE, _simple, ("orthogonal start", "soft orthogonality", "gated cell")),
-    (v.COLLAPSE, _always, ("orthogonal start", "soft orthogonality")),
-    (v.NOT_LEARNING, _overstepping, ("lower learning rate", "clipping")),
-    (v.NOT_LEARNING, _null, ("fresh weights", "no penalty")),
-    (v.NOT_LEARNING, _deep, ("residual and layer normalisation",)),
-    (v.NOT_LEARNING, _creeping, ("higher learning rate",)),
-    (v.NOT_LEARNING, _always, ("lower learning rate", "layer normalisation")),
-    (v.VANISHING, _penalised, ("no penalty", "soft orthogonality")),
-    (v.VANISHING, _simple, ("gated cell", "relu", "Omega", "soft orthogonality")),
-    (v.VANISHING, _gated, ("chrono start", "soft orthogonality")),
-    (v.VANISHING, _always, ("gated cell", "soft orthogonality")),
+# Problem, condition on facts and layer, cures in order; the first rule that fits counts.
+RULES: list[tuple[str, Callable[[Facts, Layer | None], bool], tuple[str, ...]]] = [
+    (v.BROKEN_DATA, lambda facts, layer: True, ("drop broken rows",)),
+    (v.BROKEN_WEIGHTS, lambda facts, layer: True, ("earlier weights", "clipping", "lower learning rate")),
+    (v.BROKEN_LOSS, lambda facts, layer: True, ("loss with a derivative",)),
+    (v.BROKEN_GRADIENT, lambda facts, layer: True, ("loss with a derivative",)),
+    (v.NO_GRADIENT, lambda facts, layer: True, ("open the path",)),
+    (v.IGNORED, lambda facts, layer: True, ("read the last state",)),
+    (v.INPUT_SCALE, lambda facts, layer: True, ("normalization",)),
+    (v.TARGET_SCALE, lambda facts, layer: True, ("scale the target",)),
+    (v.PADDING, lambda facts, layer: True, ("mask", "padding in front")),
+    (v.UNBOUNDED, lambda facts, layer: True, ("tanh", "clipping", "lower learning rate")),
+    (v.RATE_HIGH, lambda facts, layer: True, ("lower learning rate", "clipping")),
+    (v.RATE_LOW, lambda facts, layer: True, ("higher learning rate",)),
+    (v.ORDER, lambda facts, layer: True, ("sort by time",)),
+    (v.EXPLODING, lambda facts, layer: layer is None or layer.orthogonal, HOLDING),
+    (
+        v.EXPLODING,
+        lambda facts, layer: _simple(layer) and layer.unbounded,
+        ("gated cell", "orthogonal start", *HOLDING),
+    ),
+    (v.EXPLODING, lambda facts, layer: _simple(layer), ("orthogonal start", *HOLDING, "gated cell")),
+    (v.EXPLODING, lambda facts, layer: True, ("orthogonal start", *HOLDING)),
+    (v.SATURATED, lambda facts, layer: layer.bias >= LARGE_BIAS, ("bias start", "layer normalisation")),
+    (v.SATURATED, lambda facts, layer: True, ("layer normalisation", "lower learning rate")),
+    (v.DEEP, lambda facts, layer: True, ("residual and layer normalisation", "fewer layers")),
+    (v.COLLAPSE, lambda facts, layer: _parallel(layer), ("chrono start",)),
+    (v.COLLAPSE, lambda facts, layer: layer.penalised, ("no penalty", "orthogonal start", "soft orthogonality")),
+    (v.COLLAPSE, lambda facts, layer: layer.orthogonal, ("soft orthogonality",)),
+    (v.COLLAPSE, lambda facts, layer: _simple(layer), ("orthogonal start", "soft orthogonality", "gated cell")),
+    (v.COLLAPSE, lambda facts, layer: True, ("orthogonal start", "soft orthogonality")),
+    (v.NULL, lambda facts, layer: True, ("fresh weights", "no penalty")),
+    (v.OVERFITTING, lambda facts, layer: facts.training.dropout > 0, ("early stopping", "dropout")),
+    (v.OVERFITTING, lambda facts, layer: True, ("early stopping", "dropout")),
+    (v.UNDERFITTING, lambda facts, layer: True, ("lower dropout", "more units")),
+    (v.VANISHING, lambda facts, layer: layer.penalised, ("no penalty", "soft orthogonality")),
+    (v.VANISHING, lambda facts, layer: _simple(layer), ("gated cell", "relu", "Omega", "soft orthogonality")),
+    (v.VANISHING, lambda facts, layer: _gated(layer) and not layer.unbounded, ("chrono start", "soft orthogonality")),
+    (v.VANISHING, lambda facts, layer: True, ("gated cell", "soft orthogonality")),
+    (v.LABELS, lambda facts, layer: True, ("check the labels",)),
+    (v.NOT_KNOWN, lambda facts, layer: True, ()),
 ]
 
 
-ON_RECURRENT_KERNELS = {"orthogonal start", "soft orthogonality", "spectral cap", "L2 penalty", "no penalty"}
-
-
-def cures(findings: list[tuple[Finding, str]], training: Training) -> list[Cure]:
-    """What to try, in order: against the first trouble of `verdict.TROUBLES` that is there, and then the others.
+def cures(found: list[Finding], facts: Facts) -> list[Cure]:
+    """What to try, in order: against the first finding, and then the others.
 
     Args:
-        findings: each with its status.
-        training: what is known of it.
+        found: the findings, in order.
+        facts: that they rest on.
     """
-    found: dict[str, Cure] = {}
-    for trouble in v.TROUBLES:
-        for finding in (finding for finding, word in findings if word == trouble):
-            for name in names(trouble, finding, training):
-                found.setdefault(name, _cure(name, finding, training))
-    return list(found.values())
+    named: dict[str, Cure] = {}
+    for finding in found:
+        for name in names(finding, facts):
+            named.setdefault(name, _cure(name, finding.layer or _first(facts), facts))
+    return list(named.values())
 
 
-def names(trouble: str, finding: Finding, training: Training) -> tuple[str, ...]:
-    """The cures of the first rule that fits, without those that a cell without recurrent kernel cannot take."""
-    found = next(cures for word, fits, cures in RULES if word == trouble and fits(finding, training))
-    return tuple(name for name in found if not (_parallel(finding, training) and name in ON_RECURRENT_KERNELS))
+def names(finding: Finding, facts: Facts) -> tuple[str, ...]:
+    """The cures of the first rule that fits, without those that the cell or the data cannot take."""
+    layer = finding.layer
+    found = next(listed for word, fits, listed in RULES if word == finding.name and fits(facts, layer))
+    return tuple(name for name in found if _applies(name, layer or _first(facts), facts))
 
 
-def _cure(name: str, finding: Finding, training: Training) -> Cure:
-    entry = TABLE[name]
-    lag = max(3, round(finding.needed))
-    ratio = training.update_ratio
-    gated = _gated(finding, training)
-    values = {
+def _applies(name: str, layer: Layer | None, facts: Facts) -> bool:
+    entry, inputs = TABLE[name], facts.data.inputs
+    if name == "layer normalisation" and inputs is not None and layer is not None:
+        deletes = inputs.features == 1 or inputs.spread > UNLIKE
+        return not (inputs.raw and inputs.layer == layer.layer and deletes)
+    if not entry.argument and not any(word in _line(entry, facts.training) for word in ("{layer}", "{cell}")):
+        return True
+    cell = _known(layer)
+    return cell is not None and bool(layer and layer.code) and (not entry.argument or cell.accepts(entry.argument))
+
+
+def _first(facts: Facts) -> Layer | None:
+    return facts.layers[0] if facts.layers else None
+
+
+def _known(layer: Layer | None) -> Cell | None:
+    """The table's entry for the layer's cell, if it has one."""
+    return None if layer is None else CELLS.get(key(layer.cell))
+
+
+def _simple(layer: Layer | None) -> bool:
+    cell = _known(layer)
+    return cell is not None and not cell.gates and cell.accepts("recurrent_initializer")
+
+
+def _gated(layer: Layer | None) -> bool:
+    cell = _known(layer)
+    return cell is not None and bool(cell.keep_gate) and cell.accepts("bias_initializer")
+
+
+def _parallel(layer: Layer | None) -> bool:
+    cell = _known(layer)
+    return cell is not None and _gated(layer) and not cell.accepts("recurrent_initializer")
+
+
+def _cure(name: str, layer: Layer | None, facts: Facts) -> Cure:
+    entry, training = TABLE[name], facts.training
+    values = {**_of_layer(layer), **_of_training(training), **_of_path(facts)}
+    shell = entry.shell.format(**values) if training.task and entry.shell else None
+    python, why, side_effect = (
+        text.format(**values) for text in (_line(entry, training), entry.why, entry.side_effect)
+    )
+    return Cure(name, python, shell, why, entry.source, side_effect)
+
+
+def _line(entry: Entry, training: Training) -> str:
+    return entry.task if training.task and entry.task else entry.own
+
+
+def _of_layer(layer: Layer | None) -> dict:
+    if layer is None:
+        return {"layer": "keras.layers.LSTM", "lag": 100, "limit": 1.0, "orthogonal": "orthogonal"}
+    gated, lag = _gated(layer), max(3, round(layer.needed))
+    return {
         "orthogonal": "gate_orthogonal" if gated else "orthogonal",
-        "plain_start": None if _parallel(finding, training) else '"orthogonal"',
+        "plain_start": None if _parallel(layer) else '"orthogonal"',
         "orthogonal_start": "rnnkit.initializers.GateOrthogonal()" if gated else '"orthogonal"',
-        "cell": finding.cell,
-        "layer": finding.cell if (cell := _known(finding)) is None else cell.in_code,
+        "cell": layer.cell,
+        "layer": layer.code or layer.cell,
         "lag": lag,
-        "limit": finding.limit,
-        "chrono": _chrono(finding.cell, lag) if gated else "",
-        "threshold": 1.0 if np.isnan(training.threshold) else training.threshold,
-        "optimizer": _optimizer(training.optimizer),
-        "lower": training.rate * (USUAL_UPDATE / ratio if ratio > USUAL_UPDATE else 0.1),
-        "higher": training.rate * (USUAL_UPDATE / 10 / ratio if 0 < ratio < USUAL_UPDATE / 10 else 10),
+        "limit": layer.limit,
+        "chrono": _chrono(layer, lag) if gated else "",
     }
-    line, why = (text.format(**values) for text in (entry.task if training.task else entry.own, entry.why))
-    return Cure(name, line, why, entry.source, entry.side_effect)
 
 
-def _chrono(cell: str, lag: int) -> str:
-    entry = find_cell(cell)
-    start = f'bias_initializer=rnnkit.initializers.Chrono("{entry.gates}", max_lag={lag})'
-    return f"{start}, unit_forget_bias=False" if entry.accepts("unit_forget_bias") else start
+def _of_training(training: Training) -> dict:
+    ratio, largest = training.records.ratio, training.records.largest_ratio
+    threshold = training.records.threshold
+    return {
+        "threshold": 1.0 if np.isnan(threshold) else threshold,
+        "optimizer": _optimizer(training.optimizer),
+        "lower": training.rate * (USUAL_UPDATE / largest if largest > USUAL_UPDATE else 0.1),
+        "higher": training.rate * (USUAL_UPDATE / ratio if 0 < ratio < USUAL_UPDATE else 10),
+        "depth": training.depth,
+        "less_dropout": min(LESS_DROPOUT, training.dropout / 3),
+    }
+
+
+def _of_path(facts: Facts) -> dict:
+    dead = facts.signal.ends_how == "dead"
+    price = "a little of what is below zero gets through" if dead else "the gradient is only about right"
+    return {"opened": LEAKY if dead else STRAIGHT_THROUGH, "opened_effect": f"{price}."}
+
+
+def _chrono(layer: Layer, lag: int) -> str:
+    cell = _known(layer)
+    start = f'bias_initializer=rnnkit.initializers.Chrono("{cell.gates}", max_lag={lag})'
+    return f"{start}, unit_forget_bias=False" if cell.accepts("unit_forget_bias") else start
 
 
 def _optimizer(name: str) -> str:

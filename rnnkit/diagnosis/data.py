@@ -4,16 +4,21 @@ Legend: `B` batch, `n` sequences, `T` steps, `F` features, `D` numbers of a targ
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
+from scipy.special import stdtrit
 
 from rnnkit.diagnosis.calls import Call, Order
 from rnnkit.diagnosis.capture import Look
 
-PENALTIES = 10.0 ** np.arange(-2, 5)
+PENALTIES = (0.03, 0.3, 3.0, 30.0)  # of ridge regression, over the mean square of a sequence
 GAIN = 0.05  # of R^2 that a longer window has to bring
+CHANCE = 0.01  # that a step without influence is chosen
+INTERCEPT = 1e6  # a kernel's share for it, so that it is not penalised
+SHUFFLES = 5  # of the targets, for what is explained by chance
+COMPARED = 400  # sequences, for a dependence
 MEASURABLE = 16  # sequences; fewer say nothing about a dependence
 BINARY = 2
 MOST = 1000  # sequences that are looked at
@@ -77,7 +82,8 @@ class Data:
         masked: whether a layer before it made a mask, which was lost on the way.
         correlation: of neighbouring steps within a sequence.
         dispersion: variance of the sequences' means over what independent steps would give: about 1 for those.
-        dependence: R^2, on sequences left out, of a linear model of the last steps; NaN if it was not measured.
+        dependence: R^2 of a linear model of the inputs on sequences left out, 0 if it is no better than chance; NaN if
+            it was not measured.
         lag: the steps back that this linear model needs.
     """
 
@@ -101,17 +107,18 @@ def look_at_data(x, y, look: Look) -> Data:
         x, y: the probe, as tensors.
         look: the forward pass on it.
     """
-    broken_x, where_x = _broken("x", x)
-    broken_y, where_y = _broken("y", y)
-    known: dict[str, Any] = {"broken_x": broken_x, "broken_y": broken_y, "broken_at": where_x or where_y}
-    if broken_x or broken_y:
-        return Data(**known)
     call = next(call for call in look.calls if call.layer is look.recordings[0].layer)
     read = _read(call)
+    broken_x, where_x = _broken("x", x)
+    broken_y, where_y = _broken("y", y)
+    harmful = not look.signal.sound or not np.isfinite(_counted(read)).all()  # not in padding or in masked targets
+    if harmful and (broken_x or broken_y):
+        return Data(broken_x=broken_x, broken_y=broken_y, broken_at=where_x or where_y)
+    if not look.signal.sound:
+        return Data()
     correlation, dispersion = _order(read)
     dependence, lag = _dependence(read, y)
     return Data(
-        **known,
         inputs=_inputs(call.layer.path, read, x),
         target=_target(y, look.predictions),
         padding=_padding(call, x),
@@ -138,6 +145,11 @@ def _read(call: Call) -> Read:
     return Read(inputs, order.lengths[: len(inputs)])
 
 
+def _counted(read: Read) -> np.ndarray:
+    """All steps that are not padding, shape (R, F)."""
+    return read.inputs[np.arange(read.inputs.shape[1]) < read.lengths[:, None]]
+
+
 def _broken(name: str, nested) -> tuple[float, str]:
     fraction, where = 0.0, ""
     for array in map(np.asarray, keras.tree.flatten(nested)):
@@ -151,7 +163,7 @@ def _broken(name: str, nested) -> tuple[float, str]:
 
 
 def _inputs(layer: str, read: Read, x) -> Inputs:
-    values = read.inputs[np.arange(read.inputs.shape[1]) < read.lengths[:, None]]
+    values = _counted(read)
     sizes, deviations, means = np.sqrt((values**2).mean(0)), values.std(0), np.abs(values.mean(0))
     varied = np.array([len(np.unique(column[:1000])) > BINARY for column in values.T])
     constant = deviations <= 1e-6 * np.maximum(sizes, 1e-30)
@@ -227,21 +239,53 @@ def _order(read: Read) -> tuple[float, float]:
 
 
 def _dependence(read: Read, y) -> tuple[float, float]:
-    """R^2 on sequences left out of a ridge regression of the last steps on the targets, and the steps that it needs.
+    """R^2 of a linear model of the last steps, and the steps that it needs.
 
-    A lower bound of what can be known: a dependence that is not linear is not seen. Windows of 1, 2, 4, ... steps
-    are tried, and the smallest that is as good as any, but for 0.05, says how many steps are needed.
+    A lower bound of what can be known: a dependence that is not linear is not seen. Two ways are tried, and the better
+    one counts, by what it explains beyond chance: ridge regression on windows of the last 1, 2, 4, ... steps, where the
+    smallest window that is as good as any, but for 0.05, says how many are needed; and single steps, chosen one after
+    the other.
     """
     targets = _numbers(y, read)
     if targets is None or len(targets) < MEASURABLE:
         return float("nan"), float("nan")
-    steps = read.inputs.shape[1]
+    inputs = _right_aligned(read)[:COMPARED]
+    ridge, single = _by_windows(inputs, targets[:COMPARED]), _by_steps(inputs, targets[:COMPARED])
+    return ridge if ridge[0] >= single[0] - GAIN else single
+
+
+def _by_windows(inputs: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
+    steps, rng = inputs.shape[1], np.random.default_rng(0)
     windows = sorted({min(2**power, steps) for power in range(int(np.ceil(np.log2(steps))) + 1)})
-    at_end = _right_aligned(read)
-    found = [_left_out(at_end[:, -window:].reshape(len(targets), -1), targets) for window in windows]
-    best = max(found)
-    needed = next(window for window, r2 in zip(windows, found, strict=True) if r2 >= best - GAIN)
-    return best, float(needed - 1)
+    shuffled = [targets[rng.permutation(len(targets))] for _ in range(SHUFFLES)]
+    found = [[_left_out(inputs[:, -w:].reshape(len(targets), -1), y) for y in (targets, *shuffled)] for w in windows]
+    own, chance = np.array(found)[:, 0], np.array(found)[:, 1:].max()
+    if own.max() <= max(chance, 0.0):
+        return 0.0, float("nan")
+    return float(own.max()), float(windows[int(np.argmax(own >= own.max() - GAIN))] - 1)
+
+
+def _by_steps(inputs: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
+    """Forward selection of single numbers of single steps, each significant among all of them; adjusted R^2."""
+    n, steps, features = inputs.shape
+    columns, target = inputs.reshape(n, -1), np.linalg.svd(targets, full_matrices=False)[0][:, 0]
+    columns = columns - columns.mean(0)
+    columns = columns / np.maximum(np.linalg.norm(columns, axis=0), 1e-12)
+    target = (target - target.mean()) / np.linalg.norm(target - target.mean())
+    chosen, residual = [], target
+    while len(chosen) < n // 6:
+        sizes = np.abs(columns.T @ residual) / max(np.linalg.norm(residual), 1e-12)
+        freedom = n - len(chosen) - 2
+        limit = stdtrit(freedom, 1 - CHANCE / (2 * columns.shape[1]))
+        if sizes.max() <= limit / np.sqrt(freedom + limit**2) or np.linalg.norm(residual) < 1e-3:
+            break
+        chosen.append(int(sizes.argmax()))
+        kept = columns[:, chosen]
+        residual = target - kept @ np.linalg.lstsq(kept, target, rcond=None)[0]
+    if not chosen:
+        return 0.0, float("nan")
+    left = float(residual @ residual) * (n - 1) / (n - len(chosen) - 1)
+    return 1 - left, float(steps - 1 - min(number // features for number in chosen))
 
 
 def _numbers(y, read: Read) -> np.ndarray | None:
@@ -275,11 +319,10 @@ def _right_aligned(read: Read) -> np.ndarray:
 def _left_out(x: np.ndarray, y: np.ndarray) -> float:
     """R^2 of ridge regression, each sequence predicted from the others, with the best of some penalties."""
     x, n = x - x.mean(0), len(x)
-    values, vectors = np.linalg.eigh(x @ x.T / x.shape[1])
+    values, vectors = np.linalg.eigh(x @ x.T / x.shape[1] + INTERCEPT * np.ones((n, n)))
     turned, best = vectors.T @ y, -np.inf
     for penalty in PENALTIES:
         shrunk = 1 / (np.maximum(values, 0) + penalty)
-        diagonal = (vectors**2 @ shrunk) + 0.0
-        residual = (vectors @ (shrunk[:, None] * turned)) / diagonal[:, None]
-        best = max(best, 1 - float((residual**2).sum() / (y**2).sum() * ((n - 1) / n) ** 2))
+        residual = (vectors @ (shrunk[:, None] * turned)) / (vectors**2 @ shrunk)[:, None]
+        best = max(best, 1 - float((residual**2).sum() / (y**2).sum()))
     return best

@@ -1,6 +1,7 @@
-"""The diagnosis of a model, in tables; the modules beside this one say how each number is found."""
+"""The diagnosis of a model: findings, and the tables that they rest on; the modules beside this one make them."""
 
 from dataclasses import asdict, dataclass, fields
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -8,39 +9,43 @@ import keras
 import numpy as np
 import pandas as pd
 
-from rnnkit.diagnosis.capture import Recording, capture
+from rnnkit.diagnosis.capture import Look, Recording, capture
 from rnnkit.diagnosis.cures import Cure, cures
+from rnnkit.diagnosis.data import Data, Inputs, Target, look_at_data
 from rnnkit.diagnosis.decay import credit, fit, own_decay
-from rnnkit.diagnosis.findings import finding, known_of_training, needed_steps
 from rnnkit.diagnosis.gates import forget_gate, gates
-from rnnkit.diagnosis.probe import probe_arrays
+from rnnkit.diagnosis.layers import Layer, known_of_layer
+from rnnkit.diagnosis.probe import Task, probe_arrays
 from rnnkit.diagnosis.replay import Replay
+from rnnkit.diagnosis.rules import findings, status
+from rnnkit.diagnosis.signal import Signal
 from rnnkit.diagnosis.spectrum import effective_rank, jacobian_sigma, kernel_spectrum, lyapunov
+from rnnkit.diagnosis.training import History, Records, Training, known_of_training
 from rnnkit.diagnosis.truncation import credit_horizon, truncation
-from rnnkit.diagnosis.verdict import Finding, Training, sentences, status
+from rnnkit.diagnosis.verdict import Facts, Finding, learning, sentences
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """How gradients travel through time in a model, as DataFrames. Each has the columns `layer` and `direction`.
+    """What is wrong with a model, and how gradients travel through time in it.
 
-    `steps_back` counts along the layer's own recurrence: for a layer that reads backwards, towards the text's end.
+    The tables are DataFrames with the columns `layer` and `direction`. `steps_back` counts along the layer's own
+    recurrence: for a layer that reads backwards, towards the text's end.
 
     Attributes:
-        layers: a row for each path (`joint`, and `h` and `c` where the cell has both): `path`, `gain`, `gain_low`,
-            `gain_high`, `r2`, `half_life`, `horizon`, `horizon_reached` (see `decay.fit`), `median_length` of the
-            sequences; and, the same for all paths of a layer, `credit_horizon` (see `truncation`), `forget_gate`
-            (see `saturation`), `jacobian_sigma`, the largest singular value of J met at the positions looked at,
-            `reach` and `needed` (steps, see `verdict.Finding`), and `status`: `healthy`, `short by choice`,
-            `vanishing`, `exploding`, `rank collapse`, `saturated` or `not learning`.
+        layers: a row for each path (`joint`, and for a cell with several states each of them: `h` and `c` of an LSTM):
+            `path`, `gain`, `gain_low`, `gain_high`, `r2`, `half_life`, `horizon`, `horizon_reached`, `left`, `dead`
+            (see `decay.fit`), `followed`, `median_length` of the sequences; and, the same for all paths of a layer,
+            `credit_horizon` (see `truncation`), `forget_gate` (see `gates`), `jacobian_sigma`, the largest singular
+            value of J met at the positions looked at, `reach` and `needed` (steps, see `layers.Layer`), and `status`:
+            the layer's own first finding, or `healthy`, or `short memory`.
         profile: `path`, `steps_back`, `decay`: R(k), and `rank`, the effective rank of the errors.
         credit: `steps_back`, `credit`: E(k), what the model as a whole still sees.
         truncation: `steps`, `cosine`: A(k), and `norm` of the truncated gradient over the full one.
-        gates: see `saturation.gates`.
+        gates: see `gates.gates`.
         spectrum: `gate`, `radius` and `sigma` of the recurrent kernel.
         lyapunov: `index`, `exponent` in nats a step; empty if it was not asked for.
-        findings: the same in short, for each layer and direction: what the verdict goes by.
-        training: what is known of the model's training.
+        facts: all that the findings rest on.
     """
 
     layers: pd.DataFrame
@@ -50,28 +55,43 @@ class Diagnosis:
     gates: pd.DataFrame
     spectrum: pd.DataFrame
     lyapunov: pd.DataFrame
-    findings: tuple[Finding, ...]
-    training: Training
+    facts: Facts
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What is wrong, each with its evidence, the most probable cause first."""
+        return findings(self.facts)
+
+    @property
+    def training(self) -> Training:
+        """What is known of the model's training."""
+        return self.facts.training
 
     @property
     def verdict(self) -> str:
-        """Some plain sentences for each layer and direction, evidence first and the status last."""
-        return "\n".join(sentences(found, self.training, status(found, self.training)) for found in self.findings)
+        """Some plain sentences: the findings with their evidence, and then a line for each layer and direction."""
+        found = self.findings
+        said = [str(finding) for finding in found]
+        if not said and not (self.training.content or np.isfinite(self.training.explained)):
+            said = [learning(self.training)]
+        said += [sentences(layer, status(layer, self.facts, found)) for layer in self.facts.layers]
+        return "\n".join(said)
 
     @property
     def statuses(self) -> set[str]:
-        """The statuses of all layers and directions."""
-        return {status(found, self.training) for found in self.findings}
+        """The names of the findings; without any, the statuses of all layers and directions."""
+        found = self.findings
+        return {finding.name for finding in found} or {status(each, self.facts, found) for each in self.facts.layers}
 
     @property
     def cure(self) -> Cure | None:
-        """What to try first; None if there is no trouble."""
+        """What to try first; None if nothing is wrong, or the cause is not known."""
         return next(iter(self.cures), None)
 
     @property
     def cures(self) -> list[Cure]:
         """What to try, in order."""
-        return cures([(found, status(found, self.training)) for found in self.findings], self.training)
+        return cures(self.findings, self.facts)
 
     def to_html(self, path: str | Path) -> None:
         """Writes one page that needs no network: the tables, with figures and how to read them."""
@@ -79,9 +99,36 @@ class Diagnosis:
 
         Path(path).write_text(diagnosis_page(self), encoding="utf-8")
 
+    def __repr__(self) -> str:
+        tried = [f"Try first: {self.cure}"] if self.cure else []
+        return "\n".join(["Diagnosis", *(f"  {line}" for line in [*self.verdict.splitlines(), *tried])])
 
-TABLES = [field.name for field in fields(Diagnosis) if field.name not in ("findings", "training")]
+    def _repr_html_(self) -> str:
+        said = "".join(f"<li>{escape(line)}</li>" for line in self.verdict.splitlines())
+        tried = f"<p><b>Try first: {escape(self.cure.name)}.</b> {escape(self.cure.why)}</p>" if self.cure else ""
+        line = f"<pre>{escape(self.cure.python)}</pre>" if self.cure else ""
+        shown = self.layers[self.layers["path"] == "joint"][[name for name in SHOWN if name in self.layers]]
+        return f"<ul>{said}</ul>{tried}{line}{shown.to_html(index=False, float_format='%.3g')}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Lists of text, and arrays of numbers, from which `from_dict` makes it again."""
+        return {"tables": {name: _columns(getattr(self, name)) for name in TABLES}, "facts": asdict(self.facts)}
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> "Diagnosis":
+        """The diagnosis that `as_dict` described."""
+        return cls(
+            **{name: _frame(columns) for name, columns in stored["tables"].items()}, facts=_facts(stored["facts"])
+        )
+
+
+SHOWN = ("layer", "direction", "gain", "half_life", "horizon", "needed", "status")
+TABLES = [field.name for field in fields(Diagnosis) if field.name != "facts"]
 COLUMNS = {
+    "layers": ["layer", "direction", "path", "gain", "horizon", "status"],
+    "profile": ["layer", "direction", "path", "steps_back", "decay", "rank"],
+    "credit": ["layer", "direction", "steps_back", "credit"],
+    "truncation": ["layer", "direction", "steps", "cosine", "norm"],
     "gates": ["gate", "mean", "derivative", "variance", "stuck", "saturated"],
     "spectrum": ["gate", "radius", "sigma"],
     "lyapunov": ["index", "exponent"],
@@ -96,34 +143,42 @@ def diagnose(
     needed_lag: int | None = None,
     solved: bool | None = None,
     health=None,
+    history=None,
     seed: int = 0,
     lyapunov: bool = True,
 ) -> Diagnosis:
-    """Measures how far the gradient reaches back through time in each recurrent layer of any Keras model.
+    """Says what is wrong with a recurrent model, by looking at its data, its gradients and its training.
 
     The model is run on the probe, without dropout, and is left as it was: weights, seeds, metrics, attributes and
-    compiled functions. Some 32 to 64 sequences are enough. For TensorFlow.
+    compiled functions. Some 32 to 64 sequences that it was not trained on are enough. For TensorFlow.
 
-        diagnosis = rnnkit.diagnose(model, *valid.sample(64))
+        diagnosis = rnnkit.diagnose(model, *valid.sample(64), health=health)
+        print(diagnosis)
         diagnosis.layers
-        print(diagnosis.verdict)
 
-    What one look at a model cannot tell is asked for: that nothing was learned is seen from the loss on the probe, once
-    the optimizer has made 100 steps; that updates are too large or too small only with `health`; and whether a short
-    memory is a trouble by the lag that the task needs, or by the model's quality.
+    It looks in this order: whether data, weights, loss and gradients are finite, and inputs and targets of a size that
+    can be learned from; whether a gradient of the loss arrives at the recurrent layers; how it travels back through
+    time; and what the records of the whole training show. A finding rests on something that was measured; where quality
+    is wanting and nothing speaks for a cause, the finding is `not known`, with what was ruled out.
+
+    What one look at a model cannot tell is asked for: that updates are too large or too small, and when a gradient
+    exploded, is seen only with `health`; and whether a short memory is a problem, by the lag that the task needs.
 
     Args:
-        model: a compiled and built model with recurrent layers that run a cell over time. Layers that see only
-            sequences of less than five steps are left out. That a layer cuts its own gradient (`bptt_steps`) is not
-            looked at, so that the cut can be judged.
-        x, y: the probe: arrays as for `fit`; or raw data for one of our tasks, in any form that its `fit` takes. Where
-            the model has one prediction a step, `credit` looks at the loss of one step of each sequence, else at the
-            sequence's loss.
-        needed_lag: steps back that the task needs. None takes the whole length for a `MemoryModel`, else half of the
-            median length of the layer's sequences.
-        solved: whether the model's quality on unseen data is as good as any. A short memory is then `short by choice`.
-            None goes by the probe: True if the inputs explain 90 % of the loss.
+        model: a built model with recurrent layers that run a cell over time. Layers that see only sequences of less
+            than five steps are left out. A model without a compiled loss is measured with random errors at its
+            predictions. That a layer cuts its own gradient (`bptt_steps`) is not looked at, so that the cut can be
+            judged.
+        x, y: the probe: arrays as for `fit`; a `tf.data.Dataset` or `PyDataset` as x alone, of which the first batch is
+            taken; or raw data for one of our tasks, in any form that its `fit` takes. Where the model has one
+            prediction a step, `credit` looks at the loss of one step of each sequence, else at the sequence's loss.
+        needed_lag: steps back that the task needs. None takes what the task says, or the steps that a linear model
+            needs to predict the target of the probe, if it can; else it is not known, and half of the median length is
+            a guess that counts only where quality is wanting.
+        solved: whether the model's quality on unseen data is as good as any. None goes by the probe: True if the inputs
+            explain 90 % of the loss.
         health: the `GradientHealth` that watched the training, for the size of updates and a clipping threshold.
+        history: what `fit` returned; None takes that of the model's last `fit`.
         seed: of the positions in the sequences that are looked at, and of random directions.
         lyapunov: also measure the Lyapunov exponents, which takes about half as long as all the rest. Without them
             `rank collapse` is not found.
@@ -133,26 +188,56 @@ def diagnose(
         DataError: data that cannot be used, or sequences that are too short.
     """
     x, y = probe_arrays(model, x, y)
-    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
-    findings = []
-    training = known_of_training(model, x, y, solved=solved, health=health)
-    for recording in capture(model, x, y, seed=seed):
-        measured = _measure(recording, seed, lyapunov)
-        found = finding(recording, measured, *needed_steps(model, recording, needed_lag))
-        findings.append(found)
-        measured["layers"] = measured["layers"].assign(reach=found.reach, needed=found.needed)
-        for name, frame in measured.items():
-            frame.insert(0, "layer", recording.name)
-            frame.insert(1, "direction", recording.direction)
-            tables[name].append(frame)
-    training = training.with_depth(findings)
-    for frame, found in zip(tables["layers"], findings, strict=True):
-        frame["status"] = status(found, training)
-    joined = {name: _joined(frames) for name, frames in tables.items()}
-    return Diagnosis(**joined, findings=tuple(findings), training=training)
+    look = capture(model, x, y, seed=seed)
+    data = look_at_data(x, y, look)
+    measurable = [] if data.broken_at or look.signal.weights else look.recordings
+    measured = [_measured(recording, seed, lyapunov) for recording in measurable]
+    layers = [
+        known_of_layer(recording, tables, *needed_steps(model, recording, needed_lag, data), _arrives(look, recording))
+        for recording, tables in measured
+    ]
+    training = known_of_training(
+        model,
+        explained=look.signal.explained,
+        linear=data.dependence,
+        depth=look.depth,
+        solved=solved,
+        health=health,
+        history=history,
+        task=isinstance(model, Task),
+    )
+    facts = Facts(data, look.signal, training, tuple(layers))
+    return Diagnosis(**_tables([tables for _, tables in measured], facts), facts=facts)
 
 
-@np.errstate(over="ignore")  # what explodes may be infinite
+def needed_steps(model, recording: Recording, needed_lag: int | None, data: Data) -> tuple[float, str]:
+    """How far a layer's errors have to reach, and what that is taken from, in words; none where it is a guess."""
+    if needed_lag is not None:
+        return float(needed_lag), "the lag that was given"
+    known = model.known_lag(recording.median_length) if isinstance(model, Task) else None
+    if known is not None:
+        return known
+    if data.dependence >= FORETELLS:
+        return data.lag, f"a linear model of these explains {data.dependence:.0%} of the target"
+    return recording.median_length / 2, ""
+
+
+FORETELLS = 0.3  # R^2 of a linear model, from which the steps that it needs count
+
+
+def _arrives(look: Look, recording: Recording) -> bool:
+    return recording.name in look.signal.reached
+
+
+def _measured(recording: Recording, seed: int, with_lyapunov: bool) -> tuple[Recording, dict[str, pd.DataFrame]]:
+    with np.errstate(over="ignore"):  # what explodes may be infinite
+        tables = _measure(recording, seed, with_lyapunov)
+    for frame in tables.values():
+        frame.insert(0, "layer", recording.name)
+        frame.insert(1, "direction", recording.direction)
+    return recording, tables
+
+
 def _measure(recording: Recording, seed: int, with_lyapunov: bool) -> dict[str, pd.DataFrame]:
     replay = Replay(recording)
     recording = replay.recording
@@ -171,8 +256,9 @@ def _measure(recording: Recording, seed: int, with_lyapunov: bool) -> dict[str, 
         {"path": decay.path, "steps_back": lags, "decay": np.exp(decay.curve), "rank": effective_rank(decay.directions)}
         for decay in decays
     ]
+    rows = [{"path": d.path, **fit(d.logs, seed=seed), "followed": d.followed, **shared} for d in decays]
     return {
-        "layers": pd.DataFrame([{"path": decay.path, **fit(decay.logs, seed=seed), **shared} for decay in decays]),
+        "layers": pd.DataFrame(rows),
         "profile": pd.concat([pd.DataFrame(path) for path in profile]),
         "credit": pd.DataFrame({"steps_back": lags, "credit": credit(replay, replay.entering(recording.focus_errors))}),
         "truncation": pd.DataFrame(cuts),
@@ -182,25 +268,20 @@ def _measure(recording: Recording, seed: int, with_lyapunov: bool) -> dict[str, 
     }
 
 
+def _tables(measured: list[dict[str, pd.DataFrame]], facts: Facts) -> dict[str, pd.DataFrame]:
+    """The tables of all layers, with what is known of each in `layers`."""
+    if not measured:
+        return {name: pd.DataFrame(columns=columns) for name, columns in COLUMNS.items()}
+    found = findings(facts)
+    for tables, layer in zip(measured, facts.layers, strict=True):
+        word = status(layer, facts, found)
+        tables["layers"] = tables["layers"].assign(reach=layer.reach, needed=layer.needed, status=word)
+    return {name: _joined([tables[name] for tables in measured]) for name in TABLES}
+
+
 def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
     """All rows; frames without any are left out, as they would blur the types of the columns."""
     return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
-
-
-def as_dict(diagnosis: Diagnosis) -> dict[str, Any]:
-    """Lists of text, and arrays of numbers."""
-    return {
-        "tables": {name: _columns(getattr(diagnosis, name)) for name in TABLES},
-        "findings": [asdict(finding) for finding in diagnosis.findings],
-        "training": asdict(diagnosis.training),
-    }
-
-
-def from_dict(stored: dict[str, Any]) -> Diagnosis:
-    """The diagnosis that `as_dict` described."""
-    findings = (Finding(**{**found, "saturated": tuple(found["saturated"])}) for found in stored["findings"])
-    tables = {name: _frame(columns) for name, columns in stored["tables"].items()}
-    return Diagnosis(**tables, findings=tuple(findings), training=Training(**stored["training"]))
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, Any]:
@@ -210,3 +291,26 @@ def _columns(frame: pd.DataFrame) -> dict[str, Any]:
 
 def _frame(columns: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(v, dtype=str) if isinstance(v, list) else v for name, v in columns.items()})
+
+
+def _facts(stored: dict[str, Any]) -> Facts:
+    """Facts from nested dicts; what was a tuple may have become a list."""
+    data, training = stored["data"], stored["training"]
+    parts = {
+        name: data[name] and kind(**_tuples(data[name])) for name, kind in {"inputs": Inputs, "target": Target}.items()
+    }
+    training = {
+        **training,
+        "records": Records(**training["records"]),
+        "history": History(**_tuples(training["history"])),
+    }
+    return Facts(
+        Data(**{**data, **parts}),
+        Signal(**_tuples(stored["signal"])),
+        Training(**training),
+        tuple(Layer(**_tuples(layer)) for layer in stored["layers"]),
+    )
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.diagnosis.replay import Replay, cells_of, states_of
+from rnnkit.diagnosis.calls import cells_of
+from rnnkit.diagnosis.replay import Replay, states_of
 from rnnkit.recurrent.cells import cell_of
 from rnnkit.recurrent.gates import preactivations as of_cell
 
@@ -64,9 +65,9 @@ def gates(replay: Replay) -> list[dict]:
 
 def forget_gate(replay: Replay) -> float:
     """exp(mean log f), what a cell of the table keeps of its state each step (f, or z of a GRU); NaN for others."""
-    kept = [gate.function(gate.z).numpy().astype("float64") for gate in preactivations(replay) if gate.keeps]
+    kept = [np.ravel(gate.function(gate.z)).astype("float64") for gate in preactivations(replay) if gate.keeps]
     with np.errstate(divide="ignore"):
-        return float(np.exp(np.log(kept).mean())) if kept else float("nan")
+        return float(np.exp(np.log(np.concatenate(kept)).mean())) if kept else float("nan")
 
 
 def preactivations(replay: Replay) -> Iterator[Gate]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from rnnkit.diagnosis.calls import cells_of
 from rnnkit.diagnosis.capture import Recording
 from rnnkit.diagnosis.decay import NEGLIGIBLE, horizon
-from rnnkit.diagnosis.replay import cells_of
 from rnnkit.diagnosis.spectrum import EXPONENTS, effective_rank
 from rnnkit.initializers import GateOrthogonal
 from rnnkit.recurrent.cells import cell_of
@@ -52,6 +52,7 @@ class Layer:
         unbounded: whether the activation lets the state itself grow without end, as relu does.
         largest: the largest element of its states.
         arrives: whether a gradient of the loss arrives at it.
+        code: how code names its class, or the class of its cells; empty for a class of your own.
     """
 
     layer: str
@@ -82,6 +83,7 @@ class Layer:
     unbounded: bool = False
     largest: float = 1.0
     arrives: bool = True
+    code: str = ""
 
     @property
     def grows(self) -> bool:
@@ -96,11 +98,9 @@ class Layer:
 
     @property
     def collapsed(self) -> bool:
-        """Whether one direction is left of all; vanishing errors lose theirs too, so then the kernel has to have none."""
+        """Whether one direction is left of all; vanishing errors lose theirs too, then the kernel has to have none."""
         return (
-            self.directions >= DIRECTIONS
-            and self.rank < COLLAPSED
-            and (not self.short or self.kernel_rank < COLLAPSED)
+            self.directions >= DIRECTIONS and self.rank < COLLAPSED and (not self.short or self.kernel_rank < COLLAPSED)
         )
 
 
@@ -139,7 +139,14 @@ def known_of_layer(recording: Recording, tables: dict, needed: float, needed_fro
         unbounded=any(map(_unbounded, cells)),
         largest=float(np.abs(recording.outputs).max()),
         arrives=arrives,
+        code=_code(recording.layer, entry),
     )
+
+
+def _code(layer, entry) -> str:
+    if entry is None:
+        return ""
+    return f"{entry.in_code}Cell" if type(layer) is keras.layers.RNN else entry.in_code
 
 
 def rank_after(exponents: np.ndarray, steps: int = RANK_STEPS) -> float:

@@ -40,7 +40,7 @@ def probe_arrays(model, x, y):
         x, y, _ = keras.utils.unpack_x_y_sample_weight(_first_batch(x))
     if y is None and model.loss is not None:
         raise DataError("y: expected the targets of x, since gradients are those of the model's loss, got None.")
-    return keras.tree.map_structure(tf.convert_to_tensor, (x, y))
+    return keras.tree.map_structure(tf.convert_to_tensor, (x, y), none_is_leaf=False)
 
 
 @contextlib.contextmanager

@@ -10,11 +10,13 @@ Legend: `n` sequences, `T` steps, `F` features, `O` outputs, `S` size of the ful
 
 import dataclasses
 import inspect
+import math
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from rnnkit.diagnosis.calls import cells_of
 from rnnkit.diagnosis.capture import MIN_LAG, Errors, Recording
 from rnnkit.errors import ArgumentError
 
@@ -46,7 +48,7 @@ class Replay:
         self._structure = recording.initial
         first = keras.tree.flatten(recording.initial)
         self.sizes = [state.shape[-1] for state in first]
-        self.paths = path_names(recording.layer)
+        self.paths = path_names(recording.layer, len(self.sizes))
         self.inputs = tf.constant(np.swapaxes(recording.inputs, 0, 1))
         self.states = self._run(tf.concat(first, axis=-1), recording.lengths)
         output, parts = self._cell_step(self.inputs[0], self.states[0])
@@ -169,33 +171,28 @@ class Replay:
             )
 
 
-def cells_of(layer) -> dict[str, keras.Layer]:
-    """The cells that a recurrent layer runs, by name: one without a name, or several on top of each other."""
-    cell = layer.cell
-    if not isinstance(cell, keras.layers.StackedRNNCells):
-        return {"": cell}
-    return {f"cell {number}": each for number, each in enumerate(cell.cells, 1)}
-
-
 def states_of(cell) -> int:
     """How many states a cell has."""
     return len(keras.tree.flatten(cell.state_size))
 
 
-def path_names(layer) -> list[str]:
+def path_names(layer, states: int) -> list[str]:
     """A name for each part of a recurrent layer's state: h and c for an LSTM, else a number."""
-    names = []
-    for name, cell in cells_of(layer).items():
-        count = states_of(cell)
-        own = ["h", "c"] if count == 2 and "LSTM" in type(cell).__name__ else [f"state {n + 1}" for n in range(count)]
-        own = own if count > 1 or not name else [""]
-        names += [f"{name} {each}".strip() for each in own]
-    return names
+    cells = cells_of(layer)
+    if len(cells) == 1:
+        return _state_names(layer.cell, states)
+    return [f"{name} {state}".strip() for name, cell in cells.items() for state in _state_names(cell, states_of(cell))]
+
+
+def _state_names(cell, states: int) -> list[str]:
+    if states == 2 and "LSTM" in type(cell).__name__:
+        return ["h", "c"]
+    return [f"state {number + 1}" for number in range(states)] if states > 1 else [""]
 
 
 def _rows(values):
     """Each sequence's numbers as one row."""
-    return values if len(values.shape) == 2 else tf.reshape(values, (values.shape[0], -1))
+    return values if len(values.shape) == 2 else tf.reshape(values, (-1, math.prod(values.shape[1:])))
 
 
 def flat(values):

@@ -42,6 +42,11 @@ class Signal:
     ends_how: str = ""
     reached: tuple[str, ...] = ()
 
+    @property
+    def sound(self) -> bool:
+        """Whether weights, loss and gradients are finite."""
+        return self.finite and not self.weights and (not self.known or bool(np.isfinite(self.loss)))
+
 
 class Losses:
     """The model's own loss on the probe: of everything, or of one position a sequence.
@@ -154,11 +159,8 @@ def _end(model, recorder: Recorder, losses: Losses, tape, at_predictions: float)
     """Where the gradient ends that arrives at no recurrent layer, and how."""
     if at_predictions == 0:
         return "the loss", "solved" if losses.known and float(losses.total) == 0 else "flat"
-    derived = {id(output) for call in recorder.calls for output in call.outputs}
-    for passage in recorder.passages:
-        derived |= {id(o) for o in passage.outputs if derived & {id(i) for i in passage.inputs}}
     for passage in reversed(recorder.passages):
-        inputs = [each for each in passage.inputs if id(each) in derived]
+        inputs = [each for each in passage.inputs if recorder.is_derived(each)]
         if inputs and _size(tape.gradient(losses.total, passage.outputs)) != 0:
             back = tape.gradient(losses.total, inputs)
             if _size(back) == 0:
@@ -191,7 +193,7 @@ def _broken(passages: list[Passage]) -> str:
 
 
 def _finite(values: tf.Tensor) -> bool:
-    return not values.dtype.is_floating or bool(tf.reduce_all(tf.math.is_finite(values)))
+    return bool(tf.reduce_all(tf.math.is_finite(values)))
 
 
 def _floats(nested) -> list[tf.Tensor]:

@@ -10,8 +10,9 @@ Legend: `n` sequences, `S` size of the full state, `H` units.
 import numpy as np
 import tensorflow as tf
 
+from rnnkit.diagnosis.calls import cells_of
 from rnnkit.diagnosis.decay import first_lag
-from rnnkit.diagnosis.replay import Replay, cells_of, unit
+from rnnkit.diagnosis.replay import Replay, unit
 from rnnkit.recurrent.cells import gates_of
 from rnnkit.recurrent.spectrum import block_spectra
 

@@ -139,8 +139,12 @@ def known_of_training(model, *, explained: float, linear: float, depth: int, sol
     """
     optimizer = without_scaler(model.optimizer) if model.compiled and model.optimizer is not None else None
     layers = model._flatten_layers()
-    rates = [float(rate) for layer in layers for rate in (getattr(layer, "dropout", 0), getattr(layer, "rate", 0))
-             if isinstance(rate, (int, float)) and rate is not True]
+    rates = [
+        float(rate)
+        for layer in layers
+        for rate in (getattr(layer, "dropout", 0), getattr(layer, "rate", 0))
+        if isinstance(rate, (int, float)) and rate is not True
+    ]
     return Training(
         steps=0 if optimizer is None else int(optimizer.iterations.numpy()),
         explained=explained,

@@ -18,7 +18,7 @@ def block_spectra(kernel, letters: Sequence[str] = ()) -> list[dict]:
     """
     blocks = square_blocks(kernel)
     names = list(letters) if len(letters) == len(blocks) else [str(number) for number in range(len(blocks))]
-    names = names if len(blocks) > 1 else [""]
+    names = names if len(blocks) != 1 else [""]
     return [{"gate": name, **_spectrum(block)} for name, block in zip(names, blocks, strict=True)]
 
 

@@ -33,7 +33,7 @@ def record():
     """The recordings of a model on a probe."""
 
     def make(model, x, y, **options):
-        return capture(model, *probe_arrays(model, x, y), **options)
+        return capture(model, *probe_arrays(model, x, y), **options).recordings
 
     return make
 

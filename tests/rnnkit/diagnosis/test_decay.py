@@ -132,6 +132,7 @@ def test_random_direction_where_no_error_enters(compiled, record, noise, orthogo
     replay = Replay(recording)
     (decay,) = own_decay(replay, replay.entering(recording.errors))
     np.testing.assert_allclose(decay.curve, np.arange(31) * np.log(0.8), atol=1e-4)
+    assert decay.followed == pytest.approx(1 / 6)
 
 
 def test_a_horizon_is_read_off_the_curve():
@@ -155,8 +156,23 @@ def test_interval_holds_the_gain_of_noisy_sequences_and_narrows():
     assert width[1] == pytest.approx(2 * 1.96 * 0.05 * 0.9 / np.sqrt(400), rel=0.2)
 
 
-def test_an_error_that_dies_out_has_gain_zero():
-    logs = np.zeros((21, 3))
+def test_sequences_in_which_an_error_dies_out_are_counted_and_left_out_while_they_are_few():
+    logs = np.tile(np.arange(21)[:, None] * np.log(0.9), (1, 4))
     logs[12:, 1] = -np.inf
     found = fit(logs)
+    assert found["gain"] == pytest.approx(0.9)
+    assert found["left"] == pytest.approx(0.9**20)
+    assert found["dead"] == 0.25
+    logs[12:, :3] = -np.inf
+    found = fit(logs)
     assert (found["gain"], found["half_life"], found["horizon"], found["horizon_reached"]) == (0, 0, 11, True)
+    assert (found["left"], found["dead"]) == (0, 0.75)
+
+
+def test_number_sentence_and_curve_agree_on_when_one_percent_is_left(compiled, noise, orthogonal):
+    found = diagnose(compiled(linear(0.767, orthogonal), keras.layers.Dense(2)), noise(4, 20, 3), noise(4, 20, 2))
+    curve = found.profile.set_index("steps_back")["decay"]
+    horizon = found.layers["horizon"].item()
+    assert curve[horizon] >= 0.01 > curve[horizon + 1]
+    assert f"below 1 % of its initial size after {horizon + 1} steps" in found.verdict
+    assert horizon == int(np.log(0.01) / np.log(0.767))

@@ -40,7 +40,7 @@ LAYERS = {
 @pytest.mark.parametrize("name", LAYERS)
 def test_gates_are_those_that_make_the_layers_outputs(name, replayed):
     replay = replayed(LAYERS[name]())
-    values = {letter: np.array(function(z)) for letter, (function, z) in preactivations(replay).items()}
+    values = {gate.name: np.array(gate.function(gate.z)) for gate in preactivations(replay)}
     before = np.reshape(replay.states[:-1], (-1, sum(replay.sizes)))
     after = np.reshape(replay.states[1:], (-1, sum(replay.sizes)))
     if name == "simple_rnn":
