@@ -35,7 +35,7 @@ def diagnose(run: Run, examples: Examples = 64, out: Out = None, device: Device 
     with notices(console), console.status("Following errors back through time"):
         found = rnnkit.diagnose(model, *valid.sample(examples))
     console.print(data_table(found.layers[list(SHOWN)], "Errors through time, by layer; in steps"))
-    show_words(console, found.verdict, found.cure)
+    show_words(console, found.verdict, found.cure, saved.config)
     if out is not None:
         _write(console, found, out)
 

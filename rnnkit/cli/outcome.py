@@ -28,19 +28,19 @@ def show_results(console: Console, config, trained, folder: Path, test) -> None:
     console.print(f"{metrics['seconds']:.0f} s, {metrics['examples_per_second']:.0f} examples/s")
     console.print(data_table(trained.health.summary().reset_index(), "Gradient norms by layer, before clipping"))
     _say_steps(console, trained.health.steps)
-    _say_diagnosis(console, trained)
+    _say_diagnosis(console, trained, config)
     line = find_spec(config.task).show(console, trained, str(folder), test)
     console.print(f"Everything is in [bold]{escape(str(folder))}[/]; open report.html there. Try it:", highlight=False)
     console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
 
 
-def _say_diagnosis(console: Console, trained) -> None:
+def _say_diagnosis(console: Console, trained, config) -> None:
     """What becomes of the backpropagated gradient through time, or why that is not known."""
     found = trained.diagnosis
     if isinstance(found, str):
         console.print(f"[yellow]There is no diagnosis:[/] {shown(found)}", highlight=False)
         return
-    show_words(console, found.verdict, (trained.cause or found).cure)
+    show_words(console, found.verdict, (trained.cause or found).cure, config)
 
 
 def _say_steps(console: Console, steps) -> None:

@@ -50,8 +50,12 @@ class Cure:
         values = asdict(self)
         return {"name": values.pop("name"), "line": values.pop("python"), **values}
 
+    def said(self, line: str) -> str:
+        """All of it in sentences, with this line in place of `python`: a whole command, where that is what fits."""
+        return f"{self.name}: {line}. {self.why} ({self.source}.) But: {self.side_effect}"
+
     def __str__(self) -> str:
-        return f"{self.name}: {self.python}. {self.why} ({self.source}.) But: {self.side_effect}"
+        return self.said(self.python)
 
 
 HOLDING = ("clipping", "spectral cap", "gradient penalty", "L2 penalty")  # what holds explosions down

@@ -16,8 +16,9 @@ from rnnkit.report.plot import COLORS, Legend, Panel, Plot
 PATHS = {"joint": COLORS[0], "h": COLORS[1], "c": COLORS[2]}
 CREDIT = COLORS[3]
 FLOOR = 1e-8  # where a curve of decay ends
+HIDDEN = ["gain_low", "gain_high", "horizon_reached", "r2", "median_length", "left", "dead", "followed"]
 HEADS = {
-    "gain": "gain a step",
+    "gain": "gain per step",
     "half_life": "half-life",
     "needed": "steps needed",
     "credit_horizon": "credit horizon",
@@ -34,7 +35,7 @@ def diagnosis_page(diagnosis) -> str:
     layers = len(tables["layers"][["layer", "direction"]].drop_duplicates())
     top = [
         tag("p", "rnnkit · the gradient through time", class_="over"),
-        tag("h1", f"How far back training looks in {layers} recurrent layer{'s' if layers > 1 else ''}"),
+        tag("h1", f"How far back training looks in {layers} recurrent layer{'s' if layers != 1 else ''}"),
         conclusion(**words_of(diagnosis)),
     ]
     return page("rnnkit: the gradient through time", tag("div", *top), sections(tables))
@@ -53,9 +54,9 @@ def words_of(diagnosis, cause=None) -> dict[str, Any]:
         cause: an earlier one that tells where its trouble comes from (see `ThroughTime.cause`).
     """
     if cause is None or cause is diagnosis:
-        return {"verdict": diagnosis.verdict, "cure": diagnosis.cure and vars(diagnosis.cure)}
+        return {"verdict": diagnosis.verdict, "cure": diagnosis.cure and diagnosis.cure.as_dict()}
     verdict = f"{diagnosis.verdict}\nHow it began, in an earlier epoch:\n{cause.verdict}"
-    return {"verdict": verdict, "cure": vars(cause.cure)}
+    return {"verdict": verdict, "cure": cause.cure and cause.cure.as_dict()}
 
 
 def sections(tables: Mapping[str, pd.DataFrame], over_training: tuple[Markup | None, ...] = ()) -> list[Section]:
@@ -65,6 +66,8 @@ def sections(tables: Mapping[str, pd.DataFrame], over_training: tuple[Markup | N
         tables: those of a `Diagnosis` by name.
         over_training: figures on the same things over training: of the decay, and of the spectrum.
     """
+    if tables["layers"].empty:  # numbers that are not finite, through which nothing can be followed
+        return []
     heat, kernels = over_training or (None, None)
     through = [
         text(INTRODUCTION),
@@ -82,9 +85,9 @@ def sections(tables: Mapping[str, pd.DataFrame], over_training: tuple[Markup | N
 
 
 INTRODUCTION = (
-    "Going back in time, an error is multiplied by the same kind of matrix at every step, so it shrinks or grows by a "
-    "factor a step: the gain. Below 1 it fades, and what lies further back than the horizon hardly reaches the "
-    "weights; above 1 it grows."
+    "Going back in time, a gradient is multiplied by the same kind of matrix at every step, so it shrinks or grows by "
+    "a factor per step: the gain. Below 1 it vanishes, and what lies further back than the horizon, where 1 % of its "
+    "initial size is left, hardly changes the weights; above 1 it explodes."
 )
 GATES = (
     "A unit is stuck when its derivative is tiny and its value hardly varies over the inputs; a gate is saturated when "
@@ -105,7 +108,7 @@ def history_map(frame: pd.DataFrame) -> Markup | None:
 
 
 def _layer_table(layers: pd.DataFrame) -> Markup:
-    shown = layers.drop(columns=["gain_low", "gain_high", "horizon_reached", "r2", "median_length"])
+    shown = layers.drop(columns=HIDDEN, errors="ignore")
     shown["gain"] = [
         f"{row.gain:.3g} ({row.gain_low:.3g} to {row.gain_high:.3g})" for row in layers.itertuples(index=False)
     ]
@@ -123,9 +126,9 @@ def _decay(tables) -> Markup:
     words = {"joint": "joint: the whole state", "h": "h: by the output alone", "c": "c: by the memory cell alone"}
     legend = [*(Legend(words[path], PATHS[path]) for path in known), Legend("credit by all routes", CREDIT, "dashed")]
     caption = (
-        "What is left of an error after some steps back through the layer's own recurrence; dashed, what the model "
-        "as a whole still sees at that distance, by every route. A straight fall is a steady loss at each step. A line "
-        "that stays level carries errors as far back as the sequences go."
+        "What is left of a gradient after some steps back through the layer's own recurrence, of its initial size; "
+        "dashed, what the model as a whole still sees at that distance, by every route. A straight fall is a steady "
+        "loss at each step. A line that stays level carries gradients as far back as the sequences go."
     )
     return figure(Plot("What is left of an error, by distance", panels, caption, legend))
 

@@ -72,11 +72,17 @@ def _cell(value) -> str:
     return "" if math.isnan(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def show_words(console: Console, verdict: str, cure) -> None:
-    """Prints a verdict and the cure to try first, if there is one."""
+def show_words(console: Console, verdict: str, cure, config) -> None:
+    """Prints a verdict and the cure to try first, if there is one: as a command where the shell has one for it.
+
+    Args:
+        console, verdict, cure: of a diagnosis.
+        config: the `RunConfig` of the run.
+    """
     console.print(shown(verdict), highlight=False)
     if cure is not None:
-        console.print(f"[bold]Try[/] {shown(str(cure))}", highlight=False)
+        line = config.command_with(cure.shell) if cure.shell else cure.python
+        console.print(f"[bold]Try[/] {shown(cure.said(line))}", highlight=False)
 
 
 @contextlib.contextmanager

@@ -66,7 +66,15 @@ def _top(config, metrics, found, said) -> Markup:
     if layers is not None and "status" in layers:
         shown.insert(1, ("Through time", _worst(layers["status"])))
     parts = [tag("p", "rnnkit · report of a run", class_="over"), tag("h1", _title(config)), tiles(shown)]
-    return tag("div", *parts, conclusion(said["verdict"], said["cure"]) if said.get("verdict") else None)
+    return tag("div", *parts, _conclusion(config, said) if said.get("verdict") else None)
+
+
+def _conclusion(config, said) -> Markup:
+    """The verdict, and its cure as the command that trains with it, where the shell has one."""
+    cure = said["cure"]
+    if cure and cure.get("shell"):
+        cure = {**cure, "line": RunConfig.from_dict(config).command_with(cure["shell"])}
+    return conclusion(said["verdict"], cure)
 
 
 def _title(config) -> str:

@@ -95,6 +95,22 @@ class RunConfig:
         words = [word for option in options for word in option.written(config._values.get(option.name, option.default))]
         return shlex.join(["rnnkit", command, config.task, *words])
 
+    def command_with(self, options: str) -> str:
+        """The line with other options, such as those of a `Cure`, in place of what was said for the same.
+
+        Args:
+            options: as they are written on the command line, a flag and a value each.
+        """
+        words, known = shlex.split(options), {option.flag: option for option in find_spec(self.task).run_options}
+        changes, settings = {}, dict(self.settings or {})
+        for flag, value in zip(words[::2], words[1::2], strict=True):
+            option, (name, _, setting) = known[flag], value.partition("=")
+            if option.kind is dict:
+                settings[name] = setting
+            else:
+                changes[option.name] = option.kind(value)
+        return self.command(**changes, settings=settings or None)
+
     @property
     def data_name(self) -> str:
         """The data's name without folder and suffix, for the names of folders."""
