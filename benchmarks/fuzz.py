@@ -57,14 +57,14 @@ class Reader(NamedTuple):
     """What is fuzzed.
 
     Attributes:
-        share: of all inputs.
+        fraction: of all inputs.
         file: the input's path in its folder.
         seeds: valid contents.
         change: how they are made hostile.
         read: is given the input's path.
     """
 
-    share: float
+    fraction: float
     file: str
     seeds: list[bytes]
     change: inputs.Mutation
@@ -243,9 +243,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inputs", type=int, default=100_000, help="for the readers without TensorFlow")
     parser.add_argument("--models", type=int, default=0, help="for saved models and run folders")
-    parser.add_argument("--only", default="", help="readers, parted by commas")
+    parser.add_argument("--only", default="", help="readers, separated by commas")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=20.0, help="of processor time, an input")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of processor time, per input")
     parser.add_argument("--memory", type=int, default=2048, help="MiB of address space above what is used already")
     parser.add_argument("--keep", type=Path, default=Path("fuzz-failures"))
     options = parser.parse_args()
@@ -268,7 +268,7 @@ def _all(folder: Path, options) -> int:
     watch, rows, begin = Watch(folder), [], time.perf_counter()
     for name in wanted:
         reader, count = readers[name]
-        rows.append(fuzzed(name, reader, max(1, round(reader.share * count)), watch, options))
+        rows.append(fuzzed(name, reader, max(1, round(reader.fraction * count)), watch, options))
         _print(rows[-1], head=len(rows) == 1)
     sums = {key: sum(row[key] for row in rows) for key in ("inputs", "accepted", "refused", "failed")}
     most = {key: max(row[key] for row in rows) for key in ("slowest", "memory")}

@@ -122,4 +122,4 @@ def load(name: str, *, directory: str | os.PathLike[str] | None = None) -> Split
         DataError: there is no such data set.
         DownloadError: a file cannot be had, or has the wrong digest.
     """
-    return info(name).read(fetch(name, directory))
+    return info(name).splits(fetch(name, directory))

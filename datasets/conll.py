@@ -117,10 +117,10 @@ class _Table(NamedTuple):
         """The wanted cells of a token's line."""
         cells = _cells(line, self.separator)
         if len(cells) != self.width:
-            parted = f"separator {self.separator!r}" if self.separator else "spaces"
+            split_at = f"separator {self.separator!r}" if self.separator else "spaces"
             raise DataError(
                 f"{self.path}, line {number}: expected {self.width} columns as on line {self.first}, found "
-                f"{len(cells)}. The line was split at {parted}.",
+                f"{len(cells)}. The line was split at {split_at}.",
                 advice="Repair it, or pass another <separator>, or what comments begin with, such as <comment=#>.",
             )
         row = tuple([cells[place] for place in self.places])

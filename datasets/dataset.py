@@ -84,7 +84,7 @@ class Dataset:
         """Shuffle the rows and set a part of them aside.
 
         Args:
-            fraction: the share of the rows that goes to the second part, between 0 and 1.
+            fraction: the fraction of the rows that goes to the second part, between 0 and 1.
             seed: of the shuffle.
 
         Returns:
@@ -96,7 +96,7 @@ class Dataset:
         size = round(fraction * len(self)) if 0 < fraction < 1 else 0
         if not 0 < size < len(self):
             raise DataError(
-                f"fraction: expected a share that leaves rows on both sides of the split, "
+                f"fraction: expected a fraction that leaves rows on both sides of the split, "
                 f"got {fraction} of {len(self)} rows."
             )
         rows = _shuffled(len(self), seed)

@@ -22,7 +22,7 @@ from rnnkit.text.textfile import regular_file
 
 ARCHIVE = "aclImdb_v1.tar.gz"
 LABELS = {"neg": "negative", "pos": "positive"}
-VALID = 0.1  # share of the training reviews that `read` sets aside, as the data has no validation part
+VALID = 0.1  # fraction of the training reviews that `read` sets aside, as the data has no validation part
 MAX_BYTES = 1_000_000  # the longest review has about 14,000
 MAX_RATIO = 20  # of the archive above 10 MB; the true one unpacks to 4 or 5 times its size
 
@@ -43,14 +43,14 @@ def read(folder: Path) -> Splits:
         rows[part].append((text, label))
     if not all(rows.values()):
         raise DataError(f"{folder / ARCHIVE} holds no reviews under aclImdb/train and aclImdb/test.")
-    train, valid = _dataset("train", rows["train"]).split(VALID)
-    return Splits(train, valid, _dataset("test", rows["test"]))
+    train, valid = _dataset(rows["train"]).split(VALID)
+    return Splits(train, valid, _dataset(rows["test"]))
 
 
-def _dataset(part: str, rows: list[tuple[str, str]]) -> Dataset:
+def _dataset(rows: list[tuple[str, str]]) -> Dataset:
     random.Random(0).shuffle(rows)  # the archive has all reviews of one label first
     texts, labels = zip(*rows, strict=True)
-    return Dataset({"text": texts, "label": labels}, name=f"imdb {part}")
+    return Dataset({"text": texts, "label": labels})
 
 
 def _reviews(archive: Path) -> Iterator[tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""JSB chorales: 382 four-part harmonisations by J. S. Bach, a frame a quarter note, all transposed to C.
+"""JSB chorales: 382 four-part harmonisations by J. S. Bach, one frame per quarter note, all transposed to C.
 
 M. Allan and C. K. I. Williams, "Harmonising chorales by probabilistic inference", NIPS 2005, with the split of
 Boulanger-Lewandowski et al., ICML 2012. As all pieces are in one key already, transposing them adds nothing.
@@ -26,13 +26,9 @@ def read(folder: Path) -> Splits:
     """
     try:
         parts = json.loads(regular_file(folder / FILE).read_text(encoding="utf-8"))
-        return Splits(*(_part(part, parts[part]) for part in Splits._fields))
+        return Splits(*(Dataset({"roll": list(map(piano_roll, parts[part]))}) for part in Splits._fields))
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise DataError(f"{folder / FILE} holds no chorales: {error}. Remove it, and it is fetched again.") from error
-
-
-def _part(part: str, pieces: list[list[list[int]]]) -> Dataset:
-    return Dataset({"roll": [piano_roll(piece) for piece in pieces]}, name=f"jsb {part}")
 
 
 SOURCE = Source(

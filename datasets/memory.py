@@ -82,7 +82,7 @@ class MemoryProblem:
         make: (generator, examples, length) -> sequences and targets.
         target: what is asked for: a `"number"` or a `"class"` at the end, or `"symbols"`, one at each step.
         shortest: the least `length`.
-        metric: the figure that counts: `"mse"`, `"crossentropy"` (nats a step, over all steps) or `"accuracy"`.
+        metric: the figure that counts: `"mse"`, `"crossentropy"` (nats per step, over all steps) or `"accuracy"`.
         chance: length -> the metric of the best answer that remembers nothing.
         goal: length -> what the metric has to pass for the problem to count as solved.
     """

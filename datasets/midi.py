@@ -23,7 +23,7 @@ from rnnkit.text.textfile import regular_file
 
 SUFFIXES = (".mid", ".midi")
 MAX_BYTES = 1_000_000  # of a file; an hour of dense piano music has about 0.5 MB
-MAX_STEPS = 20_000  # of a piece; at 4 steps a beat and 120 beats a minute this is 42 minutes
+MAX_STEPS = 20_000  # of a piece; at 4 steps per beat and 120 beats per minute this is 42 minutes
 
 
 class MidiRoll(NamedTuple):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 DRUMS = 9  # the channel of percussion, counted from 0
-TEMPO = 500_000  # microseconds a beat, where nothing says it
+TEMPO = 500_000  # microseconds per beat, where nothing says it
 SIZES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}  # data bytes of a channel's events
 SYSTEM = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # data bytes of system events that have some
 
@@ -32,7 +32,7 @@ class Events:
         ticks_per_beat: of a quarter note.
         length: ticks up to the end of the last track.
         notes: drums left out.
-        tempos: tick, and microseconds a beat from there, of all tracks.
+        tempos: tick, and microseconds per beat from there, of all tracks.
         counts: how many notes were `drums` or `unended`, data bytes `clipped` to 127, and tempos `damaged`.
     """
 
@@ -44,7 +44,7 @@ class Events:
 
     @property
     def tempo(self) -> float:
-        """Beats a minute where the first note begins."""
+        """Beats per minute where the first note begins."""
         start = min((note.start for note in self.notes), default=0)
         known = [each for each in sorted(self.tempos) if each[0] <= start]
         return 60e6 / (known[-1][1] if known else TEMPO)

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import permutations
 from pathlib import Path
 
-from rnnkit.datasets.dataset import Dataset, Splits
+from rnnkit.datasets.dataset import Splits
 from rnnkit.datasets.pairs import read_pairs
 from rnnkit.datasets.source import Source, SourceFile
 
@@ -48,13 +48,7 @@ def read(folder: Path, source: str, target: str) -> Splits:
         folder: the cache folder.
         source, target: two of `LANGUAGES`.
     """
-    return Splits(*(_part(folder, part, source, target) for part in PARTS))
-
-
-def _part(folder: Path, part: str, source: str, target: str) -> Dataset:
-    files = [folder / _file(part, language) for language in (source, target)]
-    pairs = read_pairs(*files)
-    return Dataset({side: pairs[side] for side in pairs.columns}, name=f"multi30k-{source}-{target} {part}")
+    return Splits(*(read_pairs(*(folder / _file(part, language) for language in (source, target))) for part in PARTS))
 
 
 def _file(part: str, language: str) -> str:

@@ -16,7 +16,6 @@ import math
 import random
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 
 from rnnkit.datasets.dataset import Dataset, Splits
 from rnnkit.datasets.piano_rolls import piano_roll
@@ -56,7 +55,7 @@ def generate(seed: int = 0) -> Splits:
 
 
 def _part(part: str, hymns: Iterator[tuple[Voicing, ...]]) -> Dataset:
-    return Dataset({"roll": [piano_roll(hymn) for hymn in islice(hymns, SIZES[part])]}, name=f"music-sample {part}")
+    return Dataset({"roll": [piano_roll(hymn) for hymn in islice(hymns, SIZES[part])]})
 
 
 def _hymns(rng: random.Random, seen: set[tuple[Voicing, ...]]) -> Iterator[tuple[Voicing, ...]]:
@@ -88,7 +87,7 @@ def _phrase(rng: random.Random, authentic: bool) -> list[str]:
 
 
 def _sung(rng: random.Random, key: Key, chords: list[str]) -> list[Voicing] | None:
-    """One voicing for each chord; where the rules leave no way on, the one before is chosen anew."""
+    """One voicing for each chord; where the rules leave no way on, the one before is chosen again."""
     chosen: list[Voicing] = []
     untried = [iter(_ranked(rng, key, chords, chosen))]
     while untried:
@@ -122,10 +121,6 @@ def _cost(before: Voicing | None, voicing: Voicing, place: int) -> float:
     return cost + (soprano if soprano > 2 else 2 * (soprano == 0)) + (tenor + alto) / 2 + bass / 6
 
 
-def _read(folder: Path) -> Splits:
-    return generate()
-
-
 SOURCE = Source(
     name="music-sample",
     task="music",
@@ -133,5 +128,5 @@ SOURCE = Source(
     licence="Apache-2.0, as rnnkit",
     homepage="rnnkit.datasets.music_sample",
     steps_per_beat=1,
-    read=_read,
+    read=lambda folder: generate(),
 )

@@ -7,7 +7,7 @@ normalization", Journal of Biomedical Informatics 47, 2014.
 from pathlib import Path
 
 from rnnkit.datasets.conll import read_conll
-from rnnkit.datasets.dataset import Dataset, Splits
+from rnnkit.datasets.dataset import Splits
 from rnnkit.datasets.source import Source, SourceFile
 
 _FOLDER = "https://raw.githubusercontent.com/spyysalo/ncbi-disease/5a266c6fc76fb2b5184cfa397ff0a5ecdb133aec/conll/"
@@ -18,13 +18,7 @@ _TEST = "8f088ce45dc4746592188f9e69de3d89d87f3bb8f0ed8c4a287d018123fa148d"
 
 def read(folder: Path) -> Splits:
     """The 5432, 923 and 940 sentences with 5145, 787 and 960 diseases, tagged in IOB2."""
-    files = {"train": "train.tsv", "valid": "devel.tsv", "test": "test.tsv"}
-    return Splits(*(_part(folder / file, part) for part, file in files.items()))
-
-
-def _part(path: Path, part: str) -> Dataset:
-    data = read_conll(path, comment=None)
-    return Dataset({column: data[column] for column in data.columns}, name=f"ncbi_disease {part}")
+    return Splits(*(read_conll(folder / f"{part}.tsv", comment=None) for part in ("train", "devel", "test")))
 
 
 SOURCE = Source(

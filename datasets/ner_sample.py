@@ -14,7 +14,6 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from pathlib import Path
 
 from rnnkit.datasets.dataset import Dataset, Splits
 from rnnkit.datasets.ner_words import GRAMMAR, HEADS, MIDDLES, TAILS
@@ -24,7 +23,7 @@ SIZES = {"train": 3000, "valid": 400, "test": 600}
 NAMES = {"train": 1000, "valid": 200, "test": 300}  # invented names that are one part's own
 SHARED = 30  # invented names that all parts know
 CAST = 4  # invented names in a sentence; one may be given to a person, to a town and to a company
-CHAT = 0.2  # share of the sentences
+CHAT = 0.2  # fraction of the sentences
 
 _RULE = re.compile(r"\{(\w+)\}")
 _ENTITY = re.compile(r"\[(\w+) ([^]]+)\]")
@@ -53,7 +52,7 @@ def generate(seed: int = 0) -> Splits:
 
 def _part(part: str, sentences: Iterator[Sentence]) -> Dataset:
     tokens, tags = zip(*islice(sentences, SIZES[part]), strict=True)
-    return Dataset({"tokens": tokens, "tags": tags}, name=f"ner-sample {part}")
+    return Dataset({"tokens": tokens, "tags": tags})
 
 
 def invented_names() -> list[str]:
@@ -94,15 +93,11 @@ def _capital(word: str) -> str:
     return word[0].upper() + word[1:]
 
 
-def _read(folder: Path) -> Splits:
-    return generate()
-
-
 SOURCE = Source(
     name="ner-sample",
     task="ner",
     description="Generated news and chat with people, places, organisations and dates; context tells which is which.",
     licence="Apache-2.0, as rnnkit",
     homepage="rnnkit.datasets.ner_sample",
-    read=_read,
+    read=lambda folder: generate(),
 )

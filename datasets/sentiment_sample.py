@@ -13,7 +13,6 @@ blame. So words alone, in no order, leave much of the verdict open.
 
 import random
 from collections.abc import Iterator
-from pathlib import Path
 
 from rnnkit.datasets import sentiment_words as words
 from rnnkit.datasets.dataset import Dataset, Splits
@@ -22,7 +21,7 @@ from rnnkit.datasets.source import Source
 LABELS = {True: "positive", False: "negative"}
 SIZES = {"train": 4000, "valid": 500, "test": 1000}
 SHORTEST, LONGEST = 5, 40  # words
-NEGATED = 0.2  # share of the claims
+NEGATED = 0.2  # fraction of the claims
 
 
 def generate(seed: int = 0) -> Splits:
@@ -36,15 +35,15 @@ def generate(seed: int = 0) -> Splits:
     """
     rng = random.Random(seed)
     reviews = {good: _unlike(rng, good) for good in LABELS}
-    return Splits(*(_part(rng, reviews, part, size) for part, size in SIZES.items()))
+    return Splits(*(_part(rng, reviews, size) for size in SIZES.values()))
 
 
-def _part(rng: random.Random, reviews: dict[bool, Iterator[str]], part: str, size: int) -> Dataset:
+def _part(rng: random.Random, reviews: dict[bool, Iterator[str]], size: int) -> Dataset:
     verdicts = [True, False] * (size // 2)
     rng.shuffle(verdicts)
     texts = [next(reviews[good]) for good in verdicts]
     labels = [LABELS[good] for good in verdicts]
-    return Dataset({"text": texts, "label": labels}, name=f"sentiment-sample {part}")
+    return Dataset({"text": texts, "label": labels})
 
 
 def _unlike(rng: random.Random, good: bool) -> Iterator[str]:
@@ -155,15 +154,11 @@ def _sentence(clause: str) -> str:
     return ". ".join(part[0].upper() + part[1:] for part in clause.split(". ")) + "."
 
 
-def _read(folder: Path) -> Splits:
-    return generate()
-
-
 SOURCE = Source(
     name="sentiment-sample",
     task="sentiment",
     description="Generated reviews of films, books, restaurants and hotels whose verdict depends on word order.",
     licence="Apache-2.0, as rnnkit",
     homepage="rnnkit.datasets.sentiment_sample",
-    read=_read,
+    read=lambda folder: generate(),
 )

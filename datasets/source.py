@@ -49,3 +49,10 @@ class Source:
     files: tuple[SourceFile, ...] = ()
     folder: str = ""
     steps_per_beat: int | None = None
+
+    def splits(self, folder: Path) -> Splits:
+        """What `read` gives, each part called by its name."""
+        splits = self.read(folder)
+        for part, data in splits._asdict().items():
+            data.name = f"{self.name} {part}"
+        return splits

@@ -118,7 +118,7 @@ def split_pairs(data: Dataset, fraction: float, seed: int = 0) -> tuple[Dataset,
 
     Args:
         data: rows with a column `source`.
-        fraction: the share of the different sources whose rows go to the second part, between 0 and 1.
+        fraction: the fraction of the different sources whose rows go to the second part, between 0 and 1.
         seed: of the shuffle.
 
     Returns:
@@ -132,7 +132,7 @@ def split_pairs(data: Dataset, fraction: float, seed: int = 0) -> tuple[Dataset,
     size = round(fraction * len(known)) if 0 < fraction < 1 else 0
     if not 0 < size < len(known):
         raise DataError(
-            "fraction: expected a share that leaves sources on both sides of the split, "
+            "fraction: expected a fraction that leaves sources on both sides of the split, "
             f"got {fraction} of {len(known)} different sources."
         )
     held_out = set(random.Random(seed).sample(known, size))

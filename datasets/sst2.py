@@ -29,8 +29,7 @@ def _part(folder: Path, part: str) -> Dataset:
     rows = read_tsv(folder / f"{part}.tsv", columns=("text", "label"))
     if not set(rows["label"]) <= LABELS.keys():
         raise DataError(f"{folder / part}.tsv has other labels than 0 and 1. Remove it, and it is downloaded again.")
-    labels = [LABELS[label] for label in rows["label"]]
-    return Dataset({"text": rows["text"], "label": labels}, name=f"sst2 {part}")
+    return Dataset({"text": rows["text"], "label": [LABELS[label] for label in rows["label"]]})
 
 
 SOURCE = Source(

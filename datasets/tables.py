@@ -164,7 +164,7 @@ def _csv_rows(path: Path, text_lines: Iterable[str], delimiter: str) -> Iterator
 
 @contextmanager
 def _long_cells() -> Iterator[None]:
-    """Let the csv module read long texts: its limit belongs to the whole process, so it is set back afterwards."""
+    """Let the csv module read long texts: its limit belongs to the whole process, so it is restored afterwards."""
     limit = csv.field_size_limit(MAX_LINE)
     try:
         yield

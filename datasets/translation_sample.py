@@ -12,7 +12,6 @@ word with a king and another one with a key.
 import random
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 
 from rnnkit.datasets.dataset import Dataset, Splits
 from rnnkit.datasets.source import Source
@@ -51,12 +50,11 @@ def generate(seed: int = 0) -> Splits:
         `(train, valid, test)` with the columns `source`, in English, and `target`, in Velic.
     """
     sentences = _sentences(random.Random(seed))
-    return Splits(*(_part(part, list(islice(sentences, size))) for part, size in SIZES.items()))
+    return Splits(*(_part(list(islice(sentences, size))) for size in SIZES.values()))
 
 
-def _part(part: str, sentences: list[Sentence]) -> Dataset:
-    columns = {"source": list(map(english, sentences)), "target": list(map(velic, sentences))}
-    return Dataset(columns, name=f"translation-sample {part}")
+def _part(sentences: list[Sentence]) -> Dataset:
+    return Dataset({"source": list(map(english, sentences)), "target": list(map(velic, sentences))})
 
 
 def _sentences(rng: random.Random) -> Iterator[Sentence]:
@@ -117,15 +115,11 @@ def _relative(rng: random.Random, kind: str) -> Clause:
     return Clause(verb, tense, negative, _phrase(rng, "living"))
 
 
-def _read(folder: Path) -> Splits:
-    return generate()
-
-
 SOURCE = Source(
     name="translation-sample",
     task="translation",
     description="Generated English sentences in Velic, an invented language with another order, genders and agreement.",
     licence="Apache-2.0, as rnnkit",
     homepage="rnnkit.datasets.translation_sample",
-    read=_read,
+    read=lambda folder: generate(),
 )

@@ -6,7 +6,7 @@ L. Derczynski et al., "Results of the WNUT2017 shared task on novel and emerging
 from pathlib import Path
 
 from rnnkit.datasets.conll import read_conll
-from rnnkit.datasets.dataset import Dataset, Splits
+from rnnkit.datasets.dataset import Splits
 from rnnkit.datasets.source import Source, SourceFile
 
 _FOLDER = "https://raw.githubusercontent.com/leondz/emerging_entities_17/e52a2d2a71ac1a051ca2d532eef28653c5c02603/"
@@ -15,13 +15,7 @@ _TRAIN, _DEV, _TEST = "wnut17train.conll", "emerging.dev.conll", "emerging.test.
 
 def read(folder: Path) -> Splits:
     """The 3394, 1009 and 1287 texts with 1975, 836 and 1079 entities of six types, tagged in IOB2."""
-    files = {"train": _TRAIN, "valid": _DEV, "test": _TEST}
-    return Splits(*(_part(folder / file, part) for part, file in files.items()))
-
-
-def _part(path: Path, part: str) -> Dataset:
-    data = read_conll(path, comment=None)
-    return Dataset({column: data[column] for column in data.columns}, name=f"wnut17 {part}")
+    return Splits(*(read_conll(folder / file, comment=None) for file in (_TRAIN, _DEV, _TEST)))
 
 
 SOURCE = Source(

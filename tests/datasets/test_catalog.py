@@ -112,7 +112,7 @@ def test_tagged_sentences_are_read_from_their_files(source, files, tmp_path):
     assert [file.name for file in source.files] == list(files)
     for number, file in enumerate(files):
         (tmp_path / file).write_text(f"Kelby\tB-x\nlaughed\tO\n\n{number}\tO\n\t\n", encoding="utf-8")
-    splits = source.read(tmp_path)
+    splits = source.splits(tmp_path)
     for number, part in enumerate(splits):
         assert part["tokens"] == [["Kelby", "laughed"], [str(number)]]
         assert part["tags"] == [["B-x", "O"], ["O"]]

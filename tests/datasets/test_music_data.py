@@ -168,7 +168,7 @@ def test_rolls_are_read_from_a_mat_file(source, tmp_path):
         for place in range(count):
             cells[f"{part}data"][0, place] = rng.integers(0, 2, (3 + place, 88), dtype="uint8")
     savemat(tmp_path / source.files[0].name, cells)
-    for name, part in source.read(tmp_path)._asdict().items():
+    for name, part in source.splits(tmp_path)._asdict().items():
         assert part.name == f"{source.name} {name}"
         for roll, cell in zip(part["roll"], cells[f"{name}data"][0], strict=True):
             np.testing.assert_array_equal(roll, cell)
@@ -229,7 +229,7 @@ def test_published_sizes_and_known_floors(public_data, name, sizes, floor, chain
 
 @pytest.mark.realdata
 def test_both_files_of_the_chorales_say_the_same(public_data):
-    mat = piano_rolls.read_mat(Path(public_data, "jsb", "JSB_Chorales.mat"), "jsb")
+    mat = piano_rolls.read_mat(Path(public_data, "jsb", "JSB_Chorales.mat"))
     for one, other in zip(datasets.load("jsb"), mat, strict=True):
         assert [roll.tobytes() for roll in one["roll"]] == [roll.tobytes() for roll in other["roll"]]
         assert [roll.shape for roll in one["roll"]] == [roll.shape for roll in other["roll"]]

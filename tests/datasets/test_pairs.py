@@ -191,7 +191,7 @@ def test_multi30k_has_all_pairs_in_one_folder(tmp_path):
 def test_multi30k_is_read_from_its_files(tmp_path):
     for file in PAIRS["fr", "cs"].files:
         write(tmp_path / file.name, f"{file.name} un\ndeux\n")
-    splits = PAIRS["fr", "cs"].read(tmp_path)
+    splits = PAIRS["fr", "cs"].splits(tmp_path)
     assert [part.name for part in splits] == [f"multi30k-fr-cs {part}" for part in ("train", "valid", "test")]
     assert splits.valid[0] == {"source": "val.fr.gz un", "target": "val.cs.gz un"}
 

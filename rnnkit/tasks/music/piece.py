@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TICKS = 480  # a beat is so many MIDI ticks, or the largest multiple of its steps below
 VELOCITY = 80
-SLOWEST, FASTEST = 4, 1000  # beats a minute; MIDI files hold no tempo below 3.6
+SLOWEST, FASTEST = 4, 1000  # beats per minute; MIDI files hold no tempo below 3.6
 
 
 class Piece:
@@ -36,7 +36,7 @@ class Piece:
 
     Args:
         roll: 0 and 1 (or bool), shape (T, 88), T at least 1; column i is MIDI pitch i + 21.
-        steps_per_beat: steps of a quarter note, 1 to 480.
+        steps_per_beat: steps per quarter note, 1 to 480.
         tempo: beats (quarter notes) a minute, 4 to 1000.
 
     Raises:
@@ -47,7 +47,7 @@ class Piece:
         self.roll = _checked(roll)
         self.steps_per_beat = whole("steps_per_beat", steps_per_beat, most=TICKS)
         if not SLOWEST <= tempo <= FASTEST:
-            raise ArgumentError(f"tempo: expected {SLOWEST} to {FASTEST} beats a minute, got {tempo!r}.")
+            raise ArgumentError(f"tempo: expected {SLOWEST} to {FASTEST} beats per minute, got {tempo!r}.")
         self.tempo = float(tempo)
 
     @classmethod
@@ -121,7 +121,7 @@ class Piece:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a MIDI file: one piano track, whose end is the end of the piece, silence included.
 
-        Grid and notes come back from it as they are; the tempo does up to a microsecond a beat.
+        Grid and notes come back from it as they are; the tempo does up to a microsecond per beat.
 
         Args:
             path: the file, `.mid` by custom.
@@ -136,7 +136,7 @@ class Piece:
 
         Args:
             path: the file.
-            rate: samples a second, at least 8400: twice the frequency of the highest key.
+            rate: samples per second, at least 8400: twice the frequency of the highest key.
 
         Raises:
             ArgumentError: `rate` is too low, or the piece lasts longer than 15 minutes.
@@ -157,7 +157,7 @@ class Piece:
         return len(self.roll)
 
     def __repr__(self) -> str:
-        grid = f"{self.steps_per_beat} steps a beat, {self.tempo:.4g} beats a minute"
+        grid = f"{self.steps_per_beat} steps per beat, {self.tempo:.4g} beats per minute"
         return f"Piece: {len(self)} steps ({self.seconds:.1f} s), {sum(1 for _ in self.notes())} notes; {grid}"
 
     def _repr_html_(self) -> str:

@@ -81,7 +81,7 @@ def test_another_library_reads_the_same_notes(chord, tmp_path):
 def test_what_a_piece_says(chord):
     assert len(chord) == 6
     assert list(chord.notes()) == [(60, 0, 4), (64, 0, 2), (64, 3, 4), (67, 1, 4)]
-    assert repr(chord) == "Piece: 6 steps (2.0 s), 4 notes; 2 steps a beat, 90 beats a minute"
+    assert repr(chord) == "Piece: 6 steps (2.0 s), 4 notes; 2 steps per beat, 90 beats per minute"
     copy = chord.to_pianoroll()
     copy[:] = 0
     assert chord.roll.sum() == 10
