@@ -134,7 +134,9 @@ class _Table(NamedTuple):
         """The sentences that have tokens, with these lines alone, and the comments."""
         if not self.comment:
             return sentences, []
-        kept, comments, tags = [], [], self._tags(sentences)
+        tags = self._tags(sentences)
+        kept: list[Sentence] = []
+        comments: Sentence = []
         for sentence in sentences:
             tokens: Sentence = []
             for number, line in sentence:

@@ -37,7 +37,8 @@ def read_conllu(path: str | os.PathLike[str], *, tag: str = "UPOS", encoding: st
             tag.
     """
     path = Path(path)
-    names, sentences, found = COLUMNS.split(), [([], [])], False
+    names, found = COLUMNS.split(), False
+    sentences: list[tuple[list[str], list[str]]] = [([], [])]
     for number, line in enumerate(lines(path, encoding), start=1):
         if plus := PLUS.match(line):
             names = plus[1].upper().split()

@@ -93,8 +93,7 @@ def read_entities(
         warnings.warn(DataNotice(f"{path}: {told}."), stacklevel=2)
     if not rows:
         raise DataError(f"{path} has no line with tokens. Expected one JSON object per line.")
-    found, tagged = zip(*rows, strict=True)
-    return Dataset({"tokens": found, "tags": tagged}, name=path.name)
+    return Dataset(dict(zip(("tokens", "tags"), zip(*rows, strict=True), strict=True)), name=path.name)
 
 
 def has_entities(record: Record) -> bool:
@@ -122,8 +121,9 @@ class _Line(NamedTuple):
     def field(self, name: str, kind: type) -> Any:
         value = field(self.path, self.number, self.record, name)
         if not isinstance(value, kind):
-            wanted = {str: "a text", list: "a list"}[kind]
-            raise self.error(f"expected {wanted} in the field '{name}', found {type(value).__name__}.")
+            raise self.error(
+                f"expected a {'text' if kind is str else 'list'} in the field '{name}', found {type(value).__name__}."
+            )
         return self.whole(name, value) if kind is str else value
 
     def whole(self, name: str, content: Any) -> str:

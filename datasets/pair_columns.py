@@ -52,7 +52,8 @@ def find_columns(path: Path, rows: list[list[str]], columns: Sequence | None, he
     if columns is None:
         columns, guess = _guess(path, rows[header:])
         guesses += [guess] if guess else []
-    return Columns(*columns, header, "; ".join(guesses))
+    source, target = columns
+    return Columns(source, target, bool(header), "; ".join(guesses))
 
 
 def _place(path: Path, head: list[str], name: str) -> int:

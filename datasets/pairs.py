@@ -56,7 +56,8 @@ def read_pairs(
     Warns:
         DataNotice: columns or a header line were found out, or pairs left out, as one of their sides is blank.
     """
-    path, notices = Path(path), []
+    path = Path(path)
+    notices: list[DataNotice] = []
     if target_path is None:
         pairs = _from_columns(path, encoding, _two(columns), header, notices)
     elif columns is None and header is None:

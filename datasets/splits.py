@@ -97,8 +97,8 @@ def stratified_split(
     """
     counts = Counter(kind for row in kinds for kind in row)
     rows = Dataset({"row": range(len(data))}).sample(max(1, len(data)), seed)[0]
-    rarest = {row: min(kinds[row], key=lambda kind: (counts[kind], str(kind)), default=None) for row in rows}
-    ordered = sorted(rows, key=lambda row: (counts[rarest[row]], str(rarest[row])))  # kind by kind
+    rarest = [min(((counts[kind], str(kind)) for kind in row), default=(0, "")) for row in kinds]
+    ordered = sorted(rows, key=lambda row: rarest[row])  # kind by kind
     steps = pairwise(int(total) for total in accumulate([fraction] * len(rows), initial=0.5))
     drawn = {row for row, (before, after) in zip(ordered, steps, strict=True) if after > before}
     known = {kind for row in rows if row not in drawn for kind in kinds[row]}
