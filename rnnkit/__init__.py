@@ -6,7 +6,7 @@ Names are imported when they are first used, so that `import rnnkit` costs nothi
 import importlib
 from typing import TYPE_CHECKING
 
-from rnnkit.keras_registry import register_when_keras_is_there
+from rnnkit.saving import register_when_keras_is_there
 
 if TYPE_CHECKING:
     from rnnkit import callbacks, constraints, datasets, initializers, layers, regularizers, tuning

@@ -1,18 +1,33 @@
-"""Loading a saved model."""
+"""Loading a saved model, with `rnnkit.load` or with Keras alone; importing this imports no Keras."""
 
+import importlib.abc
+import importlib.util
+import sys
 import zipfile
 from pathlib import Path
-
-import keras
+from typing import TYPE_CHECKING
 
 from rnnkit.errors import ModelFileError
-from rnnkit.tasks.specs import SPECS
+
+if TYPE_CHECKING:
+    import keras
 
 MAX_BYTES, MAX_RATIO = 100_000_000, 100  # of an archive above MAX_BYTES; Keras itself packs nothing
 LONGEST = 1000  # characters of what Keras says
+# Keras knows the registered name of a class only once the class's module is imported, so each of these stands in its
+# registry for a class that imports the rest when it is read from a file.
+NAMES = (
+    *("EntityRecognizer", "MemoryModel", "MusicGenerator", "SentimentClassifier", "Translator"),
+    *("BagOfWords", "WordConvolution"),
+    *("CRF", "CRFLoss", "TokenLoss", "Attention", "AttentionDecoder", "CharacterEncoder", "KeyHead", "RecurrentStack"),
+    *("SequencePooling", "StateBridge", "WordDropout"),
+    *("GRU", "LSTM", "SimpleRNN", "MinGRU", "MinGRUCell", "MinLSTM", "MinLSTMCell", "OmegaRNN", "TruncatedRNN"),
+    *("Chrono", "GateIdentity", "GateOrthogonal", "GateOrthogonality", "SoftOrthogonality", "SpectralCap"),
+    *("Adam", "LazyAdam", "LossScaleOptimizer"),
+)
 
 
-def load(path: str | Path, **kwargs) -> keras.Model:
+def load(path: str | Path, **kwargs) -> "keras.Model":
     """Loads a model that was saved with `model.save(path)`, with its vocabulary, weights and optimizer.
 
     Args:
@@ -23,6 +38,8 @@ def load(path: str | Path, **kwargs) -> keras.Model:
         ModelFileError: there is no such file, it is not a complete Keras model file, or it unpacks to more than 100
             MB and 100 times its size.
     """
+    import keras
+
     path = Path(path)
     if not path.is_file():
         raise ModelFileError(f"path: there is no model file {path}. Models are saved with model.save('name.keras').")
@@ -40,6 +57,8 @@ def load(path: str | Path, **kwargs) -> keras.Model:
 
 def register_classes() -> None:
     """Imports the classes that a saved model can name, which registers them with Keras."""
+    from rnnkit.tasks.specs import SPECS
+
     for spec in SPECS.values():
         spec.task_class, spec.networks()
 
@@ -49,3 +68,47 @@ def _check_size(path: Path) -> None:
         size = sum(each.file_size for each in archive.infolist())  # zipfile unpacks no more than is said there
     if size > max(MAX_BYTES, MAX_RATIO * path.stat().st_size):
         raise ValueError(f"it unpacks to {size / 1e6:.0f} MB, {MAX_RATIO} times its size or more")
+
+
+def register_when_keras_is_there() -> None:
+    """Registers the names now, or when Keras is imported."""
+    if "keras" in sys.modules:
+        _register()
+    else:
+        sys.meta_path.insert(0, _AfterKeras())
+
+
+def _register() -> None:
+    from keras.saving import get_custom_objects
+
+    known = get_custom_objects()
+    for name in NAMES:
+        known.setdefault(f"rnnkit>{name}", type(name, (), {"from_config": classmethod(_from_config)}))
+
+
+def _from_config(stand_in, config):
+    from keras.saving import get_custom_objects
+
+    register_classes()
+    return get_custom_objects()[f"rnnkit>{stand_in.__name__}"].from_config(config)
+
+
+class _AfterKeras(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports Keras as it would have been, and registers the names then."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname != "keras" or self not in sys.meta_path:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            self.loader, spec.loader = spec.loader, self
+        return spec
+
+    def create_module(self, spec):
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module):
+        module.__spec__.loader = module.__loader__ = self.loader
+        self.loader.exec_module(module)
+        _register()

@@ -8,7 +8,7 @@ import pytest
 
 import rnnkit
 from rnnkit import constraints, initializers, layers, optimizers, regularizers
-from rnnkit.keras_registry import NAMES
+from rnnkit.saving import NAMES
 from rnnkit.tasks import TASKS
 
 LOAD = """
