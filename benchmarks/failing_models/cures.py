@@ -19,7 +19,7 @@ def _always(**changes):
 
 def _gated(setting, line):
     cell = "LSTM" if "LSTM" in line else "GRU"
-    kernel = "chrono" if "Chrono" in line else "default"
+    kernel = "chrono" if "Chrono" in line or not line else "default"
     return setting.but(cell=cell, kernel=kernel, lag=int(_number(line, 0)), activation="tanh")
 
 

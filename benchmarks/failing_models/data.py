@@ -54,7 +54,7 @@ def _faults(rng, setting, x, y):
         y = rng.uniform(5e3, 5e4) + rng.uniform(1e3, 5e3) * y
     x = _units(rng, setting, x)
     if setting.broken:
-        rows, bad = rng.random(len(x)) < 0.05, np.inf if "infinite" in setting.broken else np.nan
+        rows, bad = rng.random(len(x)) < 0.1, np.inf if "infinite" in setting.broken else np.nan
         x, y = x.copy(), y.copy()
         if "inputs" in setting.broken:
             x[rows, rng.integers(setting.length, size=rows.sum()), 0] = bad

@@ -13,7 +13,7 @@ class Setting:
         inputs: `standard`, `thousands` (all features around 20,000), `mixed` (a unit for each feature) or
             `unit` (0 to 1).
         target: `standard` or `thousands`.
-        broken: `""`, or where NaN or infinity stand in 5 % of the rows: `inputs`, `infinite inputs` or `target`.
+        broken: `""`, or where NaN or infinity stand in 10 % of the rows: `inputs`, `infinite inputs` or `target`.
         labels: `true`, or `random`: drawn without regard to the inputs.
         order: `time`, or `shuffled`: the steps of each sequence in a random order.
         padding: `post` or `pre`, for tasks with sequences of different lengths.

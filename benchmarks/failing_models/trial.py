@@ -32,10 +32,12 @@ COLUMNS = (*CASE, *SKILLS, *SAID, *JUDGED)
 
 
 def cases(seeds, only=()) -> Iterator[Case]:
-    """All cases of some seeds; of some problems only, if they are given."""
+    """All cases of some seeds, or only those of some problems: each problem on one shape, then on the next."""
+    wanted = {name: problem.shapes for name, problem in PROBLEMS.items() if not only or name in only}
+    most = max(map(len, wanted.values()), default=0)
     for seed in seeds:
-        for name, problem in PROBLEMS.items():
-            yield from ((seed, name, shape) for shape in problem.shapes if not only or name in only)
+        for place in range(most):
+            yield from ((seed, name, shapes[place]) for name, shapes in wanted.items() if place < len(shapes))
         yield from ((seed, "healthy", name) for name in HEALTHY if not only or "healthy" in only)
 
 
@@ -121,15 +123,15 @@ def _examine_failing(case):
     problem, found = PROBLEMS[case[1]], diagnosis_of(injected, health)
     cured = _skill_with(found["cure"], setting, found["line"])
     first = healed(clean.skill, injected.skill, cured)
-    own = (_skill_with(name, setting) for name in problem.cures if name != found["cure"])
+    own = (_skill_with(name, setting) for name in problem.cures)
     names = found["findings"].split("|")
     skills = {"clean": clean.skill, "skill": injected.skill, "best": clean.best, "cured": cured}
     return {
         "drawing": drawing,
         **{name: round(skill, 3) for name, skill in skills.items()},
         **found,
-        "named": problem.is_named(names[0]),
-        "named_at_all": any(map(problem.is_named, names)),
+        "named": names[0] in problem.named,
+        "named_at_all": any(name in problem.named for name in names),
         "healed": first,
         "has_cure": first or any(healed(clean.skill, injected.skill, skill) for skill in own),
     }
