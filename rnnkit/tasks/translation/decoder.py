@@ -4,7 +4,6 @@ Legend: `B` sentences, `K` hypotheses of each, `T` source steps, `L` places to w
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -26,7 +25,7 @@ class Search:
     """How to look for a translation; see `rnnkit.tasks.translation.search`.
 
     Attributes:
-        beam: hypotheses side by side; 1 is greedy.
+        beam: hypotheses followed in parallel; 1 is greedy.
         length_penalty, coverage_penalty: how finished hypotheses are ranked.
         temperature: None looks for the best; a positive number draws at random.
 
@@ -48,15 +47,6 @@ class Search:
             positive("temperature", self.temperature, also=" or None")
 
 
-class Parts(NamedTuple):
-    """The layers of a translating network; `write` also turns readouts into logits."""
-
-    read: keras.layers.Layer
-    encoder: keras.layers.Layer
-    decoder: keras.layers.Layer
-    write: keras.layers.Layer
-
-
 class TranslationDecoder(keras.Model):
     """Sources in, translations out: the encoder once, and the whole search as one compiled loop.
 
@@ -71,19 +61,19 @@ class TranslationDecoder(keras.Model):
     def __init__(self, parts, search, **kwargs):
         super().__init__(**kwargs)
         self.jit_compile = False  # Keras' own choice on a GPU, where XLA would compile once for every batch length
-        self.read, self.encoder, self.decoder, self.write = parts
+        self.input_embedding, self.encoder, self.decoder, self.output_embedding = parts
         self.search = search
         self.built = True
 
     def call(self, inputs):
         lengths, limits = inputs["lengths"], inputs["limits"]
-        memory = self.encoder(self.read(inputs["source"]), lengths)
+        memory = self.encoder(self.input_embedding(inputs["source"]), lengths)
         keys, states = self.decoder.start(memory, lengths)
 
         def step(tokens, states):
-            embedded = self.write(ops.reshape(tokens, (-1,)))
+            embedded = self.output_embedding(ops.reshape(tokens, (-1,)))
             readouts, weights, states = self.decoder.step(embedded, memory, keys, lengths, states)
-            logits = self.write(readouts, reverse=True)
+            logits = self.output_embedding(readouts, reverse=True)
             return ops.reshape(logits, (-1, tokens.shape[1], logits.shape[-1])), weights, states
 
         search, steps = self.search, ops.shape(inputs["uniforms"])[1]

@@ -3,34 +3,32 @@
 Legend: `B` batch, `T` source subwords, `U` target subwords, `V` subwords of the target's vocabulary.
 """
 
-import warnings
-from typing import NamedTuple
-
 import keras
 import numpy as np
 
 from rnnkit.checks import one_of, share, whole
 from rnnkit.errors import ArgumentError
-from rnnkit.layers import AttentionDecoder, RecurrentStack
+from rnnkit.layers import AttentionDecoder
 from rnnkit.optimizers import Adam
 from rnnkit.tasks.batches import BatchAdapter
 from rnnkit.tasks.columns import check_texts
 from rnnkit.tasks.task import Task
-from rnnkit.tasks.translation.alignment import Alignment
-from rnnkit.tasks.translation.decoder import Decoders, Parts, Search
+from rnnkit.tasks.translation.answers import (
+    Alignment,
+    Passage,
+    Translation,
+    as_passage,
+    check_direction,
+    check_length,
+    join_sentences,
+)
+from rnnkit.tasks.translation.decoder import Decoders, Search
 from rnnkit.tasks.translation.loss import Perplexity, SubwordLoss
-from rnnkit.tasks.translation.scores import score_translations
+from rnnkit.tasks.translation.network import connect, decoder_stack, first_batch_longest
+from rnnkit.tasks.translation.scores import TOKENIZERS, USUAL, bleu_tokenizer, score_translations
 from rnnkit.text.tokenization import BEGIN, END
 from rnnkit.text.tokenization_table import TOKENIZATIONS, learn_tokenization, tokenization_from_config
-
-WRONG_WAY = 1.5  # so many times as many subwords in the source's vocabulary as in the target's
-
-
-class Translation(NamedTuple):
-    """A translation and its score: log probability in nats over length penalty, plus coverage penalty."""
-
-    text: str
-    score: float
+from rnnkit.text.tokenizer import words
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
@@ -65,6 +63,8 @@ class Translator(Task):
         dropout: share of the features dropped before each recurrent layer and before the output, in [0, 1).
         label_smoothing: see `SubwordLoss`.
         validation_sentences: pairs of the validation data, drawn by a fixed seed, that `fit` translates in each epoch.
+        bleu_tokenize: a tokenizer of sacrebleu's for BLEU, such as `"intl"` or `"char"`; None takes the one that suits
+            the script of the training targets (see `bleu_tokenizer`).
         options: any other argument of `RecurrentStack`, such as `activation`, `residual`, `layer_norm` and
             `recurrent_initializer`, for both sides; and `name` and `dtype` as for a `keras.Model`.
 
@@ -98,6 +98,7 @@ class Translator(Task):
         dropout=0.4,
         label_smoothing=0.1,
         validation_sentences=500,
+        bleu_tokenize=None,
         **options,
     ):
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
@@ -111,10 +112,11 @@ class Translator(Task):
         self.tied_embeddings = tied_embeddings
         self.label_smoothing = share("label_smoothing", label_smoothing)
         self.validation_sentences = whole("validation_sentences", validation_sentences)
-        decoder_stack = self._decoder_stack(decoder_cell)
-        self.decoder_cell = decoder_stack.cell.name
+        self.bleu_tokenize = one_of("bleu_tokenize", bleu_tokenize, (None, *TOKENIZERS))
+        stack = decoder_stack(self.stack, decoder_cell, decoder_units)
+        self.decoder_cell = stack.cell.name
         self.decoder = AttentionDecoder(
-            decoder_stack,
+            stack,
             embedding_dim,
             attention,
             input_feeding,
@@ -124,47 +126,35 @@ class Translator(Task):
             name="decoder",
         )
 
-    def _decoder_stack(self, cell) -> RecurrentStack:
-        options = self.stack.get_config()
-        widths = [width * (2 if options["bidirectional"] else 1) for width in self.stack.units]
-        if self.decoder_units is not None:
-            one = isinstance(self.decoder_units, int)
-            widths = [self.decoder_units] * len(widths) if one else self.decoder_units
-        options.update(cell=cell or self.stack.cell.name, units=widths, bidirectional=False, name="decoder_stack")
-        return RecurrentStack(**options)
-
     def learn(self, data):
         texts = {"source": check_texts(data["source"]), "target": check_texts(data["target"], "y")}
-        if self.shared_vocabulary:
-            both = [*texts["source"], *texts["target"]]
-            return dict.fromkeys(self.columns, self._learned_from(both))
-        return {side: self._learned_from(each) for side, each in texts.items()}
-
-    def _learned_from(self, texts):
-        return learn_tokenization(self.tokenization, texts, self.vocabulary_size).to_config()
+        both = [*texts["source"], *texts["target"]]
+        subwords = {
+            side: learn_tokenization(self.tokenization, both if self.shared_vocabulary else each, self.vocabulary_size)
+            for side, each in texts.items()
+        }
+        return {
+            **{side: each.to_config() for side, each in subwords.items()},
+            "longest": max(len(words(text)) for text in texts["source"]),
+            "bleu_tokenizer": bleu_tokenizer(texts["target"], self.bleu_tokenize),
+        }
 
     def make_network(self, learned):
         self.source_subwords, self.target_subwords = (tokenization_from_config(learned[side]) for side in self.columns)
-        source, target = (keras.Input((None,), dtype="int32", name=side) for side in self.columns)
-        lengths = keras.Input((), dtype="int32", name="lengths")
-        options = {"embeddings_initializer": keras.initializers.RandomNormal(stddev=self.embedding_dim**-0.5)}
-        options |= {"output_dim": self.embedding_dim, "dtype": self.dtype_policy}
-        write = keras.layers.ReversibleEmbedding(
-            len(self.target_subwords),
-            tie_weights=self.tied_embeddings,
-            reverse_dtype="float32",
-            name="target_embedding",
-            **options,
+        self.longest = learned.get("longest", np.inf)  # files of version 0.1 have neither of the two
+        self.bleu_tokenizer = learned.get("bleu_tokenizer", USUAL)
+        network, attend, parts = connect(
+            self.stack,
+            self.decoder,
+            (len(self.source_subwords), len(self.target_subwords)),
+            size=self.embedding_dim,
+            tied=self.tied_embeddings,
+            shared=self.shared_vocabulary,
+            policy=self.dtype_policy,
         )
-        read = write
-        if not self.shared_vocabulary:
-            read = keras.layers.Embedding(len(self.source_subwords), name="source_embedding", **options)
-        memory = self.stack(read(source), lengths)
-        readouts, weights = self.decoder(write(target), memory, lengths)
-        inputs = {"source": source, "target": target, "lengths": lengths}
-        self._decoders = Decoders(Parts(read, self.stack, self.decoder, write))
-        self._attend = keras.Model(inputs, weights).predict_on_batch  # a method, so that Keras does not save it twice
-        return keras.Model(inputs, write(readouts, reverse=True), name="network")
+        self._decoders = Decoders(parts)
+        self._attend = attend.predict_on_batch  # a method, so that Keras does not save it twice
+        return network
 
     def encode(self, data, *, target=True):
         sources = self._sources(data["source"])
@@ -176,7 +166,7 @@ class Translator(Task):
         # By target and among equals by source: padding in the target costs a softmax.
         by = np.array([len(each) for each in y]) + lengths / (1 + max(lengths))
         told = [np.array([BEGIN, *each], "int32") for each in targets]
-        x = {"source": _first_batch_longest(sources, by), "lengths": lengths, "target": told}
+        x = {"source": first_batch_longest(sources, by), "lengths": lengths, "target": told}
         return {"x": x, "y": y, "lengths": by}
 
     def predicts_each_step_of(self, layer):
@@ -196,7 +186,8 @@ class Translator(Task):
         served = x if in_fit else self._served(x, y, sample_weight, batch_size, "steps", kwargs.pop("steps", None))
         logs = super().evaluate(served, verbose=verbose, return_dict=True, **kwargs)
         sources, targets = served.data.sample(self.validation_sentences if in_fit else len(served.data))
-        found = score_translations(self.translate(sources, beam=1), targets)
+        greedy = [best[0].text for best in self._translated(sources, Search())]
+        found = score_translations(greedy, targets, self.bleu_tokenizer)
         logs |= {"bleu": found.bleu, "chrf": found.chrf, "exact_match": found.exact_match}
         return logs if return_dict else list(logs.values())
 
@@ -228,9 +219,10 @@ class Translator(Task):
         seed=None,
         max_length=None,
         n_best=None,
+        split_sentences=True,
         batch_size=64,
     ):
-        """Translates.
+        """Translates, sentence by sentence.
 
         Args:
             texts: a text, or texts in any form that `as_dataset` takes. A blank text stays an empty one.
@@ -238,8 +230,11 @@ class Translator(Task):
             length_penalty, coverage_penalty: how finished hypotheses are ranked (see `beam_search`).
             temperature: draw each subword at random, at this temperature; no beam then.
             seed: of the draws.
-            max_length: subwords of a translation at most; None is twice the source's and ten more.
-            n_best: the so many best of the beam, each with its score, in place of the best one's text.
+            max_length: subwords of a sentence's translation at most; None is twice the source's and ten more.
+            n_best: the so many best of the beam, each with its score, in place of the best one's text. The score of
+                several sentences is the sum of theirs.
+            split_sentences: translate each sentence of a text by itself and join the translations; False translates
+                texts as a whole, which suits texts like those of the training data only.
             batch_size: sentences a step; those of like length go together, and the answers do not depend on it.
 
         Returns:
@@ -251,7 +246,8 @@ class Translator(Task):
             DataError: something else than texts.
 
         Warns:
-            UserWarning: the texts look like the language that the model translates into.
+            UserWarning: the texts look like the language that the model translates into, or a sentence is longer than
+                all sources of the training data, so that its translation is likely to be cut or invented.
         """
         rows = check_texts(self.read([texts] if isinstance(texts, str) else texts, target=False)["source"])
         search = Search(beam if temperature is None else 1, length_penalty, coverage_penalty, temperature)
@@ -259,13 +255,23 @@ class Translator(Task):
             whole("n_best", n_best, most=search.beam, also=", the beam's width")
         if max_length is not None:
             whole("max_length", max_length, also=" of subwords")
-        hypotheses = self._search(rows, search, batch_size, max_length, seed)
-        found = [
-            [Translation(self.target_subwords.decode(each) if text.strip() else "", score) for each, score in best]
-            for text, best in zip(rows, hypotheses, strict=True)
-        ]
-        answers = [best[0].text if n_best is None else best[:n_best] for best in found]
+        passages = [as_passage(text) if split_sentences else Passage([text], []) for text in rows]
+        sentences = [sentence for passage in passages for sentence in passage.sentences]
+        self._need_network()
+        check_length(sentences, self.longest)
+        found = self._translated(sentences, search, batch_size, max_length, seed)
+        best = iter(found if n_best is not None else [each[:1] for each in found])
+        joined = [join_sentences(best, passage) for passage in passages]
+        answers = [each[0].text if n_best is None else each[:n_best] for each in joined]
         return answers[0] if isinstance(texts, str) else answers
+
+    def _translated(self, texts, search, batch_size=64, max_length=None, seed=None) -> list[list[Translation]]:
+        """The translations of each text as a whole, best first."""
+        decode = self.target_subwords.decode
+        return [
+            [Translation(decode(each) if text.strip() else "", score) for each, score in best]
+            for text, best in zip(texts, self._search(texts, search, batch_size, max_length, seed), strict=True)
+        ]
 
     def attention_weights(self, text, translation=None) -> Alignment:
         """Where the model looks as it writes a translation.
@@ -283,7 +289,8 @@ class Translator(Task):
         source = self._sources([text])[0]
         target = np.array([BEGIN, *numbers], "int32")
         weights = self._attend({"source": source[None], "target": target[None], "lengths": np.array([len(source)])})[0]
-        labels = _labels(self.source_subwords, source[:-1]), _labels(self.target_subwords, numbers)
+        sides = (self.source_subwords, source[:-1]), (self.target_subwords, numbers)
+        labels = ([*(subwords.decode([number]) for number in each), "[end]"] for subwords, each in sides)
         return Alignment(*labels, np.asarray(weights, "float32"))
 
     def plot_attention(self, text, translation=None):
@@ -294,12 +301,14 @@ class Translator(Task):
         import pandas as pd
 
         sources, targets = data.sample(rows, seed=0)
-        return pd.DataFrame({"source": sources, "target": targets, "predicted": self.translate(sources)})
+        return pd.DataFrame(
+            {"source": sources, "target": targets, "predicted": self.translate(sources, split_sentences=False)}
+        )
 
     def get_config(self):
         sizes = ("decoder_cell", "decoder_units", "embedding_dim", "attention", "input_feeding")
         texts = ("tokenization", "vocabulary_size", "shared_vocabulary", "tied_embeddings")
-        training = ("label_smoothing", "validation_sentences")
+        training = ("label_smoothing", "validation_sentences", "bleu_tokenize")
         return {**super().get_config(), **{name: getattr(self, name) for name in (*sizes, *texts, *training)}}
 
     def _sources(self, texts) -> list[np.ndarray]:
@@ -308,29 +317,7 @@ class Translator(Task):
     def _search(self, texts, search, batch_size, max_length=None, seed=None):
         self._need_network()
         sources = self._sources(texts)
-        self._check_direction(texts, sources)
+        if self.tokenization == "subwords":
+            check_direction(sources, self.target_subwords.encode(texts))
         limits = [2 * len(source) + 10 for source in sources] if max_length is None else [max_length + 1] * len(sources)
         return self._decoders.translate(sources, limits, search, batch_size=batch_size, seed=seed)
-
-    def _check_direction(self, texts, sources) -> None:
-        """Warns of texts that fall into many more parts in the source's vocabulary than in the target's."""
-        read = sum(map(len, sources))
-        written = sum(map(len, self.target_subwords.encode(texts)))
-        if self.tokenization == "subwords" and written > 20 and read > WRONG_WAY * written:
-            message = "texts: these look like the language that this model translates into. It knows one direction."
-            warnings.warn(message, stacklevel=4)
-
-
-def _labels(subwords, numbers) -> list[str]:
-    """The parts of a text as text, and a mark for its end."""
-    return [*(subwords.decode([number]) for number in numbers), "[end]"]
-
-
-def _first_batch_longest(sources, lengths) -> list[np.ndarray]:
-    """Sources whose first batch, that of the largest of `lengths`, has one step more than all others.
-
-    Keras takes a size that its first two batches share for that of all batches, so they must not be equally long.
-    """
-    steps = 1 + max(map(len, sources))
-    first = lengths == max(lengths)
-    return [np.pad(each, (0, steps - len(each))) if long else each for each, long in zip(sources, first, strict=True)]

@@ -33,7 +33,8 @@ class TranslatedSet:
     def write(self, folder: Path, name: str) -> list[Path]:
         """Writes NAME.sources.txt, NAME.references.txt and NAME.hypotheses.txt, and says where.
 
-        `sacrebleu NAME.references.txt -i NAME.hypotheses.txt` gives the scores again.
+        `sacrebleu NAME.references.txt -i NAME.hypotheses.txt` gives the scores again; with `-tok` where the signature
+        of BLEU has another `tok:` than `13a`.
 
         Raises:
             OSError: the folder cannot be written to.
@@ -47,7 +48,7 @@ class TranslatedSet:
 
 
 def translate_set(model, data: Dataset, beam: int = BEAM, progress: Callable[[int], None] | None = None):
-    """Translates the sources of a data set and compares with its targets.
+    """Translates the sources of a data set, each as a whole, and compares with its targets.
 
     Args:
         model: a trained `Translator`.
@@ -58,24 +59,28 @@ def translate_set(model, data: Dataset, beam: int = BEAM, progress: Callable[[in
         A `TranslatedSet`.
     """
     sources, references = ([one_line(text) for text in data[side]] for side in ("source", "target"))
-    hypotheses = translate_lines(model, sources, beam, progress=progress)
-    return TranslatedSet(sources, references, hypotheses, score_translations(hypotheses, references))
+    hypotheses = translate_lines(model, sources, beam, progress=progress, split_sentences=False)
+    scores = score_translations(hypotheses, references, model.bleu_tokenizer)
+    return TranslatedSet(sources, references, hypotheses, scores)
 
 
-def translate_lines(model, texts: Sequence[str], beam: int, n_best=None, progress=None) -> list:
+def translate_lines(
+    model, texts: Sequence[str], beam: int, n_best=None, progress=None, *, split_sentences: bool = True
+) -> list:
     """What `model.translate` answers, in the order of the texts, and without line ends.
 
     Args:
         model: a trained `Translator`.
         texts: the sources.
-        beam, n_best: see `Translator.translate`.
+        beam, n_best, split_sentences: see `Translator.translate`.
         progress: is called now and then with the number of texts that were done since.
     """
     order = sorted(range(len(texts)), key=lambda row: len(texts[row]), reverse=True)
     answers: list = [None] * len(texts)
     for start in range(0, len(order), AT_ONCE):
         rows = order[start : start + AT_ONCE]
-        found = model.translate([texts[row] for row in rows], beam=beam, n_best=n_best)
+        chunk = [texts[row] for row in rows]
+        found = model.translate(chunk, beam=beam, n_best=n_best, split_sentences=split_sentences)
         for row, answer in zip(rows, found, strict=True):
             answers[row] = (
                 one_line(answer) if n_best is None else [each._replace(text=one_line(each.text)) for each in answer]

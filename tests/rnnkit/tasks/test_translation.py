@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 import rnnkit
 from rnnkit import datasets
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.tasks.translation.answers import Translation
 from rnnkit.tasks.translation.decoder import Search
-from rnnkit.tasks.translation.model import Translation
 from rnnkit.tasks.translation.scores import score_translations
 from rnnkit.text.tokenization import BEGIN, END
 from rnnkit.text.vocabulary import PADDING, UNKNOWN
@@ -64,6 +64,41 @@ def test_it_learns_to_translate_and_says_how_well(model):
     assert found["exact_match"] == expected.exact_match > 0.9
     assert (found["bleu"], found["chrf"]) == (expected.bleu, expected.chrf)
     assert model.evaluate(*data, verbose=0) == [pytest.approx(value) for value in found.values()]
+
+
+def test_a_text_is_translated_sentence_by_sentence(model):
+    sentences = ["red dog", "blue cat sleeps", "green dog runs"]
+    text = "\n\n".join(sentences)
+    assert model.translate(text) == "\n\n".join(model.translate(sentences))
+    first, second = model.translate(sentences[:2], beam=3, n_best=3)
+    best = model.translate("\n\n".join(sentences[:2]), beam=3, n_best=3)
+    every = sorted((left.score + right.score for left in first for right in second), reverse=True)
+    assert best[0].text == f"{first[0].text}\n\n{second[0].text}"
+    assert [each.score for each in best] == pytest.approx(every[:3], abs=1e-4)
+
+
+def test_longer_than_anything_in_training_is_told(model):
+    long = " ".join(["red dog"] * 9)
+    with pytest.warns(UserWarning, match="longest source in training"):
+        model.translate(long, max_length=3)
+    with pytest.warns(UserWarning, match="longest source in training"):
+        model.translate("red dog\n\nblue cat", split_sentences=False, max_length=3)
+    model.evaluate([long], ["rot"], verbose=0)
+
+
+def test_a_target_without_blanks_is_learned_and_scored():
+    keras.utils.set_random_seed(0)
+    who, what = (
+        {"i": "我", "you": "你", "he": "他"},
+        {"see a cat": "看见猫", "want water": "要水", "like tea": "喜欢茶"},
+    )
+    rows = [(f"{a} {b}", f"{who[a]}{what[b]}。") for a in who for b in what]
+    model = rnnkit.Translator(units=24, embedding_dim=24, dropout=0.0, vocabulary_size=300)
+    model.compile(keras.optimizers.Adam(0.01))
+    history = model.fit(*zip(*rows, strict=True), validation_data=tuple(zip(*rows, strict=True)), epochs=36, verbose=0)
+    assert max(history.history["val_bleu"]) > 50
+    assert model.bleu_tokenizer == "zh"
+    assert all(answer.endswith("。") and " " not in answer for answer in model.translate([row[0] for row in rows]))
 
 
 def test_perplexity_and_loss_are_those_of_the_models_own_probabilities(model):
@@ -171,8 +206,9 @@ def test_characters_that_were_never_seen_are_read_byte_by_byte(model, text):
 
 
 def test_a_thousand_words_go_through(model):
-    text = " ".join(["red", "dog"] * 500)
-    assert len(model.target_subwords.encode([model.translate(text, beam=1, max_length=50)])[0]) <= 50
+    with pytest.warns(UserWarning, match="longest source in training"):
+        answer = model.translate(" ".join(["red", "dog"] * 500), beam=1, max_length=50)
+    assert len(model.target_subwords.encode([answer])[0]) <= 50
 
 
 def test_bad_arguments_are_named(model):

@@ -9,21 +9,21 @@ from rnnkit.datasets import Dataset
 from rnnkit.study.run import open_data
 from rnnkit.tasks.config import RunConfig
 from rnnkit.tasks.specs import find_spec
-from rnnkit.tasks.translation.model import Translation
+from rnnkit.tasks.translation.answers import Translation
 from rnnkit.tasks.translation.results import AT_ONCE, translate_lines, translate_set
 from rnnkit.tasks.translation.scores import score_translations
 
 texts = st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=20)
 
 
-def backwards(sources, beam, n_best=None):
+def backwards(sources, beam, n_best=None, split_sentences=True):
     """A translator that writes each text the other way round, and breaks lines."""
     if n_best is None:
         return [f"{source[::-1]}\n" for source in sources]
     return [[Translation(f"{source[::-1]}\n{beam}", -float(place)) for place in range(n_best)] for source in sources]
 
 
-MODEL = SimpleNamespace(translate=backwards)
+MODEL = SimpleNamespace(translate=backwards, bleu_tokenizer="13a")
 
 
 @given(texts)

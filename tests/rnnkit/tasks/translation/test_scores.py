@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnkit.errors import DataError
-from rnnkit.tasks.translation.scores import score_translations
+from rnnkit.errors import ArgumentError, DataError
+from rnnkit.tasks.translation.scores import bleu_tokenizer, score_translations
 
 HYPOTHESES = ["the small dog sleeps in the house", "a child sees two dogs", "yes", "The bird sings loudly today"]
 REFERENCES = ["the small dog sleeps under the house", "a child sees two dogs", "no", "the bird sings very loudly today"]
@@ -77,6 +77,41 @@ def test_exact_match_and_signatures():
     assert "case:mixed" in scores.bleu_signature
     assert "version:" in scores.chrf_signature
     assert score_translations(REFERENCES, REFERENCES).bleu == pytest.approx(100)
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["Ein Hund rennt.", "Zwei Katzen."], "13a"),
+        (["这本书比那本书更有意思", "他用 Python 写的"], "zh"),
+        (["개가 달린다"], "13a"),
+        (["123 !!", ""], "13a"),
+        (["The word 猫 means cat"], "13a"),
+    ],
+)
+def test_the_tokenizer_of_bleu_follows_the_script(texts, expected):
+    assert bleu_tokenizer(texts) == expected
+    assert f"tok:{expected}" in score_translations(texts, texts).bleu_signature
+
+
+@pytest.mark.parametrize("text", ["猫が走っています。犬も走る", "แมวกำลังวิ่ง", "ខ្មែរ", "ကြောင်"])
+def test_counting_characters_is_told(text, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.warns(UserWarning, match="BLEU counts characters .* Report chrF"):
+        assert bleu_tokenizer([text]) == "char"
+    with pytest.raises(ArgumentError, match=r"bleu_tokenize: 'ja-mecab' is not installed here. Install sacrebleu.ja."):
+        bleu_tokenizer([text], "ja-mecab")
+
+
+def test_japanese_is_counted_by_words_where_mecab_is_installed(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name in ("MeCab", "ipadic") or None)
+    assert bleu_tokenizer(["猫が走っています。犬も走る"]) == "ja-mecab"
+
+
+def test_chinese_that_is_nearly_right_is_not_zero():
+    hypotheses, references = ["这本书比那本书更有意思吗"], ["这本书比那本书更有意思"]
+    assert score_translations(hypotheses, references).bleu == pytest.approx(90.36, abs=0.01)
+    assert score_translations(hypotheses, references, "13a").bleu == 0
 
 
 @pytest.mark.parametrize(
