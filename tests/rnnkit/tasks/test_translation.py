@@ -82,7 +82,7 @@ def test_longer_than_anything_in_training_is_told(model):
     with pytest.warns(UserWarning, match="longest source in training"):
         model.translate(long, max_length=3)
     with pytest.warns(UserWarning, match="longest source in training"):
-        model.translate("red dog\n\nblue cat", split_sentences=False, max_length=3)
+        model.translate("red dog\n\nblue cat runs", split_sentences=False, max_length=3)
     model.evaluate([long], ["rot"], verbose=0)
 
 
