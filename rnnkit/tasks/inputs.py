@@ -25,11 +25,14 @@ class Given(NamedTuple):
     batch_size: int | None = None
 
 
-def take_apart(x, y=None, weights=None, *, rank: int = 0, target: bool = True, **of_stream) -> Given:
+def take_apart(
+    x, y=None, weights=None, *, columns: Sequence[str], rank: int = 0, target: bool = True, **of_stream
+) -> Given:
     """Reads what arrives piece by piece, and tells x, y and weights apart.
 
     Args:
         x, y, weights: what the user gave; x may be (x, y) or (x, y, weights), or a source of such elements.
+        columns: the task's; where there is one only, a tuple is one of inputs unless its first is a list of them.
         rank: axes of one input: 0 for a text, 1 for a list of words.
         target: False for inputs alone: targets and weights are left out then, as in `keras.Model.predict`.
         of_stream: see `read_stream`.
@@ -40,7 +43,7 @@ def take_apart(x, y=None, weights=None, *, rank: int = 0, target: bool = True, *
     batch_size, brought = None, ()
     if is_stream(x):
         (x, *brought), batch_size = read_stream(x, rank=rank, **of_stream)
-    elif y is None and _is_tuple_of_columns(x, rank, target):
+    elif y is None and _is_tuple_of_columns(x, rank, target and len(columns) > 1):
         x, *brought = x
     if not target:
         return Given(x, None, None, batch_size)
@@ -68,7 +71,7 @@ def as_dataset(x, y=None, *, columns: Sequence[str], target: bool = True, rank: 
         DataError: a column is missing, x and y are of unequal length, or there are weights, which only `fit` and
             `evaluate` take.
     """
-    x, y, weights, _ = take_apart(x, y, rank=rank, target=target)
+    x, y, weights, _ = take_apart(x, y, columns=columns, rank=rank, target=target)
     if weights is not None:
         raise DataError("x: expected (x, y), got weights as well, which only fit and evaluate use. Leave them out.")
     wanted = list(columns if target else columns[:-1])
@@ -92,9 +95,11 @@ def as_dataset(x, y=None, *, columns: Sequence[str], target: bool = True, rank: 
     return data
 
 
-def _is_tuple_of_columns(x, rank: int, target: bool) -> bool:
+def _is_tuple_of_columns(x, rank: int, paired: bool) -> bool:
     """Whether a tuple is (x, y) or (x, y, weights), not a tuple of inputs."""
-    return isinstance(x, tuple) and len(x) in (2, 3) and (target or depth(x[0]) > rank)
+    if not isinstance(x, tuple) or len(x) not in (2, 3):
+        return False
+    return paired or depth(x[0]) > rank or hasattr(x[0], "columns")
 
 
 def _columns(x) -> dict[str, list] | None:

@@ -121,7 +121,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
     def predict(self, x, batch_size=128, verbose="auto", steps=None, **kwargs):
         """As `keras.Model.predict`, on raw data: one row per example, in the order of `x`."""
         self._need_network()
-        data = self._inputs(x, batch_size, steps)
+        data = self.inputs(x, batch_size, steps)
         batches = Batches(**self.encode(data, target=False), batch_size=batch_size)
         return super().predict(BatchAdapter(batches), verbose=verbose, **kwargs)[np.argsort(batches.order)]
 
@@ -171,7 +171,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
         """The data, their weights or None, and the batch size of a source of batches or None."""
         advice = f"Give {argument} to read so many batches. " if argument else ""
         options = {"steps": steps, "rows_per_step": batch_size, "advice": advice}
-        given = take_apart(x, y, weights, rank=self.rank, target=target, **options)
+        given = take_apart(x, y, weights, columns=self.columns, rank=self.rank, target=target, **options)
         data = self.read(given.x, given.y, target=target)
         return data, check_weights(given.weights, len(data)), given.batch_size
 
@@ -183,7 +183,8 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
             data, weights = data.take(rows), None if weights is None else weights[: len(rows)]
         return BatchAdapter(Batches(**self.encoded(data), batch_size=batch_size, weights=weights), data)
 
-    def _inputs(self, x, batch_size, steps) -> Dataset:
+    def inputs(self, x, batch_size: int, steps: int | None) -> Dataset:
+        """What to predict: all inputs of `x`, or those of the first `steps` batches."""
         data, _, own_size = self._taken(x, steps=steps, batch_size=batch_size, target=False)
         return data if steps is None else data.take(range(min(len(data), steps * (own_size or batch_size))))
 

@@ -11,7 +11,7 @@ from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import CRF, CRFLoss, TokenLoss
 from rnnkit.optimizers import LazyAdam
 from rnnkit.tasks.batches import Batches
-from rnnkit.tasks.columns import as_column
+from rnnkit.tasks.columns import as_column, as_text
 from rnnkit.tasks.entities.checks import check_sentences, check_tag_lists, reject_broken
 from rnnkit.tasks.entities.decoding import TagDecoder
 from rnnkit.tasks.entities.documents import as_document, entities_in, learn_joins, own_tokenizer, tokenizer_name
@@ -207,18 +207,20 @@ class EntityRecognizer(Task):
         found = self.get_metrics_result()
         return {name: found.get(name, value) for name, value in logs.items()}
 
-    def predict(self, x, batch_size=128, verbose="auto", **kwargs):
+    def predict(self, x, batch_size=128, verbose="auto", steps=None, **kwargs):
         """The probability of every tag for every word, after the whole sentence.
 
         Args:
             x: token lists, in any form that `as_dataset` takes.
-            batch_size: sentences a step.
+            batch_size: sentences per step.
+            steps: batches to predict, the first ones; None predicts all.
             verbose, kwargs: for Keras' sake; nothing is printed.
 
         Returns:
             A list with an array of shape (T_i, K) for each sentence; the columns are `tags`.
         """
-        data = as_dataset(x, columns=self.columns, target=False, rank=self.rank)
+        self._need_network()
+        data = self.inputs(x, batch_size, steps)
         return [decoded["probabilities"] for decoded in self._decoded(data, batch_size)]
 
     def predict_tags(self, x, batch_size=128) -> list[list[str]]:
@@ -253,6 +255,7 @@ class EntityRecognizer(Task):
         """
         self._need_network()
         tokenize = partial(tokenize_with, self.tokenizer) if self.tokenizer else self._learned_tokenizer
+        texts = as_text(texts)
         listed = [texts] if isinstance(texts, str) else self._listed(texts)
         documents = [as_document(each, tokenize) for each in listed]
         sentences = [sentence for document in documents for sentence in document.sentences]

@@ -11,7 +11,6 @@ from rnnkit.checks import one_of
 from rnnkit.errors import DataError
 from rnnkit.layers.sequence import padded_labels
 from rnnkit.tasks.batches import Batches
-from rnnkit.tasks.inputs import as_dataset
 from rnnkit.tasks.memory.spec import step_crossentropy
 from rnnkit.tasks.task import Task
 
@@ -151,7 +150,7 @@ class MemoryModel(Task):
         }[self.target]
         return {"optimizer": keras.optimizers.Adam(1e-3), "loss": loss, "metrics": metrics}
 
-    def predict(self, x, batch_size=128, verbose="auto", **kwargs):
+    def predict(self, x, batch_size=128, verbose="auto", steps=None, **kwargs):
         """As `keras.Model.predict`, on raw data.
 
         Returns:
@@ -160,8 +159,8 @@ class MemoryModel(Task):
         """
         self._need_network()
         if self.target != "symbols":
-            return super().predict(x, batch_size=batch_size, verbose=verbose, **kwargs)
-        data = as_dataset(x, columns=self.columns, target=False, rank=self.rank)
+            return super().predict(x, batch_size=batch_size, verbose=verbose, steps=steps, **kwargs)
+        data = self.inputs(x, batch_size, steps)
         batches = Batches(**self.encode(data, target=False), batch_size=batch_size)
         rows: list = []
         for index in range(batches.num_batches):  # over several devices Keras gives each of them the whole batch

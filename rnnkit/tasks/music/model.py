@@ -15,6 +15,7 @@ from rnnkit.layers import KeyHead
 from rnnkit.optimizers import Adam
 from rnnkit.recurrent.truncated import check_stepwise
 from rnnkit.tasks.batches import Batches
+from rnnkit.tasks.inputs import take_apart
 from rnnkit.tasks.music.baselines import sounding_share
 from rnnkit.tasks.music.generation import (
     check_seed,
@@ -103,6 +104,7 @@ class MusicGenerator(Task):
 
     def read(self, x, y=None, *, target=True):
         """A `Dataset` with the column `roll` from any form that `roll_column` takes."""
+        x, y, *_ = take_apart(x, y, columns=self.columns, rank=self.rank)
         if y is not None:
             raise DataError("y: the target of music is the music itself. Leave y out.")
         rolls = roll_column(x)
@@ -158,19 +160,20 @@ class MusicGenerator(Task):
         optimizer = Adam(4e-3, use_ema=True, ema_momentum=0.98, global_clipnorm=1.0)
         return {"optimizer": optimizer, "loss": RollLoss(), "metrics": metrics}
 
-    def predict(self, x, batch_size=128, verbose="auto", **kwargs):
+    def predict(self, x, batch_size=128, verbose="auto", steps=None, **kwargs):
         """The probability of each key to sound in each frame, given the frames before, and for `joint` the keys below.
 
         Args:
             x: rolls or `Piece`s, in any form that `fit` takes.
-            batch_size: pieces a step.
+            batch_size: pieces per step.
+            steps: batches to predict, the first ones; None predicts all.
             verbose, kwargs: for Keras' sake; nothing is printed.
 
         Returns:
             A list with an array of shape (T_i, 88) for each piece.
         """
         self._need_network()
-        rolls = self.read(x, target=False)["roll"]
+        rolls = self.inputs(x, batch_size, steps)["roll"]
         return [expit(odds) for odds in self._odds(rolls, batch_size)]
 
     def generate(

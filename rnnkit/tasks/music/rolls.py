@@ -11,8 +11,7 @@ def roll_column(x) -> list:
     """The raw rolls of `x`, as they are.
 
     Args:
-        x: a `Dataset` or DataFrame with the column `roll`; a `tf.data.Dataset` of rolls, one at a time; or a list of
-            rolls or `Piece`s.
+        x: a `Dataset` or DataFrame with the column `roll`; or a list of rolls or `Piece`s.
 
     Raises:
         DataError: it is nothing of that, or empty.
@@ -21,8 +20,6 @@ def roll_column(x) -> list:
         if "roll" not in x.columns:
             raise DataError(f"x: expected the column roll. There are: {', '.join(map(str, x.columns))}.")
         x = x["roll"]
-    elif hasattr(x, "as_numpy_iterator"):
-        x = x.as_numpy_iterator()
     if isinstance(x, Piece | str | bytes | dict) or not hasattr(x, "__iter__"):
         raise DataError(f"x: expected a list of rolls or Pieces, or a Dataset, got {type(x).__name__}.")
     values = list(x)

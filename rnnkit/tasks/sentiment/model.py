@@ -2,6 +2,8 @@
 
 import warnings
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -42,14 +44,14 @@ class SentimentClassifier(Task):
 
     Args:
         cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.recurrent.cells`).
-        units: int, the width of each direction, or a list with one width a layer.
+        units: int, the width of each direction, or a list with one width per layer.
         layers: how many recurrent layers.
         bidirectional: read the text in both directions.
         embedding_dim: size of a word's vector, learned from scratch.
         vectors: path of a GloVe or word2vec text file to start the word vectors from; it sets `embedding_dim`.
         pooling: how the words' outputs are joined: `"max"`, `"mean"`, `"attention"` or `"last"`.
-        dropout: share of the features dropped before each recurrent layer and before the output, in [0, 1).
-        word_dropout: share of the words replaced by the unknown word in training, in [0, 1).
+        dropout: fraction of the features dropped before each recurrent layer and before the output, in [0, 1).
+        word_dropout: fraction of the words replaced by the unknown word in training, in [0, 1).
         min_count: words seen less often in training are unknown words.
         max_words: size of the vocabulary at most; None keeps all words.
         max_length: words after this one are cut off, with a warning that counts the texts; None cuts nothing.
@@ -67,20 +69,20 @@ class SentimentClassifier(Task):
 
     def __init__(
         self,
-        cell="lstm",
-        units=64,
-        layers=1,
-        bidirectional=True,
-        embedding_dim=128,
-        vectors=None,
-        pooling="max",
-        dropout=0.4,
-        word_dropout=0.1,
-        min_count=1,
-        max_words=None,
-        max_length=None,
-        lowercase=True,
-        **options,
+        cell: Any = "lstm",
+        units: int | Sequence[int] = 64,
+        layers: int = 1,
+        bidirectional: bool = True,
+        embedding_dim: int = 128,
+        vectors: str | Path | None = None,
+        pooling: str = "max",
+        dropout: float = 0.4,
+        word_dropout: float = 0.1,
+        min_count: int = 1,
+        max_words: int | None = None,
+        max_length: int | None = None,
+        lowercase: bool = True,
+        **options: Any,
     ):
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
         self.pooling = SequencePooling(pooling, dtype=self.dtype_policy, name="pooling")

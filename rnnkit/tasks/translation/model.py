@@ -11,7 +11,7 @@ from rnnkit.errors import ArgumentError
 from rnnkit.layers import AttentionDecoder
 from rnnkit.optimizers import Adam
 from rnnkit.tasks.batches import BatchAdapter
-from rnnkit.tasks.columns import check_texts
+from rnnkit.tasks.columns import as_text, check_texts
 from rnnkit.tasks.task import Task
 from rnnkit.tasks.translation.answers import (
     Alignment,
@@ -194,18 +194,19 @@ class Translator(Task):
     def score_floor(self, valid):
         return 0.0  # BLEU without a right word
 
-    def predict(self, x, batch_size=128, verbose="auto", **kwargs):
+    def predict(self, x, batch_size=128, verbose="auto", steps=None, **kwargs):
         """The subword numbers of each greedy translation, the end included.
 
         Args:
             x: sources, in any form that `as_dataset` takes.
-            batch_size: sentences a step.
+            batch_size: sentences per step.
+            steps: batches to predict, the first ones; None predicts all.
             verbose, kwargs: for Keras' sake; nothing is printed.
 
         Returns:
             A list with an int32 array of shape (U_i,) for each source.
         """
-        found = self._search(self.read(x, target=False)["source"], Search(), batch_size)
+        found = self._search(self.inputs(x, batch_size, steps)["source"], Search(), batch_size)
         return [numbers for [(numbers, _)] in found]
 
     def translate(
@@ -249,6 +250,7 @@ class Translator(Task):
             UserWarning: the texts look like the language that the model translates into, or a sentence is longer than
                 all sources of the training data, so that its translation is likely to be cut or invented.
         """
+        texts = as_text(texts)
         rows = check_texts(self.read([texts] if isinstance(texts, str) else texts, target=False)["source"])
         search = Search(beam if temperature is None else 1, length_penalty, coverage_penalty, temperature)
         if n_best is not None:

@@ -15,6 +15,7 @@ from rnnkit.tasks.columns import as_column, as_text, check_labels, find_classes
 from rnnkit.tasks.inputs import as_dataset, take_apart
 
 X, Y, WEIGHTS = ["good", "bad film", "fine", "so so"], [1, 0, 1, 0], [0.5, 1.0, 2.0, 0.0]
+COLUMNS = ("text", "label")
 TOKENS = [["Ada", "met"], ["he"], ["Paris"], ["no", "one"]]
 
 
@@ -56,12 +57,12 @@ def tf_data(*columns):
     ],
 )
 def test_weights_come_with_their_rows(source, batch_size):
-    given = take_apart(source())
+    given = take_apart(source(), columns=COLUMNS)
     assert (list(given.x), list(given.y), list(given.weights)) == (X, Y, WEIGHTS)
     assert given.batch_size == batch_size
     with pytest.raises(DataError, match="weights as well, which only fit and evaluate use"):
-        as_dataset(source(), columns=("text", "label"))
-    assert as_dataset(source(), columns=("text", "label"), target=False)["text"] == X
+        as_dataset(source(), columns=COLUMNS)
+    assert as_dataset(source(), columns=COLUMNS, target=False)["text"] == X
 
 
 @pytest.mark.parametrize("batched", [False, True])
@@ -74,8 +75,17 @@ def test_lists_of_words_are_rows_or_batches(batched):
 def test_rolls_stay_arrays():
     rolls = np.zeros((4, 5, 88), "int8")
     for source in (tf.data.Dataset.from_tensor_slices(rolls), tf.data.Dataset.from_tensor_slices(rolls).batch(2)):
-        given = take_apart(source, rank=2)
+        given = take_apart(source, columns=("roll",), rank=2)
         assert [roll.shape for roll in given.x] == [(5, 88)] * 4
+
+
+def test_a_tuple_of_rolls_is_one_of_inputs():
+    rolls = tuple(np.zeros((steps, 88), "int8") for steps in (2, 3))
+    given = take_apart(rolls, columns=("roll",), rank=2)
+    assert given.x is rolls
+    assert given.y is None
+    given = take_apart((list(rolls), None, [1.0, 2.0]), columns=("roll",), rank=2)
+    assert given.weights == [1.0, 2.0]
 
 
 ENDLESS = {
@@ -95,8 +105,8 @@ ENDLESS = {
 def test_endless_data_are_refused_or_read_for_some_steps(name, monkeypatch):
     monkeypatch.setattr(streams, "MAX_ROWS", 50)
     with pytest.raises(DataError, match=r"(is endless|more than 50 rows).*Give steps"):
-        take_apart(ENDLESS[name](), advice="Give steps. ")
-    given = take_apart(ENDLESS[name](), steps=3, rows_per_step=2)
+        take_apart(ENDLESS[name](), columns=COLUMNS, advice="Give steps. ")
+    given = take_apart(ENDLESS[name](), columns=COLUMNS, steps=3, rows_per_step=2)
     assert list(given.x) == [*X, *X[:2]]
     assert list(given.y) == [*Y, *Y[:2]]
 
@@ -104,12 +114,12 @@ def test_endless_data_are_refused_or_read_for_some_steps(name, monkeypatch):
 def test_a_long_row_lowers_the_number_of_rows_that_are_read(monkeypatch):
     monkeypatch.setattr(streams, "MAX_BYTES", 10_000)
     with pytest.raises(DataError, match="more than 9 rows"):
-        take_apart(("x" * 1000, 1) for _ in itertools.count())
+        take_apart((("x" * 1000, 1) for _ in itertools.count()), columns=COLUMNS)
 
 
 def test_a_source_of_known_length_is_read_to_its_end_whatever_the_steps():
-    assert len(take_apart(tf_data(X, Y).batch(1), steps=2).x) == 4
-    assert len(take_apart(Rows(X, Y), steps=1).x) == 4
+    assert len(take_apart(tf_data(X, Y).batch(1), columns=COLUMNS, steps=2).x) == 4
+    assert len(take_apart(Rows(X, Y), columns=COLUMNS, steps=1).x) == 4
 
 
 @pytest.mark.parametrize(
@@ -131,13 +141,13 @@ def test_what_would_be_ignored_is_named(source, y, named):
     if named is None:
         named = "expected the same number|x brings"
     with pytest.raises(DataError, match=named):
-        as_dataset(source(), y, columns=("text", "label"))
+        as_dataset(source(), y, columns=COLUMNS)
 
 
 def test_x_may_be_a_source_beside_a_y_and_a_frame_without_it():
     expected = [("good", 1), ("bad film", 0), ("fine", 1), ("so so", 0)]
     for x in (iter(X), pd.DataFrame({"text": X})):
-        data = as_dataset(x, Y, columns=("text", "label"))
+        data = as_dataset(x, Y, columns=COLUMNS)
         assert list(zip(data["text"], data["label"], strict=True)) == expected
 
 

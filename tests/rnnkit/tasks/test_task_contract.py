@@ -347,10 +347,25 @@ def test_raw_data_and_files_where_keras_could_not_take_them(task, tmp_path):
         assert len(model(inputs)) == 2
     with pytest.raises(ArgumentError, match=r"filepath: expected a path that ends in .keras, got .*model.h5"):
         model.save(tmp_path / "model.h5")
+    x = EXAMPLES[task][EXAMPLES[task].columns[0]]
+    assert len(model.predict(x, batch_size=2, steps=2, verbose=0)) == 4
     with pytest.raises(ArgumentError, match="ModelCheckpoint"):
         model.fit(EXAMPLES[task], callbacks=keras.callbacks.ModelCheckpoint(str(tmp_path / "best.h5")))
     with pytest.raises(ArgumentError, match="has seen no data yet"):
         small(task).load_weights(tmp_path / "none.weights.h5")
+
+
+ANSWERS = {"sentiment": "classify", "ner": "tag", "translation": "translate"}
+
+
+@pytest.mark.parametrize("task", ANSWERS)
+def test_a_text_in_any_form_has_one_answer(task):
+    answer = getattr(trained_once(task), ANSWERS[task])
+    for text in (b"Ada met good film", np.array("Ada met good film"), tf.constant("Ada met good film")):
+        assert answer(text) == answer("Ada met good film")
+    assert len(answer([b"Ada", "he"])) == 2
+    with pytest.raises(DataError, match="UTF-8.*decode"):
+        answer("café".encode("latin-1"))
 
 
 @pytest.mark.parametrize("task", TASKS)
