@@ -19,7 +19,7 @@ class SpectralCap(keras.constraints.Constraint):
 
     With `limit` = 1 / max|phi'| (1 for tanh and relu, 4 for sigmoid) no gradient explodes through a `simple_rnn`, and
     below it all of them vanish (Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural
-    networks", 2013). In a gated cell the cap bounds each gate's share and not the product through time.
+    networks", 2013). In a gated cell the cap bounds each gate's kernel and not the product through time.
 
     A step costs a singular value decomposition of (G, H, H): on one CPU core about 3 ms for an LSTM of 64 units, 30 ms
     for one of 256.

@@ -1,6 +1,6 @@
 """Penalties on recurrent kernels, by name or as objects. Legend: `H` units, `G` gates of the cell.
 
-What they do to the spectrum: L2 shrinks all singular values by the same factor a step, so it holds back explosion and
+What they do to the spectrum: L2 shrinks all singular values by one factor at every step, so it holds back explosion and
 brings on vanishing; L1 sets single weights to zero and shrinks the spectrum too; soft orthogonality pulls every
 singular value towards 1.
 """

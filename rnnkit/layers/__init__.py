@@ -2,14 +2,13 @@
 
 from rnnkit.layers.attention import Attention
 from rnnkit.layers.attention_decoder import AttentionDecoder
-from rnnkit.layers.character_encoder import CharacterEncoder
-from rnnkit.layers.crf import CRF, CRFLoss
+from rnnkit.layers.crf import CRF
 from rnnkit.layers.key_head import KeyHead
+from rnnkit.layers.losses import CRFLoss, TokenLoss
 from rnnkit.layers.pooling import SequencePooling
 from rnnkit.layers.recurrent_stack import RecurrentStack
 from rnnkit.layers.state_bridge import StateBridge
-from rnnkit.layers.token_loss import TokenLoss
-from rnnkit.layers.word_dropout import WordDropout
+from rnnkit.layers.words import CharacterEncoder, WordDropout
 from rnnkit.recurrent.fused_rnn import GRU, LSTM, SimpleRNN
 from rnnkit.recurrent.min_cells import MinGRUCell, MinLSTMCell
 from rnnkit.recurrent.min_rnn import MinGRU, MinLSTM

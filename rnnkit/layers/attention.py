@@ -8,8 +8,7 @@ from keras import ops
 
 from rnnkit.checks import one_of
 from rnnkit.errors import ArgumentError
-from rnnkit.layers.forbidden import FORBIDDEN
-from rnnkit.layers.sequence import valid_steps
+from rnnkit.layers.sequence import FORBIDDEN, valid_steps
 
 SCORINGS = ("general", "dot", "additive")
 

@@ -31,7 +31,7 @@ class AttentionDecoder(keras.layers.Layer):
             all that is known of the memory is the first state.
         input_feeding: feed each readout to the next step.
         bidirectional: whether the memory was read in both directions (see `StateBridge`).
-        dropout: share of the readouts' features dropped in training, in [0, 1).
+        dropout: fraction of the readouts' features dropped in training, in [0, 1).
 
     Raises:
         ArgumentError: an unknown attention, or input feeding without attention.

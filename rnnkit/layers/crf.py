@@ -6,9 +6,8 @@ from keras import ops
 
 from rnnkit.checks import whole
 from rnnkit.errors import ArgumentError
-from rnnkit.layers.crf_paths import log_partition, padding_potentials, path_score
-from rnnkit.layers.forbidden import FORBIDDEN
-from rnnkit.layers.sequence import assert_right_padded, valid_steps
+from rnnkit.layers.crf_paths import padding_potentials
+from rnnkit.layers.sequence import FORBIDDEN, assert_right_padded, valid_steps
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
@@ -114,19 +113,6 @@ class CRF(keras.layers.Layer):
             "allowed": self.allowed,
             "constrain_training": self.constrain_training,
         }
-
-
-@keras.saving.register_keras_serializable(package="rnnkit")
-class CRFLoss(keras.losses.Loss):
-    """The negative log likelihood of the true path, `log_partition - path_score`, in nats a sequence.
-
-    Called with true labels (B, T), int, and the potentials (B, T, K, K) of a `CRF` layer, which know what is padding:
-    labels there never count. Weights are one per sequence, (B,). Under a constraint the likelihood is among allowed
-    paths only, so the loss of a validation set and that of unconstrained training do not compare.
-    """
-
-    def call(self, y_true, y_pred):
-        return log_partition(y_pred) - path_score(y_pred, ops.cast(y_true, "int32"))
 
 
 def _checked(allowed, labels):

@@ -16,7 +16,7 @@ tens of times slower, so decode in a model's `call` (a `keras.layers.Lambda(vite
 from keras import ops
 
 from rnnkit.checks import whole
-from rnnkit.layers.forbidden import FORBIDDEN
+from rnnkit.layers.sequence import FORBIDDEN
 
 
 def log_partition(potentials):

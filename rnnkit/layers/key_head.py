@@ -28,7 +28,7 @@ class KeyHead(keras.layers.Layer):
         filters: size of what is inside relu.
         reach: how far up and down, in keys, the frame before is seen.
         below: how far down, in keys, the frame itself is seen; 0 makes its keys independent of each other.
-        dropout: share of the filters dropped in training, in [0, 1).
+        dropout: fraction of the filters dropped in training, in [0, 1).
         bias_initializer: of the biases in D; a Keras initializer.
 
     Raises:

@@ -17,7 +17,7 @@ class SequencePooling(keras.layers.Layer):
 
     Args:
         pooling: `"last"`, the step at length - 1; `"max"`, the largest value of each feature; `"mean"`; or
-            `"attention"`, a learned weight a step (Yang et al., "Hierarchical attention networks for document
+            `"attention"`, a learned weight per step (Yang et al., "Hierarchical attention networks for document
             classification", 2016).
 
     Raises:

@@ -35,7 +35,7 @@ class RecurrentStack(keras.layers.Layer):
         layers: how many layers; ignored when `units` is a list.
         bidirectional: also run backwards, and join both outputs: the width is then 2 * units.
         activation: of the cell; None keeps the cell's own.
-        dropout: share of each layer's input features dropped in training, in [0, 1).
+        dropout: fraction of each layer's input features dropped in training, in [0, 1).
         residual: add a layer's input to its output where the widths agree.
         layer_norm: normalise each layer's input (Ba, Kiros and Hinton, "Layer normalization", 2016).
         recurrent_initializer: `"orthogonal"`, `"gate_orthogonal"` (each gate by itself), `"identity"`,
@@ -163,7 +163,7 @@ class RecurrentStack(keras.layers.Layer):
         inputs = zero_padding(inputs, lengths)  # else NaN in the padding would reach the kernels' gradients as 0 * NaN
         if not (training and self.gradient_penalty):
             return self._outputs(inputs, lengths, initial_states, training)
-        from rnnkit.recurrent.gradient_penalty import penalised, random_direction
+        from rnnkit.recurrent.gradient_penalties import penalised, random_direction
 
         run = functools.partial(self._outputs, lengths=lengths, initial_states=initial_states, training=True)
         outputs, penalty = penalised(run, inputs, lengths, random_direction(self._directions))

@@ -3,9 +3,11 @@
 Legend: `B` batch, `T` steps, `F` features. Lengths are int32, shape (B,), and count the steps that are not padding.
 """
 
-import keras
 from keras import ops
 
+from rnnkit.recurrent.execution import asserted
+
+FORBIDDEN = -1e9  # the score of what cannot be chosen: thousands add up in float32, and -inf makes NaN of 0 * inf
 NOT_RIGHT_PADDED = (
     "mask: expected padding on the right, after the steps that lengths counts, got it elsewhere. "
     'Pad with padding="post"; the default of pad_sequences is "pre".'
@@ -18,17 +20,9 @@ def valid_steps(lengths, steps):
 
 
 def assert_right_padded(lengths, mask):
-    """The lengths, unless a mask (B, T) is true elsewhere than in the first steps of each sequence.
-
-    Only TensorFlow can check values inside a compiled step; without XLA, which leaves assertions out.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return lengths
-    import tensorflow as tf
-
+    """The lengths, unless a mask (B, T) is true elsewhere than in the first steps of each sequence."""
     is_right = ops.all(ops.equal(mask, valid_steps(lengths, ops.shape(mask)[1])))
-    with tf.control_dependencies([tf.debugging.Assert(is_right, [NOT_RIGHT_PADDED])]):
-        return tf.identity(lengths)
+    return asserted(lengths, is_right, NOT_RIGHT_PADDED)
 
 
 def zero_padding(sequences, lengths):

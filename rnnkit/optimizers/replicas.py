@@ -1,6 +1,6 @@
 """What the replicas of a model under a distribution strategy (TensorFlow) have to know of each other.
 
-Each replica sees its share of a batch, and the shares may differ by a row. Keras takes the mean over the replicas' own
+Each replica sees its part of a batch, and the parts may differ by a row. Keras takes the mean over the replicas' own
 means; with what is here, loss and gradient are those of the joined batch. With one device, and on other backends, all
 of it does nothing.
 """
@@ -27,8 +27,8 @@ def share_gradient(loss, rows):
     if context is None:
         return loss
     rows = ops.cast(rows, loss.dtype)
-    share = rows * context.num_replicas_in_sync / sum_over_replicas(rows)
-    return share * loss + ops.stop_gradient((1 - share) * loss)
+    weight = rows * context.num_replicas_in_sync / sum_over_replicas(rows)
+    return weight * loss + ops.stop_gradient((1 - weight) * loss)
 
 
 def several_replicas() -> bool:
@@ -37,7 +37,7 @@ def several_replicas() -> bool:
 
 
 def run_on_share(network, inputs, **options):
-    """`network(inputs, **options)`; a share without rows, which not every operation takes, gets one of zeros inside."""
+    """`network(inputs, **options)`; a part without rows, which not every operation takes, gets one of zeros inside."""
     if _context() is None:
         return network(inputs, **options)
     rows = ops.shape(keras.tree.flatten(inputs)[0])[0]

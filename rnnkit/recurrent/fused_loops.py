@@ -56,8 +56,8 @@ def _with_gradient(cell, number):
     def trained(inputs, *rest):
         outputs, last, kept = _forward(cell, inputs, rest[:number], rest[number:], keep=True)
 
-        def gradient(derror, *dlast):
-            found = _back(cell, inputs, rest[number:], kept, derror, list(dlast))
+        def gradient(doutputs, *dlast):
+            found = _back(cell, inputs, rest[number:], kept, doutputs, list(dlast))
             return [tf.raw_ops.PreventGradient(input=each, message=ONCE) for each in found]
 
         return (outputs, *last), gradient
@@ -85,7 +85,7 @@ def _forward(cell, inputs, states, weights, *, keep):
     return outputs[1:], states, (outputs, before, needed)
 
 
-def _back(cell, inputs, weights, kept, derror, errors):
+def _back(cell, inputs, weights, kept, doutputs, dstates):
     """The gradients of inputs, first states and weights, from those of the outputs and of the last states."""
     kernel, recurrent, *biases = weights
     outputs, before, needed = kept
@@ -93,13 +93,13 @@ def _back(cell, inputs, weights, kept, derror, errors):
     transposed = tf.transpose(recurrent)
 
     def step(number, carry):
-        (error, *others), found = carry
+        (dstate, *others), found = carry
         t = steps - 1 - number
         kept, states = ([array.read(t) for array in arrays] for arrays in (needed, before))
-        new, errors = cell.back(kept, states, [error + derror[t], *others], lambda d: tf.matmul(d, transposed))
-        return errors, _written(found, t, new)
+        new, dstates = cell.back(kept, states, [dstate + doutputs[t], *others], lambda d: tf.matmul(d, transposed))
+        return dstates, _written(found, t, new)
 
-    errors, found = _loop(steps, step, (errors, _arrays(cell.gradients, steps, kernel.shape[1])))
+    dstates, found = _loop(steps, step, (dstates, _arrays(cell.gradients, steps, kernel.shape[1])))
     found = [_rows(array.stack()) for array in found]
     of_inputs = tf.reshape(tf.matmul(found[0], kernel, transpose_b=True), tf.shape(inputs))
     of_kernels = [
@@ -108,7 +108,7 @@ def _back(cell, inputs, weights, kept, derror, errors):
     ]
     ones = tf.ones((1, tf.shape(found[0])[0]))  # a product with ones is several times faster than a sum over rows
     of_biases = [tf.matmul(ones, gradient)[0] for gradient, _ in zip(found[:1] + found[-1:], biases, strict=False)]
-    return [of_inputs, *errors, *of_kernels, *of_biases]
+    return [of_inputs, *dstates, *of_kernels, *of_biases]
 
 
 def _loop(steps, step, carry):

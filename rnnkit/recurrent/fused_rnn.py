@@ -12,8 +12,7 @@ import keras
 from keras import ops, tree
 
 from rnnkit.recurrent.devices import gpu_in_use, is_deterministic
-from rnnkit.recurrent.portable import is_portable
-from rnnkit.recurrent.strands import in_strands
+from rnnkit.recurrent.execution import in_parallel_halves, is_portable
 
 ACTIVATIONS = {getattr(keras.activations, name): name for name in ("tanh", "sigmoid", "relu", "linear")}
 
@@ -40,7 +39,7 @@ class FusedRNN(keras.layers.RNN):
         def run(inputs, *states):
             return fused_loops.run(steps, inputs, states, weights, training=training)
 
-        outputs, *states = in_strands(run, self.directions, inputs, *initial_state)
+        outputs, *states = in_parallel_halves(run, self.directions, inputs, *initial_state)
         return states[0], outputs, states
 
     def _weights(self):

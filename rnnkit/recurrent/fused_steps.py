@@ -11,7 +11,7 @@ import tensorflow as tf
 
 
 class Function(NamedTuple):
-    """An activation: `forward(x)`, and `back(y, dy)` from its output and the error there."""
+    """An activation: `forward(x)`, and `back(y, dy)` from its output and the gradient there."""
 
     forward: Callable
     back: Callable
@@ -52,20 +52,20 @@ class SimpleRNNSteps:
         h = self.activation.forward(x + multiply(states[0]))
         return [h], [h]
 
-    def back(self, kept, before, errors, multiply):
+    def back(self, kept, before, dstates, multiply):
         """The way back through one step.
 
         Args:
             kept: as `forward` gave it.
             before: the states before the step.
-            errors: the gradients of the states after it.
+            dstates: the gradients of the states after it.
             multiply: (B, G * H) -> its product with the transpose of U, (B, H).
 
         Returns:
             The gradients of x and of h U, each (B, G * H), or once where they are the same; and those of the states
             before the step.
         """
-        d = self.activation.back(kept[0], errors[0])
+        d = self.activation.back(kept[0], dstates[0])
         return [d], [multiply(d)]
 
 
@@ -87,10 +87,10 @@ class LSTMSteps:
         shown = self.activation.forward(c)
         return [o * shown, c], [i, f, g, o, shown]
 
-    def back(self, kept, before, errors, multiply):
+    def back(self, kept, before, dstates, multiply):
         """As `SimpleRNNSteps.back`."""
         i, f, g, o, shown = kept
-        dh, dc = errors
+        dh, dc = dstates
         dc = dc + self.activation.back(shown, dh * o)
         di, df, do = self.gate.back(i, dc * g), self.gate.back(f, dc * before[1]), self.gate.back(o, dh * shown)
         d = tf.concat([di, df, self.activation.back(g, dc * i), do], axis=1)
@@ -115,10 +115,10 @@ class GRUSteps:
         new = self.activation.forward(xh + r * uh)
         return [new + z * (h - new)], [z, r, new, uh]
 
-    def back(self, kept, before, errors, multiply):
+    def back(self, kept, before, dstates, multiply):
         """As `SimpleRNNSteps.back`."""
         z, r, new, uh = kept
-        (dh,) = errors
+        (dh,) = dstates
         passed = dh * z
         dx = self.activation.back(new, dh - passed)
         gates = [self.gate.back(z, dh * (before[0] - new)), self.gate.back(r, dx * uh)]

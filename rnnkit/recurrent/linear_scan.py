@@ -2,12 +2,12 @@
 
     h_t = a_t h_(t-1) + (1 - a_t) c_t,    a_t = sigmoid(k_t)
 
-The keep logits k_t and candidates c_t do not depend on the state, so a sequence needs no matrix product step by step.
-Time is cut into blocks of `BLOCK` steps, and there are two ways through them. In turn: one block after the other, each
-small enough for the cache of a processor. Side by side: all blocks at once from a state of zero, and then the state
-that enters each, which is such a recurrence again over an eighth of the steps (Blelloch, "Prefix sums and their
-applications", 1990); it is more work in far fewer rounds, for devices that are wide. Neither divides or takes logs,
-so gates that are exactly 0 or 1 are as good as any.
+The forget gate a_t, with logits k_t, and the candidates c_t do not depend on the state, so a sequence needs no matrix
+product step by step. Time is cut into blocks of `BLOCK` steps, and there are two ways through them. In turn: one block
+after the other, each small enough for the cache of a processor. Side by side: all blocks at once from a state of zero,
+and then the state that enters each, which is such a recurrence again over an eighth of the steps (Blelloch, "Prefix
+sums and their applications", 1990); it is more work in far fewer rounds, for devices that are wide. Neither divides or
+takes logs, so gates that are exactly 0 or 1 are as good as any.
 
 Legend: `B` batch, `T` steps, `F` features, `H` units, `K` steps of a block, `N` blocks.
 """
@@ -40,7 +40,7 @@ def gated_scan(logits, candidates, initial, *, side_by_side=False):
     """The states after every step; those after the sequence's end mean nothing.
 
     Args:
-        logits: k, shape (N, K, B, H). Infinity is a logit as well: it keeps all.
+        logits: k, shape (N, K, B, H). Infinity is a logit as well: it keeps the whole state.
         candidates: c, of the same shape.
         initial: the state before the first step, shape (B, H), of the same dtype.
         side_by_side: the way through the blocks.
@@ -52,81 +52,81 @@ def gated_scan(logits, candidates, initial, *, side_by_side=False):
 
     @ops.custom_gradient
     def run(logits, candidates, initial):
-        write = ops.sigmoid(-logits)  # 1 - sigmoid(logits) would round long memories away
-        starts, states = forward(write, candidates, initial)
+        input_gate = ops.sigmoid(-logits)  # 1 - sigmoid(logits) would round long memories away
+        starts, states = forward(input_gate, candidates, initial)
 
         def gradient(*args, upstream=None):
-            return backward(write, candidates, starts, states, args[0] if upstream is None else upstream)
+            return backward(input_gate, candidates, starts, states, args[0] if upstream is None else upstream)
 
         return states, gradient
 
     return run(logits, candidates, initial)
 
 
-def _in_turn(write, candidates, initial):
-    """The state that enters each block, (N, B, H), and all states; `write` is 1 - a_t."""
+def _in_turn(input_gate, candidates, initial):
+    """The state that enters each block, (N, B, H), and all states; `input_gate` is 1 - a_t."""
 
     def block(carry, index):
         state = start = carry[0]
-        keep, new, states = 1 - write[index], write[index] * candidates[index], []
-        for kept, written in zip(ops.unstack(keep, BLOCK), ops.unstack(new, BLOCK), strict=True):
-            state = kept * state + written
+        pairs, states = (1 - input_gate[index], input_gate[index] * candidates[index]), []
+        for forget, added in zip(*(ops.unstack(each, BLOCK) for each in pairs), strict=True):
+            state = forget * state + added
             states.append(state)
         states = ops.stack(states)
         return (state, states), (start, states)
 
     empty = ops.zeros((BLOCK, *ops.shape(initial)), dtype=initial.dtype)
-    return ops.scan(block, (initial, empty), ops.arange(ops.shape(write)[0]))[1]
+    return ops.scan(block, (initial, empty), ops.arange(ops.shape(input_gate)[0]))[1]
 
 
-def _in_turn_back(write, candidates, starts, states, upstream):
+def _in_turn_back(input_gate, candidates, starts, states, upstream):
     """The gradients of logits, candidates and the initial state."""
 
     def block(carry, index):
         back = carry[0]
-        errors, keep = [], ops.unstack(1 - write[index], BLOCK)
-        pairs = zip(keep, ops.unstack(upstream[index], BLOCK), strict=True)
-        for kept, entering in reversed(list(pairs)):
-            errors.append(entering + back)
-            back = kept * errors[-1]
+        dstates, pairs = [], (1 - input_gate[index], upstream[index])
+        pairs = zip(*(ops.unstack(each, BLOCK) for each in pairs), strict=True)
+        for forget, entering in reversed(list(pairs)):
+            dstates.append(entering + back)
+            back = forget * dstates[-1]
         before = ops.concatenate([starts[index][None], states[index][:-1]], axis=0)
-        after = (back, *_gradients(write[index], candidates[index], before, ops.stack(errors[::-1])))
+        after = (back, *_gradients(input_gate[index], candidates[index], before, ops.stack(dstates[::-1])))
         return after, after
 
-    nothing = (ops.zeros_like(starts[0]), *[ops.zeros_like(write[0])] * 2)
-    (back, *_), (_, *gradients) = ops.scan(block, nothing, ops.arange(ops.shape(write)[0]), reverse=True)
+    nothing = (ops.zeros_like(starts[0]), *[ops.zeros_like(input_gate[0])] * 2)
+    (back, *_), (_, *gradients) = ops.scan(block, nothing, ops.arange(ops.shape(input_gate)[0]), reverse=True)
     return *gradients, back
 
 
-def _side_by_side(write, candidates, initial):
+def _side_by_side(input_gate, candidates, initial):
     """As `_in_turn`."""
-    states = ops.reshape(_linear(_rows(1 - write), _rows(write * candidates), initial), ops.shape(write))
+    states = ops.reshape(_linear(_rows(1 - input_gate), _rows(input_gate * candidates), initial), ops.shape(input_gate))
     return ops.concatenate([initial[None], states[:-1, -1]], axis=0), states
 
 
-def _side_by_side_back(write, candidates, starts, states, upstream):
-    """As `_in_turn_back`; errors go through time as states do, from the end, each step by the next one's gate."""
-    kept = _rows(1 - write)
-    later = ops.concatenate([kept[1:], ops.zeros_like(kept[:1])], axis=0)
+def _side_by_side_back(input_gate, candidates, starts, states, upstream):
+    """As `_in_turn_back`; gradients go through time as states do, from the end, each step by the next one's gate."""
+    forget = _rows(1 - input_gate)
+    later = ops.concatenate([forget[1:], ops.zeros_like(forget[:1])], axis=0)
     nothing = ops.zeros_like(starts[0])
-    errors = ops.flip(_linear(ops.flip(later, axis=0), ops.flip(_rows(upstream), axis=0), nothing), axis=0)
+    dstates = ops.flip(_linear(ops.flip(later, axis=0), ops.flip(_rows(upstream), axis=0), nothing), axis=0)
     before = ops.concatenate([starts[:, None], states[:, :-1]], axis=1)
-    found = _gradients(write, candidates, before, ops.reshape(errors, ops.shape(states)))
-    return *found, kept[0] * errors[0]
+    found = _gradients(input_gate, candidates, before, ops.reshape(dstates, ops.shape(states)))
+    return *found, forget[0] * dstates[0]
 
 
-def _linear(kept, written, state, levels=LEVELS):
-    """h_t = kept_t h_(t-1) + written_t over the first axis, (T, B, H); `state` is what it starts from, (B, H)."""
-    steps = ops.shape(kept)[0]
+def _linear(forget, added, state, levels=LEVELS):
+    """h_t = forget_t h_(t-1) + added_t over the first axis, (T, B, H); `state` is what it starts from, (B, H)."""
+    steps = ops.shape(forget)[0]
     if not levels:
 
         def step(state, index):
-            state = kept[index] * state + written[index]
+            state = forget[index] * state + added[index]
             return state, state
 
         return ops.scan(step, state, ops.arange(steps))[1]
-    shape = (-1, BLOCK, *ops.shape(kept)[1:])
-    inside = [ops.unstack(ops.reshape(_whole_blocks(rows), shape), BLOCK, axis=1) for rows in (kept, written)]
+    shape = (-1, BLOCK, *ops.shape(forget)[1:])
+    inside = [ops.unstack(ops.reshape(_whole_blocks(rows), shape), BLOCK, axis=1) for rows in (forget, added)]
     products, states = [inside[0][0]], [inside[1][0]]
     for factor, new in list(zip(*inside, strict=True))[1:]:
         products.append(factor * products[-1])
@@ -136,10 +136,10 @@ def _linear(kept, written, state, levels=LEVELS):
     return _rows(ops.stack(states, axis=1) + ops.stack(products, axis=1) * starts[:, None])[:steps]
 
 
-def _gradients(write, candidates, before, errors):
-    """Those of logits and candidates, from the errors at the states after each step and the states before it."""
-    written = write * errors
-    return (1 - write) * written * (before - candidates), written
+def _gradients(input_gate, candidates, before, dstates):
+    """Those of logits and candidates, from those of the states after each step and the states before it."""
+    added = input_gate * dstates
+    return (1 - input_gate) * added * (before - candidates), added
 
 
 def _rows(blocks):

@@ -2,8 +2,8 @@
 
 Their gates and candidates see the input and not the state, so a layer computes them for all steps as one product, and
 only an elementwise recurrence is left to go through time (Feng, Tung, Ahmed, Bengio and Hajimirsadeghi, "Were RNNs all
-we needed?", 2024). There is no recurrent kernel: a unit hears of other units in the layer above, and no gradient
-explodes through time, for each step's factor is the share that its gate keeps.
+we needed?", 2024). There is no recurrent kernel: a unit sees other units in the layer above only, and no gradient
+explodes through time, for each step's factor is its forget gate, between 0 and 1.
 
 Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates.
 """
@@ -73,22 +73,22 @@ class ParallelCell(keras.layers.Layer):
         return [ops.reshape(each, (*ops.shape(inputs)[:-1], self.units)) for each in columns]
 
     def gated(self, projected):
-        """Keep logits and candidates, each (..., H), as `rnnkit.recurrent.linear_scan` takes them."""
+        """Logits of the forget gate and candidates, each (..., H), as `rnnkit.recurrent.linear_scan` takes them."""
         raise NotImplementedError
 
     def call(self, inputs, states):
         """One step: inputs (B, F) and [h] with h (B, H) -> h and [h]."""
         (hidden,) = states if isinstance(states, (list, tuple)) else [states]
-        keep, candidate = self.gated(self.project(inputs))
-        write = ops.sigmoid(-keep)
-        hidden = (1 - write) * hidden + write * candidate
+        logits, candidate = self.gated(self.project(inputs))
+        input_gate = ops.sigmoid(-logits)
+        hidden = (1 - input_gate) * hidden + input_gate * candidate
         return hidden, [hidden]
 
     def preactivations(self, inputs, hidden):
         """As `rnnkit.recurrent.gates.preactivations`; the keep gate of a minLSTM is the normalised one."""
         projected = self.project(inputs)
-        keep, _ = self.gated(projected)
-        return {self.gates[0]: (keras.activations.sigmoid, keep), "h": (self.activation, projected[-1])}
+        logits, _ = self.gated(projected)
+        return {self.gates[0]: (keras.activations.sigmoid, logits), "h": (self.activation, projected[-1])}
 
     def get_config(self):
         kinds = {"initializer": keras.initializers, "regularizer": keras.regularizers, "constraint": keras.constraints}
@@ -115,8 +115,8 @@ class MinGRUCell(ParallelCell):
     gates = CELLS["mingru"].gates
 
     def gated(self, projected):
-        keep, candidate = projected
-        return keep, self.activation(candidate)
+        update, candidate = projected
+        return update, self.activation(candidate)
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
@@ -129,6 +129,6 @@ class MinLSTMCell(ParallelCell):
     gates = CELLS["minlstm"].gates
 
     def gated(self, projected):
-        forget, write, candidate = projected
-        keep = ops.softplus(-write) - ops.softplus(-forget)  # log(f / i), also where both are zero in float32
-        return keep, self.activation(candidate)
+        forget, input_gate, candidate = projected
+        logits = ops.softplus(-input_gate) - ops.softplus(-forget)  # log(f / i), also where both are zero in float32
+        return logits, self.activation(candidate)

@@ -7,10 +7,9 @@ import keras
 from keras import ops
 
 from rnnkit.recurrent.devices import gpu_in_use
+from rnnkit.recurrent.execution import in_parallel_halves, is_portable
 from rnnkit.recurrent.linear_scan import from_blocks, gated_scan, step_range, to_blocks
 from rnnkit.recurrent.min_cells import MinGRUCell, MinLSTMCell, ParallelCell
-from rnnkit.recurrent.portable import is_portable
-from rnnkit.recurrent.strands import in_strands
 
 
 class ParallelRNN(keras.layers.RNN):
@@ -60,7 +59,7 @@ class ParallelRNN(keras.layers.RNN):
             mask = ops.reshape(ops.cast(mask, "bool"), (-1, steps, 1))
         if self.go_backwards:
             sequences, mask = (each if each is None else ops.flip(each, axis=1) for each in (sequences, mask))
-        outputs, state = in_strands(self._scan, self.directions, sequences, initial_state[0], mask)
+        outputs, state = in_parallel_halves(self._scan, self.directions, sequences, initial_state[0], mask)
         if mask is None:
             return state, outputs, [state]
         outputs = ops.where(self._shown(mask), outputs, 0.0)

@@ -16,7 +16,7 @@ from rnnkit.recurrent.truncated import loop_options, run_cell, run_loop
 
 @keras.saving.register_keras_serializable(package="rnnkit")
 class OmegaRNN(keras.layers.RNN):
-    """`keras.layers.RNN` with a penalty on gradients that shrink or grow on their way back through time.
+    """`keras.layers.RNN` with a penalty on gradients that shrink or grow as they are backpropagated through time.
 
     Omega of Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013, equations 9
     and 10: with g_k the gradient of the loss at state h_k,
@@ -89,7 +89,7 @@ class OmegaRNN(keras.layers.RNN):
 
     def _meet_gradient(self, zeros, sequences, met):
         """`zeros` and a cost of zero; where their gradients arrive, that of Omega goes to the recurrent kernel."""
-        from rnnkit.recurrent.omega_gradient import omega_gradient
+        from rnnkit.recurrent.gradient_penalties import omega_gradient
 
         steps = slice(None, None, -1) if self.go_backwards else slice(None)
 

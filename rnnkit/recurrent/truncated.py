@@ -14,11 +14,11 @@ from rnnkit.errors import ArgumentError
 class TruncatedRNN(keras.layers.RNN):
     """`keras.layers.RNN` whose gradient stays within chunks of `bptt_steps` steps.
 
-    The sequence is read as chunks of `bptt_steps` steps, the last one possibly shorter. The state is carried from
-    chunk to chunk, so outputs and loss are those of the plain layer; the gradient does not follow it back, so a step
-    hears from 0 to `bptt_steps` - 1 steps ahead, depending on its place in the chunk. This is how language models are
-    trained (Zaremba, Sutskever and Vinyals, "Recurrent neural network regularization", 2014), and BPTT(h; h') with
-    h = h' of Williams and Peng, "An efficient gradient-based algorithm for on-line training of recurrent network
+    The sequence is read as chunks of `bptt_steps` steps, the last one possibly shorter. The state is carried from chunk
+    to chunk, so outputs and loss are those of the plain layer; the gradient does not follow it back, so that of a step
+    comes from 0 to `bptt_steps` - 1 steps ahead, depending on its place in the chunk. This is how language models are
+    trained (Zaremba, Sutskever and Vinyals, "Recurrent neural network regularization", 2014), and BPTT(h; h') with h =
+    h' of Williams and Peng, "An efficient gradient-based algorithm for on-line training of recurrent network
     trajectories", 1990. It shortens the gradient's way and not the memory that it needs, for the whole sequence is
     still one graph.
 
@@ -58,7 +58,7 @@ class TruncatedRNN(keras.layers.RNN):
             output, states = run_cell(self.cell, inputs, states, training)
             return output, [*states, count + 1]
 
-        count = ops.zeros((ops.shape(sequences)[0], 1), dtype="int32")  # one a sequence, for under a mask they differ
+        count = ops.zeros((ops.shape(sequences)[0], 1), dtype="int32")  # one per sequence, for under a mask they differ
         last, outputs, states = run_loop(self, step, sequences, [*initial_state, count], mask)
         return last, outputs, list(states)[:-1]
 

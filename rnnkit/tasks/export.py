@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 
 from rnnkit.errors import ArgumentError
-from rnnkit.recurrent.portable import portable_loops
+from rnnkit.recurrent.execution import portable_loops
 
 CONVERTER = ("onnx", "tf2onnx")
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import CRF, CRFLoss
 from rnnkit.layers.crf_paths import best_paths, viterbi
-from rnnkit.layers.forbidden import FORBIDDEN
+from rnnkit.layers.sequence import FORBIDDEN
 
 LENGTHS = np.array([4, 1, 3], dtype="int32")
 ALLOWED = {"start": [True, False], "end": [True, True], "pairs": [[True, True], [False, True]]}

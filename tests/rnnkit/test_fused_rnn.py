@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from rnnkit.layers import GRU, LSTM, RecurrentStack, SimpleRNN
-from rnnkit.recurrent import cells, fused_loops, fused_rnn, strands, table
+from rnnkit.recurrent import cells, execution, fused_loops, fused_rnn, table
 from rnnkit.recurrent.kernel_choice import kernel
 
 B, T, F, H = 4, 5, 3, 6
@@ -54,7 +54,7 @@ def assert_equal(stock, ours, x, states, training=True):
 def runs(monkeypatch):
     """A list that grows with each run of the fused loop, which is one for all of a batch."""
     seen = []
-    monkeypatch.setattr(strands, "cores", lambda: 1)
+    monkeypatch.setattr(execution, "cores", lambda: 1)
     run = fused_loops.run
     monkeypatch.setattr(fused_loops, "run", lambda *args, **options: seen.append(1) or run(*args, **options))
     return seen
@@ -89,8 +89,8 @@ def test_one_graph_serves_all_lengths(name, training, runs):
 
 @pytest.mark.parametrize("cores", [1, 2])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_batch_of_any_size_may_be_cut_into_strands(name, cores, monkeypatch):
-    monkeypatch.setattr(strands, "cores", lambda: cores)
+def test_a_batch_of_any_size_may_be_cut_into_halves(name, cores, monkeypatch):
+    monkeypatch.setattr(execution, "cores", lambda: cores)
     stock, ours = pair(name, go_backwards=True)
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, F)), [tf.TensorSpec((None, H))] * len(ours.state_size)])
@@ -108,7 +108,7 @@ def test_a_batch_of_any_size_may_be_cut_into_strands(name, cores, monkeypatch):
 
 @pytest.mark.parametrize(("cores", "loops"), [(1, 2), (2, 2), (3, 2), (4, 4)])
 def test_two_directions_share_the_cores(cores, loops, runs, monkeypatch):
-    monkeypatch.setattr(strands, "cores", lambda: cores)
+    monkeypatch.setattr(execution, "cores", lambda: cores)
     RecurrentStack("gru", H, bidirectional=True)(noise(B, T, F))
     assert len(runs) == loops
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 import rnnkit
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import RecurrentStack
-from rnnkit.recurrent.gradient_penalty import penalised
+from rnnkit.recurrent.gradient_penalties import penalised
 from rnnkit.recurrent.table import cell_names
 
 LENGTHS = np.array([5, 3, 1], "int32")

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import MinGRU, MinGRUCell, MinLSTM, MinLSTMCell, RecurrentStack
-from rnnkit.recurrent import min_rnn, strands
+from rnnkit.recurrent import execution, min_rnn
 from rnnkit.recurrent.cells import find_cell
 
 B, T, F, H = 4, 21, 3, 5
@@ -51,7 +51,7 @@ def test_the_halves_of_a_batch_give_what_the_whole_gives(layer, jit_compile, mon
     shapes = [tf.TensorSpec((None, None, F)), tf.TensorSpec((None, H)), tf.TensorSpec((None, None), "bool")]
     found = []
     for cores in (1, 2):
-        monkeypatch.setattr(strands, "cores", lambda cores=cores: cores)
+        monkeypatch.setattr(execution, "cores", lambda cores=cores: cores)
         traced = tf.function(lambda *given: results(ours, *given), input_signature=shapes, jit_compile=jit_compile)
         found.append([traced(noise(rows, T, F), noise(rows, H, seed=1), MASKS["any"][:rows]) for rows in (1, 3, 4)])
     for whole, halves in zip(*found, strict=True):

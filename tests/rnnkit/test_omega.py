@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import OmegaRNN, RecurrentStack
-from rnnkit.recurrent.omega_gradient import omega_gradient
+from rnnkit.recurrent.gradient_penalties import omega_gradient
 
 CELLS = {"simple_rnn": keras.layers.SimpleRNNCell, "gru": keras.layers.GRUCell}
 B, T, F, H = 3, 6, 2, 4

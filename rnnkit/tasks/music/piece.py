@@ -149,7 +149,7 @@ class Piece:
     def plot(self) -> "Figure":
         """A `matplotlib.figure.Figure`: the piano roll, with beats to the right and pitches upwards."""
         from rnnkit.report.plot import Plot
-        from rnnkit.tasks.music.roll_plot import roll_panel
+        from rnnkit.tasks.music.page import roll_panel
 
         return Plot("", [roll_panel(self)]).figure(width=720)
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from rnnkit.layers.forbidden import FORBIDDEN
+from rnnkit.layers.sequence import FORBIDDEN
 
 
 class RollSampler(keras.Model):

@@ -11,8 +11,7 @@ from keras import ops
 
 from rnnkit.checks import positive, whole
 from rnnkit.errors import ArgumentError
-from rnnkit.layers.forbidden import FORBIDDEN
-from rnnkit.layers.sequence import valid_steps
+from rnnkit.layers.sequence import FORBIDDEN, valid_steps
 from rnnkit.tasks.batches import Batches
 from rnnkit.tasks.translation.search import beam_search, draw, greedy
 from rnnkit.text.tokenization import END

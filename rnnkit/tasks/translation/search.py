@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from rnnkit.layers.forbidden import FORBIDDEN
+from rnnkit.layers.sequence import FORBIDDEN
 from rnnkit.text.tokenization import BEGIN, END
 from rnnkit.text.vocabulary import PADDING, UNKNOWN
 

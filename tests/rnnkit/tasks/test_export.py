@@ -12,7 +12,7 @@ import rnnkit
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import GRU, MinGRU
 from rnnkit.recurrent import fused_loops
-from rnnkit.recurrent.portable import portable_loops
+from rnnkit.recurrent.execution import portable_loops
 from rnnkit.recurrent.table import cell_names
 from rnnkit.tasks import TASKS
 

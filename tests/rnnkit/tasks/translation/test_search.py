@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from rnnkit.layers.forbidden import FORBIDDEN
+from rnnkit.layers.sequence import FORBIDDEN
 from rnnkit.tasks.translation.search import beam_search, draw, greedy
 from rnnkit.text.tokenization import BEGIN, END
 

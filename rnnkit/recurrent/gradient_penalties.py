@@ -1,14 +1,43 @@
-"""The gradient of Omega, for TensorFlow; see `rnnkit.layers.OmegaRNN`.
+"""Penalties on gradients: that of a stack, and the gradient of Omega (see `rnnkit.layers.OmegaRNN`). For TensorFlow.
 
-Legend: `B` batch, `T` steps, `F` features, `H` units.
+Legend: `B` batch, `T` steps, `F` features, `H` units, `W` width.
 """
 
+import keras
 import tensorflow as tf
 from keras import ops
 
 from rnnkit.recurrent.truncated import run_cell
 
 TINY = 1e-30  # in float32; below it a norm counts as zero and has no gradient
+
+
+def penalised(run, inputs, lengths, direction):
+    """Runs `run` and measures how strongly its outputs follow its inputs.
+
+    Args:
+        run: from (B, T, F) to outputs (B, T, W) or (B, W).
+        inputs: shape (B, T, F).
+        lengths: int32, shape (B,).
+        direction: a function from the outputs to standard normal numbers of their shape.
+
+    Returns:
+        The outputs, and the mean over the sequences of the squared norm of the gradient of <direction, outputs> for the
+        inputs, divided by the sequence's length. Over many directions that is the squared Frobenius norm of the
+        Jacobian for each step.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = run(inputs)
+        followed = ops.sum(outputs * direction(outputs))
+    gradient = ops.cast(tape.gradient(followed, inputs), "float32")
+    squared = ops.sum(ops.square(gradient), axis=(1, 2))
+    return outputs, ops.mean(squared / ops.cast(ops.maximum(lengths, 1), "float32"))
+
+
+def random_direction(seed: keras.random.SeedGenerator):
+    """Standard normal numbers in the shape of what it is given."""
+    return lambda outputs: keras.random.normal(ops.shape(outputs), dtype=outputs.dtype, seed=seed)
 
 
 def omega_gradient(cell, inputs, states, gradients):
