@@ -132,15 +132,16 @@ def _on_grid(events: Events, steps: int, steps_per_tick: float) -> MidiRoll:
     played = [note for note in events.notes if LOWEST <= note.pitch <= HIGHEST]
     roll = grid_roll(played, steps, steps_per_tick)
     counts, outside = events.counts, len(events.notes) - len(played)
-    told = {
-        f"{outside} notes that are not among the pitches {LOWEST} to {HIGHEST} left out": outside,
-        f"{counts['unended']} notes that no event ends held until their track ends": counts["unended"],
-        f"{counts['clipped']} bytes above 127 read as 127": counts["clipped"],
-        f"{counts['damaged']} damaged tempos passed over": counts["damaged"],
-        f"all of its {counts['drums']} notes are drums (channel 10), which are left out": not events.notes
-        and counts["drums"],
-    }
-    return MidiRoll(roll, events.tempo, tuple(notice for notice, is_so in told.items() if is_so))
+    told = [
+        (outside, "note", f"outside the pitches {LOWEST} to {HIGHEST} left out"),
+        (counts["unended"], "note", "without an end held until the end of the track"),
+        (counts["clipped"], "byte", "above 127 read as 127"),
+        (counts["damaged"], "tempo", "that cannot be read passed over"),
+    ]
+    notices = [f"{count} {what}{'s' if count > 1 else ''} {text}" for count, what, text in told if count]
+    if counts["drums"] and not events.notes:
+        notices.append("it has only drums (channel 10), which are left out")
+    return MidiRoll(roll, events.tempo, tuple(notices))
 
 
 def grid_roll(notes: Iterable[tuple[int, float, float]], steps: int, scale: float) -> np.ndarray:

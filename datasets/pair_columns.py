@@ -80,8 +80,9 @@ def _guess(path: Path, rows: list[list[str]]) -> tuple[list[int], str]:
     texts = [place for place, kind in enumerate(kinds) if kind == "texts"]
     if kinds == ["numbers", "numbers"]:
         texts = [0, 1]
-    if len(columns) == 3 and texts == [0, 1, 2]:
-        return [0, 1], "column 0 holds texts, 1 their translations, and 2 neither"
+    more = any(not _CREDITS.match(cell) for cells in rows for cell in cells[len(columns) :])
+    if texts == [0, 1, 2] == list(range(len(columns))) or (texts == [0, 1] and more):
+        return [0, 1], "column 0 holds texts, 1 their translations, and what follows is neither"
     held = ", ".join(f"{place} {kind}" for place, kind in enumerate(kinds))
     if len(texts) != 2:
         raise DataError(

@@ -22,12 +22,12 @@ from hypothesis import strategies as st
 from rnnkit import datasets
 from rnnkit.callbacks.resuming.state_files import FORMAT, StateFiles, unpacked
 from rnnkit.cli.app import main
-from rnnkit.cli.predict import _sequence
 from rnnkit.datasets import imdb, jsb
 from rnnkit.datasets.midi import read_midi
 from rnnkit.errors import DataError, ModelFileError, ResumeError, RnnkitError
 from rnnkit.study.folder import RunFolder
 from rnnkit.tasks.config import RunConfig
+from rnnkit.tasks.memory.spec import _sequence
 from rnnkit.text import textfile
 from rnnkit.text.vectors import vector_size
 

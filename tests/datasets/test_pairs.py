@@ -49,7 +49,11 @@ TATOEBA = "CC-BY 2.0 (France) Attribution: tatoeba.org #1 (someone)"
         ("id\ten\tfr\n1\tI go.\tJe vais.\n2\tyes\toui\n", "its first line is a header; column 1 holds texts and 2"),
         ("English\tFrench\nI go.\tJe vais.\nyes\toui\n", "its first line is a header"),
         ("source_text\ttarget_text\nI go.\tJe vais.\nyes\toui\n", "its first line is a header"),
-        ("I go.\tJe vais.\tme\nyes\toui\tyou\n", "column 0 holds texts, 1 their translations, and 2 neither"),
+        (
+            "I go.\tJe vais.\tme\nyes\toui\tyou\n",
+            "column 0 holds texts, 1 their translations, and what follows",
+        ),
+        ("I go.\tJe vais.\tme\nyes\toui\n", "column 0 holds texts, 1 their translations, and what follows"),
         (f"I go.\tJe vais.\t{TATOEBA}\nyes\toui\t{TATOEBA}\n", None),
         ("I go.\tJe vais.\nyes\toui\n", None),
     ],
