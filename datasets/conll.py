@@ -40,17 +40,17 @@ def read_conll(
     LF and CR LF end a line, or CR in a file without LF, so a token may be any other Unicode; spaces around a cell are
     taken off.
 
-    A line that begins like a comment is one only if it stands before the first token of its sentence and has not the
-    columns of a token: another number of them, or what is neither a tag like `B-PER` nor one of the file's other tags.
-    So a hashtag is a token.
+    A line that begins like a comment is one only if it has not the columns of a token: another number of them, or,
+    before the first token of a sentence, what is neither a tag like `B-PER` nor one of the file's other tags. So a
+    hashtag is a token.
 
     Args:
         path: a text file, plain or `.gz`, of any suffix.
         token_column: the number of the column of the tokens, from 0; negative numbers count from the last column.
         tag_column: the number of the column of the tags, or None for a file without tags.
         columns: the two numbers together, or only that of the tokens; in place of `token_column` and `tag_column`.
-        comment: what comment lines begin with, or None for a file that has none; lines within a sentence that begin so
-            and have another number of columns are comments too. `"auto"` takes `#`, and warns where it finds comments.
+        comment: what comment lines begin with, or None for a file that has none; `"auto"` takes `#`, and warns where it
+            finds comments.
         separator: what stands between columns; None takes tabs if the file's first token line has one, and runs of
             spaces if not.
         encoding: of the file; a byte order mark is fine.
@@ -75,7 +75,7 @@ def read_conll(
     wanted = {"token": token_column} | ({} if tag_column is None else {"tag": tag_column})
     sentences = list(_sentences(lines(path, encoding)))
     table = _table(path, sentences, wanted, separator, COMMENT if comment == "auto" else comment or "")
-    sentences, comments = table.without_comments(sentences, asked=comment != "auto")
+    sentences, comments = table.without_comments(sentences)
     if comments and comment == "auto":
         warnings.warn(_told(path, comments), stacklevel=2)
     rows = [zip(*(table.row(*line) for line in sentence), strict=True) for sentence in sentences]
@@ -121,7 +121,7 @@ class _Table(NamedTuple):
             raise DataError(
                 f"{self.path}, line {number}: expected {self.width} columns as on line {self.first}, found "
                 f"{len(cells)}. The line was split at {split_at}.",
-                advice="Repair it, or pass another <separator>, or what comments begin with, such as <comment=#>.",
+                advice="Repair it, or pass another <separator>, or what comments begin with, such as <comment=//>.",
             )
         row = tuple([cells[place] for place in self.places])
         if not all(row):
@@ -130,7 +130,7 @@ class _Table(NamedTuple):
             raise DataError(f"{self.path}, line {number}: expected a {name} in column {column}, found nothing.")
         return row
 
-    def without_comments(self, sentences: list[Sentence], asked: bool) -> tuple[list[Sentence], Sentence]:
+    def without_comments(self, sentences: list[Sentence]) -> tuple[list[Sentence], Sentence]:
         """The sentences that have tokens, with these lines alone, and the comments."""
         if not self.comment:
             return sentences, []
@@ -140,8 +140,7 @@ class _Table(NamedTuple):
         for sentence in sentences:
             tokens: Sentence = []
             for number, line in sentence:
-                unsure = self._begins_comment(line) and (asked or not tokens)
-                is_token = not unsure or self._has_columns(line, tags if not tokens else None)
+                is_token = not self._begins_comment(line) or self._has_columns(line, tags if not tokens else None)
                 (tokens if is_token else comments).append((number, line))
             kept += [tokens] if tokens else []
         return kept, comments
@@ -180,7 +179,7 @@ def _told(path: Path, comments: Sentence) -> DataNotice:
     number, line = comments[0]
     count = f"{len(comments)} line{'s' if len(comments) > 1 else ''}"
     return DataNotice(
-        f"{path}: {count} at the beginning of a sentence taken for comments, such as line {number}, {shorten(line)}.",
+        f"{path}: {count} taken for comments, such as line {number}, {shorten(line)}.",
         advice="Pass <comment=#> if they are, and <comment=None> if they are tokens.",
     )
 

@@ -82,6 +82,12 @@ def test_comments_before_a_sentence_are_told(head, write):
     assert read_conll(path, comment="#")["tags"] == [["O", "B-LOC"], ["O"]]
 
 
+def test_comments_of_documents(write):
+    path = write("#begin document (nw/a); part 000\nEU 0 B-ORG\n#end document\n#begin document (nw/b)\na 0 O\n")
+    with pytest.warns(DataNotice, match="3 lines taken for comments, such as line 1"):
+        assert read_conll(path)["tokens"] == [["EU", "a"]]
+
+
 def test_hashtags_are_tokens(write):
     text = "#Kelby B-LOC\n# O\n#now O\n\n#\tO\n\n# O\nfine O\n#rare B-Event\n\n#rare B-Event\n"
     for options in ({}, {"comment": "#"}, {"comment": None}):
