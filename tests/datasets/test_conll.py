@@ -83,7 +83,7 @@ def test_comments_before_a_sentence_are_told(head, write):
 
 
 def test_comments_of_documents(write):
-    path = write("#begin document (nw/a); part 000\nEU 0 B-ORG\n#end document\n#begin document (nw/b)\na 0 O\n")
+    path = write("#begin document (nw/a); part 000\nEU 0 B-ORG\n#end document\n\n#begin document (nw/b)\na 0 O\n")
     with pytest.warns(DataNotice, match="3 lines taken for comments, such as line 1"):
         assert read_conll(path)["tokens"] == [["EU", "a"]]
 
@@ -141,7 +141,7 @@ def test_an_option_of_another_reader_is_named(write):
         ("a\nb\n", {}, "has 1 column; .*columns="),
         ("a O\n", {"tag_column": 0}, "both to come from column 0"),
         ("a O\n", {"columns": (0, 2)}, "tag_column: .* has 2 columns"),
-        ("a b O\n# c\n", {}, 'line 2: expected 3 columns as on line 1, found 2.*comment="#"'),
+        ("a b O\n// c\n", {}, 'line 2: expected 3 columns as on line 1, found 2.*comment="//"'),
         ("# only\n# comments\n", {"comment": "#"}, "no sentence"),
     ],
 )
