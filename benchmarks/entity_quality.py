@@ -9,6 +9,7 @@ written to --out at once, and a run that stands there already is not done again,
 """
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -21,6 +22,7 @@ import keras
 
 import rnnkit
 from rnnkit import datasets
+from rnnkit.tasks.entities.spans import find_spans
 
 SHIPPED = "as shipped"
 VARIANTS = {
@@ -33,6 +35,18 @@ VARIANTS = {
 }
 
 
+def text_f1(model, data):
+    """F1 of what `tag` finds in plain text, the tokens joined by blanks, by type and characters."""
+    gold, found = set(), set()
+    for row, (tokens, tags) in enumerate(zip(data["tokens"], data["tags"], strict=True)):
+        ends = list(itertools.accumulate(len(token) + 1 for token in tokens))
+        for label, start, end in find_spans(tags):
+            gold.add((row, label, ends[start] - len(tokens[start]) - 1, ends[end - 1] - 1))
+    for row, entities in enumerate(model.tag([" ".join(tokens) for tokens in data["tokens"]])):
+        found |= {(row, entity.label, entity.start, entity.end) for entity in entities}
+    return 2 * len(gold & found) / (len(gold) + len(found))
+
+
 def one_run(splits, options, seed, verbose):
     keras.utils.set_random_seed(seed)
     model = rnnkit.EntityRecognizer(**options)
@@ -43,6 +57,7 @@ def one_run(splits, options, seed, verbose):
     return {
         "valid": valid.f1,
         "test": test.f1,
+        "test, plain text": text_f1(model, splits.test),
         "precision": test.precision,
         "recall": test.recall,
         "types": test.to_frame()["f1"].to_dict(),
@@ -58,13 +73,14 @@ def figure(values):
 
 
 def show(runs):
-    print(f"{'':<26} {'dev F1':>15} {'test F1':>15}  seeds  seconds a run")
+    print(f"{'':<26} {'dev F1':>15} {'test F1':>15} {'on plain text':>15}  seeds  seconds a run")
     for variant in VARIANTS:
         mine = [run for run in runs if run["variant"] == variant]
         if mine:
             seconds = statistics.mean(run["seconds"] for run in mine)
-            dev, test = (figure([run[part] for run in mine]) for part in ("valid", "test"))
-            print(f"{variant:<26} {dev:>15} {test:>15}  {len(mine):>5}  {seconds:>13.0f}")
+            parts = ("valid", "test", "test, plain text")
+            dev, test, text = (figure([run[part] for run in mine if part in run] or [0]) for part in parts)
+            print(f"{variant:<26} {dev:>15} {test:>15} {text:>15}  {len(mine):>5}  {seconds:>13.0f}")
 
 
 def main():

@@ -7,7 +7,8 @@ News and chat with people (PER), places (LOC), organisations (ORG) and dates (DA
 - what tells may stand before the name, after it, or only behind a pause: "Kelby, to the surprise of many, laughed";
 - a part of a name may look like another: "the University of Kelby", "Kelby Bank", "on the bank of the Kelby River";
 - "May", "Will" and "Baker" are names only sometimes, and 1987 is not always a year;
-- chat is in lower case, so capitals do not always tell.
+- chat is in lower case, so capitals do not always tell;
+- some tokens have marks inside: "O'Kelby", "Anna-Lou", "B.K.", "Kelby-Dorsen".
 """
 
 import random

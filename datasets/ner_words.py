@@ -44,7 +44,8 @@ NAMES = _rules(
     name="{invented} / {invented} / {invented} / {invented} / {word}",
     word="Baker / Bell / Bridge / Brook / Cook / Field / Hill / King / Marsh / Mason / Park / Singer",
     person="[PER {name}] / [PER {first} {name}] / [PER {first} {name}] / {other_person}",
-    other_person="[PER {first}] / {title} [PER {name}] / [PER {first} Mc{name}] / [PER {first} {middle} {name}]",
+    other_person="[PER {first}] / {title} [PER {name}] / [PER {first} Mc{name}] / [PER {first} {middle} {name}] / "
+    "[PER {first} O'{name}] / [PER {first}-{middle} {name}]",
     first="Alice / Anna / April / Arthur / Bill / Clara / David / Edith / Emma / Frank / George / Helen / Irene / "
     "Jack / James / Jane / John / June / Laura / Lucy / Mark / Martin / Mary / May / Nora / Oliver / Paul / Peter / "
     "Rose / Ruth / Sarah / Simon / Susan / Thomas / Victor / Walter / Will",
@@ -56,7 +57,8 @@ NAMES = _rules(
     nature="the [LOC {name} River] / the [LOC {name} Valley] / [LOC Lake {name}] / [LOC Mount {name}]",
     company="[ORG {name}] / {other_company}",
     other_company="[ORG {name}tech] / [ORG {name} Motors] / [ORG {name} Brothers] / [ORG {name} and Sons] / "
-    "[ORG {name} & {name}] / [ORG {name} Steel Works]",
+    "[ORG {name} & {name}] / [ORG {name} Steel Works] / [ORG {name}-{name}] / [ORG {letter}.{letter}. {name}]",
+    letter="A / B / C / E / G / K / L / M / P / R / S / T",
     bank="[ORG {name} Bank] / the [ORG Bank of {name}] / the [ORG Bank of New {name}] / [ORG {name} and {name} Bank]",
     university="[ORG {name} University] / the [ORG University of {name}] / the [ORG University of New {name}]",
     club="[ORG {name}] / [ORG {name} United] / [ORG {name} Football Club]",

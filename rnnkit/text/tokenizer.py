@@ -1,11 +1,8 @@
 """Plain text into words that know where they stood."""
 
-from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import regex
-
-from rnnkit.errors import DataError
 
 # Scripts that set no blanks between words: a character each, with its marks, as no rule finds their words.
 UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Line_Break=Complex_Context}]"  # the last: Thai, Lao, Khmer, Burmese
@@ -51,22 +48,3 @@ def words(text: str, *, lowercase: bool = False) -> list[str]:
     """Only the words of `tokenize`."""
     found = _TOKEN.findall(text)
     return [word.lower() for word in found] if lowercase else found
-
-
-def tokenize_with(tokenizer: Callable[[str], Iterable[str]], text: str) -> list[Token]:
-    """The words that a tokenizer of the user's finds in a text, with their places.
-
-    Raises:
-        DataError: they are not the words of the text, in its order.
-    """
-    tokens, place = [], 0
-    for word in tokenizer(text):
-        start = text.find(word, place) if isinstance(word, str) and word else -1
-        if start < 0:
-            raise DataError(
-                f"tokenizer: expected words as they stand in the text, in its order, got {word!r}, which does not "
-                f"follow in {text[place : place + 40]!r}. Return them unchanged."
-            )
-        place = start + len(word)
-        tokens.append(Token(word, start, place))
-    return tokens

@@ -1,5 +1,6 @@
 """Words and their numbers."""
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -10,6 +11,7 @@ from rnnkit.errors import ArgumentError
 PADDING = 0
 UNKNOWN = 1
 SPECIAL = ("[pad]", "[unk]")
+FEW_WORDS = 100  # of fewer, most occur once in any language
 
 
 class Vocabulary:
@@ -27,8 +29,13 @@ class Vocabulary:
 
     @classmethod
     def learn(cls, sentences: Iterable[Sequence[str]], *, min_count: int = 1, max_words: int | None = None):
-        """The `max_words` most frequent of the words seen at least `min_count` times; ties go by spelling."""
+        """The `max_words` most frequent of the words seen at least `min_count` times; ties go by spelling.
+
+        Warns:
+            UserWarning: most of the words, as they run, occur once, so that a model learns next to nothing about them.
+        """
         counts = Counter(word for sentence in sentences for word in sentence)
+        _warn_of_rare_words(counts)
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         return cls([word for word, count in ranked if count >= min_count][:max_words])
 
@@ -47,3 +54,13 @@ class Vocabulary:
         """The words behind numbers; padding is left out."""
         names = [*SPECIAL, *self.words]
         return [names[number] for number in numbers if number != PADDING]
+
+
+def _warn_of_rare_words(counts: Counter) -> None:
+    once = sum(count == 1 for count in counts.values())
+    if counts.total() >= FEW_WORDS and once > counts.total() / 2:
+        warnings.warn(
+            f"words: {once} of the {counts.total()} words of the training data occur once, so there is little to learn "
+            "about them. Where no blanks stand between words, they need a tokenizer; see the argument of that name.",
+            stacklevel=3,
+        )

@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
-import keras
-
-from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors import DataError
 from rnnkit.tasks.entities.decoding import span_score
 from rnnkit.tasks.entities.spans import find_spans
 from rnnkit.text.learned_tokenizer import LearnedTokenizer, split_fraction
+from rnnkit.text.own_tokenizer import tokenize_with
 from rnnkit.text.sentences import by_sentence
-from rnnkit.text.tokenizer import Token, tokenize, tokenize_with
+from rnnkit.text.tokenizer import Token, tokenize
 
 MAX_SPLIT = 0.01  # of the tokens, without a warning
 
@@ -70,42 +69,6 @@ def learn_joins(sentences: list[list[str]], own: Callable[[str], Iterable[str]] 
             stacklevel=2,
         )
     return {} if own else LearnedTokenizer.learn(sentences).joins
-
-
-class MissingTokenizer:
-    """Stands in for a tokenizer of the user's that a model's file could only name."""
-
-    def __init__(self, name: str):
-        self.__name__ = name
-
-    def __call__(self, text):
-        raise ArgumentError(
-            f"tokenizer: this model was trained with the tokenizer {self.__name__!r}, which is not in its file. Set "
-            "model.tokenizer, or decorate it with keras.saving.register_keras_serializable() before you load the model."
-        )
-
-
-def own_tokenizer(given: Any) -> Callable[[str], Iterable[str]] | None:
-    """A tokenizer of the user's as it is, one from a model's configuration by its name, or None.
-
-    Raises:
-        ArgumentError: it cannot be called.
-    """
-    if isinstance(given, str):
-        return keras.saving.get_registered_object(given) or MissingTokenizer(given)
-    if given is not None and not callable(given):
-        raise ArgumentError(
-            f"tokenizer: expected a function from a text to a list of its words, or None, got {given!r}."
-        )
-    return given
-
-
-def tokenizer_name(tokenizer: Any) -> str | None:
-    """The name under which Keras, or else Python, knows a tokenizer, for the configuration."""
-    if tokenizer is None:
-        return None
-    named = tokenizer if hasattr(tokenizer, "__name__") else type(tokenizer)
-    return keras.saving.get_registered_name(named)
 
 
 def entities_in(text: str, tokens: list[Token], decoded: dict[str, Any], tags: list[str]) -> list[Entity]:

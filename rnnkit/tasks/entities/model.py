@@ -14,7 +14,7 @@ from rnnkit.tasks.batches import Batches
 from rnnkit.tasks.columns import as_column, as_text
 from rnnkit.tasks.entities.checks import check_sentences, check_tag_lists, reject_broken
 from rnnkit.tasks.entities.decoding import TagDecoder
-from rnnkit.tasks.entities.documents import as_document, entities_in, learn_joins, own_tokenizer, tokenizer_name
+from rnnkit.tasks.entities.documents import as_document, entities_in, learn_joins
 from rnnkit.tasks.entities.features import character_features, word_features
 from rnnkit.tasks.entities.metric import EntityF1
 from rnnkit.tasks.entities.schemes import allowed_transitions, repair
@@ -23,7 +23,7 @@ from rnnkit.tasks.entities.spans import find_spans
 from rnnkit.tasks.inputs import as_dataset
 from rnnkit.tasks.task import Task
 from rnnkit.text.learned_tokenizer import LearnedTokenizer
-from rnnkit.text.tokenizer import tokenize_with
+from rnnkit.text.own_tokenizer import own_tokenizer, tokenize_with, tokenizer_name
 from rnnkit.text.vectors import start_from_vectors, vector_size
 from rnnkit.text.vocabulary import Vocabulary
 from rnnkit.text.word_shape import Spelling, folded, shape_number

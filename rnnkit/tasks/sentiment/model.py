@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from rnnkit.tasks.columns import as_text, check_labels, check_texts, find_classe
 from rnnkit.tasks.sentiment.metrics import for_classes, macro_f1
 from rnnkit.tasks.sentiment.scores import ClassScores, score_classes
 from rnnkit.tasks.task import Task
-from rnnkit.text.tokenizer import words
+from rnnkit.text.own_tokenizer import own_tokenizer, tokenizer_name, words_with
 from rnnkit.text.vectors import start_from_vectors, vector_size
 from rnnkit.text.vocabulary import Vocabulary
 
@@ -56,6 +56,9 @@ class SentimentClassifier(Task):
         max_words: size of the vocabulary at most; None keeps all words.
         max_length: words after this one are cut off, with a warning that counts the texts; None cuts nothing.
         lowercase: fold capital letters.
+        tokenizer: a function from a text to the list of its words; None takes words, and in scripts without blanks
+            between words, such as Chinese or Thai, characters. A file keeps its name only, so register it with
+            `keras.saving.register_keras_serializable`, or set `model.tokenizer` after loading.
         options: any other argument of `RecurrentStack`, such as `activation`, `residual`, `layer_norm` and
             `recurrent_initializer`; and `name` and `dtype` as for a `keras.Model`.
 
@@ -82,6 +85,7 @@ class SentimentClassifier(Task):
         max_words: int | None = None,
         max_length: int | None = None,
         lowercase: bool = True,
+        tokenizer: Callable[[str], Iterable[str]] | None = None,
         **options: Any,
     ):
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
@@ -93,6 +97,7 @@ class SentimentClassifier(Task):
         self.max_words = None if max_words is None else whole("max_words", max_words)
         self.max_length = None if max_length is None else whole("max_length", max_length)
         self.lowercase = lowercase
+        self.tokenizer = own_tokenizer(tokenizer)
 
     def learn(self, data):
         texts, labels = check_texts(data["text"]), check_labels(data["label"])
@@ -215,10 +220,11 @@ class SentimentClassifier(Task):
             **super().get_config(),
             **{name: getattr(self, name) for name in (*own, *limits)},
             "pooling": self.pooling.pooling,
+            "tokenizer": tokenizer_name(self.tokenizer),
         }
 
     def _words(self, texts) -> list[list[str]]:
-        sentences = [words(text, lowercase=self.lowercase) for text in texts]
+        sentences = [words_with(self.tokenizer, text, lowercase=self.lowercase) for text in texts]
         if self.max_length is None:
             return sentences
         long = sum(len(sentence) > self.max_length for sentence in sentences)

@@ -39,6 +39,32 @@ def test_learns_word_order_and_reloads(pooling, tmp_path):
     assert again.classify(order) == model.classify(order)
 
 
+def test_texts_without_blanks_between_words():
+    places, endings = ["新开的咖啡馆", "昨天的电影", "这本书", "那家餐厅"], {"非常好": "pos", "真难看": "neg"}
+    rows = [(f"我觉得{place}{ending}。", label) for place in places for ending, label in endings.items()]
+    model = small(units=8, embedding_dim=8, dropout=0.0, word_dropout=0.0)
+    model.compile(optimizer=rnnkit.LazyAdam(0.02))
+    model.fit(*zip(*rows, strict=True), epochs=12, batch_size=4, verbose=0)
+    assert [answer.label for answer in model.classify(["他说火车非常好。", "他说火车真难看。"])] == ["pos", "neg"]
+
+
+@keras.saving.register_keras_serializable(package="test_sentiment")
+def by_semicolons(text):
+    return text.split(";")
+
+
+def test_a_tokenizer_of_the_users(tmp_path):
+    model = small(tokenizer=by_semicolons)
+    model.fit(["good film;yes", "Bad film;no"], ["a", "b"], epochs=1, verbose=0)
+    assert model.vocabulary.words == ["bad film", "good film", "no", "yes"]
+    model.save(tmp_path / "model.keras")
+    again = rnnkit.load(tmp_path / "model.keras")
+    assert again.tokenizer is by_semicolons
+    assert again.classify("good film;no") == model.classify("good film;no")
+    with pytest.raises(DataError, match="tokenizer: expected a list of strings for a text, got 3"):
+        small(tokenizer=lambda text: [3]).fit(TEXTS, LABELS, epochs=1)
+
+
 def test_three_classes_of_any_kind():
     for labels in (["low", "mid", "high"], [0, 1, 2], [1.0, 2.0, 3.0]):
         model = small()

@@ -41,3 +41,11 @@ def test_padding_and_unknown_have_their_numbers():
 def test_a_word_cannot_stand_twice():
     with pytest.raises(ArgumentError, match="twice"):
         Vocabulary(["a", "a"])
+
+
+def test_words_that_mostly_occur_once_are_told():
+    once = [[f"clause {number}", "."] for number in range(70)]
+    with pytest.warns(UserWarning, match="words: 70 of the 139 words of the training data occur once"):
+        Vocabulary.learn([*once[:-1], once[-1][:1]])
+    Vocabulary.learn(once)
+    Vocabulary.learn([["a", "b", "c"]])
