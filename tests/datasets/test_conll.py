@@ -85,7 +85,7 @@ def test_comments_before_a_sentence_are_told(head, write):
 def test_comments_of_documents(write):
     path = write("#begin document (nw/a); part 000\nEU 0 B-ORG\n#end document\n\n#begin document (nw/b)\na 0 O\n")
     with pytest.warns(DataNotice, match="3 lines taken for comments, such as line 1"):
-        assert read_conll(path)["tokens"] == [["EU", "a"]]
+        assert read_conll(path)["tokens"] == [["EU"], ["a"]]
 
 
 def test_hashtags_are_tokens(write):
