@@ -114,7 +114,6 @@ class TaskSpec:
         suited: by a data set's name, arguments of the task that suit it better than the task's own, chosen on its
             validation part; what the user says goes first.
         rules: what scores without training, by name; the one that a model has to leave behind comes first.
-        tables: names of the tables that only its runs have.
     """
 
     task: ClassVar[str]

@@ -81,7 +81,12 @@ def test_a_run_leaves_its_folder(run):
         *("seconds", "examples_per_second", "epochs", "kernels", "versions"),
     }
     assert (metrics["task"], metrics["cell"], metrics["seed"], metrics["epochs"]) == ("sentiment", "gru", 3, 2)
-    assert set(metrics["test"]) == {"accuracy", "loss"}
+    scores = {"macro_f1", "weighted_f1", "average_precision", "auc"}
+    assert set(metrics["test"]) == {"accuracy", "loss", *scores}
+    classes = pd.read_csv(folder / "classes.csv").set_index("label")
+    assert metrics["test"]["macro_f1"] == pytest.approx(classes["f1"].mean())
+    assert list(pd.read_csv(folder / "confusion.csv").columns) == ["label", "negative", "positive"]
+    assert list(pd.read_csv(folder / "errors.csv").columns) == ["text", "label", "predicted", "score"]
     assert all("fused" in kernel for kernel in metrics["kernels"].values())
     history = pd.read_csv(folder / "history.csv")
     assert list(history["epoch"]) == [0, 1]

@@ -5,9 +5,10 @@ from typing import ClassVar
 
 from rnnkit import datasets
 from rnnkit.datasets import Dataset
+from rnnkit.report.terminal import data_table
 from rnnkit.tasks.baseline import Baseline, majority_share
 from rnnkit.tasks.options import COLUMNS, DELIMITER, ENCODING, HEADER, LABEL, TEST, TEXT, VALID
-from rnnkit.tasks.spec import TaskSpec
+from rnnkit.tasks.spec import PageParts, Results, TaskSpec
 
 
 def most_frequent_label(train: Dataset, data: Dataset) -> dict[str, float]:
@@ -51,7 +52,24 @@ class SentimentSpec(TaskSpec):
 
         return {"bag of words": BagOfWords, "convolution": WordConvolution}
 
+    def results(self, model, splits, config, metrics):
+        scores = {part: model.score(getattr(splits, part)) for part in ("test", "valid")}
+        tables = {
+            "classes": scores["test"].to_frame().reset_index(),
+            "confusion": scores["test"].confusion.reset_index(),
+            "errors": model.worst_errors(splits.test),
+        }
+        return Results(tables, {part: {**metrics[part], **each.metrics} for part, each in scores.items()})
+
+    def evaluate(self, console, model, data, folder, name):
+        metrics, _ = super().evaluate(console, model, data, folder, name)
+        scores = model.score(data)
+        return {**metrics, **scores.metrics}, lambda: _show(console, scores.to_frame().reset_index())
+
     def show(self, console, trained, folder, test):
+        _show(console, trained.tables["classes"])
+        if len(trained.tables["errors"]):
+            console.print(data_table(trained.tables["errors"], "Wrong answers on test data, the surest first"))
         super().show(console, trained, folder, test)
         return f'rnnkit predict {folder} "not bad at all"'
 
@@ -60,3 +78,18 @@ class SentimentSpec(TaskSpec):
         for text, answer in zip(texts, model.classify(texts), strict=True):
             found = {"text": text, "label": answer.label, "score": answer.score}
             yield json.dumps(found, ensure_ascii=False) if as_json else f"{answer.label}\t{answer.score:.4f}\t{text}"
+
+    def page(self, folder):
+        from rnnkit.report.markup import table
+
+        titles = {
+            "classes": "Test data by class",
+            "confusion": "How many texts of the label of the row were given that of the column",
+            "errors": "Wrong answers on test data, the surest first",
+        }
+        found = {name: folder.table(name) for name in titles if folder.has(name)}
+        return PageParts(tables=[table(each, titles[name], wrap=name == "errors") for name, each in found.items()])
+
+
+def _show(console, classes) -> None:
+    console.print(data_table(classes, "Scores by class"))
