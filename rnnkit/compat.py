@@ -32,6 +32,29 @@ def recurrent_loop(step, inputs, initial_states, **options):
     return rnn(step, inputs, initial_states, **options)
 
 
+LOOPS = {"inner_loop", "through_time"}  # the methods of a recurrent layer that run time, of Keras and of `OpenRNN`
+
+
+class OpenRNN:
+    """Mixin before `keras.layers.RNN` or a layer made from it: its way through time, under a name to be overridden.
+
+    `call`, the public method, also has to do with `initial_state`, dropout masks, `stateful` and what is returned.
+    """
+
+    def through_time(self, sequences, initial_state, mask, training=False):
+        """The last output, all outputs and the last states, as the layer finds them: in a loop or by cuDNN."""
+        return super().inner_loop(sequences, initial_state, mask, training)  # type: ignore[misc]
+
+    def generic_loop(self, sequences, initial_state, mask, training=False):
+        """The same by the loop of `keras.layers.RNN`, whatever the layer is."""
+        import keras
+
+        return keras.layers.RNN.inner_loop(self, sequences, initial_state, mask, training)
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        return self.through_time(sequences, initial_state, mask, training)
+
+
 def py_dataset_adapter() -> type:
     """The class that reads a `keras.utils.PyDataset` for `fit`; `fit` takes an adapter in place of data.
 

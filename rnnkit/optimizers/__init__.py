@@ -38,12 +38,16 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
 def with_scaler(optimizer):
     """The optimizer, or the one of this name, in one that scales the loss, as Keras would put it."""
     optimizer = keras.optimizers.get(optimizer)
-    return optimizer if hasattr(optimizer, "inner_optimizer") else LossScaleOptimizer(optimizer)
+    return optimizer if _is_scaler(optimizer) else LossScaleOptimizer(optimizer)
 
 
 def without_scaler(optimizer):
     """The optimizer that updates the weights: the one within a `LossScaleOptimizer`, or itself."""
-    return getattr(optimizer, "inner_optimizer", optimizer)
+    return optimizer.inner_optimizer if _is_scaler(optimizer) else optimizer
+
+
+def _is_scaler(optimizer) -> bool:
+    return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")

@@ -11,24 +11,25 @@ Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates.
 import keras
 from keras import ops, tree
 
+from rnnkit import compat
 from rnnkit.recurrent.devices import gpu_in_use, is_deterministic
 from rnnkit.recurrent.execution import in_parallel_halves, is_portable
 
 ACTIVATIONS = {getattr(keras.activations, name): name for name in ("tanh", "sigmoid", "relu", "linear")}
 
 
-class FusedRNN(keras.layers.RNN):
+class FusedRNN(compat.OpenRNN, keras.layers.RNN):
     """What lets a recurrent layer of Keras run through `fused_loops`; stands before it among the bases."""
 
     steps: str  # the class in `fused_steps`, by name, for that module imports TensorFlow
     directions = 1  # layers that run at the same time as this one, itself among them
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
+    def through_time(self, sequences, initial_state, mask, training=False):
         if is_portable() or (gpu_in_use() and is_deterministic()):  # Keras would take cuDNN
-            return keras.layers.RNN.inner_loop(self, sequences, initial_state, mask, training)
+            return self.generic_loop(sequences, initial_state, mask, training)
         masked = any(each is not None for each in tree.flatten(mask))
         if masked or gpu_in_use() or fused_obstacles(self):
-            return super().inner_loop(sequences, initial_state, mask, training)
+            return super().through_time(sequences, initial_state, mask, training)
         from rnnkit.recurrent import fused_loops, fused_steps
 
         functions = [fused_steps.FUNCTIONS[ACTIVATIONS[each]] for each in _activations(self.cell)]
@@ -83,8 +84,8 @@ def fused_obstacles(layer) -> list[str]:
         f"no activation of {', '.join(ACTIVATIONS.values())}": all(each in ACTIVATIONS for each in _activations(cell)),
         "unroll is on": not layer.unroll,
         "dropout is on": not (cell.dropout or cell.recurrent_dropout),
-        "reset_after is off": getattr(cell, "reset_after", True),
-        "use_cudnn is on": getattr(layer, "use_cudnn", False) is not True,
+        "reset_after is off": not isinstance(cell, keras.layers.GRUCell) or cell.reset_after,
+        "use_cudnn is on": isinstance(layer, keras.layers.SimpleRNN) or layer.use_cudnn is not True,
     }
     return [obstacle for obstacle, holds in conditions.items() if not holds]
 

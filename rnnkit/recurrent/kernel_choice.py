@@ -64,7 +64,7 @@ def cudnn_obstacles(layer: keras.layers.RNN) -> list[str]:
         "unroll is on": not layer.unroll,
         "use_bias is off": layer.use_bias,
         "recurrent_dropout is on": not layer.recurrent_dropout,
-        "reset_after is off": getattr(layer, "reset_after", True),
+        "reset_after is off": not isinstance(layer, keras.layers.GRU) or layer.reset_after,
         "use_cudnn is off": layer.use_cudnn is not False,
         "operations are deterministic": not (isinstance(layer, FusedRNN) and is_deterministic()),
     }

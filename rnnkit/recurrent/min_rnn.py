@@ -6,13 +6,14 @@ Legend: `B` batch, `T` steps, `F` features, `H` units.
 import keras
 from keras import ops
 
+from rnnkit import compat
 from rnnkit.recurrent.devices import gpu_in_use
 from rnnkit.recurrent.execution import in_parallel_halves, is_portable
 from rnnkit.recurrent.linear_scan import from_blocks, gated_scan, step_range, to_blocks
 from rnnkit.recurrent.min_cells import MinGRUCell, MinLSTMCell, ParallelCell
 
 
-class ParallelRNN(keras.layers.RNN):
+class ParallelRNN(compat.OpenRNN, keras.layers.RNN):
     """`keras.layers.RNN` over a parallel cell: its outputs, states and gradients, without its loop.
 
     Masks, `go_backwards`, `return_state`, `initial_state` and `stateful` mean what they mean there; `unroll` changes
@@ -51,9 +52,9 @@ class ParallelRNN(keras.layers.RNN):
         )
         super().__init__(cell, **kwargs)
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
+    def through_time(self, sequences, initial_state, mask, training=False):
         if is_portable():
-            return super().inner_loop(sequences, initial_state, mask, training)
+            return super().through_time(sequences, initial_state, mask, training)
         steps = ops.shape(sequences)[1]
         if mask is not None:
             mask = ops.reshape(ops.cast(mask, "bool"), (-1, steps, 1))

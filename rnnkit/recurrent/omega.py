@@ -9,13 +9,14 @@ scaling, replicas and loss weights apply to Omega as to every other penalty.
 import keras
 from keras import ops
 
+from rnnkit import compat
 from rnnkit.checks import positive
 from rnnkit.errors import ArgumentError
 from rnnkit.recurrent.truncated import loop_options, run_cell, run_loop
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
-class OmegaRNN(keras.layers.RNN):
+class OmegaRNN(compat.OpenRNN, keras.layers.RNN):
     """`keras.layers.RNN` with a penalty on gradients that shrink or grow as they are backpropagated through time.
 
     Omega of Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013, equations 9
@@ -65,9 +66,9 @@ class OmegaRNN(keras.layers.RNN):
         if getattr(self.cell, "recurrent_kernel", None) is None:
             raise _unfit(self.cell, "has no recurrent_kernel")
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
+    def through_time(self, sequences, initial_state, mask, training=False):
         if not training or not self.cell.recurrent_kernel.trainable:
-            return super().inner_loop(sequences, initial_state, mask, training)
+            return super().through_time(sequences, initial_state, mask, training)
 
         units = self.state_size[0]
 

@@ -11,7 +11,7 @@ from rnnkit.errors import ArgumentError
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
-class TruncatedRNN(keras.layers.RNN):
+class TruncatedRNN(compat.OpenRNN, keras.layers.RNN):
     """`keras.layers.RNN` whose gradient stays within chunks of `bptt_steps` steps.
 
     The sequence is read as chunks of `bptt_steps` steps, the last one possibly shorter. The state is carried from chunk
@@ -50,7 +50,7 @@ class TruncatedRNN(keras.layers.RNN):
         """
         return cls(layer.cell, bptt_steps, **loop_options(layer, "bptt_steps"))
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
+    def through_time(self, sequences, initial_state, mask, training=False):
         def step(inputs, states):
             *states, count = states
             begins = ops.equal(count % self.bptt_steps, 0)
@@ -78,7 +78,7 @@ def check_stepwise(argument: str, layer, trusted=("keras.", "rnnkit.")) -> None:
         ArgumentError: it does not.
     """
     own = [base for base in type(layer).__mro__ if not base.__module__.startswith(trusted)]
-    if not hasattr(layer, "cell") or any({"call", "inner_loop"} & set(vars(base)) for base in own):
+    if not hasattr(layer, "cell") or any({"call", *compat.LOOPS} & set(vars(base)) for base in own):
         raise ArgumentError(
             f"{argument}: {type(layer).__name__} runs through time in a way of its own. Leave {argument} out, or "
             "give a cell that keras.layers.RNN can run."
@@ -91,7 +91,9 @@ def loop_options(layer, argument: str) -> dict:
     Raises:
         ArgumentError: as `check_stepwise`; `argument` is what the user asked for in vain.
     """
-    check_stepwise(argument, layer, ("keras.", "rnnkit.recurrent.min_rnn", "rnnkit.recurrent.fused_rnn"))
+    check_stepwise(
+        argument, layer, ("keras.", "rnnkit.compat", "rnnkit.recurrent.min_rnn", "rnnkit.recurrent.fused_rnn")
+    )
     names = ("name", "return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
     return {"dtype": layer.dtype_policy, **{name: getattr(layer, name) for name in names}}
 

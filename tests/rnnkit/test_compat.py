@@ -44,6 +44,23 @@ def test_the_recurrent_loop_runs_a_step_over_time():
     np.testing.assert_array_equal(state, last)
 
 
+@pytest.mark.parametrize("kind", [keras.layers.RNN, keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN])
+def test_a_recurrent_layer_goes_through_time_by_its_inner_loop(kind):
+    class Doubled(compat.OpenRNN, kind):
+        def through_time(self, *arguments, **options):
+            last, outputs, states = super().through_time(*arguments, **options)
+            for one, other in zip((last, outputs), self.generic_loop(*arguments, **options), strict=False):
+                np.testing.assert_allclose(one, other, atol=1e-6)
+            return 2 * last, outputs, states
+
+    given = keras.layers.LSTMCell(3) if kind is keras.layers.RNN else 3
+    layer, x = Doubled(given), np.random.default_rng(0).normal(size=(2, 4, 5)).astype("float32")
+    doubled, plain = layer(x), kind(given)
+    plain(x)
+    plain.set_weights(layer.get_weights())
+    np.testing.assert_allclose(doubled, 2 * plain(x), atol=1e-6)
+
+
 def test_fit_takes_an_adapter_of_a_py_dataset_in_place_of_data():
     class Ones(keras.utils.PyDataset):
         num_batches = 2
