@@ -25,9 +25,8 @@ def typed(option: Option, *flags: str) -> Any:
     """The annotation by which Typer reads an option."""
     if option.kind is bool and option.default is None:
         flags = (f"--no{option.flag[1:]}", *flags)
-    kind: Any = {dict: list[str] | None}.get(option.kind)
-    if kind is None:
-        kind = option.kind if option.default is not None else option.kind | None
+    kind: Any = list[str] if option.kind is dict else option.kind
+    kind = kind if option.default is not None else kind | None
     return Annotated[
         kind,
         typer.Option(

@@ -31,7 +31,7 @@ def _evaluate(run: Run, options: dict[str, Any], device: Device = "auto", as_jso
     model = None if saved.task else open_model(console, saved, device)
     spec = find_spec(saved.task) if saved.task else spec_of_model(model, run)
     ways = _checked(spec, options)
-    with reading(console, options["data"] or (saved.config and saved.config.data)):
+    with reading(console, options["data"] or (saved.config.data if saved.config else None)):
         test = _test_data(spec, saved, options)
     model = model or open_model(console, saved, device)
     name = f"on-{Path(options['data']).name.split('.')[0]}" if options["data"] else "test"

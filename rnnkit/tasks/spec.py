@@ -68,9 +68,11 @@ class Saved(Protocol):
     """What a spec sees of a run's folder."""
 
     path: Path
-    config: Mapping[str, Any]
-    metrics: Mapping[str, Any]
 
+    @property
+    def config(self) -> dict[str, Any]: ...
+    @property
+    def metrics(self) -> dict[str, Any]: ...
     def has(self, name: str) -> bool: ...
     def table(self, name: str) -> "pd.DataFrame": ...
 
