@@ -4,12 +4,13 @@ import keras
 import numpy as np
 import pytest
 
+import rnnkit
 from rnnkit.diagnosis import diagnose
 from rnnkit.diagnosis.decay import own_decay
 from rnnkit.diagnosis.gates import forget_gate, gates, preactivations
 from rnnkit.diagnosis.replay import Replay
 from rnnkit.diagnosis.spectrum import jacobian_sigma, kernel_spectrum
-from rnnkit.layers import MinGRU, MinLSTM
+from rnnkit.layers import MinGRU, MinGRUCell, MinLSTM
 
 UNITS, STEPS = 5, 12
 
@@ -129,3 +130,15 @@ def test_a_non_normal_kernel_grows_though_its_radius_is_below_one(compiled, nois
     assert diagnosis.spectrum["sigma"].item() > 1.6
     assert diagnosis.layers["jacobian_sigma"].item() == pytest.approx(np.linalg.norm(kernel, 2), rel=1e-2)
     assert diagnosis.profile["decay"].max() > 100
+
+
+def test_a_cell_of_ones_own_has_gates_once_it_is_registered(replayed, own_cells):
+    class Own(MinGRUCell):
+        """Inherits `preactivations`."""
+
+    replay = replayed(keras.layers.RNN(Own(UNITS), return_sequences=True))
+    assert gates(replay) == []
+    rnnkit.register_cell("own", Own, gates="zh")
+    assert [row["gate"] for row in gates(replay)] == ["z", "h"]
+    hold = np.array(1 / (1 + np.exp(-replay.inputs @ replay.recording.layer.cell.kernel[:, :UNITS])))
+    assert forget_gate(replay) == pytest.approx(np.exp(np.log(hold).mean()), rel=1e-4)
