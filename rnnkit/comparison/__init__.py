@@ -1,4 +1,4 @@
-"""An honest comparison of recurrent cells on a task, beside models that are not recurrent."""
+"""An honest comparison of recurrent cells on a task, with models that are not recurrent as baselines."""
 
 from rnnkit.comparison.cells import compare
 from rnnkit.comparison.table import Comparison

@@ -1,4 +1,4 @@
-"""`rnnkit.compare`: the same training for each cell and seed, beside baselines."""
+"""`rnnkit.compare`: the same training for each cell and seed, and baselines."""
 
 import contextlib
 import functools
@@ -47,39 +47,38 @@ def compare(
     say: Callable[[str], None] | None = print,
     **options,
 ) -> Comparison:
-    """Trains a task with each cell and several seeds, all else equal; broken off, the same call goes on.
+    """Trains a task with each cell and several seeds, all else equal; the same call resumes interrupted work.
 
         found = rnnkit.compare("sentiment", train, valid, test, cells=["lstm", "gru"], directory="runs/cells")
         found.summary
         found.plot()
 
-    The epoch is chosen on validation, and test data is looked at once a run. Baselines without recurrence show whether
-    the recurrence pays: rules (most frequent label or tag, marginals and a Markov chain of the keys, the source left as
-    it is, the best answer without memory), and for sentiment a bag of words and a convolution, trained in the same way.
+    The epoch is chosen on validation, and test data is used once per run. Baselines without recurrence show whether
+    the recurrence pays: rules (most frequent label or tag, marginals and a Markov chain of the keys, the source left
+    as it is, the best answer without memory), and for sentiment a bag of words and a convolution.
 
     Args:
         task: a name of the tasks, or a task's class.
         train, valid, test: raw data in any form that the task's `fit` takes.
         cells: as the task's argument `cell`.
-        seeds: how many trainings of each cell, with the seeds 0, 1, ...
+        seeds: number of trainings of each cell, with the random seeds 0, 1, ...
         baselines: whether to add the rows that are not recurrent.
         match_parameters: give every cell the number of units at which its model has as many parameters as that of the
             first cell, as Chung et al. do ("Empirical evaluation of gated recurrent neural networks", 2014).
         directory: a folder, in which each finished run is a row of `runs.csv`, with `summary.csv` and `report.html` at
-            the end; one that holds the same comparison, with other cells or more seeds, is gone on with. None keeps
-            nothing.
+            the end; the same comparison in it, with other cells or more seeds, is resumed. None keeps nothing.
         epochs: of each training. None trains until validation no longer improves. The best epoch is kept either way.
-        batch_size: examples a step; None takes the task's own.
+        batch_size: examples per step; None takes the task's own.
         clipping, threshold: a rule of `GradientClipping` and its first argument; None adds none to what the task's own
             optimizer does (for music and translation, a global norm of at most 1).
-        overwrite: start anew where another comparison is.
+        overwrite: replace another comparison in the folder.
         say: called with a line after each run; None is silent.
         options: other arguments of the task, and of its optimizer and `fit`, the same for every cell.
 
     Raises:
         ArgumentError: an argument that cannot be used, or a folder that holds something else.
-        DataError: data that cannot be used, or a comparison to go on with whose files were damaged.
-        OSError: the folder cannot be written any more; what is finished stays, and the same call goes on.
+        DataError: data that cannot be used, or a comparison to resume whose files are damaged.
+        OSError: the folder cannot be written any more; finished runs stay, and the same call resumes.
     """
     name, task_class = find_task(task)
     batch_size = task_class.batch_size if batch_size is None else batch_size
@@ -102,8 +101,8 @@ def compare(
         for seed, (model, (trained, own)) in itertools.product(range(seeds), group.items()):
             rows.add(model, kind, seed, functools.partial(train_once, trained, own, settings, seed))
     rules = spec.rules if baselines else {}
-    for rule, says in rules.items():
-        rows.add(rule, "rule", None, functools.partial(scored, says, settings))
+    for rule, score in rules.items():
+        rows.add(rule, "rule", None, functools.partial(scored, score, settings))
     first_rule: Rule = next(iter(spec.rules.values()), lambda *data: {})
     floor = first_rule(settings.train, settings.valid).get(metric, math.nan)
     comparison = Comparison(rows.frame([*recurrent, *networks, *rules], seeds), metric, mode, floor)
@@ -117,7 +116,7 @@ def prepared(task: type[Task], cells: Sequence[str], options: Mapping[str, Any],
     """The first cell's model, untrained.
 
     Raises:
-        ArgumentError: cells, options or clipping cannot be used; it is said here, before any training.
+        ArgumentError: cells, options or clipping cannot be used; this costs no training.
     """
     if "cell" in options:
         raise ArgumentError("cell: the cells of a comparison are its argument cells. Name them there.")
@@ -153,7 +152,7 @@ def _matching(task: type[Task], reference: Task, cells: list[str], options: dict
 
 
 def matching_units(parameters: int, count) -> int:
-    """The number of units whose model comes closest to so many parameters.
+    """The number of units whose model is closest to a number of parameters.
 
     Args:
         parameters: how many there should be.

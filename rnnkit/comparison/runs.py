@@ -14,7 +14,7 @@ from rnnkit.datasets import Dataset
 from rnnkit.diagnosis import diagnose
 from rnnkit.study.files import write_text
 from rnnkit.study.graphs import graphs_freed
-from rnnkit.study.training import GRADIENTS, THROUGH_TIME, Training, best_epoch, new_model
+from rnnkit.study.training import GRADIENTS, THROUGH_TIME, Training, new_model
 from rnnkit.study.work_folder import expect_intact
 from rnnkit.tasks.settings import by_owner
 from rnnkit.tasks.spec import metrics_of
@@ -54,7 +54,7 @@ def train_once(task: type[Task], options: dict[str, Any], settings: Settings, se
     keras.utils.set_random_seed(seed)
     model = new_model(task, options)
     training = Training(settings.clipping, settings.threshold)
-    history = training.fit(
+    training.fit(
         model,
         settings.train,
         validation_data=settings.valid,
@@ -63,7 +63,7 @@ def train_once(task: type[Task], options: dict[str, Any], settings: Settings, se
         verbose=0,
         **by_owner(options).fit,
     )
-    measured, best = training.measured(model), best_epoch(history, model.monitor)
+    measured, best = training.measured(model), model.kept_epoch
     times = {"seconds_to_best": round(training.times.ends[best], 3), "best_epoch": best + 1}
     return {
         "units": "-".join(map(str, model.stack.units)) if model.stack.built else None,
@@ -101,7 +101,7 @@ class Rows:
 
     Args:
         folder: with the rows of earlier calls; None keeps nothing.
-        metric: the column that is said.
+        metric: the column that is reported.
         say: called with a line after each row; None is silent.
 
     Attributes:
@@ -127,11 +127,11 @@ class Rows:
             write_text(self.path, pd.DataFrame(self.rows).to_csv(index=False))
         if self.say is not None:
             value = self.rows[-1].get(self.metric)
-            said = "" if value is None else f"  {self.metric} {value:.4f}"
-            self.say(f"{model}{'' if seed is None else f'  seed {seed}'}{said}  {time.monotonic() - start:.0f} s")
+            score = "" if value is None else f"  {self.metric} {value:.4f}"
+            self.say(f"{model}{'' if seed is None else f'  seed {seed}'}{score}  {time.monotonic() - start:.0f} s")
 
     def frame(self, models: Sequence[str], seeds: int) -> pd.DataFrame:
-        """The rows of these models and so many seeds, in this order."""
+        """The rows of these models and this many seeds, in this order."""
         wanted = [(model, seed) for model in models for seed in (*range(seeds), None)]
         rows = [row for model, seed in wanted for row in self.rows if _is(row, model, seed)]
         return in_order(pd.DataFrame(rows))

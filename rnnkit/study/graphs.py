@@ -14,7 +14,7 @@ def graphs_freed() -> Iterator[None]:
 
     TensorFlow keeps the gradient of every traced `custom_gradient` in a registry of the process, and with it the whole
     graph, for good (tensorflow#27492, #97697); rnnkit's loops have such gradients, and so has Keras' dense Adam. What
-    was traced inside leaves the registry here, so no model that was made inside can be traced anew afterwards.
+    was traced inside leaves the registry here, so no model that was made inside can be traced again afterwards.
     """
     gradients = compat.gradient_registry()
     known = set(gradients)

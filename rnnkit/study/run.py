@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from rnnkit.tasks.task import Task
 
 
-SAVE_EVERY = 1000  # batches, beside the start of each epoch
+SAVE_EVERY = 1000  # batches, and at the start of each epoch
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training leaves: the model, a row an epoch, the metrics contract, gradients, and a few answers.
+    """The results of a run: model, one row per epoch, the metrics contract, gradients, and a few answers.
 
     Attributes:
         tables: `steps` (see `GradientHealth.steps`), `spectrum` (see `RecurrentSpectrum`), `through_time` (see
@@ -55,7 +55,7 @@ def open_data(config: RunConfig) -> Splits:
 
 
 def prepare(config: RunConfig, splits: Splits) -> "Task":
-    """The model before its first step. All that is wrong with options or data is said here, and costs no training.
+    """The model before its first step; raises for all that is wrong with options or data, before any training.
 
     Raises:
         ArgumentError: an option that the task, its cell or Keras does not know.
@@ -92,7 +92,7 @@ def train(
 
     Args:
         config, splits: what `prepare` got.
-        callbacks, verbose: of `fit`, beside its own callbacks.
+        callbacks, verbose: of `fit`; the run has callbacks of its own.
         model: what `prepare` gave, if it did.
         state: a folder for the state of the training (see `rnnkit.callbacks.Resume`); where one lies in it, training
             goes on from there.

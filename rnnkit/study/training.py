@@ -138,16 +138,3 @@ class EpochTimes(keras.callbacks.Callback):
         self.ends.append(self.seconds)
         if logs is not None:
             logs.setdefault("clip_rate", 0.0)
-
-
-def best_epoch(history: keras.callbacks.History, monitor: tuple[str, str]) -> int:
-    """The first epoch, from 0, with the best value of a log: the one whose weights are kept.
-
-    Args:
-        history: of a `fit`.
-        monitor: the log and its direction, `"max"` or `"min"`.
-    """
-    name, mode = monitor
-    values = np.asarray(history.history[name], float) * (1 if mode == "max" else -1)
-    values[1:] = np.where(np.isnan(values[1:]), -np.inf, values[1:])
-    return int(np.argmax(values))  # a first value that is NaN stays the best one for Keras, and is for NumPy

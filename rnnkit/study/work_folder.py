@@ -1,4 +1,4 @@
-"""A folder that keeps many trainings: which work it belongs to, so that the same call goes on, and damaged files."""
+"""A folder of many trainings: the work it belongs to, so that the same call resumes it, and damaged files."""
 
 import contextlib
 import hashlib
@@ -19,13 +19,13 @@ from rnnkit.study.files import cannot_write, check_inside, write_json
 
 
 def open_folder(folder: Path, file: str, identity: Mapping[str, Any], overwrite: bool = False) -> Path:
-    """Makes a folder, or finds the one that holds the same work, to go on with it.
+    """Makes a folder, or finds the one that holds the same work, to resume it.
 
     Args:
         folder: its path.
         file: the file in it that says what it belongs to.
         identity: JSON-able; what the work is.
-        overwrite: start anew where such a file is, whatever work it belongs to.
+        overwrite: replace a folder with such a file, whatever work it belongs to.
 
     Raises:
         ArgumentError: the folder belongs to other work, holds other things, or cannot be written.
@@ -76,7 +76,7 @@ def _check_same(folder: Path, file: str, identity: Mapping[str, Any]) -> None:
         differences = ", ".join(_difference(name, before.get(name), identity.get(name)) for name in other)
         raise ArgumentError(
             f"directory: {folder} belongs to other work; it differs in {differences}. "
-            "Name another folder, or start anew with overwrite=True."
+            "Name another folder, or replace it with overwrite=True."
         )
 
 
@@ -102,7 +102,7 @@ def expect_intact(folder: Path) -> Iterator[None]:
         said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise DataError(
             f"directory: the files in {folder} are damaged or do not go together ({said}). Name another folder, or "
-            "start anew with overwrite=True."
+            "replace it with overwrite=True."
         ) from error
 
 

@@ -71,7 +71,8 @@ class BestEpoch(keras.callbacks.EarlyStopping):
         patience: epochs.
 
     Attributes:
-        left_floor: whether the score has left the floor; after training `model.ended_at_floor` is the opposite.
+        left_floor: whether the score has left the floor; after training `model.ended_at_floor` is the opposite,
+            and `model.kept_epoch` is the number of the best epoch.
     """
 
     def __init__(self, monitor: str, mode: str, patience: int):
@@ -99,6 +100,7 @@ class BestEpoch(keras.callbacks.EarlyStopping):
     def on_train_end(self, logs=None):
         super().on_train_end(logs)
         self.model.ended_at_floor = not self.left_floor
+        self.model.kept_epoch = self.best_epoch
 
     def _rank(self, logs) -> tuple[float, float] | None:
         """What to sort epochs by; None for one that was not validated."""

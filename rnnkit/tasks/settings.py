@@ -69,7 +69,9 @@ def constructor_arguments(spec: TaskSpec) -> list[str]:
 
 @functools.cache
 def _of_fit() -> list[str]:
-    return [name for name in _arguments(HOME / "tasks" / "task.py", "Task", "fit") if name not in TAKEN]
+    return [
+        name for name in _arguments(HOME / "tasks" / "raw_data_model.py", "RawDataModel", "fit") if name not in TAKEN
+    ]
 
 
 @functools.cache

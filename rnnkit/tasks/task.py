@@ -53,6 +53,7 @@ class Task(RawDataModel):
         batch_size: examples per step of `fit`, where nobody says it.
         floor: `score_floor` of the validation data of the last `fit`.
         ended_at_floor: whether the score never left it in the last training with `best_epoch`; None before that.
+        kept_epoch: the epoch, from 0, whose weights that training kept.
         network: the functional model behind the task; None until `adapt` or `fit`.
     """
 
@@ -77,6 +78,7 @@ class Task(RawDataModel):
         self.network: Any = None
         self.floor: float | None = None
         self.ended_at_floor: bool | None = None
+        self.kept_epoch: int | None = None
         self._learned: dict[str, Any] | None = None
         self._encodings: WeakKeyDictionary[Dataset, dict[str, Any]] = WeakKeyDictionary()
 

@@ -1,6 +1,6 @@
-"""The chief of a search that several processes share: it deals out trials over gRPC, as KerasTuner's chief does.
+"""The chief of a search that several processes share: it distributes trials over gRPC, as KerasTuner's chief does.
 
-KerasTuner's own loop around its service is left out: it neither knows a time budget nor what became of a worker.
+KerasTuner's own loop around its service is left out: it knows neither a time budget nor the fate of a worker.
 """
 
 import contextlib
@@ -52,7 +52,7 @@ def answered() -> Iterator[None]:
 
 
 class Chief(chief_service()):
-    """Deals out the trials of a tuner.
+    """Distributes the trials of a tuner.
 
     Whatever touches the oracle runs in one thread, that of gRPC: KerasTuner's lock is not opened again after an error,
     except for the thread that shut it.
@@ -169,7 +169,7 @@ class Chief(chief_service()):
 
 
 def lead(tuner, *fit_args, **fit_kwargs) -> None:
-    """Deals out a search's trials where `KERASTUNER_ORACLE_IP` and `KERASTUNER_ORACLE_PORT` say, until it has ended."""
+    """Distributes a search's trials at `KERASTUNER_ORACLE_IP` and `KERASTUNER_ORACLE_PORT`, until it has ended."""
     chief = Chief(tuner)
     with chief.listening(f"{os.environ['KERASTUNER_ORACLE_IP']}:{os.environ['KERASTUNER_ORACLE_PORT']}"):
         while not chief.is_done:

@@ -48,7 +48,7 @@ def check_exit_code(code: int, said: str) -> None:
 
     Args:
         code: of a process that has ended.
-        said: the last line that it said.
+        said: the last line of its output.
     """
     if code == EXIT_CODE:
         raise UnwritableError(said)

@@ -1,4 +1,4 @@
-"""A KerasTuner tuner that keeps its budget, says why trials failed, and goes on after a kill."""
+"""A KerasTuner tuner that keeps its budget, records why trials failed, and resumes after it was killed."""
 
 import contextlib
 import json
@@ -36,7 +36,7 @@ class GuidedSearch(keras_tuner.Tuner):
         minutes: the time for all trials, those of earlier calls in the same folder included; None is without limit.
         say: called with a line after each trial; None is silent.
         isolated: how a trial is run in a process of its own, or None.
-        lead: how the trials are dealt out to other processes, or None.
+        lead: how the trials are distributed to other processes, or None.
     """
 
     minutes: float | None = None
@@ -47,12 +47,12 @@ class GuidedSearch(keras_tuner.Tuner):
 
     @property
     def is_worker(self) -> bool:
-        """Whether this process runs trials that a chief elsewhere deals out."""
+        """Whether this process runs trials that a chief elsewhere distributes."""
         return part_in_search() == "worker"
 
     @property
     def results(self) -> "pd.DataFrame":
-        """One row a trial, in their order.
+        """One row per trial, in their order.
 
         `trial`, `status` (`completed`, `failed`, `running`), `reason` (why it failed, or was cut short), the
         hyperparameters, `score` (the objective), the metrics of the best epoch, `seconds` of training, `epochs`,
@@ -110,14 +110,14 @@ class GuidedSearch(keras_tuner.Tuner):
         return read_record(self._trial_folder(trial_id) / RECORD)
 
     def search(self, *fit_args, **fit_kwargs):
-        """Runs trials until a budget is used up; what has been done already is not done again.
+        """Runs trials until a budget is used up; finished trials are not repeated.
 
         Raises:
             ArgumentError: all trials have failed; with the reasons.
-            DataError: files of earlier calls were damaged.
-            OSError: the folder cannot be written; what is finished stays, and the same call goes on.
+            DataError: files of earlier calls are damaged.
+            OSError: the folder cannot be written; finished trials stay, and the same call resumes.
         """
-        with self._going_on(), search_files_by(write_json), without_noise(), answered(), contextlib.suppress(OutOfTime):
+        with self._resuming(), search_files_by(write_json), without_noise(), answered(), contextlib.suppress(OutOfTime):
             self.save()
             if self.lead is None:
                 super().search(*fit_args, **{**fit_kwargs, "verbose": 0})
@@ -130,8 +130,8 @@ class GuidedSearch(keras_tuner.Tuner):
             self._write_results()
             self._best_trial()
 
-    def _going_on(self) -> contextlib.AbstractContextManager:
-        """What lies in the folder from earlier calls is looked through, and distrusted from then on."""
+    def _resuming(self) -> contextlib.AbstractContextManager:
+        """Checks the files of earlier calls in the folder, and reports damage from then on."""
         if self.is_worker or not self.oracle.trials:
             return contextlib.nullcontext()
         with expect_intact(self._folder):

@@ -1,4 +1,4 @@
-"""What a search will do: everything about it that can be said, and be wrong, before the first trial."""
+"""The plan of a search: everything about it that can be checked before the first trial."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -63,7 +63,7 @@ class Plan:
         """Algorithm, objective and budget in a line."""
         trials = "any number of trials" if self.max_trials is None else f"{self.max_trials} trials"
         time = "" if self.minutes is None else f" in {self.minutes:g} minutes"
-        length = "until validation stands still" if self.epochs is None else f"of {self.epochs} epochs"
+        length = "until validation no longer improves" if self.epochs is None else f"of {self.epochs} epochs"
         goal = ", ".join(describe_objective(self.objective))
         examples = f"{len(self.train)} training and {len(self.valid)} validation examples"
         return f"{self.algorithm.__name__} for {goal}: {trials}{time}, {length}, on {examples}"
@@ -97,7 +97,7 @@ def plan(
     model = hypermodel(task_class, seed=seed, guard=guard, through_time=through_time, **space)
     if not model.searched:
         raise ArgumentError("space: nothing is left to search, all is fixed. Give one part a list or a range.")
-    first = model.build(keras_tuner.HyperParameters())  # what is wrong with a fixed argument is said here
+    first = model.build(keras_tuner.HyperParameters())  # raises for a fixed argument that cannot be used
     train, valid = first.read(train), first.read(valid)
     first.adapt(train)
     first.encode(valid)

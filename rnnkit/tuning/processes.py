@@ -69,8 +69,8 @@ class Isolated:
 class Workers:
     """Runs the trials of a tuner in several processes, which this one leads, on the devices that it uses.
 
-    A worker that is killed is started again and gets its trial back; of a trial that ends its worker twice the failure
-    is noted, and the search goes on. What a worker says is in `WORKER.log` in the search's folder.
+    A worker that is killed is restarted and gets its trial back; of a trial that ends its worker twice the failure
+    is recorded, and the search continues. The output of a worker is in `WORKER.log` in the search's folder.
 
     Args:
         count: how many.
@@ -159,7 +159,7 @@ def pickled(argument: str, *things) -> bytes:
 
 
 def hand_over(job: bytes, pipe: IO[bytes]) -> None:
-    """Writes a job into a process's standard input, while this one goes on."""
+    """Writes a job into a process's standard input, in the background."""
 
     def write() -> None:
         with contextlib.suppress(OSError), pipe:  # it may have ended
@@ -169,8 +169,8 @@ def hand_over(job: bytes, pipe: IO[bytes]) -> None:
 
 
 def last_line(text: str) -> str:
-    """The last line of what a process has said."""
-    return (text.strip().splitlines() or ["nothing was said"])[-1]
+    """The last line of a process's output."""
+    return (text.strip().splitlines() or ["it printed nothing"])[-1]
 
 
 def _gpus_are_hidden() -> bool:

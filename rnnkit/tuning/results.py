@@ -12,7 +12,7 @@ from rnnkit.study.training import GRADIENTS, THROUGH_TIME
 
 RECORD = "record.json"  # of a trial: what was measured, when it began, how long it took, why it failed
 MEASURED = ("seconds", "epochs", "parameters")
-GROUPS = 3  # a hyperparameter that is a range is cut into so many groups of about equal size
+GROUPS = 3  # a hyperparameter that is a range is cut into this many groups of about equal size
 
 
 def results_frame(tuner) -> pd.DataFrame:
@@ -145,7 +145,7 @@ def time_spent(folder: Path) -> float:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """The record of a trial; empty where there is none, as the trial may begin again at any moment."""
+    """The record of a trial; empty where there is none: the trial may be running."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -34,7 +34,7 @@ def tune(
     say: Callable[[str], None] | None = print,
     **space,
 ) -> GuidedSearch:
-    """Searches the hyperparameters of a task with KerasTuner; broken off, the same call goes on.
+    """Searches the hyperparameters of a task with KerasTuner; the same call resumes an interrupted search.
 
         tuner = rnnkit.tune("sentiment", train, valid, minutes=12, cell=["lstm", "gru"], directory="runs/search")
         tuner.results
@@ -42,9 +42,9 @@ def tune(
 
     Several processes on this machine share a search with `workers`. Several machines share one if each runs the same
     call on the same `directory`, which all of them see, with KerasTuner's environment variables: `KERASTUNER_ORACLE_IP`
-    and `KERASTUNER_ORACLE_PORT`, an address of the machine that deals out the trials and a free port on it, and
-    `KERASTUNER_TUNER_ID`, `chief` for the one that deals them out and a name of its own for each that runs them. A
-    worker that was lost is started again with its name, and gets its trial back. What they say is not encrypted.
+    and `KERASTUNER_ORACLE_PORT`, an address of the machine that distributes the trials and a free port on it, and
+    `KERASTUNER_TUNER_ID`, `chief` for the one that distributes them and a unique name for each that runs them. A
+    worker that was lost can be restarted with its name, and gets its trial back. Their messages are not encrypted.
 
     Args:
         task: a name of the tasks, or a task's class.
@@ -55,20 +55,20 @@ def tune(
             as there are.
         minutes: time for all trials together, those of several workers side by side. None begins when it is over, and
             those that run end with their epoch.
-        directory: a folder of its own; one that holds the same search, broken off or with a smaller budget, is gone on
-            with. None makes a new one, `runs/tune-TASK-TIME`.
-        objective: what is looked for, in the logs of an epoch: a name such as `"val_accuracy"`, `"grad_norm_max"`,
+        directory: a folder of its own; the same search in it, interrupted or with a smaller budget, is resumed. None
+            makes a new one, `runs/tune-TASK-TIME`.
+        objective: what is optimized, in the logs of an epoch: a name such as `"val_accuracy"`, `"grad_norm_max"`,
             `"clip_rate"` or `"horizon_min"`, a `keras_tuner.Objective`, or a list of such. None is the metric that the
             task goes by.
-        seed: of the search and of each trial's training.
+        seed: random seed of the search and of each trial's training.
         epochs: of each trial. None stops a trial when validation no longer improves; Hyperband then takes the task's
             `max_epochs` for the longest.
         guard, space: see `hypermodel`.
         isolate: run each trial in a process of its own, whose memory is given back; it costs the start of TensorFlow
             each time, and a trial that crashes its process is a failed one.
-        workers: so many processes run trials at the same time, each on all devices that this one uses. One that is
-            killed is started again and repeats its trial; a trial that ends its worker twice has failed.
-        overwrite: start anew where another search is.
+        workers: number of parallel workers, each on all devices that this process uses. One that is killed is
+            restarted and repeats its trial; a trial that ends its worker twice has failed.
+        overwrite: replace another search in the folder.
         say: called with a line after each trial; None is silent.
 
     Returns:
@@ -78,8 +78,8 @@ def tune(
     Raises:
         ArgumentError: an argument that cannot be used, nothing to search, a folder that holds something else, or all
             trials have failed.
-        DataError: data that cannot be used, or a search to go on with whose files were damaged.
-        OSError: the folder cannot be written any more; what is finished stays, and the same call goes on.
+        DataError: data that cannot be used, or a search to resume whose files are damaged.
+        OSError: the folder cannot be written any more; finished trials stay, and the same call resumes.
     """
     budget: dict[str, Any] = {"max_trials": max_trials, "minutes": minutes, "epochs": epochs}
     part = _part(workers, directory)
@@ -113,7 +113,7 @@ def new_folder(name: str) -> Path:
 
 
 def _part(workers, directory) -> str | None:
-    """What this process is in a search that several share, by its environment."""
+    """The role of this process in a search that several share, by its environment."""
     if workers is not None:
         whole("workers", workers)
     part = part_in_search()

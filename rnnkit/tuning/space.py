@@ -34,7 +34,7 @@ THRESHOLDS: dict[str, tuple[float, float]] = {
     "zscore": (1.5, 4.0),
 }
 OF_TRAINING = ("clipping", "threshold", "batch_size")  # all others are arguments of the task, its optimizer or `fit`
-LOG_FROM = 20  # a range of positive numbers whose ends are so many times apart is searched by orders of magnitude
+LOG_FROM = 20  # a range of positive numbers with this ratio of its ends is searched on a log scale
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _is_question(value) -> bool:
 
 
 def default_space(task) -> dict[str, Any]:
-    """What `tune` searches for a task if nothing else is said.
+    """What `tune` searches for a task by default.
 
     Args:
         task: a name of the tasks, or a task's class; a class of your own has the space of the task it is made from.

@@ -19,7 +19,7 @@ SOLVED = 1e-3  # a loss below this may well have no gradient left
 class TrialGuard(GradientCallback):
     """Ends a trial of a KerasTuner search as soon as it is clear that nothing will come of it.
 
-    It raises `keras_tuner.errors.FailedTrialError` with the reason, on which KerasTuner goes on with the next trial.
+    It raises `keras_tuner.errors.FailedTrialError` with the reason, and KerasTuner continues with the next trial.
     Reasons are:
 
     - non-finite: `refused` steps in a row, or all steps of an epoch, were not taken since their gradients were not
@@ -144,7 +144,7 @@ class OutOfTime(Exception):  # noqa: N818  (no error: a budget is used up)
 
 
 class TimeLimit(keras.callbacks.Callback):
-    """Ends a training at the end of the epoch in which it has lasted longer than so many seconds."""
+    """Ends a training with the epoch in which it exceeds a number of seconds."""
 
     def __init__(self, seconds: float):
         super().__init__()

@@ -3,7 +3,6 @@
 import shutil
 from collections import Counter
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +11,6 @@ from rnnkit import datasets
 from rnnkit.datasets import Splits
 from rnnkit.study.folder import RunFolder
 from rnnkit.study.run import prepare, train
-from rnnkit.study.training import best_epoch
 from rnnkit.tasks import TASKS, SentimentClassifier
 from rnnkit.tasks.config import RunConfig
 
@@ -73,18 +71,8 @@ def test_of_a_folder_of_version_0_1_the_steps_are_derived(run, tmp_path):
     assert old.diagnosis[1] == {"missing": "too long"}
 
 
-def test_the_best_epoch_is_the_one_whose_weights_keras_keeps():
-    for mode, values in {
-        "max": ([0.5, 0.7, 0.7, 0.6], [np.nan, 0.1, np.nan], [np.nan, np.nan]),
-        "min": ([3.0, 1.0, 1.0, 2.0], [np.nan, np.inf, 5.0], [-np.inf, -np.inf]),
-    }.items():
-        for each in values:
-            model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-            stopping = keras.callbacks.EarlyStopping("val_score", mode=mode, patience=9, restore_best_weights=True)
-            stopping.set_model(model)
-            stopping.on_train_begin()
-            history = keras.callbacks.History()
-            history.history = {"val_score": each}
-            for epoch, value in enumerate(each):
-                stopping.on_epoch_end(epoch, {"val_score": value})
-            assert best_epoch(history, ("val_score", mode)) == stopping.best_epoch
+def test_the_epoch_that_was_kept_is_the_best_on_validation(run):
+    _, trained, _ = run
+    best = trained.history["val_accuracy"].max()
+    kept = trained.history.iloc[trained.model.kept_epoch]
+    assert kept["val_accuracy"] == best == pytest.approx(trained.metrics["valid"]["accuracy"])

@@ -170,7 +170,7 @@ def test_a_trial_in_a_process_of_its_own_is_the_same_trial(order, small, tmp_pat
 
 def test_a_process_that_dies_is_a_failed_trial(order, small, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(ArgumentError, match=r"the trial's process ended with code 1: nothing was said \(2 of 2\)"):
+    with pytest.raises(ArgumentError, match=r"the trial's process ended with code 1: it printed nothing \(2 of 2\)"):
         search(order, small, tmp_path / "a", isolate=True)
 
 

@@ -136,7 +136,7 @@ def test_time_that_is_over_ends_the_search_for_those_that_have_no_trial(chief, m
 
 def test_workers_that_cannot_start_end_the_search_with_their_words(order, small, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.executable", "/bin/false")
-    with pytest.raises(ArgumentError, match=r"workers: none is left, its worker ended with code 1: nothing was said"):
+    with pytest.raises(ArgumentError, match=r"workers: none is left, its worker ended with code 1: it printed nothing"):
         rnnkit.tune("memory", *order, **small, **RATES, max_trials=2, directory=tmp_path / "a", workers=2, say=None)
 
 
