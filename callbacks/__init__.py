@@ -12,7 +12,7 @@ _HOMES = {
     "RecurrentSpectrum": "recurrent_spectrum",
     "ThroughTime": "through_time",
     "Resume": "resume",
-    "TensorBoardImages": "tensorboard_images",
+    "TensorBoardImages": "tensorboard",
     "GradientStep": "clipping_rule",
     "ClippingRule": "clipping_rule",
     "ValueClip": "clipping_rules",

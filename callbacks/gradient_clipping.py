@@ -46,11 +46,13 @@ class GradientClipping(GradientCallback):
         warm_up: int = 0,
         **options,
     ):
-        super().__init__()
         self.rule = make_rule(rule, threshold, options)
         self.warm_up = whole("warm_up", warm_up, least=0)
-        self.state = {"clip_calls": np.zeros((), "int64"), **self.rule.initial_state()}
+        super().__init__()
         self._taken, self._clipped, self._threshold = 0, 0, float("nan")
+
+    def initial_state(self):
+        return {"clip_calls": np.zeros((), "int64"), **self.rule.initial_state()}
 
     @property
     def is_joint(self) -> bool:
@@ -59,8 +61,9 @@ class GradientClipping(GradientCallback):
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
+        names = ("clipnorm", "clipvalue", "global_clipnorm")
         optimizer = without_scaler(self.model.optimizer)
-        own = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(optimizer, name)]
+        own = [name for name in names if optimizer is not None and getattr(optimizer, name)]
         if own:
             warnings.warn(
                 f"The optimizer's own {own[0]} clips first; {type(self.rule).__name__} clips what is left.",
@@ -84,7 +87,7 @@ class GradientClipping(GradientCallback):
     def consume(self, block: Block):
         self._taken += int(block.taken.sum())
         self._clipped += int(block.clipped.sum())
-        self._threshold = float(block.threshold[block.taken][-1]) if block.taken.any() else self._threshold
+        self._threshold = float(block["threshold"][block.taken][-1]) if block.taken.any() else self._threshold
 
     def on_epoch_begin(self, epoch, logs=None):
         self._taken, self._clipped, self._threshold = 0, 0, float("nan")

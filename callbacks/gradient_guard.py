@@ -1,12 +1,14 @@
 """Keeping bad steps out of the weights."""
 
+import warnings
+
 import numpy as np
 import tensorflow as tf
 
 from rnnkit.callbacks.gradients.gradient_callback import GradientCallback
 from rnnkit.callbacks.gradients.rows import EXPLOSION, NONFINITE, STATUS, TAKEN, WAITING, Block
 from rnnkit.callbacks.gradients.seam import Seam
-from rnnkit.callbacks.gradients.snapshot import Snapshot
+from rnnkit.callbacks.resuming.training_state import Snapshot
 from rnnkit.checks import positive, whole
 from rnnkit.errors import ArgumentError
 from rnnkit.optimizers import without_scaler
@@ -20,8 +22,10 @@ class GradientGuard(GradientCallback):
 
     A refused step touches neither weights nor moments, weight decay, averages, accumulated gradients or the step count
     of the optimizer: training goes on as if the batch had not been there. The batch's loss, where it is not finite,
-    stays out of the epoch's `loss`. (What the forward pass itself changes, such as dropout seeds, batch normalisation
-    statistics and other metrics, has seen the batch.) Unlike `keras.callbacks.TerminateOnNaN`, nothing is lost.
+    stays out of the epoch's `loss`, which is NaN where no batch had a finite one. An epoch in which no step could be
+    taken is warned of, and the warning names the inputs that are not finite. (What the forward pass itself changes,
+    such as dropout seeds, batch normalisation statistics and other metrics, has seen the batch.) Unlike
+    `keras.callbacks.TerminateOnNaN`, nothing is lost.
 
     - `"skip"` goes on with the next batch.
     - `"rollback"` returns to the last good state of weights and optimizer and multiplies the learning rate by
@@ -79,11 +83,14 @@ class GradientGuard(GradientCallback):
         self.lr_factor = positive("lr_factor", lr_factor, most=1)
         self.max_rollbacks = whole("max_rollbacks", max_rollbacks, least=0)
         self.snapshot_every = whole("snapshot_every", snapshot_every)
-        self.state = {name: np.zeros((), "float32") for name in ("mean", "seen", "waiting")}
         self.reports: list[dict] = []
         self.rollbacks = 0
-        self._refused = 0
+        self._refused = self._taken = 0
+        self._warned = False
         self._snapshot: Snapshot | None = None
+
+    def initial_state(self):
+        return {name: np.zeros((), "float32") for name in ("mean", "seen", "waiting")}
 
     @property
     def report(self) -> dict | None:
@@ -117,10 +124,10 @@ class GradientGuard(GradientCallback):
         self._check_learning_rate()
         super().on_train_begin(logs)
         self.state["waiting"] = np.zeros((), "float32")
-        self._snapshot = None
+        self._snapshot, self._warned = None, False
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._refused = 0
+        self._refused = self._taken = 0
         super().on_epoch_begin(epoch, logs)
         self._keep()
 
@@ -133,6 +140,9 @@ class GradientGuard(GradientCallback):
     def on_epoch_end(self, epoch, logs=None):
         self._act()
         super().on_epoch_end(epoch, logs)
+        if self._refused and not self._taken and not self._warned:
+            self._warned = True
+            self._warn(epoch)
 
     def on_train_end(self, logs=None):
         super().on_train_end(logs)
@@ -141,6 +151,7 @@ class GradientGuard(GradientCallback):
     def consume(self, block: Block):
         refused = np.flatnonzero(np.isin(block.status, (NONFINITE, EXPLOSION, WAITING)))
         self._refused += len(refused)
+        self._taken += int(block.taken.sum())
         self.reports += [self._describe(block, int(row)) for row in refused if block.status[row] != WAITING]
         self.reports = self.reports[-MAX_REPORTS:]
 
@@ -157,15 +168,23 @@ class GradientGuard(GradientCallback):
         state = dict(state)
         self.reports, self.rollbacks = [dict(report) for report in state.pop("reports")], state.pop("rollbacks")
         self._refused, values = state.pop("refused"), state.pop("snapshot")
-        self._snapshot = Snapshot(self.model, values) if values and self._seam else None
+        self._snapshot = Snapshot(self.model, self._seam.optimizers, values) if values and self._seam else None
         super().set_state(state)
 
     def __getstate__(self):
         return {**super().__getstate__(), "_snapshot": None}
 
+    def _warn(self, epoch: int) -> None:
+        bad = self._seam.bad_inputs() if self._seam else {}
+        named = ", ".join(f"{name} (in {count} of {self._refused} steps)" for name, count in bad.items())
+        reason = f"values that are not finite are in {named}" if bad else "its inputs and targets are finite"
+        warnings.warn(f"GradientGuard: no step of epoch {epoch} could be taken; {reason}.", stacklevel=2)
+
     def _check_learning_rate(self) -> None:
         optimizer = without_scaler(self.model.optimizer)
-        if self._rolls_back and not isinstance(optimizer.get_config()["learning_rate"], float):
+        if optimizer is None or not self._rolls_back:
+            return
+        if not isinstance(optimizer.get_config()["learning_rate"], float):
             raise ArgumentError(
                 "on_nonfinite, on_explosion: 'rollback' lowers the learning rate, which the optimizer's schedule does "
                 "not allow. Use 'skip' or 'stop', or a learning rate that is a number."
@@ -177,8 +196,8 @@ class GradientGuard(GradientCallback):
 
     def _keep(self) -> None:
         """Takes the present weights and optimizer as the last good state, unless they are not finite."""
-        if self._rolls_back and self.model.built:
-            snapshot = Snapshot(self.model)
+        if self._rolls_back and self.model.weights:  # an own train_step may use its layers and never build the model
+            snapshot = Snapshot(self.model, self._seam.optimizers if self._seam else ())
             self._snapshot = snapshot if snapshot.finite else self._snapshot
 
     def _act(self) -> None:
@@ -194,16 +213,16 @@ class GradientGuard(GradientCallback):
             self.model.stop_training = True
 
     def _roll_back(self, seam: Seam, snapshot: Snapshot) -> None:
-        optimizer = self.model.optimizer
-        rate = float(optimizer.learning_rate.numpy()) * self.lr_factor
+        rates = [float(optimizer.learning_rate.numpy()) * self.lr_factor for optimizer in seam.optimizers]
         snapshot.restore()
-        optimizer.learning_rate = rate
+        for optimizer, rate in zip(seam.optimizers, rates, strict=True):
+            optimizer.learning_rate = rate
         self.rollbacks += 1
         seam.set_value(self, "waiting", 0.0)
 
     def _describe(self, block: Block, row: int) -> dict:
-        status, norms = int(block.status[row]), block.norm_before[row]
-        bad = np.flatnonzero((block.nonfinite[row] > 0) | np.isinf(norms))
+        status, norms = int(block.status[row]), block["norm_before"][row]
+        bad = np.flatnonzero((block["nonfinite"][row] > 0) | np.isinf(norms))
         place = bad[-1] if len(bad) else int(np.nanargmax(norms))
         unit = block.units[place]
         return {

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from rnnkit.callbacks.gradients.gradient_callback import GradientCallback
-from rnnkit.callbacks.gradients.records import Records, total_ratio
+from rnnkit.callbacks.gradients.records import Records
 from rnnkit.callbacks.gradients.rows import Block
 from rnnkit.checks import one_of, whole
 from rnnkit.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from rnnkit.callbacks.gradients.scalars import ScalarWriter
+    from rnnkit.callbacks.tensorboard import ScalarWriter
 
 LEVELS = ("layer", "variable", "gate")
 
@@ -70,6 +70,7 @@ class GradientHealth(GradientCallback):
         self.records = Records(level, whole("every", every), whole("max_rows", max_rows))
         self._norms, self._ratios = Running(), Running()
         self._writer: ScalarWriter | None = None
+        self._failed = False
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -84,8 +85,9 @@ class GradientHealth(GradientCallback):
     @property
     def steps(self) -> pd.DataFrame:
         """One row a step: `step, epoch, norm_before, norm_after` (global norms), `update_ratio`, `threshold` (of the
-        clipping rule, NaN without one), `clipped`, and `status`: `taken`, or why not (`nonfinite`, `explosion`,
-        `overflow` of the loss scale, `waiting` for a guard to act).
+        clipping rule, NaN without one), `clipped`, `status`: `taken`, or why not (`nonfinite`, `explosion`, `overflow`
+        of the loss scale, `waiting` for a guard to act), and `loss`, that of the batch (NaN where train_step does not
+        give it to Keras' loss tracker, and on several devices).
         """
         return self.records.steps
 
@@ -122,10 +124,23 @@ class GradientHealth(GradientCallback):
         """Writes `frame` as CSV."""
         self.frame.to_csv(path, index=False)
 
+    def steps_to_csv(self, path: str | Path) -> None:
+        """Writes `steps` as CSV."""
+        self.steps.to_csv(path, index=False)
+
     def consume(self, block: Block):
+        if self._failed:
+            return
+        try:
+            self._record(block)
+        except Exception as error:  # whatever it is, a training is not lost for its records
+            self._failed = True
+            warnings.warn(f"GradientHealth records nothing from here on: {error!r}", stacklevel=2)
+
+    def _record(self, block: Block) -> None:
         self.records.add(block)
         self._norms.add(block.total_before[block.taken])
-        self._ratios.add(total_ratio(block))
+        self._ratios.add(block.update_ratio)
         if self.log_dir is not None:
             self._write_scalars(self.log_dir, block)
 
@@ -140,7 +155,7 @@ class GradientHealth(GradientCallback):
     def get_state(self):
         state = super().get_state()  # first, as it may bring new records
         epoch = {name: list(astuple(each)) for name, each in (("norms", self._norms), ("ratios", self._ratios))}
-        at = self._seam.weights_at if self._seam else 0
+        at = self._seam.weights_at if self._seam else []
         return {**state, **epoch, "records": self.records.as_dict(), "weights_at": at}
 
     def set_state(self, state):
@@ -150,13 +165,13 @@ class GradientHealth(GradientCallback):
         at = state.pop("weights_at")
         super().set_state(state)
         if self._seam:
-            self._seam.weights_at = at
+            self._seam.weights_at = list(at) if isinstance(at, list) else [at]  # a number in version 0.1
 
     def __getstate__(self):
         return {**super().__getstate__(), "_writer": None}
 
     def _write_scalars(self, folder: str | Path, block: Block) -> None:
-        from rnnkit.callbacks.gradients.scalars import ScalarWriter
+        from rnnkit.callbacks.tensorboard import ScalarWriter
 
         try:
             self._writer = self._writer or ScalarWriter(folder)

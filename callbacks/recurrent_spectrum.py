@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rnnkit import compat
-from rnnkit.callbacks.gradients.gates import gate_letters, units_of
+from rnnkit.callbacks.gradients.units import Naming
 from rnnkit.checks import whole
 from rnnkit.recurrent.spectrum import block_spectra, is_blocks
 
@@ -100,7 +100,7 @@ class RecurrentSpectrum(keras.callbacks.Callback):
 
     def __getstate__(self):
         """A copy or pickle carries the records, not the model."""
-        return {**vars(self), "_model": None}
+        return compat.without_model(self)
 
     def _measure(self, step: int) -> list[dict]:
         rows = [{"epoch": self._epoch, "step": step, **row} for row in spectra(self.model)]
@@ -111,7 +111,7 @@ class RecurrentSpectrum(keras.callbacks.Callback):
 def spectra(model) -> list[dict]:
     """`layer, gate, radius, sigma` of each gate of every recurrent kernel of a model, in the order of its weights."""
     kernels = recurrent_kernels(model)
-    units = units_of(model, kernels, gate_letters(model))
+    units = Naming(model, by_gate=True).units(kernels)
     return [
         {"layer": gates[0].layer, **row}
         for kernel, gates in zip(kernels, units, strict=True)

@@ -9,10 +9,13 @@ from typing import Any
 
 import keras
 
+from rnnkit import compat
 from rnnkit.callbacks.resuming.held_signals import HeldSignals
 from rnnkit.callbacks.resuming.state_files import StateFiles
 from rnnkit.checks import whole
 from rnnkit.errors import DeviceError, ResumeError
+
+compat.follow_fits()  # from before the first `fit` that has a Resume in its list
 
 PLACE = ("epoch", "batch")
 STATE = ("random at epoch", "random", "variables", "metrics", "stop_training", "callbacks")
@@ -36,7 +39,9 @@ class Resume(keras.callbacks.Callback):
     `keras.utils.set_random_seed` (a warning says so where it is missing); for a `keras.utils.PyDataset` whose batches
     are a function of their number; and for a `tf.data.Dataset` that gives the same order each time, as with
     `shuffle(..., reshuffle_each_iteration=False)`. Python generators and `steps_per_epoch` are refused. Random
-    operations of TensorFlow itself (`tf.random`) inside a model are not set back. For TensorFlow, one device.
+    operations of TensorFlow itself (`tf.random`) inside a model are not set back. For TensorFlow, one device. The first
+    batches of a `tf.data.Dataset` or `PyDataset` are drawn twice before training: where they differ from pass to pass,
+    as with a plain `shuffle(...)`, or from those of the saved training, a warning says that the two trainings do, too.
 
     Ctrl-C and SIGTERM wait until the running step is done and the state is saved, and then act as they would have
     without it: the save is where the training stood, not the last one by `every`. In validation they wait for the next
@@ -80,35 +85,29 @@ class Resume(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         if keras.backend.backend() != "tensorflow":
             raise DeviceError(f"Resume is for the TensorFlow backend, not {keras.backend.backend()}. Leave it out.")
-        from rnnkit.callbacks.resuming.running_fit import RunningFit
-        from rnnkit.callbacks.resuming.same_training import check_same, described
+        from rnnkit.callbacks.resuming.running_fit import RunningFit, check_same, described
         from rnnkit.callbacks.resuming.training_state import random_state, set_random_state
 
         self._start = time.perf_counter()
         before = random_state()
-        self._fit = RunningFit(self.model)
+        self._fit = RunningFit(self)
         self._fit.build()
-        set_random_state(before)  # a batch may have been drawn to build with
-        if self._fit.unseeded:
-            warnings.warn(
-                "Resume: the order of the examples is not seeded, so a training that goes on sees them in another one. "
-                "Call keras.utils.set_random_seed before.",
-                stacklevel=2,
-            )
+        set_random_state(before)  # batches may have been drawn
         self._identity = described(self.model, self._fit.data, self.params["epochs"], self._others)
         self._saved = self._files.read()
         if self._saved is not None:
             self._check_parts(self._saved)
             check_same(self._saved["identity"], self._identity, self.directory)
             self.seconds_before = self._saved["seconds"]
-            self.model._initial_epoch = self._saved["epoch"]
+            compat.begin_at_epoch(self.model, self._saved["epoch"])
+        self._check_order()
         self._signals = HeldSignals(self.model)
         self._signals.hold()
 
     def on_epoch_begin(self, epoch, logs=None):
         from rnnkit.callbacks.resuming.training_state import random_state, set_random_state
 
-        self.model._initial_epoch = None
+        compat.begin_at_epoch(self.model, None)
         self._epoch = epoch
         if self._saved is None:
             self._random = random_state()
@@ -133,7 +132,7 @@ class Resume(keras.callbacks.Callback):
         self._signals.deliver()
 
     def on_train_end(self, logs=None):
-        self.model._initial_epoch = None
+        compat.begin_at_epoch(self.model, None)
         if self._saved is None:
             self._epoch = self.params["epochs"]
             self._random = None
@@ -149,13 +148,30 @@ class Resume(keras.callbacks.Callback):
 
     def __getstate__(self):
         """A copy or pickle carries the arguments, not the model or a running fit."""
-        return {**vars(self), "_model": None, "_fit": None, "_signals": None, "_saved": None}
+        return {**compat.without_model(self), "_fit": None, "_signals": None, "_saved": None}
 
     @property
     def _others(self) -> list:
         from rnnkit.callbacks.resuming.training_state import has_state
 
         return [each for each in self._fit.callbacks if each is not self and has_state(each)]
+
+    def _check_order(self) -> None:
+        """Warns where the data do not come as they did, or will not come again as they do now."""
+        before = None if self._saved is None else self._saved.get("first batches")
+        if self._fit.is_unseeded:
+            reason, cure = "the order of the examples is not seeded", "Call keras.utils.set_random_seed before"
+        elif self._fit.is_reordered:
+            reason = "the data come in another order in every pass over them"
+            cure = "Give shuffle() of tf.data reshuffle_each_iteration=False, or make a batch a function of its number"
+        elif before is not None and before != self._fit.first_batches:
+            reason, cure = "the first batches are not those of the saved training", "Seed their order"
+        else:
+            return
+        warnings.warn(
+            f"Resume: {reason}, so a training that goes on differs from one that was never stopped. {cure}.",
+            stacklevel=2,
+        )
 
     def _save(self, batch: int = 0) -> None:
         from rnnkit.callbacks.resuming.training_state import state_of
@@ -165,7 +181,8 @@ class Resume(keras.callbacks.Callback):
         place = {"epoch": self._epoch, "batch": batch, "random at epoch": self._random if batch else None}
         seconds = self.seconds_before + time.perf_counter() - self._start
         try:
-            self._files.write({"identity": self._identity, "seconds": seconds, **place, **state})
+            known = {"identity": self._identity, "first batches": self._fit.first_batches}
+            self._files.write({**known, "seconds": seconds, **place, **state})
         except OSError as error:
             self._say_once(error)
         else:

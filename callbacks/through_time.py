@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import pandas as pd
 
+from rnnkit import compat
 from rnnkit.diagnosis import Diagnosis, diagnose
 from rnnkit.diagnosis.verdict import COLLAPSE, EXPLODING, LABELS, NOT_KNOWN, SATURATED, UNBOUNDED, VANISHING
 from rnnkit.errors import ArgumentError
@@ -144,7 +145,7 @@ class ThroughTime(keras.callbacks.Callback):
 
     def __getstate__(self):
         """A copy or pickle carries the records, not the model."""
-        return {**vars(self), "_model": None}
+        return compat.without_model(self)
 
     def _all(self, table: str) -> pd.DataFrame:
         times = [{"epoch": epoch, "step": found.training.steps} for epoch, found in self.diagnoses.items()]

@@ -9,7 +9,9 @@ Libraries are imported inside the functions, so that importing this module costs
 
 import contextlib
 import functools
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 # ---- Keras ----
 
@@ -116,6 +118,212 @@ def moments(adam, variable) -> tuple:
     """Adam's first and second moment of one variable; an optimizer's `variables` do not say whose they are."""
     index = adam._get_variable_index(variable)
     return adam._momentums[index], adam._velocities[index]
+
+
+# ---- Keras: where the gradients of a compiled `fit` pass ----
+# `Callback` sees no gradients, and an optimizer's public methods are its whole `apply` and the update of one variable.
+
+CLIP = "_clip_gradients"  # of an optimizer: its own `clipnorm`, `clipvalue` or `global_clipnorm`; (gradients) -> same
+SUM_GRADIENTS = "_all_reduce_sum_gradients"  # sums over replicas, just before the update; (pairs) -> pairs (TensorFlow)
+
+
+def gradient_methods(optimizer) -> tuple:
+    """An optimizer's own clipping and its sum over replicas."""
+    return getattr(optimizer, CLIP), getattr(optimizer, SUM_GRADIENTS)
+
+
+def variables_of(optimizer) -> list:
+    """The variables that an optimizer was built to update; its public `variables` are its own state."""
+    return list(optimizer._trainable_variables)
+
+
+def loss_tracker(model):
+    """The metric `loss` of a compiled model, None before; among its public `metrics` it has no mark."""
+    return model._loss_tracker
+
+
+def replace(owner, name: str, function) -> None:
+    """Puts a function in the place of a method of one Keras object, past its tracking of attributes.
+
+    What Keras or TensorFlow see being assigned may end up in a saved file, and for that there is no public way out.
+    """
+    object.__setattr__(owner, name, function)
+
+
+def restore(owner, name: str) -> None:
+    """Takes away what `replace` put there."""
+    vars(owner).pop(name, None)
+
+
+_MEETING: list[Callable] = []
+
+
+@contextlib.contextmanager
+def every_apply(meet: Callable) -> Iterator[None]:
+    """Calls `meet(optimizer, gradients, variables)` at each `apply` of an optimizer; True says that it has done it.
+
+    An optimizer that stands anywhere (in a closure, in a list of a subclass) is found in no public way.
+    """
+    import keras
+
+    classes = (keras.optimizers.Optimizer, keras.optimizers.LossScaleOptimizer)
+    own = [vars(each).get("apply") for each in classes]
+    if not _MEETING:
+        for each in classes:
+            each.apply = _met_first(each.apply)
+    _MEETING.append(meet)
+    try:
+        yield
+    finally:
+        _MEETING.remove(meet)
+        for each, method in zip(classes, own, strict=True) if not _MEETING else ():
+            if method is None:
+                del each.apply
+            else:
+                each.apply = method
+
+
+def _met_first(apply: Callable) -> Callable:
+    def meet_first(self, grads, trainable_variables=None):
+        if not any(meet(self, grads, trainable_variables) for meet in tuple(_MEETING)):
+            apply(self, grads, trainable_variables)
+
+    return meet_first
+
+
+# ---- Keras: what a running `fit` keeps to itself ----
+# A callback is given the model and three numbers; neither the other callbacks nor the data, nor a way to begin anywhere
+# but at the first batch. `keras.callbacks.BackupAndRestore` goes without and begins epochs anew.
+
+_FITS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # model -> weak references by name
+
+
+def follow_fits() -> None:
+    """From now on `running_fit` knows what each `fit` iterates over and whom it calls (TensorFlow)."""
+    import keras
+
+    if _FOLLOWED in vars(keras.Model):
+        return
+    build, set_model = keras.Model._maybe_symbolic_build, keras.callbacks.CallbackList.set_model
+
+    def followed_build(self, iterator=None, data_batch=None):
+        if iterator is not None:
+            _FITS.setdefault(self, {})["iterator"] = weakref.ref(iterator)
+        return build(self, iterator, data_batch)
+
+    def followed_set_model(self, model):
+        if model:
+            _FITS.setdefault(model, {})["callbacks"] = weakref.ref(self)
+        return set_model(self, model)
+
+    keras.Model._maybe_symbolic_build = followed_build
+    keras.callbacks.CallbackList.set_model = followed_set_model
+    setattr(keras.Model, _FOLLOWED, True)
+
+
+_FOLLOWED = "_followed_by_rnnkit"
+
+
+def running_fit(model) -> tuple:
+    """The `CallbackList` and the `EpochIterator` of the `fit` that a model is in; None for what is not there."""
+    known = _FITS.get(model, {})
+    return tuple(known[name]() if name in known else None for name in ("callbacks", "iterator"))
+
+
+def wait_for_callbacks(callback_list) -> None:
+    """Waits for the calls of callbacks that Keras has handed to other threads; nothing public does within an epoch."""
+    callback_list._flush_futures()
+
+
+def make_variables(model, iterator) -> None:
+    """Makes the variables of a model, its metrics and its loss, for which `fit` waits until the first step."""
+    model._symbolic_build(iterator=iterator)
+    iterator.reset()
+
+
+def begin_at_epoch(model, epoch: int | None) -> None:
+    """Lets the `fit` that is beginning begin at an epoch; its public `initial_epoch` is read before any callback."""
+    model._initial_epoch = epoch
+
+
+def begin_at_batch(iterator, batch: int) -> None:
+    """Lets the epoch that is about to begin start at a batch; those before it are drawn, but nobody sees them."""
+    every_batch = iterator._enumerate_iterator
+
+    def from_there():
+        restore(iterator, "_enumerate_iterator")
+        for begin, end, source in every_batch():
+            if begin >= batch:
+                yield begin, end, source
+                continue
+            for _ in range(begin, end + 1):
+                next(source)
+
+    iterator._enumerate_iterator = from_there
+
+
+def arrays_of(adapter) -> tuple | None:
+    """What `fit` was given as arrays, and whether they are shuffled; None for data of another kind."""
+    from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
+
+    return (adapter._inputs, bool(adapter._shuffle)) if isinstance(adapter, ArrayDataAdapter) else None
+
+
+def is_generator(adapter) -> bool:
+    """Whether `fit` was given a Python generator."""
+    from keras.src.trainers.data_adapters.generator_data_adapter import GeneratorDataAdapter
+
+    return isinstance(adapter, GeneratorDataAdapter)
+
+
+def random_state_variable(make: bool = False):
+    """The state behind `keras.random` where no seed is given, as a variable; None if nothing was drawn yet.
+
+    Args:
+        make: make it then.
+    """
+    from keras.src.backend.common import global_state
+    from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_generator
+
+    found = global_seed_generator() if make else global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    return None if found is None else found.state
+
+
+def state_names(callback) -> tuple[str, ...]:
+    """The attributes of a callback of Keras that change after `on_train_begin`; empty for one that has none.
+
+    Keras' callbacks have no public state.
+    """
+    import keras
+
+    names = {
+        keras.callbacks.History: ("epoch", "history"),
+        keras.callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_weights", "best_epoch"),
+        keras.callbacks.ReduceLROnPlateau: ("best", "wait", "cooldown_counter"),
+        keras.callbacks.ModelCheckpoint: ("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
+        keras.callbacks.SwapEMAWeights: ("_ema_weights_in_model",),
+    }
+    return next((found for kind, found in names.items() if isinstance(callback, kind)), ())
+
+
+def without_model(callback) -> dict:
+    """The attributes of a callback without the model that it was given, which cannot be taken away in a public way."""
+    return {**vars(callback), "_model": None}
+
+
+def rewrite_csv(logger, keys, text: str) -> None:
+    """Sets a `CSVLogger` to where it had written this text with these columns.
+
+    Its `on_train_begin` may have emptied the file, and a killed run may have written more rows than are wanted.
+    """
+    if logger.csv_file is None or logger.csv_file.closed:
+        Path(logger.filename).write_text(text, encoding="utf-8", newline="")
+        return
+    logger.csv_file.seek(0)
+    logger.csv_file.truncate()
+    logger.csv_file.write(text)
+    logger.csv_file.flush()
+    logger.keys, logger.writer, logger.append_header = keys, None, not text
 
 
 # ---- TensorFlow ----

@@ -5,7 +5,9 @@ from typing import Any
 
 import keras
 
+from rnnkit import compat
 from rnnkit.callbacks.gradients import seam
+from rnnkit.errors import ArgumentError, RnnkitError
 
 
 class GradientCallback(keras.callbacks.Callback):
@@ -35,9 +37,13 @@ class GradientCallback(keras.callbacks.Callback):
 
     def __init__(self):
         super().__init__()
-        self.state: dict = {}
+        self.state: dict = self.initial_state()
         self.next_step = 0
         self._seam: seam.Seam | None = None
+
+    def initial_state(self) -> dict:
+        """What `state` is before the first step; each optimizer of a model gets one of its own."""
+        return {}
 
     def consume(self, block) -> None:
         """Takes the measured steps (`rnnkit.callbacks.gradients.rows.Block`) since the last call."""
@@ -48,11 +54,24 @@ class GradientCallback(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._seam = None
-        reason = "" if self.required else seam.missing(self.model)
-        if reason:
-            warnings.warn(f"{type(self).__name__} records nothing: {reason}.", stacklevel=2)
-            return
-        self._seam = seam.join(self)
+        try:
+            self._seam = seam.join(self)
+        except RnnkitError as error:
+            if self.required:
+                raise
+            reason = seam.missing(self.model) or str(error)
+            warnings.warn(f"{type(self).__name__} records nothing: {reason}", stacklevel=2)
+
+    def unseen(self, reason: str) -> None:
+        """What acts ends the `fit` if gradients pass it by; what records says so and goes on.
+
+        Raises:
+            ArgumentError: by `required`.
+        """
+        message = f"{type(self).__name__} sees no gradients: {reason}."
+        if self.required:
+            raise ArgumentError(f"callbacks: {message} Leave it out, or call apply of a Keras optimizer in train_step.")
+        warnings.warn(message, stacklevel=2)
 
     def on_epoch_begin(self, epoch, logs=None):
         if self._seam:
@@ -90,4 +109,4 @@ class GradientCallback(keras.callbacks.Callback):
 
     def __getstate__(self):
         """A copy or pickle carries the records and the state, not the model or a running fit."""
-        return {**vars(self), "_model": None, "_seam": None}
+        return {**compat.without_model(self), "_seam": None}

@@ -1,14 +1,17 @@
-"""Norms, zeros and non-finite values of gradients, inside the compiled train step (TensorFlow).
+"""Norms, zeros and non-finite values of gradients, and the size of updates, inside the compiled step (TensorFlow).
 
 Written for speed: the usual step pays one fused reduction a gradient for its norm and one for its zeros; what only
 matters when float32 squares have left their range is behind a condition.
 U: number of units, that is of variables, or of gates where they are measured apart.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
+from rnnkit.callbacks.gradients.rows import OF_STEP, TAKEN, Ring, Seen, local_variable, pack
 from rnnkit.optimizers.sparse import is_sparse
 
 SMALLEST_EXACT = 1e-18  # below this norm, squares in float32 lose digits
@@ -64,14 +67,72 @@ class Meter:
         norms, nonfinite = tf.cond(usual, lambda: (norms, tf.zeros_like(norms)), lambda: _exact(self._parts(values)))
         return tf.where(absent, float("nan"), norms), total_norm(norms), nonfinite
 
+    def parts(self, gradients) -> list:
+        """The gradient of each unit, or the rows that there are of it; zero for None."""
+        return self._parts(_values(gradients))
+
     def _parts(self, values: list) -> list:
-        """The values of each unit."""
         pairs = zip(values, self.gates, strict=True)
         return [part for v, count in pairs for part in (tf.split(v, count, axis=-1) if v.shape.rank else [v] * count)]
 
     def _absent(self, gradients) -> list[bool]:
         pairs = zip(gradients, self.gates, strict=True)
         return [gradient is None for gradient, count in pairs for _ in range(count)]
+
+
+class WeightWatch:
+    """Compares the weights before and after one taken step in `every`, by way of a copy of all weights.
+
+    Args:
+        weights: the variables.
+        meter: measures them.
+        ring: its last row gets `weight_norm` (before the step) and `update_norm`.
+        every: steps from one measured step to the next.
+        start: the first step that is measured.
+    """
+
+    def __init__(self, weights: list, meter: Meter, ring: Ring, every: int, start: int):
+        self.weights, self.meter, self.ring, self.every = weights, meter, ring, every
+        self.copies = [local_variable(tf.zeros(weight.shape, weight.dtype)) for weight in weights]
+        self.next_step = local_variable(np.int64(start))
+
+    def around(self, step: Callable[[], None], tolerate: Callable) -> None:
+        """Runs the step; where none is taken (refused, or gradients are being accumulated) the next one is measured.
+
+        Args:
+            step: the update.
+            tolerate: runs what is measured around it.
+        """
+        first = tf.identity(self.ring.count)
+        due = first >= self.next_step
+        tolerate(lambda: when(due, self._copy))
+        step()
+        tolerate(lambda: when(due & (self.ring.count > first) & self._was_taken(), self._measure))
+
+    def _was_taken(self) -> tf.Tensor:
+        return tf.equal(self.ring.last()[OF_STEP.index("status") - len(OF_STEP)], TAKEN)
+
+    def _copy(self) -> None:
+        for copy, weight in zip(self.copies, self.weights, strict=True):
+            copy.assign(tf.convert_to_tensor(weight))
+
+    def _measure(self) -> None:
+        pairs = zip(self.weights, self.copies, strict=True)
+        moved = [tf.convert_to_tensor(weight) - copy for weight, copy in pairs]
+        weights, _ = self.meter.norms([tf.convert_to_tensor(copy) for copy in self.copies])
+        updates, _ = self.meter.norms(moved)
+        self.ring.rewrite_last(pack(len(self.ring.units), Seen(weights=weights, updates=updates)))
+        self.next_step.assign(self.ring.count - 1 + self.every)
+
+
+def when(condition, action: Callable[[], object]) -> None:
+    """Runs `action` for its effects where the condition holds, inside the compiled step."""
+
+    def act():
+        action()
+        return tf.constant(0)
+
+    tf.cond(condition, act, lambda: tf.constant(0))
 
 
 def total_norm(norms) -> tf.Tensor:

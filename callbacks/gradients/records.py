@@ -6,11 +6,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnkit.callbacks.gradients.gates import Unit
-from rnnkit.callbacks.gradients.rows import STATUS, Block
+from rnnkit.callbacks.gradients.rows import QUANTITIES, STATUS, Block
+from rnnkit.callbacks.gradients.units import Unit
 
-BY_UNIT = ("norm_before", "norm_after", "weight_norm", "update_ratio", "zeros", "nonfinite")
-COLUMNS = ["step", "epoch", "layer", "variable", "gate", *BY_UNIT]
+OF_STEP = {  # column of `steps` -> name in a block
+    "step": "step",
+    "epoch": "epoch",
+    "norm_before": "total_before",
+    "norm_after": "total_after",
+    "update_ratio": "total_ratio",
+    "threshold": "threshold",
+    "clipped": "clipped",
+    "status": "status",
+    "loss": "loss",
+}
+
+
+def columns_of_units() -> list[str]:
+    """The columns of `frame` after the names: the quantities, with the size of an update relative to the weights."""
+    return ["update_ratio" if name == "update_norm" else name for name in QUANTITIES]
 
 
 @dataclass
@@ -75,7 +89,7 @@ class Records:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a step and unit, in the columns `COLUMNS`."""
+        """One row a step and unit, with the names of the unit and its `columns_of_units`."""
         values, count = self.values, len(self.units)
         steps = len(values.get("step", ()))
         columns: dict[str, Any] = {
@@ -84,19 +98,17 @@ class Records:
         for name in ("layer", "variable", "gate"):
             names = [getattr(unit, name) for unit in self.units]
             columns[name] = pd.Categorical(names * steps, categories=list(dict.fromkeys(names)))
-        for name in BY_UNIT:
-            columns[name] = values.get(name, np.zeros((0, 0))).reshape(-1)
+        for name in columns_of_units():
+            columns[name] = values.get(name, np.full((steps, count), np.nan)).reshape(-1)
         frame = pd.DataFrame(columns)
         frame = frame[frame["nonfinite"].notna()].reset_index(drop=True)
-        return frame.astype({"nonfinite": int})
+        return frame.assign(nonfinite=frame["nonfinite"].round().astype(int))
 
     @property
     def steps(self) -> pd.DataFrame:
-        """One row a step: `step, epoch, norm_before, norm_after, update_ratio, threshold, clipped, status`."""
+        """One row a step, in the columns `OF_STEP`."""
         values = self.values
-        names = {"step": "step", "epoch": "epoch", "norm_before": "total_before", "norm_after": "total_after"}
-        names |= {"update_ratio": "total_ratio", "threshold": "threshold", "clipped": "clipped", "status": "status"}
-        frame = pd.DataFrame({column: values.get(name, np.zeros(0)) for column, name in names.items()})
+        frame = pd.DataFrame({column: values.get(name, np.zeros(0)) for column, name in OF_STEP.items()})
         frame["status"] = pd.Categorical.from_codes(frame["status"].to_numpy(int), categories=pd.Index(STATUS))
         return frame.astype({"clipped": bool, "step": int, "epoch": int})
 
@@ -111,7 +123,10 @@ class Records:
         """The records that `as_dict` described."""
         records = cls(state["level"], state["every"], state["max_rows"])
         records.units = [Unit(*unit) for unit in state["units"]]
-        records.chunks = [dict(state["values"])] if state["values"] else []
+        values = dict(state["values"])
+        if values:  # version 0.1 did not record the loss
+            values.setdefault("loss", np.full(len(values["step"]), np.nan))
+            records.chunks = [values]
         return records
 
     def _first_measured(self, values: dict[str, np.ndarray]) -> np.ndarray:
@@ -146,13 +161,6 @@ def _halved(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: each[kept] for name, each in values.items()}
 
 
-def total_ratio(block: Block) -> np.ndarray:
-    """Norm of the whole update over that of all weights (N,), NaN where it was not measured or no step was taken."""
-    weights = np.sqrt(np.sum(np.square(block.weight_norm, dtype=float), axis=1))
-    updates = np.sqrt(np.sum(np.square(block.update_norm, dtype=float), axis=1))
-    return np.where(block.taken & (weights > 0), updates / np.where(weights > 0, weights, 1), np.nan)
-
-
 def _grouped(block: Block, level: str) -> tuple[list[Unit], dict[str, np.ndarray]]:
     """The units of a level, and the block's numbers for them."""
     keys = [_key(unit, level) for unit in block.units]
@@ -160,28 +168,29 @@ def _grouped(block: Block, level: str) -> tuple[list[Unit], dict[str, np.ndarray
     member = np.array([[key == name for name in names] for key in keys], dtype=bool).reshape(len(keys), len(names))
     sizes = np.array([unit.size for unit in block.units], dtype=float)
     units = [Unit(*name, size=int(sizes[member[:, index]].sum())) for index, name in enumerate(names)]
-    norms = ("norm_before", "norm_after", "weight_norm", "update_norm")
-    before, after, weights, updates = (np.sqrt(_summed(getattr(block, name), member, power=2)) for name in norms)
-    measured = block.taken[:, None] & (weights > 0)
     values = {
-        "norm_before": before,
-        "norm_after": after,
-        "weight_norm": weights,
-        "update_ratio": np.divide(updates, weights, where=measured, out=np.full(measured.shape, np.nan)),
-        "zeros": _summed(block.zeros, member) / np.array([unit.size for unit in units]),
-        "nonfinite": np.round(_summed(block.nonfinite, member)),
-        "step": block.steps,
-        "epoch": np.full(len(block.steps), block.epoch),
-        "total_ratio": total_ratio(block),
-        "clipped": block.clipped,
+        name: _joined(block[name], member, quantity.joined, [unit.size for unit in units])
+        for name, quantity in QUANTITIES.items()
     }
-    values |= {name: getattr(block, name) for name in ("total_before", "total_after", "threshold", "status")}
-    return units, values
+    updates, weights = values.pop("update_norm"), values["weight_norm"]
+    measured = block.taken[:, None] & (weights > 0)
+    values["update_ratio"] = np.divide(updates, weights, where=measured, out=np.full(measured.shape, np.nan))
+    values |= {"step": block.steps, "epoch": np.full(len(block.steps), block.epoch)}
+    return units, {**values, "total_ratio": block.update_ratio, "clipped": block.clipped, **block.of_step}
 
 
 def _key(unit: Unit, level: str) -> tuple[str, str, str]:
     variable = "" if level == "layer" else unit.variable
     return unit.layer, variable, unit.gate if level == "gate" else ""
+
+
+def _joined(values: np.ndarray, member: np.ndarray, how: str, sizes: list[int]) -> np.ndarray:
+    """A quantity of the units (N, U) for groups of them (N, G): a norm, sum, largest, or fraction of `sizes`."""
+    if how == "max":
+        columns = [np.max(values[:, group], axis=1) for group in member.T]
+        return np.stack(columns, axis=1) if columns else np.zeros((len(values), 0))
+    summed = _summed(values, member, power=2 if how == "norm" else 1)
+    return {"norm": np.sqrt, "sum": np.asarray, "fraction": lambda numbers: numbers / np.array(sizes)}[how](summed)
 
 
 def _summed(values: np.ndarray, member: np.ndarray, power: int = 1) -> np.ndarray:
@@ -197,7 +206,7 @@ def _spread(values: dict[str, np.ndarray], columns: list[int], count: int) -> di
     if columns == list(range(count)):
         return values
     spread = dict(values)
-    for name in BY_UNIT:
+    for name in (name for name, each in values.items() if each.ndim == 2):
         spread[name] = np.full((len(values["step"]), count), np.nan)
         spread[name][:, columns] = values[name]
     return spread

@@ -1,34 +1,26 @@
 """The one place where rnnkit's callbacks meet the gradients of a compiled `fit`.
 
 Keras has no such place, so this module makes one for as long as a `fit` runs: all callbacks of that `fit` share one
-installation of `hooks` on the model's optimizer. It rests on methods of Keras that are private and is
-for the TensorFlow backend only.
+installation of `hooks`. It is for the TensorFlow backend only.
 
 An exception or Ctrl-C makes Keras skip `on_train_end`. Nothing needs to be cleaned up then: the hooks act only while
 this fit's own train function runs, and whoever asks the model for a train function next gets a plain one.
 """
 
 import math
+import warnings
+import weakref
 
 import keras
 
+from rnnkit import compat
 from rnnkit.errors import ArgumentError, DeviceError
 from rnnkit.optimizers import without_scaler
 
-REQUIRED = ("apply", "_clip_gradients", "_all_reduce_sum_gradients", "_var_key")
-ROOM = 4  # updates of one batch that find room at least: a train step of the user's may update more than once
+REQUIRED = ("apply", compat.CLIP, compat.SUM_GRADIENTS)
+ROOM = 64  # updates of one batch that find room: a train step of the user's may make many
 _PLACE = "_gradient_seam"  # the model's attribute that holds its installation
-
-
-def missing(model) -> str:
-    """Why gradients cannot be seen in this model's `fit`, in words; empty where they can."""
-    if keras.backend.backend() != "tensorflow":
-        return f"gradients inside `fit` are seen on the TensorFlow backend only, not on {keras.backend.backend()}"
-    optimizer, _ = _optimizers(model)
-    absent = [name for name in REQUIRED if not callable(getattr(optimizer, name, None))]
-    if absent:
-        return f"the optimizer of Keras {keras.__version__} has no method {', '.join(absent)}"
-    return ""
+_TRAINED: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # model -> loss tracker and variables of its last fit
 
 
 def join(client) -> "Seam":
@@ -38,10 +30,17 @@ def join(client) -> "Seam":
         DeviceError: gradients cannot be seen here.
         ArgumentError: the model or the set of callbacks does not allow it.
     """
-    reason = missing(client.model)
+    model = client.model
+    reason = missing(model)
     if reason:
-        raise DeviceError(f"{type(client).__name__} cannot work: {reason}. Use Keras on TensorFlow, or leave it out.")
-    seam = vars(client.model).get(_PLACE) or Seam(client.model)
+        raise DeviceError(f"{type(client).__name__} cannot work: {reason}. Leave it out.")
+    _check_model(model)
+    seam = vars(model).get(_PLACE)
+    if seam is None or seam.ready:  # a ready one is left from a fit that was interrupted
+        if seam:
+            seam.remove()
+        _warn_of_pending(client)
+        seam = Seam(model)
     seam.add(client)
     return seam
 
@@ -56,14 +55,13 @@ class Seam:
     def __init__(self, model):
         from rnnkit.callbacks.gradients.hooks import Hooks
 
-        optimizer, scaler = _optimizers(model)
-        _check_model(model, optimizer)
         self.model = model
-        self.hooks = Hooks(model, optimizer, scaler)
+        self.hooks = Hooks(model)
         self.clients: list = []
         self.ready = False
         self.epoch = 0
         self.pending = 0
+        self.batches = 0  # that have begun
         self.updates = 0  # rows a batch leaves at most, known after the first
         self._install(model)
 
@@ -80,68 +78,81 @@ class Seam:
         if not self.ready:
             self._prepare()
         else:
-            self.weights_at = 0
+            self.weights_at = [0]
 
     def before_batch(self, client) -> None:
-        """Fetches the rows before the ring would overflow; called by every client, done once a batch."""
+        """Fetches the rows before a ring would overflow; called by every client, done once a batch."""
         if client is not self.clients[0]:
             return
+        self._check_seen()
         steps = self.model.steps_per_execution
         if not self.updates:
             self._count_updates()
-        if (self.pending + steps) * max(self.updates, 1) > self.capacity:
+        if (self.pending + steps) * max(self.updates, 1) > self.room:
             self.flush()
         self.pending += steps
+        self.batches += 1
 
     def flush(self) -> None:
         """Hands the rows since the last time to all clients, with their state."""
-        from rnnkit.callbacks.gradients.ring import read
-        from rnnkit.callbacks.gradients.rows import unpack
-
+        self._check_seen()
         self._count_updates()
         self.pending = 0
-        step = self.hooks.step
-        if step is None:
+        steps = self.hooks.steps
+        if steps is None:
             return
-        steps, contents = step.ring.take()
-        for client, state in step.state.items():
-            client.state = {name: read(variable) for name, variable in state.items()}
+        block = steps.take(self.epoch)
+        steps.read_states()
         for client in self.clients:
-            client.next_step = step.ring.taken
-            if len(steps):
-                client.consume(unpack(contents, steps, self.epoch, step.units))
+            client.next_step = steps.taken
+            if block:
+                client.consume(block)
 
     def value(self, client, name: str):
         """One value of a client's state inside the compiled step, as it is now; 0 before the first step."""
-        from rnnkit.callbacks.gradients.ring import read
+        from rnnkit.callbacks.gradients.rows import read
 
-        step = self.hooks.step
-        return read(step.state[client][name]) if step else 0
+        states = self.hooks.steps.states[client] if self.hooks.steps else []
+        return read(states[0][name]) if states else 0
 
     def set_value(self, client, name: str, value) -> None:
         """Changes one value of a client's state inside the compiled step, once there is one."""
-        if self.hooks.step:
-            self.hooks.step.state[client][name].assign(value)
+        for state in self.hooks.steps.states[client][:1] if self.hooks.steps else ():
+            state[name].assign(value)
 
     def go_on_from(self, client) -> None:
         """Takes a client's `next_step` and `state` into the compiled step, once there is one."""
         self.pending = 0
-        if self.hooks.step:
-            self.hooks.step.ring.go_to(client.next_step)
-            for name in self.hooks.step.state.get(client, ()):
-                self.set_value(client, name, client.state[name])
+        if self.hooks.steps:
+            self.hooks.steps.go_to(client.next_step)
+            self.hooks.steps.write_state(client)
+
+    def bad_inputs(self) -> dict[str, int]:
+        """Arrays of the refused batches since the last call that were not finite, and in how many of them."""
+        inputs = self.hooks.steps.inputs if self.hooks.steps else None
+        return inputs.found() if inputs else {}
 
     @property
-    def weights_at(self) -> int:
-        """The step at which the weights are measured next; 0 before the first."""
-        from rnnkit.callbacks.gradients.ring import read
+    def optimizers(self) -> list:
+        """Those of this `fit` that are known by now."""
+        return [each.optimizer for each in self.hooks.optimizers.values()]
 
-        return int(read(self.hooks.step.watch.next_step)) if self.hooks.step and self.hooks.step.watch else 0
+    @property
+    def weights_at(self) -> list[int]:
+        """The steps at which the weights are measured next, one for each optimizer and set of variables."""
+        from rnnkit.callbacks.gradients.rows import read
+
+        steps = self.hooks.steps
+        return [int(read(each.watch.next_step)) for each in steps.all.values() if each.watch] if steps else []
 
     @weights_at.setter
-    def weights_at(self, step: int) -> None:
-        if self.hooks.step and self.hooks.step.watch:
-            self.hooks.step.watch.next_step.assign(step)
+    def weights_at(self, numbers: list[int]) -> None:
+        steps = self.hooks.steps
+        watches = [each.watch for each in steps.all.values() if each.watch] if steps else []
+        for place, watch in enumerate(watches):
+            watch.next_step.assign(numbers[min(place, len(numbers) - 1)])
+        if steps:
+            steps.weights_from = list(numbers[len(watches) :])
 
     def leave(self, client) -> None:
         """Lets a callback go; the last one takes the installation away."""
@@ -150,10 +161,12 @@ class Seam:
             self.remove()
 
     def remove(self) -> None:
-        """Leaves model and optimizer as they were before."""
+        """Leaves model and optimizers as they were before."""
         self.hooks.remove()
+        if self.hooks.tracker is not None and self.hooks.trained:
+            _TRAINED[self.model] = weakref.ref(self.hooks.tracker), self.hooks.trained
         for name in ("make_train_function", _PLACE):
-            vars(self.model).pop(name, None)
+            compat.restore(self.model, name)
         if self.model.train_function is self.watched:  # not after `compile`, whose settings the plain one may lack
             self.model.train_function = self.plain_function
 
@@ -161,8 +174,8 @@ class Seam:
         self.plain_function = model.train_function
         self.make = model.make_train_function
         self.hooks.install()
-        object.__setattr__(model, "make_train_function", self._make_train_function)
-        object.__setattr__(model, _PLACE, self)
+        compat.replace(model, "make_train_function", self._make_train_function)
+        compat.replace(model, _PLACE, self)
         self._make_train_function(force=True)
 
     def _make_train_function(self, force: bool = False):
@@ -174,42 +187,86 @@ class Seam:
         function = self.model.train_function
 
         def watched(iterator):
-            self.hooks.active = True
-            try:
+            with self.hooks.running():
                 return function(iterator)
-            finally:
-                self.hooks.active = False
 
         self.model.train_function = self.watched = watched
         return watched
 
+    def _check_seen(self) -> None:
+        """Once a batch is through, whether its gradients came by here."""
+        watched = self.model.train_function is self.watched
+        if not self.batches or (self.hooks.met and watched) or self.hooks.steps is None:
+            return
+        reason = "no optimizer of Keras made an update in the first batch" if watched else "train_function was replaced"
+        for client in list(self.clients):
+            client.unseen(reason)
+        self.hooks.met, self.watched = True, self.model.train_function  # a recorder has said it, and goes on
+
     def _count_updates(self) -> None:
-        if self.pending and self.hooks.step:
-            self.updates = max(self.updates, math.ceil(self.hooks.step.ring.waiting / self.pending), 1)
+        steps = self.hooks.steps
+        if self.pending and steps and steps.all:
+            self.updates = max(self.updates, math.ceil(steps.waiting / self.pending), 1)
 
     def _prepare(self) -> None:
+        from rnnkit.callbacks.gradients.train_step import Steps
+
         self.ready = True
+        model = self.model
         every = min(client.flush_every for client in self.clients)
-        self.capacity = max(every, self.model.steps_per_execution)
-        start = max([int(self.hooks.optimizer.iterations.numpy()), *(client.next_step for client in self.clients)])
-        room = ROOM * self.model.steps_per_execution
+        self.room = max(every, model.steps_per_execution)
+        done = [int(each.iterations.numpy()) for each in self.optimizers]
         # and room for one batch more: rows may be fetched between `before_batch` and the batch
-        self.hooks.prepare(self.clients, max(every, room) + room, start)
-        if self.model.built:
-            with self.model.distribute_strategy.scope():
-                self.hooks.make_step()
+        capacity = self.room + ROOM + 3 * model.steps_per_execution
+        with model.distribute_strategy.scope():
+            start = max([*done, *(client.next_step for client in self.clients)], default=0)
+            self.hooks.steps = Steps(model, self.clients, capacity, start)
+            if not self.hooks.steps.single and model.built:  # variables cannot be made within a replica
+                for each in list(self.hooks.optimizers.values())[:1]:
+                    self.hooks.steps.of(each, model.trainable_variables)
 
 
-def _optimizers(model):
-    """The optimizer that updates the weights, and the loss scaler around it or None."""
-    inner = without_scaler(model.optimizer)
-    return inner, None if inner is model.optimizer else model.optimizer
+def _warn_of_pending(client) -> None:
+    """Says what was frozen or unfrozen since the model was compiled: it is so now, where Keras alone would wait."""
+    model = client.model
+    tracker, traced = _TRAINED.get(model, (None, None))
+    if tracker is None or tracker() is not compat.loss_tracker(model):  # compiled since then
+        done = model.optimizer is not None and int(model.optimizer.iterations.numpy())
+        if model.train_function is None or not done:
+            return
+        traced = _ids(compat.variables_of(without_scaler(model.optimizer)))
+    changed = [
+        variable.path for variable in model.variables if id(variable) in traced ^ _ids(model.trainable_variables)
+    ]
+    if changed:
+        warnings.warn(
+            f"{type(client).__name__}: `trainable` of {changed[0]} has changed since the last fit. With this callback "
+            "that holds from now on; Keras alone goes on as before until compile(). Call compile() after the change.",
+            stacklevel=2,
+        )
 
 
-def _check_model(model, optimizer) -> None:
-    if model.built and not model.trainable_variables:
+def _ids(variables) -> frozenset:
+    return frozenset(map(id, variables))
+
+
+def missing(model) -> str:
+    """Why gradients cannot be seen in this model's `fit`, in words; empty where they can."""
+    if keras.backend.backend() != "tensorflow":
+        return f"gradients inside `fit` are seen on the TensorFlow backend only, not on {keras.backend.backend()}"
+    optimizer = without_scaler(model.optimizer)
+    absent = [name for name in REQUIRED if optimizer is not None and not callable(getattr(optimizer, name, None))]
+    if absent:
+        return f"the optimizer of Keras {keras.__version__} has no method {', '.join(absent)}"
+    return ""
+
+
+def _check_model(model) -> None:
+    own_step = type(model).train_step is not keras.Model.train_step  # which may train what is not the model's
+    if model.built and not model.trainable_variables and not own_step:
         raise ArgumentError("model: it has no trainable weights, so there are no gradients. Unfreeze a layer first.")
-    if model.distribute_strategy.num_replicas_in_sync > 1 and optimizer.gradient_accumulation_steps:
+    accumulates = model.optimizer is not None and without_scaler(model.optimizer).gradient_accumulation_steps
+    if model.distribute_strategy.num_replicas_in_sync > 1 and accumulates:
         raise ArgumentError(
             "optimizer: Keras cannot combine `gradient_accumulation_steps` with a strategy of several replicas. "
             "Leave out one of the two."

@@ -1,103 +1,230 @@
 """What happens to the gradients inside the compiled train step: measure, decide, clip, measure (TensorFlow)."""
 
+import warnings
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 from rnnkit import compat
 from rnnkit.callbacks.clipping_rule import GradientStep, shrink
 from rnnkit.callbacks.gradients import rows
-from rnnkit.callbacks.gradients.gates import gate_letters, units_of
-from rnnkit.callbacks.gradients.measure import Measurement, Meter
-from rnnkit.callbacks.gradients.ring import Ring, local_variable
-from rnnkit.callbacks.gradients.weights import WeightWatch, when
+from rnnkit.callbacks.gradients.measure import Measurement, Meter, WeightWatch, when
+from rnnkit.callbacks.gradients.rows import Ring, Seen, local_variable, pack, read, unpack
+from rnnkit.callbacks.gradients.units import Naming
 from rnnkit.optimizers.sparse import is_sparse, sum_repeated_rows
 
 
-class TrainStep:
-    """The gradients' way from the tape to the update, and the variables it writes.
+class Steps:
+    """The steps of all optimizers of one `fit`, and what they share.
+
+    There is a `TrainStep` for each optimizer and list of variables that it updates, made when it is first traced, so
+    variables that come later (of a layer that is unfrozen, of the loss) and optimizers anywhere are taken in.
 
     Args:
-        model: a built model.
-        optimizer: the one that updates its weights.
-        original: the optimizer's own methods by the name of their hook, as they are without us.
+        model: the model that is trained.
         clients: the callbacks that take part.
         capacity: rows that are kept for the host.
         start: number of the first step.
+
+    Attributes:
+        count: variable, the number of the next step.
+        taken: number of the first step that the host has not fetched.
+        loss: the loss of this step, as traced; None where nobody knows it.
     """
 
-    def __init__(self, model, optimizer, original: dict, clients: list, capacity: int, start: int):
-        self.optimizer, self.original = optimizer, original
+    def __init__(self, model, clients: list, capacity: int, start: int):
+        self.model, self.clients, self.capacity = model, clients, capacity
         self.single = model.distribute_strategy.num_replicas_in_sync == 1
         self.clipping: Any = next((client for client in clients if client.rule), None)
         self.guard: Any = next((client for client in clients if client.decides), None)
-        self.weights = model.trainable_variables
-        table = units_of(model, self.weights, gate_letters(model) if any(each.by_gate for each in clients) else {})
-        self.units = [unit for units in table for unit in units]
-        self.meter = Meter([len(units) for units in table], [unit.size for unit in self.units])
-        self.index = {optimizer._var_key(weight): index for index, weight in enumerate(self.weights)}
-        self.ring = Ring(capacity, rows.width(len(self.units)), start)
-        with_state = [client for client in (self.clipping, self.guard) if client]
-        self.state = {client: {k: local_variable(v) for k, v in client.state.items()} for client in with_state}
-        every = min((client.weights_every for client in clients if client.weights_every), default=None)
-        self.watch = WeightWatch(self.weights, self.meter, self.ring, every) if every else None
+        self.every = min((client.weights_every for client in clients if client.weights_every), default=None)
+        self.naming = Naming(model, any(client.by_gate for client in clients))
+        self.count, self.taken = local_variable(np.int64(start)), start
+        self.all: dict[tuple, TrainStep] = {}
+        self.states: dict[Any, list[dict]] = {each: [] for each in (self.clipping, self.guard) if each}
+        self.weights_from: list[int] = []  # where the watches of steps that are not made yet begin
+        self.loss: Any = None
+        self.inputs: InputCheck | None = None
+        self.broken = False
+
+    def of(self, methods, variables: list) -> "TrainStep":
+        """The step of an optimizer (its methods without us) that updates these variables."""
+        key = (methods, *map(id, variables))
+        if key not in self.all:
+            with tf.init_scope():
+                number = len(dict.fromkeys([each for each, *_ in self.all] + [methods])) - 1
+                self.all[key] = TrainStep(self, methods, variables, number)
+        return self.all[key]
+
+    def state(self, client, number: int) -> dict:
+        """The state of a client for the optimizer of this number; that of the first is under the plain names."""
+        states = self.states[client]
+        if number == len(states):
+            fresh = {_named(name, number): value for name, value in client.initial_state().items()}
+            values = {name: client.state.get(name, value) for name, value in fresh.items()}
+            states.append({name.partition("@")[0]: local_variable(value) for name, value in values.items()})
+        return states[number]
+
+    def read_states(self) -> None:
+        """Gives the clients their states, as they are now; on the host."""
+        for client, states in self.states.items():
+            found = {_named(name, n): read(each) for n, state in enumerate(states) for name, each in state.items()}
+            client.state = {**client.state, **found}
+
+    def write_state(self, client) -> None:
+        """Takes over a client's state, where there are variables for it; on the host."""
+        for number, state in enumerate(self.states.get(client, ())):
+            for name, variable in state.items():
+                if _named(name, number) in client.state:
+                    variable.assign(client.state[_named(name, number)])
+
+    @property
+    def waiting(self) -> int:
+        """How many rows were written since the last `take`; on the host."""
+        return int(read(self.count)) - self.taken
+
+    def take(self, epoch: int):
+        """The rows since the last call as a `Block`, None if there are none; on the host."""
+        before, self.taken = self.taken, self.taken + self.waiting
+        if self.taken == before:
+            return None
+        block = unpack([step.ring for step in self.all.values()], before, epoch)
+        lost = self.taken - before - len(block.steps)
+        if lost:
+            warnings.warn(
+                f"{lost} updates of one batch are not in the records: there is room for {self.capacity}. "
+                f"Give GradientHealth a flush_every of at least {self.capacity + lost}.",
+                stacklevel=2,
+            )
+        return block if len(block.steps) else None
+
+    def go_to(self, number: int) -> None:
+        """Forgets the rows, and numbers the next step so; on the host."""
+        self.count.assign(number)
+        self.taken = number
+        for step in self.all.values():
+            step.ring.forget()
+
+    def tolerate(self, action: Callable[[], Any]) -> Any:
+        """Runs something; where callbacks only record, it is left out with a warning if it fails."""
+        if self.states:
+            return action()
+        if self.broken:
+            return None
+        try:
+            return action()
+        except Exception as error:  # whatever it is, a training is not lost for its records
+            self.broken = True
+            names = ", ".join(type(client).__name__ for client in self.clients)
+            warnings.warn(f"{names} records nothing from here on: {type(error).__name__}: {error}", stacklevel=2)
+            return None
+
+
+class TrainStep:
+    """The gradients' way from the tape to the update of some variables by one optimizer.
+
+    Args:
+        steps: what all of them share.
+        methods: the optimizer's own methods, as they are without us.
+        variables: what is updated.
+        number: of the optimizer.
+    """
+
+    def __init__(self, steps: Steps, methods, variables: list, number: int):
+        self.steps, self.methods, self.variables = steps, methods, variables
+        self.index = {id(_of_tensorflow(variable)): place for place, variable in enumerate(variables)}
+        table = steps.naming.units(variables)
+        units = [unit for units in table for unit in units]
+        self.meter = Meter([len(units) for units in table], [unit.size for unit in units])
+        self.ring = Ring(steps.capacity, units, steps.count)
+        self.state = {client: steps.state(client, number) for client in steps.states}
+        self.watch: WeightWatch | None = None
+        if steps.every:
+            start = steps.weights_from.pop(0) if steps.weights_from else 0
+            self.watch = WeightWatch(variables, self.meter, self.ring, steps.every, start)
         self.known: tuple[list, Measurement] | None = None
         self.sums: dict = {}
 
-    def apply(self, gradients: list, variables: list) -> None:
+    def apply(self, gradients: list) -> None:
         """In place of `Optimizer.apply`."""
         self.sums, self.known = {}, None
-        step = partial(self._apply_if_good if self.guard else self.original["_apply"], gradients, variables)
-        if self.watch:
-            self.watch.around(step)
+        run = self._apply_if_good if self.steps.guard else self.methods.apply
+        step = partial(run, gradients, self.variables)
+        if self.watch and not self.steps.broken:
+            self.watch.around(step, self.steps.tolerate)
         else:
             step()
 
     def reduce(self, pairs: list) -> list:
-        """In place of `Optimizer._all_reduce_sum_gradients`: (gradient, variable) pairs, summed and clipped."""
-        gradients, variables = map(list, zip(*self.original["_all_reduce_sum_gradients"](pairs), strict=True))
-        before = self._known([gradient for gradient, _ in pairs]) or self._measure(gradients, variables)
-        if getattr(self.optimizer, "sums_repeated_rows", False):
+        """Just before the update: (gradient, variable) pairs, summed over replicas and clipped."""
+        gradients, variables = map(list, zip(*self.methods.sum_gradients(pairs), strict=True))
+        raw = gradients
+        if self.methods.sums_repeated_rows:
             gradients = [self._summed(gradient) for gradient in gradients]  # once for both of us
-        clipped = self.original["_clip_gradients"](gradients) if self.single else gradients
+        clipped = self.methods.clip(gradients) if self.steps.single else gradients
+        known = self._known([gradient for gradient, _ in pairs])
+        own = clipped if clipped is not gradients else None
+        if self.steps.clipping:
+            clipped = self._record(known, raw, clipped, own, variables)
+        else:
+            self.steps.tolerate(lambda: self._record(known, raw, clipped, own, variables))
+        return list(zip(clipped, variables, strict=True))
+
+    def note_overflow(self, finite, gradients: list, scale) -> None:
+        """Leaves a row where a loss scale is about to skip the step; gradients are divided by the scale."""
+        self.sums = {}
+        bad = ~tf.convert_to_tensor(finite)
+        self.steps.tolerate(
+            lambda: when(bad, lambda: self._refuse(self._measure(gradients, self.variables, scale), rows.OVERFLOW))
+        )
+        self.sums = {}
+
+    def _record(self, known, raw, clipped, own, variables) -> list:
+        """Measures, clips by the rule if there is one, and writes the row; the gradients for the update.
+
+        Args:
+            known: the measurement of the raw gradients, if there is one already.
+            raw, clipped: gradients before and after the optimizer's own clipping.
+            own: the latter if it clips at all, else None.
+            variables: whose they are.
+        """
+        before = known or self._measure(raw, variables)
         norms, total, threshold = before.norms, before.total, float("nan")
-        if clipped is not gradients:
-            norms, total = self.meter.norms(self._aligned(clipped, variables))
-        if self.clipping:
+        if own is not None:
+            norms, total = self.meter.norms(self._aligned(own, variables))
+        if self.steps.clipping:
             clipped, threshold = self._clipped(clipped, variables, norms, total)
-            if self.clipping.is_joint:
+            if self.steps.clipping.is_joint:
                 factor = shrink(threshold, total)
                 norms, total = norms * factor, total * factor
             else:
                 norms, total = self.meter.norms(self._aligned(clipped, variables))
-        self._write(before, norm_after=norms, total_after=total, threshold=threshold, status=rows.TAKEN)
-        return list(zip(clipped, variables, strict=True))
-
-    def note_overflow(self, finite, gradients: list, variables: list, scale) -> None:
-        """Leaves a row where a loss scale is about to skip the step; gradients are divided by the scale."""
-        self.sums = {}
-        when(
-            ~tf.convert_to_tensor(finite),
-            lambda: self._refuse(self._measure(gradients, variables, scale), rows.OVERFLOW),
-        )
-        self.sums = {}
+        seen = Seen(before, norms, lambda: self.meter.parts(self._aligned(raw, variables)))
+        self._write(seen, total_after=total, threshold=threshold, status=rows.TAKEN)
+        return clipped
 
     def _apply_if_good(self, gradients, variables):
-        summed = gradients if self.single else self._summed_over_replicas(gradients, variables)
-        scale = self.optimizer.loss_scale_factor
+        summed = gradients if self.steps.single else self._summed_over_replicas(gradients, variables)
+        scale = self.methods.optimizer.loss_scale_factor
         measured = self._measure(summed, variables, scale)
-        if self.single and not scale:
+        if self.steps.single and not scale:
             self.known = [gradient for gradient in gradients if gradient is not None], measured
-        status, state = self.guard.decide(measured.total, self.state[self.guard])
-        _assign(self.state[self.guard], state)
+        guard, state = self.steps.guard, self.state[self.steps.guard]
+        shared = self.steps.state(guard, 0)["waiting"]  # where one optimizer waits for the host, all do
+        status, next_state = guard.decide(measured.total, {**state, "waiting": shared})
+        shared.assign(tf.cast(next_state.pop("waiting"), shared.dtype))
+        _assign(state, next_state)
         good = tf.equal(status, rows.TAKEN)
         when(~good, lambda: self._refuse(measured, status))
         self._run_if(good, gradients, variables)
 
     def _run_if(self, good, gradients, variables):
         """The optimizer's `apply` on a condition, which must be a cross-replica one where Keras merges replicas."""
-        run = self.original["_apply"]
+        run = self.methods.apply
         if not compat.merges_replicas():
             when(good, lambda: run(gradients, variables))
             return
@@ -111,7 +238,7 @@ class TrainStep:
 
     def _summed_over_replicas(self, gradients, variables):
         there = [pair for pair in zip(gradients, variables, strict=True) if pair[0] is not None]
-        summed = iter(self.original["_all_reduce_sum_gradients"](there))
+        summed = iter(self.methods.sum_gradients(there))
         return [None if gradient is None else next(summed)[0] for gradient in gradients]
 
     def _known(self, gradients) -> Measurement | None:
@@ -128,23 +255,23 @@ class TrainStep:
 
     def _clipped(self, gradients, variables, norms, total):
         """The rule's gradients and threshold."""
-        by_variable = self.meter.by_variable(norms)
+        clipping, by_variable = self.steps.clipping, self.meter.by_variable(norms)
         own_norms = [by_variable[self._place(variable)] for variable in variables]
         summed = [self._summed(gradient) for gradient in gradients]
-        step = GradientStep(summed, variables, own_norms, total, tf.identity(self.ring.count))
-        clipped, threshold, state = self.clipping.clip(step, self.state[self.clipping])
-        _assign(self.state[self.clipping], state)
+        step = GradientStep(summed, variables, own_norms, total, tf.identity(self.steps.count))
+        clipped, threshold, state = clipping.clip(step, self.state[clipping])
+        _assign(self.state[clipping], state)
         return clipped, threshold
 
     def _aligned(self, gradients, variables) -> list:
-        """For each weight of the model its gradient, repeated rows summed, or None."""
-        aligned = [None] * len(self.weights)
+        """For each of our variables its gradient, repeated rows summed, or None."""
+        aligned = [None] * len(self.variables)
         for gradient, variable in zip(gradients, variables, strict=True):
             aligned[self._place(variable)] = self._summed(gradient)
         return aligned
 
     def _place(self, variable) -> int:
-        return self.index[self.optimizer._var_key(variable)]
+        return self.index[id(_of_tensorflow(variable))]
 
     def _summed(self, gradient):
         """The gradient with repeated rows summed, computed once a step."""
@@ -157,13 +284,50 @@ class TrainStep:
         return summed
 
     def _refuse(self, measured: Measurement, status):
-        self._write(measured, norm_after=tf.zeros_like(measured.norms), total_after=0.0, status=status)
+        self._write(Seen(measured, tf.zeros_like(measured.norms)), total_after=0.0, status=status)
+        if self.steps.inputs:
+            self.steps.inputs.note()
 
-    def _write(self, measured: Measurement, **fields):
-        vectors = {"norm_before": measured.norms, "zeros": measured.zeros, "nonfinite": measured.nonfinite}
-        self.ring.write(rows.pack(len(self.units), total_before=measured.total, **vectors, **fields))
+    def _write(self, seen: Seen, **of_step):
+        if self.steps.loss is not None:
+            of_step["loss"] = self.steps.loss
+        self.ring.write(pack(len(self.ring.units), seen, total_before=seen.before.total, **of_step))
+
+
+class InputCheck:
+    """Counts, for the steps that are refused, which of the batch's arrays have values that are not finite.
+
+    Args:
+        names: of the arrays of floating-point numbers in a batch.
+    """
+
+    def __init__(self, names: list[str]):
+        self.names = names
+        self.counts = local_variable(np.zeros(len(names), "int64"))
+        self.arrays: list = []
+
+    def note(self) -> None:
+        """Inside the compiled step, for the batch in `arrays`."""
+        bad = [~tf.reduce_all(tf.math.is_finite(array)) for array in self.arrays]
+        self.counts.assign_add(tf.cast(tf.stack(bad), tf.int64))
+
+    def found(self) -> dict[str, int]:
+        """Arrays that were not finite, and in how many refused steps; on the host. The next call begins from 0."""
+        counts = read(self.counts)
+        self.counts.assign(tf.zeros(len(self.names), tf.int64))
+        return {name: int(count) for name, count in zip(self.names, counts, strict=True) if count}
+
+
+def _of_tensorflow(variable):
+    """What Keras hands to TensorFlow for a variable."""
+    return variable.value if isinstance(variable, keras.Variable) else variable
+
+
+def _named(name: str, number: int) -> str:
+    return f"{name}@{number}" if number else name
 
 
 def _assign(variables: dict, values: dict):
     for name, variable in variables.items():
-        variable.assign(tf.cast(values[name], variable.dtype))
+        if name in values:
+            variable.assign(tf.cast(values[name], variable.dtype))

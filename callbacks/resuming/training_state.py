@@ -1,7 +1,7 @@
 """What has to be known of a running training to go on with it exactly, besides the data (TensorFlow).
 
 A callback with a state of its own has `get_state()`, plain values and arrays in lists and dicts, and
-`set_state(state)`. The stock callbacks of Keras have neither and are in the table here.
+`set_state(state)`. The callbacks of Keras have neither; `compat.state_names` knows theirs.
 """
 
 import random
@@ -11,16 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from rnnkit import compat
 from rnnkit.errors import ResumeError
-
-# What changes in them after `on_train_begin`.
-STOCK: dict[type, tuple[str, ...]] = {
-    keras.callbacks.History: ("epoch", "history"),
-    keras.callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_weights", "best_epoch"),
-    keras.callbacks.ReduceLROnPlateau: ("best", "wait", "cooldown_counter"),
-    keras.callbacks.ModelCheckpoint: ("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
-    keras.callbacks.SwapEMAWeights: ("_ema_weights_in_model",),
-}
 
 
 def state_of(model, callbacks) -> dict[str, Any]:
@@ -57,11 +49,11 @@ def variables(model) -> list:
 def random_state() -> dict[str, Any]:
     """Where the generators of Python, NumPy and Keras that all share stand."""
     version, words, gauss = random.getstate()
-    shared = _keras_generator()
+    shared = compat.random_state_variable()
     return {
         "python": [version, np.array(words, "uint32"), gauss],
         "numpy": np.random.get_state(legacy=False),
-        "keras": None if shared is None else shared.state.numpy(),
+        "keras": None if shared is None else shared.numpy(),
     }
 
 
@@ -71,12 +63,16 @@ def set_random_state(state: dict[str, Any]) -> None:
     random.setstate((version, tuple(map(int, words)), gauss))
     np.random.set_state(state["numpy"])
     if state["keras"] is not None:
-        _keras_generator(make=True).state.assign(state["keras"])
+        compat.random_state_variable(make=True).assign(state["keras"])
 
 
 def has_state(callback) -> bool:
     """Whether a callback's state is known."""
-    return hasattr(callback, "set_state") or isinstance(callback, (keras.callbacks.CSVLogger, *STOCK))
+    return (
+        hasattr(callback, "set_state")
+        or isinstance(callback, keras.callbacks.CSVLogger)
+        or bool(compat.state_names(callback))
+    )
 
 
 def callback_state(callback):
@@ -85,7 +81,7 @@ def callback_state(callback):
         return callback.get_state()
     if isinstance(callback, keras.callbacks.CSVLogger):
         return {"keys": callback.keys, "text": _read(callback.filename)}
-    return {name: getattr(callback, name) for name in _stock(callback)}
+    return {name: getattr(callback, name) for name in compat.state_names(callback)}
 
 
 def set_callback_state(callback, state) -> None:
@@ -93,13 +89,9 @@ def set_callback_state(callback, state) -> None:
     if hasattr(callback, "set_state"):
         callback.set_state(state)
     elif isinstance(callback, keras.callbacks.CSVLogger):
-        _set_csv_state(callback, **state)
+        compat.rewrite_csv(callback, **state)
     else:
-        vars(callback).update({name: state[name] for name in _stock(callback)})
-
-
-def _stock(callback) -> tuple[str, ...]:
-    return next(names for kind, names in STOCK.items() if isinstance(callback, kind))
+        vars(callback).update({name: state[name] for name in compat.state_names(callback)})
 
 
 def assign(targets, values, what: str) -> None:
@@ -115,26 +107,34 @@ def assign(targets, values, what: str) -> None:
         variable.assign(value.view(dtype) if value.dtype.kind == "V" else value)  # NumPy does not know bfloat16
 
 
-def _keras_generator(make: bool = False):
-    """The generator behind `keras.random` where no seed is given; None if nothing was drawn yet."""
-    from keras.src.backend.common import global_state
-    from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_generator
+class Snapshot:
+    """The values of a model's weights and of its optimizer's variables at one moment, in host memory.
 
-    return global_seed_generator() if make else global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    Args:
+        model: a built model; its optimizer is built if it is not yet.
+        optimizers: those that update it, where they are not the model's own.
+        values: those of an earlier snapshot; None takes the present ones.
+    """
+
+    def __init__(self, model, optimizers=(), values=None):
+        if model.optimizer is not None and not model.optimizer.built:
+            with model.distribute_strategy.scope():
+                model.optimizer.build(model.trainable_variables)
+        own = [] if model.optimizer is None else [model.optimizer]
+        variables = [*model.weights, *(variable for each in [*own, *optimizers] for variable in each.variables)]
+        self.variables = list({id(variable): variable for variable in variables}.values())
+        self.values = [variable.numpy() for variable in self.variables] if values is None else values
+
+    @property
+    def finite(self) -> bool:
+        """Whether every value is a finite number."""
+        return all(np.all(np.isfinite(value)) for value in self.values)
+
+    def restore(self) -> None:
+        """Assigns the values."""
+        assign(self.variables, self.values, "weights and optimizer")
 
 
 def _read(path: str) -> str:
     with Path(path).open(encoding="utf-8", newline="") as file:
         return file.read()
-
-
-def _set_csv_state(logger, keys, text: str) -> None:
-    """`on_train_begin` may have emptied the file, and a killed run may have written more rows than are wanted."""
-    if logger.csv_file is None or logger.csv_file.closed:
-        Path(logger.filename).write_text(text, encoding="utf-8", newline="")
-        return
-    logger.csv_file.seek(0)
-    logger.csv_file.truncate()
-    logger.csv_file.write(text)
-    logger.csv_file.flush()
-    logger.keys, logger.writer, logger.append_header = keys, None, not text

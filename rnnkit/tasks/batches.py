@@ -1,11 +1,10 @@
 """Length-bucketed, right-padded batches. Legend: `B` batch, `T` steps, `N` examples."""
 
-import zlib
-
 import keras
 import numpy as np
 
 from rnnkit import compat
+from rnnkit.callbacks.resuming.running_fit import content_sum
 from rnnkit.checks import whole
 from rnnkit.datasets import Dataset
 
@@ -174,17 +173,6 @@ class FollowEpoch(keras.callbacks.Callback):
         """Takes over what `get_state` gave."""
         self.batches.seed = int(state["seed"])
         self.batches.epoch = self.batches.epoch
-
-
-def content_sum(columns) -> int:
-    """A checksum (CRC-32) of arrays, or lists of arrays, and their shapes."""
-    total = 0
-    for column in columns:
-        for array in column if isinstance(column, list) else [column]:
-            values = np.ascontiguousarray(array)
-            told = values.tobytes() if values.dtype.kind in "fiub" else repr(values.tolist()).encode()
-            total = zlib.crc32(told, zlib.crc32(repr(values.shape).encode(), total))
-    return total
 
 
 def _chunks(rows, size: int) -> list[np.ndarray]:

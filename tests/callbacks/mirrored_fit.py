@@ -69,7 +69,7 @@ def scaled():
 
 def refusal():
     try:
-        run(compiled(accumulating, mirrored()), callbacks=[GradientHealth()])
+        run(compiled(accumulating, mirrored()), callbacks=[GradientClipping()])
     except ArgumentError as error:
         return str(error)
     return "nothing was raised"

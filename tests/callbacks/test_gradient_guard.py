@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rnnkit.callbacks import GradientClipping, GradientGuard, GradientHealth
-from rnnkit.callbacks.gradients.snapshot import Snapshot
 from rnnkit.callbacks.resuming.state_files import packed, unpacked
+from rnnkit.callbacks.resuming.training_state import Snapshot
 from rnnkit.errors import ArgumentError
 
 BAD = range(12, 16)  # the rows of batch 3
@@ -184,7 +184,7 @@ def test_a_good_state_in_bfloat16_comes_back_from_a_file():
     saved = unpacked(packed(good.values))
     before = model.get_weights()
     model.set_weights([weight + 1 for weight in before])
-    Snapshot(model, saved).restore()
+    Snapshot(model, values=saved).restore()
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one.astype("float32"), other.astype("float32"))
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnkit.callbacks.gradient_health import Running
-from rnnkit.callbacks.gradients.gates import Unit
 from rnnkit.callbacks.gradients.records import Records
-from rnnkit.callbacks.gradients.rows import NONFINITE, TAKEN, Block, unpack, width
+from rnnkit.callbacks.gradients.rows import NONFINITE, OF_STEP, QUANTITIES, TAKEN, Block, unpack
+from rnnkit.callbacks.gradients.units import Unit
 
 UNITS = [Unit("one", "one/kernel", "i", 6), Unit("one", "one/kernel", "f", 6), Unit("two", "two/bias", "", 2)]
 
@@ -18,9 +18,19 @@ def block(steps, units=UNITS, epoch=0, status=None, **changes):
     shape = (len(steps), len(units))
     values = {name: np.ones(shape) for name in ("norm_before", "norm_after", "weight_norm", "update_norm")}
     values |= {"zeros": np.zeros(shape), "nonfinite": np.zeros(shape)}
-    values |= {name: np.ones(len(steps)) for name in ("total_before", "total_after", "threshold")}
-    values["status"] = np.full(len(steps), TAKEN) if status is None else np.array(status)
-    return Block(epoch=epoch, units=units, steps=steps, **{**values, **changes})
+    of_step = {name: np.ones(len(steps)) for name in OF_STEP}
+    of_step["status"] = np.full(len(steps), TAKEN) if status is None else np.array(status)
+    return Block(epoch, units, steps, {**values, **changes}, of_step)
+
+
+class Rows:
+    """Stands for a ring that holds these rows."""
+
+    def __init__(self, units, steps, rows):
+        self.units, self.found = units, (np.array(steps), rows)
+
+    def since(self, number):
+        return self.found
 
 
 def test_rows_never_exceed_the_limit_and_cover_a_long_training_evenly():
@@ -66,17 +76,34 @@ def test_the_portions_in_which_steps_come_make_no_difference(portions, every, ma
 
 def test_a_step_is_the_same_to_the_last_bit_alone_and_among_others():
     units = [Unit(f"layer {number // 3}", f"variable {number}", "", 4) for number in range(9)]
-    rows = np.random.default_rng(0).random((64, width(9))).astype("float32")
-    rows[:, -1] = TAKEN
+    rows = np.random.default_rng(0).random((64, 9 * len(QUANTITIES) + len(OF_STEP))).astype("float32")
+    rows[:, OF_STEP.index("status") - len(OF_STEP)] = TAKEN
     found = []
     for parts in ([rows], rows[:, None]):
         records, start = Records("layer", every=1, max_rows=10_000), 0
         for part in parts:
-            records.add(unpack(part, np.arange(start, start + len(part)), 0, units))
+            records.add(unpack([Rows(units, range(start, start + len(part)), part)], start, 0))
             start += len(part)
         found.append(records)
     pd.testing.assert_frame_equal(found[0].steps, found[1].steps, check_exact=True)
     pd.testing.assert_frame_equal(found[0].frame, found[1].frame, check_exact=True)
+
+
+def test_the_rows_of_several_optimizers_are_put_in_the_order_of_their_steps():
+    """Each optimizer has a ring over the units that it updates."""
+    size, random = len(QUANTITIES), np.random.default_rng(0)
+    one, two = (
+        random.random((3, len(units) * size + len(OF_STEP))).astype("float32") for units in (UNITS[:2], UNITS[1:])
+    )
+    found = unpack([Rows(UNITS[:2], [4, 6, 9], one), Rows(UNITS[1:], [5, 7, 8], two)], 4, epoch=3)
+    assert found.units == UNITS
+    assert found.steps.tolist() == [4, 5, 6, 7, 8, 9]
+    at = list(QUANTITIES).index("zeros")
+    np.testing.assert_array_equal(found["zeros"][[0, 2, 5], :2], one[:, 2 * at : 2 * at + 2])
+    np.testing.assert_array_equal(found["zeros"][[1, 3, 4], 1:], two[:, 2 * at : 2 * at + 2])
+    assert np.isnan(found["zeros"][[0, 2, 5], 2]).all()
+    assert np.isnan(found["zeros"][[1, 3, 4], 0]).all()
+    np.testing.assert_array_equal(found["loss"][[1, 3, 4]], two[:, OF_STEP.index("loss") - len(OF_STEP)])
 
 
 @given(st.lists(st.floats(0.125, 1024, width=32), min_size=2, max_size=50), st.data())

@@ -9,7 +9,9 @@ import warnings
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from rnnkit import SentimentClassifier
 from rnnkit.callbacks import Resume
@@ -175,3 +177,75 @@ def test_a_task_goes_on_with_the_order_of_its_own_examples_whatever_the_new_proc
     with pytest.raises(StoppedError):
         classify(tmp_path / "state", 0, "batch 1.3")
     assert classify(tmp_path / "state", 8) == ended
+
+
+def piped(folder, dataset, stopped=False):
+    """Trains on a pipeline, from the start or from where the folder says, perhaps up to batch 2 of epoch 1."""
+    model = killed_fit.compiled()
+    at = killed_fit.At("batch 1.2" if stopped else None, stop)
+    try:
+        history = model.fit(
+            dataset(), epochs=3, verbose=0, shuffle=False, callbacks=[Resume(folder, every=1), at]
+        ).history
+    except StoppedError:
+        return None
+    return killed_fit.digest(model.variables), history
+
+
+def pipeline(**options):
+    return tf.data.Dataset.from_tensor_slices(killed_fit.data()).shuffle(20, **options).batch(4)
+
+
+def test_a_pipeline_that_keeps_its_order_is_gone_on_with(tmp_path):
+    def kept():
+        return pipeline(seed=1, reshuffle_each_iteration=False)
+
+    whole = piped(tmp_path / "whole", kept)
+    assert piped(tmp_path / "state", kept, stopped=True) is None
+    assert piped(tmp_path / "state", kept) == whole
+
+
+def test_a_pipeline_that_shuffles_each_epoch_is_said_from_the_start_and_when_it_goes_on(tmp_path):
+    for stopped in (True, False):
+        with pytest.warns(UserWarning, match="the data come in another order in every pass .*reshuffle_each_iteration"):
+            piped(tmp_path, pipeline, stopped)
+
+
+def test_a_pipeline_in_another_order_than_the_saved_one_is_said(tmp_path):
+    piped(tmp_path, lambda: pipeline(seed=1, reshuffle_each_iteration=False), stopped=True)
+    with pytest.warns(UserWarning, match="the first batches are not those of the saved training"):
+        piped(tmp_path, lambda: pipeline(seed=2, reshuffle_each_iteration=False))
+
+
+class Augmented(keras.utils.PyDataset):
+    """Batches with noise that is drawn anew each time, or from the batch's number."""
+
+    num_batches = 5
+
+    def __init__(self, pure):
+        super().__init__()
+        self.pure = pure
+
+    def __getitem__(self, index):
+        x, y = (each[4 * index : 4 * index + 4] for each in killed_fit.data())
+        return x + (np.random.default_rng(index) if self.pure else np.random).normal(size=x.shape).astype("float32"), y
+
+
+def test_a_data_set_whose_batches_are_no_function_of_their_number_is_said(tmp_path):
+    with pytest.warns(UserWarning, match="another order in every pass"):
+        piped(tmp_path / "random", lambda: Augmented(pure=False))
+    whole = piped(tmp_path / "whole", lambda: Augmented(pure=True))
+    assert piped(tmp_path / "state", lambda: Augmented(pure=True), stopped=True) is None
+    assert piped(tmp_path / "state", lambda: Augmented(pure=True)) == whole
+
+
+def test_a_fit_within_a_callback_of_another_fit_is_kept_apart(tmp_path):
+    """What a `fit` calls and iterates over is known by its model."""
+
+    class Inner(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            begun(tmp_path / "inner")
+
+    begun(tmp_path / "outer", others=[Inner()])
+    assert StateFiles(tmp_path / "outer").read()["epoch"] == 2
+    assert StateFiles(tmp_path / "inner").read()["epoch"] == 2

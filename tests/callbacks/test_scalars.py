@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from rnnkit.callbacks import GradientGuard, GradientHealth
-from rnnkit.callbacks.gradients.scalars import ScalarWriter
+from rnnkit.callbacks.tensorboard import ScalarWriter
 
 
 def scalars(folder):

@@ -16,9 +16,7 @@ def block(statuses, norms=None):
     """Steps with these statuses and global norms."""
     count = len(statuses)
     norms = np.ones(count) if norms is None else np.asarray(norms, float)
-    nothing = np.zeros((count, 0))
-    numbers = np.arange(count)
-    return Block(0, [], numbers, *[nothing] * 6, norms, norms, np.full(count, np.nan), np.asarray(statuses))
+    return Block(0, [], np.arange(count), {}, {"total_before": norms, "status": np.asarray(statuses)})
 
 
 class Seam:

@@ -2,6 +2,9 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
+
+import keras
 
 from rnnkit import compat
 from rnnkit.recurrent.cells import gates_of
@@ -24,6 +27,36 @@ class Unit:
     size: int
 
 
+class Naming:
+    """Names variables as units, each once and in the order in which they come.
+
+    Args:
+        model: the model whose layers own most of them.
+        by_gate: whether the gates of recurrent kernels and biases are units of their own.
+    """
+
+    def __init__(self, model, by_gate: bool):
+        self.model, self.by_gate = model, by_gate
+        self.paths: dict[str, int] = {}
+        self.known: dict[int, tuple[Any, list[Unit]]] = {}
+
+    def units(self, variables) -> list[list[Unit]]:
+        """For each variable its units: one, or one a gate."""
+        layers = _recurrent_layers(self.model)
+        letters = gate_letters(self.model) if self.by_gate else {}
+        for variable in variables:
+            if id(variable) not in self.known:  # the variable is kept, so that its id stays its own
+                self.known[id(variable)] = variable, self._named(variable, layers, letters.get(id(variable)) or [""])
+        return [self.known[id(variable)][1] for variable in variables]
+
+    def _named(self, variable, layers: dict[int, str], gates) -> list[Unit]:
+        name = variable.path if isinstance(variable, keras.Variable) else variable.name
+        seen = self.paths[name] = self.paths.get(name, 0) + 1
+        path = name if seen == 1 else f"{name}#{seen}"
+        layer = layers.get(id(variable), name.rpartition("/")[0] or name)
+        return [Unit(layer, path, gate, math.prod(variable.shape) // len(gates)) for gate in gates]
+
+
 def gate_letters(model) -> dict[int, str]:
     """`id(variable)` -> one letter a gate in column order, for the kernels and biases of gated recurrent layers."""
     found = {}
@@ -33,21 +66,6 @@ def gate_letters(model) -> dict[int, str]:
             if variable.shape and variable.shape[-1] == len(letters) * layer.units:
                 found[id(variable)] = letters
     return found
-
-
-def units_of(model, variables, letters: dict[int, str]) -> list[list[Unit]]:
-    """For each variable its units: one, or one a gate for the variables in `letters`."""
-    layers = _recurrent_layers(model)
-    names: dict[str, int] = {}
-    table = []
-    for variable in variables:
-        seen = names[variable.path] = names.get(variable.path, 0) + 1
-        path = variable.path if seen == 1 else f"{variable.path}#{seen}"
-        layer = layers.get(id(variable), variable.path.rpartition("/")[0] or variable.path)
-        gates = letters.get(id(variable)) or [""]
-        size = math.prod(variable.shape) // len(gates)
-        table.append([Unit(layer, path, gate, size) for gate in gates])
-    return table
 
 
 def _recurrent_layers(model) -> dict[int, str]:
