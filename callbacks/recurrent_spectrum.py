@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rnnkit import compat
+from rnnkit.callbacks.gradients.seam import steps_taken
 from rnnkit.callbacks.gradients.units import Naming
 from rnnkit.checks import whole
 from rnnkit.recurrent.spectrum import block_spectra, is_blocks
@@ -69,18 +70,18 @@ class RecurrentSpectrum(keras.callbacks.Callback):
         self.frame.to_csv(path, index=False)
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._epoch, self.next_step = epoch, int(self.model.optimizer.iterations.numpy())
+        self._epoch, self.next_step = epoch, steps_taken(self.model)
         if not any(row["step"] == self.next_step for row in self.rows[-1:]):
             self._measure(self.next_step)
 
     def on_train_batch_begin(self, batch, logs=None):
         if self.every:
-            before, self.next_step = self.next_step, int(self.model.optimizer.iterations.numpy())
+            before, self.next_step = self.next_step, steps_taken(self.model)
             if self.next_step // self.every > before // self.every:
                 self._measure(self.next_step)
 
     def on_epoch_end(self, epoch, logs=None):
-        self.next_step = int(self.model.optimizer.iterations.numpy())
+        self.next_step = steps_taken(self.model)
         measured = self._measure(self.next_step)
         if not measured and not self._warned:
             self._warned = True

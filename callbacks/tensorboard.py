@@ -75,7 +75,7 @@ class TensorBoardImages(keras.callbacks.Callback):
                     for source in self.sources:
                         _show(source)
                 self._writer.flush()
-        except OSError as error:
+        except Exception as error:  # a figure that fails is no reason to lose a training either
             warnings.warn(f"log_dir: TensorBoard images cannot be written and are left out: {error}", stacklevel=2)
             self.log_dir = None
 

@@ -8,17 +8,19 @@ import keras
 import pandas as pd
 
 from rnnkit import compat
+from rnnkit.callbacks.gradients.seam import steps_taken
 from rnnkit.diagnosis import Diagnosis, diagnose
 from rnnkit.diagnosis.verdict import COLLAPSE, EXPLODING, LABELS, NOT_KNOWN, SATURATED, UNBOUNDED, VANISHING
 from rnnkit.errors import ArgumentError
 
 CAUSES = {EXPLODING, SATURATED, COLLAPSE, UNBOUNDED}
 RESULTS = {NOT_KNOWN, VANISHING, LABELS}
+GROWTH = 4 / 3  # of the number of epochs from one diagnosis to the next, where time allows no more
 NOTHING = {"gain_min": float("nan"), "gain_max": float("nan"), "horizon_min": float("nan")}
 
 
 class ThroughTime(keras.callbacks.Callback):
-    """Diagnoses a model before training, after it, and in between at the ends of epochs while that takes little time.
+    """Diagnoses a model before training, after it, and in between at the ends of epochs.
 
     Each diagnosis is that of `rnnkit.diagnose`, on any Keras model with recurrent layers; those in between go without
     Lyapunov exponents. It changes nothing: weights, seeds and metrics are bit for bit those of a `fit` without it. For
@@ -33,13 +35,16 @@ class ThroughTime(keras.callbacks.Callback):
     behind an `EarlyStopping` that restores the best weights; that of a task's `epochs="auto"` comes first by itself.
 
     The epoch logs get `gain_min`, `gain_max` and `horizon_min` (joint path, smallest and largest over layers and
-    directions; horizon in steps) as last measured, so place it before callbacks that read them. Weights that have
-    exploded cannot be measured any more: then they are NaN, with a warning. Nothing that goes wrong here ends a `fit`.
+    directions; horizon in steps), so place it before callbacks that read them. They are NaN in epochs that are not
+    measured, and where nothing can be, as with weights that have exploded. Nothing that goes wrong here ends a `fit`.
 
     Args:
         probe: `(x, y)`, some 32 to 64 sequences in any form that `rnnkit.diagnose` takes; not those trained on.
-        budget: largest share of the wall time for the diagnoses in between, those at the start counted in. Which
-            epochs are measured depends on the machine's speed; 0 leaves start and end, 1 measures every epoch.
+        budget: fraction of the wall time up to which an epoch is measured, the start counted in; so which ones depends
+            on the machine's speed. The ends of epochs 1, 2, 3, 4, 6, 8, 11, ... are measured in any case. 0 leaves
+            only start and end, 1 measures every epoch.
+        fallback: another probe, for where the first cannot be measured, such as a smaller one; None has none.
+        warn: whether a warning says, once, that nothing can be measured.
         options: arguments of `rnnkit.diagnose`, such as `needed_lag` and `health`.
 
     Raises:
@@ -47,14 +52,17 @@ class ThroughTime(keras.callbacks.Callback):
 
     Warns:
         UserWarning: in `fit`, once, that a model cannot be diagnosed or a probe not be used, and why.
+
+    Attributes:
+        reason: why nothing was measured the last time; empty if it was.
     """
 
-    def __init__(self, probe, budget: float = 0.03, **options):
+    def __init__(self, probe, budget: float = 0.03, *, fallback=None, warn: bool = True, **options):
         super().__init__()
         if not 0 <= budget <= 1:
-            raise ArgumentError(f"budget: expected a share of the time from 0 to 1, got {budget!r}.")
-        self.probe = probe
-        self.budget = budget
+            raise ArgumentError(f"budget: expected a fraction of the time from 0 to 1, got {budget!r}.")
+        self.probe, self.fallback = probe, fallback
+        self.budget, self.warn = budget, warn
         self.options = options
         self.diagnoses: dict[int, Diagnosis] = {}
         self.next_step = 0
@@ -62,6 +70,12 @@ class ThroughTime(keras.callbacks.Callback):
         self._numbers = dict(NOTHING)
         self._clock = Clock()
         self._said = False
+        self.reason = ""
+
+    @property
+    def outcome(self) -> "Diagnosis | str":
+        """The last diagnosis, or why nothing was measured the last time."""
+        return self.reason or self.diagnosis
 
     @property
     def diagnosis(self) -> Diagnosis:
@@ -115,32 +129,40 @@ class ThroughTime(keras.callbacks.Callback):
         self._clock = Clock()
         if not self.model.built:  # a subclassed model, until its first batch: the end of the first epoch is next
             return
-        if self._epochs not in self.diagnoses or self.next_step != int(self.model.optimizer.iterations.numpy()):
+        if self._epochs not in self.diagnoses or self.next_step != steps_taken(self.model):
             self._try()
 
     def on_epoch_end(self, epoch, logs=None):
         self._epochs += 1
-        self.next_step = int(self.model.optimizer.iterations.numpy())
-        if self._clock.allows(self.budget):
+        self.next_step = steps_taken(self.model)
+        self._numbers = dict(NOTHING)
+        due = self.budget and self._epochs >= GROWTH * max(self.diagnoses, default=0)
+        if due or self._clock.allows(self.budget):
             self._try(lyapunov=False)
         if logs is not None:
             logs.update(self._numbers)
 
     def on_train_end(self, logs=None):
-        self.next_step = int(self.model.optimizer.iterations.numpy())
+        self.next_step = steps_taken(self.model)
         self._try()
 
     def get_state(self) -> dict:
         """What is needed to go on after a restart."""
         diagnoses = {str(epoch): found.as_dict() for epoch, found in self.diagnoses.items()}
         steps = {"next_step": self.next_step, "epochs": self._epochs}
-        return {**steps, "diagnoses": diagnoses, "numbers": self._numbers, "clock": self._clock.read()}
+        return {
+            **steps,
+            "diagnoses": diagnoses,
+            "numbers": self._numbers,
+            "clock": self._clock.read(),
+            "reason": self.reason,
+        }
 
     def set_state(self, state: dict) -> None:
         """Takes over what `get_state` gave, before `fit` or in it."""
         self.next_step, self._epochs = int(state["next_step"]), int(state["epochs"])
         self.diagnoses = {int(epoch): Diagnosis.from_dict(found) for epoch, found in state["diagnoses"].items()}
-        self._numbers = dict(state["numbers"])
+        self._numbers, self.reason = dict(state["numbers"]), state.get("reason", "")
         self._clock.set(*state["clock"])
 
     def __getstate__(self):
@@ -152,9 +174,9 @@ class ThroughTime(keras.callbacks.Callback):
         frames = [getattr(found, table).assign(**at) for at, found in zip(times, self.diagnoses.values(), strict=True)]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["epoch", "step"])
 
-    def _measure(self, **options) -> None:
+    def _measure(self, probe, **options) -> None:
         with self._clock:
-            found = diagnose(self.model, *self.probe, **{**options, **self.options})
+            found = diagnose(self.model, *probe, **{**options, **self.options})
         self.diagnoses[self._epochs] = found
         if found.layers.empty:
             self._say(found.verdict)
@@ -167,29 +189,34 @@ class ThroughTime(keras.callbacks.Callback):
 
     def _try(self, **options) -> None:
         """A training goes on, and ends as it should, whatever goes wrong here; that is said once."""
-        try:
-            self._measure(**options)
-        except Exception as error:
-            self._numbers = dict(NOTHING)
-            self._say(str(error) or type(error).__name__)
+        self.reason, self._numbers = "", dict(NOTHING)
+        for probe in [self.probe] if self.fallback is None else [self.probe, self.fallback]:
+            try:
+                self._measure(probe, **options)
+            except Exception as error:
+                self.reason = self.reason or str(error) or type(error).__name__
+            else:
+                self.reason = ""
+                return
+        self._say(self.reason)
 
     def _say(self, reason: str) -> None:
-        if not self._said:
+        if self.warn and not self._said:
             warnings.warn(f"ThroughTime measures nothing after epoch {self._epochs}. {reason}", stacklevel=3)
         self._said = True
 
 
 class Clock:
-    """What share of the time since it was made is spent inside of it."""
+    """What fraction of the time since it was made is spent inside of it."""
 
     def __init__(self):
         self._start = time.perf_counter()
         self._entered = self._spent = self._last = 0.0
 
-    def allows(self, share: float) -> bool:
-        """Whether one more stay, as long as the last, would leave all stays within this share of the time."""
+    def allows(self, fraction: float) -> bool:
+        """Whether one more stay, as long as the last, would leave all stays within this fraction of the time."""
         after = self._spent + self._last
-        return after <= share * (time.perf_counter() - self._start + self._last)
+        return after <= fraction * (time.perf_counter() - self._start + self._last)
 
     def read(self) -> list[float]:
         """Seconds since it was made, those spent inside, and those of the last stay."""

@@ -246,6 +246,11 @@ def _warn_of_pending(client) -> None:
         )
 
 
+def steps_taken(model) -> int:
+    """The updates that a model's optimizer has made; 0 where it has optimizers of its own instead."""
+    return 0 if model.optimizer is None else int(model.optimizer.iterations.numpy())
+
+
 def _ids(variables) -> frozenset:
     return frozenset(map(id, variables))
 

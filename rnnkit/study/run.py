@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 SAVE_EVERY = 1000  # batches, and at the start of each epoch
+PROBES = (64, 8)  # validation examples for the diagnosis; eight, where 64 are too long for one batch
 
 
 @dataclass(frozen=True)
@@ -102,13 +103,13 @@ def train(
     """
     import pandas as pd
 
-    from rnnkit.callbacks import RecurrentSpectrum, Resume
-    from rnnkit.study.diagnosis import RunDiagnosis
+    from rnnkit.callbacks import RecurrentSpectrum, Resume, ThroughTime
     from rnnkit.study.training import Training
 
     model = model or prepare(config, splits)
     training = Training(*read_clipping(config.clip), level="variable")
-    spectrum, through_time = RecurrentSpectrum(), RunDiagnosis(splits.valid, training.health)
+    spectrum, probes = RecurrentSpectrum(), [splits.valid.sample(examples) for examples in PROBES]
+    through_time = ThroughTime(probes[0], fallback=probes[1], warn=False, health=training.health)  # its page says why
     resume = [] if state is None else [Resume(state, every=SAVE_EVERY)]
     history = training.fit(
         model,

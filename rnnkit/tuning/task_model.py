@@ -176,12 +176,11 @@ def _settings(values) -> dict[str, Any]:
 
 def _each_epoch(valid):
     """The diagnosis at the end of every epoch; where none can be made, its figures are NaN."""
-    from rnnkit.study.diagnosis import RunDiagnosis
+    from rnnkit.callbacks import ThroughTime
+    from rnnkit.study.run import PROBES
 
-    diagnosis = RunDiagnosis(valid)
-    diagnosis.budget = 1.0
-    diagnosis.options["lyapunov"] = False
-    return diagnosis
+    probe, fallback = (valid.sample(examples) for examples in PROBES)
+    return ThroughTime(probe, 1.0, fallback=fallback, warn=False, lyapunov=False)
 
 
 def _without_weights(data):

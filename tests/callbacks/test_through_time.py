@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from rnnkit import MemoryModel, callbacks, datasets
@@ -40,7 +41,7 @@ def test_it_measures_what_diagnose_does_before_and_after(kit, data):
     np.testing.assert_array_equal(numbers(watch.diagnoses[0]), numbers(before))
     np.testing.assert_array_equal(numbers(watch.diagnosis), numbers(after))
     assert len(watch.diagnosis.lyapunov)
-    assert history["gain_min"] == [before.layers["gain"].min()] * 2  # as last measured
+    assert np.isnan(history["gain_min"]).all()  # neither epoch was measured before its logs were written
     assert watch.frame.groupby("epoch")["step"].first().to_dict() == {0: 0, 2: 16}
     assert set(watch.profile["epoch"]) == {0, 2}
     kit.fit(model, data, [watch], epochs=1)  # goes on, and does not measure the start again
@@ -96,13 +97,74 @@ def test_weights_that_explode_end_the_measurements_and_not_the_training(kit, dat
     assert np.isnan(history["gain_min"][0])
 
 
+@pytest.mark.parametrize("epochs", [6, 9])
+def test_however_slow_the_machine_is_six_epochs_are_measured_and_the_logs_say_which(kit, data, monkeypatch, epochs):
+    monkeypatch.setattr(Clock, "allows", lambda clock, fraction: False)
+    monkeypatch.setattr("rnnkit.callbacks.through_time.diagnose", lambda model, *probe, **options: found)
+    model, watch = kit.compiled("simple_rnn"), callbacks.ThroughTime(data)
+    found = diagnose(model, *data, lyapunov=False)
+    history = kit.fit(model, data, [watch], epochs=epochs).history
+    expected = {6: [0, 1, 2, 3, 4, 6], 9: [0, 1, 2, 3, 4, 6, 8, 9]}[epochs]
+    assert list(watch.diagnoses) == expected
+    measured = [epoch in expected and (epoch < epochs or epochs == 6) for epoch in range(1, epochs + 1)]
+    assert np.isfinite(history["gain_min"]).tolist() == measured
+
+
+def test_a_smaller_probe_is_taken_where_the_first_cannot_be_used(kit, data):
+    x, y = data
+    watch = callbacks.ThroughTime((x, None), fallback=(x[:8], y[:8]), budget=0)
+    kit.fit(kit.compiled("simple_rnn"), data, [watch])
+    assert watch.reason == ""
+    assert watch.outcome is watch.diagnoses[1]
+    watch = callbacks.ThroughTime((x, None), fallback=(y, None), warn=False)
+    kit.fit(kit.compiled("simple_rnn"), data, [watch])
+    assert "expected the targets" in watch.outcome
+    other = callbacks.ThroughTime((x, None))
+    other.set_state(watch.get_state())
+    assert other.outcome == watch.outcome
+
+
+class OwnOptimizer(keras.Model):
+    """Not built before its first batch, without a compiled loss, and with an optimizer of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.head, self.own = keras.layers.GRU(3), keras.layers.Dense(1), keras.optimizers.SGD(0.1)
+
+    def call(self, x):
+        return self.head(self.rnn(x))
+
+    def train_step(self, batch):
+        x, y = batch
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.abs(self(x) - y))
+        self.own.apply_gradients(
+            zip(tape.gradient(loss, self.trainable_variables), self.trainable_variables, strict=True)
+        )
+        return {"loss": loss}
+
+
+@pytest.mark.parametrize("as_dataset", [False, True])
+def test_it_never_ends_the_fit_of_a_model_of_others(as_dataset):
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(16, 8, 2)).astype("float32"), random.normal(size=(16, 1)).astype("float32")
+    model = OwnOptimizer()
+    model.compile(optimizer=None)
+    probe = (tf.data.Dataset.from_tensor_slices((x, y)).batch(8), None) if as_dataset else (x, y)
+    watch, spectrum = callbacks.ThroughTime(probe, lyapunov=False), callbacks.RecurrentSpectrum()
+    history = model.fit(x, y, epochs=2, verbose=0, callbacks=[watch, spectrum]).history
+    assert len(history["loss"]) == 2
+    assert list(watch.diagnoses) == [1, 2]
+    assert not watch.diagnosis.layers.empty
+
+
 def test_what_cannot_be_used_is_said_when_training_begins(kit, data):
     with pytest.warns(UserWarning, match="no recurrent layers") as said:
         kit.fit(kit.compiled("mean"), data, [callbacks.ThroughTime(data)], epochs=2)
     assert len(said) == 1  # once, and the training went on
     with pytest.warns(UserWarning, match="expected the targets"):
         kit.fit(kit.compiled("simple_rnn"), data, [callbacks.ThroughTime((data[0], None))])
-    with pytest.raises(ArgumentError, match="budget: expected a share"):
+    with pytest.raises(ArgumentError, match="budget: expected a fraction"):
         callbacks.ThroughTime(data, budget=3)
     with pytest.raises(ArgumentError, match="nothing was measured yet"):
         callbacks.ThroughTime(data).diagnosis  # noqa: B018

@@ -6,7 +6,6 @@ import shlex
 import shutil
 import subprocess
 from html import escape, unescape
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -112,15 +111,6 @@ def test_without_a_diagnosis_the_page_says_why(runs, tmp_path, read):
     read(page)
     assert "No diagnosis was made. x: sequences of &lt;5 steps" in page
     assert "Recurrent kernels over training" in page
-
-
-def test_a_model_that_cannot_be_diagnosed_gives_the_reason():
-    from rnnkit.study.diagnosis import RunDiagnosis
-
-    watch = RunDiagnosis(SimpleNamespace(sample=lambda n: (["a"], ["b"])))
-    watch.set_model(None)
-    watch._measure()
-    assert "expected a keras.Model" in watch.outcome
 
 
 def test_long_records_are_thinned_out(runs, tmp_path):
