@@ -14,7 +14,10 @@ from keras import ops
 import rnnkit
 from rnnkit import datasets
 from rnnkit.callbacks import ClippingRule, GradientClipping, GradientHealth
+from rnnkit.callbacks.clipping_rules import RULES
+from rnnkit.callbacks.gradients.rows import QUANTITIES, Quantity
 from rnnkit.datasets import Dataset, Source, Splits, catalog
+from rnnkit.errors import ArgumentError
 from rnnkit.layers import RecurrentStack
 from rnnkit.study.run import make_model, open_data
 from rnnkit.tasks import find_task
@@ -135,6 +138,30 @@ def test_a_clipping_rule_is_one_class():
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_allclose(np.abs(new - old), 0.5)
     assert health.frame["norm_after"].tolist() == pytest.approx([0.5 * 3**0.5, 0.5])
+
+
+def test_a_clipping_rule_of_rnnkits_own_is_one_class_and_one_line(monkeypatch):
+    monkeypatch.setitem(RULES, "sign", SignClip)
+    clipping = GradientClipping("sign", 0.5)
+    assert (type(clipping.rule), clipping.rule.size) == (SignClip, 0.5)
+    with pytest.raises(ArgumentError, match="Choose one of .*sign"):
+        GradientClipping("sgn")
+
+
+@pytest.mark.parametrize("level", ["variable", "layer"])
+def test_a_recorded_quantity_is_one_object_and_one_line(monkeypatch, tmp_path, level):
+    largest = Quantity(lambda seen: tf.stack([tf.reduce_max(tf.abs(part)) for part in seen.parts()]), "max")
+    monkeypatch.setitem(QUANTITIES, "largest", largest)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, kernel_initializer="zeros")])
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    health = GradientHealth(level=level)
+    x = np.array([[1.0, 2.0, 4.0]])
+    model.fit(x, np.array([[3.0, -9.0]]), verbose=0, callbacks=[health, GradientClipping(threshold=0.1)])
+    assert health.frame["largest"].tolist() == ([36.0, 9.0] if level == "variable" else [36.0])  # 9 * x, and the bias
+    assert "largest" in GradientHealth().frame
+    again = GradientHealth(level=level)
+    again.set_state(health.get_state())
+    assert again.frame["largest"].tolist() == health.frame["largest"].tolist()
 
 
 def test_a_data_set_is_one_entry(monkeypatch):
