@@ -10,8 +10,8 @@ import typer
 from rich.markup import escape
 
 from rnnkit.cli.by_task import by_task
-from rnnkit.cli.completion import some_of
 from rnnkit.cli.ended import can_go_on, same_command
+from rnnkit.cli.options import some_of
 from rnnkit.cli.study import DryRun, Out, Overwrite, Study, begin, options_of
 from rnnkit.cli.written import fixed_values
 from rnnkit.recurrent.table import cell_names, usual_cells

@@ -6,20 +6,20 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from rnnkit.cli import completion
+from rnnkit import datasets
+from rnnkit.cli.options import among
 
 app = typer.Typer(help="List, fetch and find data sets.", no_args_is_help=True)
 
 Name = Annotated[
-    str, typer.Argument(help="A data set's name, as rnnkit data list shows it.", autocompletion=completion.data)
+    str,
+    typer.Argument(help="A data set's name, as rnnkit data list shows it.", autocompletion=among(*datasets.names())),
 ]
 
 
 @app.command("list")
 def list_() -> None:
     """The built-in samples and the public data sets."""
-    from rnnkit import datasets
-
     table = Table(Column("name", no_wrap=True), "task", "size", "on disk", "what it is, and its licence")
     for name in datasets.names():
         source = datasets.info(name)
@@ -32,16 +32,12 @@ def list_() -> None:
 @app.command()
 def fetch(name: Name) -> None:
     """Download a public data set into the cache and check it."""
-    from rnnkit import datasets
-
     print(datasets.fetch(name))
 
 
 @app.command()
 def path(name: Name) -> None:
     """Print the folder in which a data set's files lie, or are looked for."""
-    from rnnkit import datasets
-
     print(datasets.path(name))
 
 

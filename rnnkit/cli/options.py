@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from rnnkit.cli.completion import among
 from rnnkit.tasks.options import COMMON, Option
 from rnnkit.tasks.specs import SPECS
 
@@ -19,6 +18,26 @@ Run = Annotated[
 Out = Annotated[Path | None, typer.Option(help="The folder to write.", metavar="DIR", rich_help_panel="Output")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel="Output")]
 OPTIONS = {option.name: option for option in COMMON}
+
+
+def among(*words: str) -> Callable[[str], list[str]]:
+    """Completes to one of the words; to files, in shells that do so, where none begins like that."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
+
+
+def some_of(*words: str) -> Callable[[str], list[str]]:
+    """Completes the last of several words with commas between them."""
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        done = before.split(",")
+        return [before + comma + word for word in words if word.startswith(last) and word not in done]
+
+    return complete
 
 
 def typed(option: Option, *flags: str) -> Any:

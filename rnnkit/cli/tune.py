@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from rnnkit.cli.by_task import by_task
-from rnnkit.cli.completion import among
 from rnnkit.cli.ended import can_go_on, same_command
+from rnnkit.cli.options import among
 from rnnkit.cli.study import DryRun, Out, Overwrite, Study, begin, options_of
 from rnnkit.cli.written import fixed_values, searched_values, space_of
 from rnnkit.tasks.settings import split_settings

@@ -19,7 +19,7 @@ from rnnkit.study.files import write_text
 from rnnkit.study.training import Training, new_model
 from rnnkit.study.work_folder import expect_intact, fingerprint, label, open_folder
 from rnnkit.tasks import find_task
-from rnnkit.tasks.baseline import Rule
+from rnnkit.tasks.parts import Rule
 from rnnkit.tasks.settings import by_owner
 from rnnkit.tasks.specs import spec_of
 from rnnkit.tasks.task import Task

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rnnkit.callbacks import GradientHealth
     from rnnkit.diagnosis import Diagnosis
-    from rnnkit.tasks.spec import Artifact
+    from rnnkit.tasks.parts import Artifact
     from rnnkit.tasks.task import Task
 
 

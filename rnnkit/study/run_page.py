@@ -12,7 +12,7 @@ from rnnkit.report.markup import Markup, duration, facts, number, table, tag
 from rnnkit.report.page import Section, conclusion, page, text, tiles
 from rnnkit.study.training_page import gradients, learning, metric_name, spectrum
 from rnnkit.tasks.config import RunConfig
-from rnnkit.tasks.spec import PageParts
+from rnnkit.tasks.parts import PageParts
 from rnnkit.tasks.specs import find_spec
 
 if TYPE_CHECKING:

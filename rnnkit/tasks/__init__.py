@@ -21,8 +21,8 @@ _HOMES = {
     "SentimentClassifier": "rnnkit.tasks.sentiment.model",
     "Task": "rnnkit.tasks.task",
     "Translator": "rnnkit.tasks.translation.model",
-    "TASKS": "rnnkit.tasks.table",
-    "find_task": "rnnkit.tasks.table",
+    "TASKS": "rnnkit.tasks.specs",
+    "find_task": "rnnkit.tasks.specs",
 }
 
 __all__ = [

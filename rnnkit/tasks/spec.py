@@ -1,97 +1,24 @@
 """What a task says about itself, and the base of all: a file of texts and labels, no options, nothing more to write."""
 
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rnnkit import datasets
 from rnnkit.datasets import Dataset, Splits
 from rnnkit.datasets.splits import part_files
 from rnnkit.errors import ArgumentError, DataError
-from rnnkit.tasks.baseline import Baseline, Rule
 from rnnkit.tasks.options import COMMON, OF_READERS, Option
+from rnnkit.tasks.parts import Baseline, Config, Finished, PageParts, Results, Rule, Saved
 
 if TYPE_CHECKING:
-    import pandas as pd
     from rich.console import Console
 
-    from rnnkit.report.markup import Markup
-    from rnnkit.report.page import Section
     from rnnkit.tasks.task import Task
 
 FEWEST = 10  # rows that can be parted into training, validation and test data
-
-
-class Config(Protocol):
-    """What a spec sees of a `RunConfig`: the values of its options."""
-
-    task: str
-    data: str
-
-    def __getattr__(self, name: str) -> Any: ...
-
-
-class Artifact(Protocol):
-    """Something that writes itself into a run's folder."""
-
-    def write(self, folder: Path) -> None: ...
-
-
-@dataclass(frozen=True)
-class Results:
-    """What a trained model gives beyond its metrics.
-
-    Attributes:
-        tables: by name, each a CSV file of the run.
-        metrics: more of them, merged into those of the run.
-        artifacts: other files of the run.
-    """
-
-    tables: Mapping[str, "pd.DataFrame"] = field(default_factory=dict)
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    artifacts: Sequence[Artifact] = ()
-
-
-class Finished(Protocol):
-    """What a spec sees of a run that was just trained."""
-
-    model: Any
-    metrics: Mapping[str, Any]
-    samples: "pd.DataFrame"
-    tables: Mapping[str, "pd.DataFrame"]
-
-
-class Saved(Protocol):
-    """What a spec sees of a run's folder."""
-
-    path: Path
-
-    @property
-    def config(self) -> dict[str, Any]: ...
-    @property
-    def metrics(self) -> dict[str, Any]: ...
-    def has(self, name: str) -> bool: ...
-    def table(self, name: str) -> "pd.DataFrame": ...
-
-
-@dataclass(frozen=True)
-class PageParts:
-    """What a task adds to the page of a run.
-
-    Attributes:
-        lead: what stands above the table of metrics.
-        tables: what stands below it.
-        sections: sections of their own, after the results.
-        samples: what the samples are.
-    """
-
-    lead: "Markup | None" = None
-    tables: Sequence["Markup"] = ()
-    sections: Sequence["Section"] = ()
-    samples: str = "Drawn at random from the test data, with the model's answers."
 
 
 class TaskSpec:

@@ -3,17 +3,23 @@
 Nothing here needs TensorFlow: a spec names the class of its model, and imports it when it is asked for.
 """
 
+from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
 from rnnkit.errors import ArgumentError
 from rnnkit.tasks.entities.spec import EntitySpec
 from rnnkit.tasks.memory.spec import MemorySpec
 from rnnkit.tasks.music.spec import MusicSpec
+from rnnkit.tasks.parts import Results
 from rnnkit.tasks.sentiment.spec import SentimentSpec
-from rnnkit.tasks.spec import Results, TaskSpec
+from rnnkit.tasks.spec import TaskSpec
 from rnnkit.tasks.translation.spec import TranslationSpec
 
-__all__ = ["SPECS", "Results", "TaskSpec", "find_spec", "register_task", "spec_of"]
+__all__ = ["SPECS", "TASKS", "Results", "TaskSpec", "find_spec", "find_task", "register_task", "spec_of"]
+
+if TYPE_CHECKING:
+    from rnnkit.tasks.task import Task
 
 ENTRY_POINTS = "rnnkit.tasks"  # the group in which other packages name their specs
 SPECS: dict[str, TaskSpec] = {}
@@ -54,6 +60,38 @@ def find_spec(task: str) -> TaskSpec:
 def spec_of(name: str) -> TaskSpec:
     """The spec of a task; a plain one for a class without a spec."""
     return SPECS.get(name) or TaskSpec()
+
+
+class _Classes(Mapping):
+    """The class of each task that has a spec."""
+
+    def __getitem__(self, name: str) -> "type[Task]":
+        return SPECS[name].task_class
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(SPECS)
+
+    def __len__(self) -> int:
+        return len(SPECS)
+
+
+TASKS: Mapping[str, "type[Task]"] = _Classes()
+
+
+def find_task(task) -> "tuple[str, type[Task]]":
+    """The name and the class of a task, from either.
+
+    Raises:
+        ArgumentError: no task.
+    """
+    from rnnkit.tasks.task import Task
+
+    if isinstance(task, str) and task in TASKS:
+        return task, TASKS[task]
+    if not (isinstance(task, type) and issubclass(task, Task)):
+        raise ArgumentError(f"task: expected one of {', '.join(TASKS)}, or a class of rnnkit's tasks, got {task!r}.")
+    names = [name for name, known in TASKS.items() if issubclass(task, known)]
+    return (names or [task.__name__])[0], task
 
 
 for built_in in (SentimentSpec, EntitySpec, MemorySpec, MusicSpec, TranslationSpec):

@@ -11,7 +11,7 @@ from rnnkit.callbacks.gradients.gradient_callback import GradientCallback
 from rnnkit.callbacks.gradients.rows import WAITING, Block
 from rnnkit.errors import ArgumentError
 from rnnkit.study.training import GRADIENTS, THROUGH_TIME
-from rnnkit.tasks.baseline import Baseline
+from rnnkit.tasks.parts import Baseline
 
 SOLVED = 1e-3  # a loss below this may well have no gradient left
 

@@ -11,10 +11,10 @@ from rnnkit import datasets
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
 from rnnkit.report.terminal import data_table
-from rnnkit.tasks.baseline import Baseline
 from rnnkit.tasks.entities.checks import types_of
 from rnnkit.tasks.options import COLUMNS, COMMENT, ENCODING, SEPARATOR, TEST, VALID, Option
-from rnnkit.tasks.spec import PageParts, Results, TaskSpec
+from rnnkit.tasks.parts import Baseline, PageParts, Results
+from rnnkit.tasks.spec import TaskSpec
 
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
 SENTENCE = "Ada Lovelace, who lives in London, said on Monday that she works at Hill & King."

@@ -11,9 +11,9 @@ from rnnkit import datasets
 from rnnkit.datasets import Dataset
 from rnnkit.datasets.memory import MEMORY_PROBLEMS, memory_problem, read_name
 from rnnkit.errors import ArgumentError, DataError
-from rnnkit.tasks.baseline import majority_share
 from rnnkit.tasks.options import Option
-from rnnkit.tasks.spec import PageParts, TaskSpec
+from rnnkit.tasks.parts import PageParts, majority_share
+from rnnkit.tasks.spec import TaskSpec
 
 OF_TARGET = {"number": ("mse", "min"), "class": ("accuracy", "max"), "symbols": ("crossentropy", "min")}
 

@@ -8,12 +8,12 @@ from typing import ClassVar
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
 from rnnkit.report.terminal import data_table
-from rnnkit.tasks.baseline import Baseline
 from rnnkit.tasks.music.baselines import KeyMarginals, KeyMarkov
 from rnnkit.tasks.music.grid import grid_of, load_music, read_music
 from rnnkit.tasks.music.piece import Piece
 from rnnkit.tasks.options import DATA, TEST, VALID, Option, counting
-from rnnkit.tasks.spec import PageParts, Results, TaskSpec
+from rnnkit.tasks.parts import Baseline, PageParts, Results
+from rnnkit.tasks.spec import TaskSpec
 
 PIECES = "pieces"  # their folder
 KEPT = 4  # pieces of those that were generated

@@ -6,9 +6,9 @@ from typing import ClassVar
 from rnnkit import datasets
 from rnnkit.datasets import Dataset
 from rnnkit.report.terminal import data_table
-from rnnkit.tasks.baseline import Baseline, majority_share
 from rnnkit.tasks.options import COLUMNS, DELIMITER, ENCODING, HEADER, LABEL, TEST, TEXT, VALID
-from rnnkit.tasks.spec import PageParts, Results, TaskSpec
+from rnnkit.tasks.parts import Baseline, PageParts, Results, majority_share
+from rnnkit.tasks.spec import TaskSpec
 
 
 def most_frequent_label(train: Dataset, data: Dataset) -> dict[str, float]:

@@ -12,7 +12,8 @@ from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
 from rnnkit.report.terminal import counted, notices
 from rnnkit.tasks.options import COLUMNS, DATA, ENCODING, HEADER, LABEL, TEST, TEXT, VALID, Option, counting
-from rnnkit.tasks.spec import Results, TaskSpec
+from rnnkit.tasks.parts import Results
+from rnnkit.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
     from rnnkit.tasks.translation.results import TranslatedSet

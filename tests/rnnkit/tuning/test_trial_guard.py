@@ -8,7 +8,7 @@ import pytest
 from keras_tuner.errors import FailedTrialError
 
 from rnnkit.callbacks.gradients.rows import NONFINITE, OVERFLOW, TAKEN, WAITING, Block
-from rnnkit.tasks.baseline import Baseline
+from rnnkit.tasks.parts import Baseline
 from rnnkit.tuning import TrialGuard
 
 
