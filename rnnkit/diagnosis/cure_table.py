@@ -226,7 +226,7 @@ TABLE = {
     ),
     "mask": Entry(
         "",
-        "keras.layers.Masking()  # right in front of {layer}; for words Embedding(..., mask_zero=True)",
+        "keras.layers.Masking()  # right in front of the recurrent layer; for words Embedding(..., mask_zero=True)",
         "The recurrence passes over masked steps, and its last state is that of the last real step.",
         "Keras, Understanding masking and padding",
         "a mask can keep a layer from the fastest kernel, and is lost in layers that do not know of it.",

@@ -20,7 +20,8 @@ INTERCEPT = 1e6  # a kernel's share for it, so that it is not penalised
 SHUFFLES = 5  # of the targets, for what is explained by chance
 COMPARED = 400  # sequences, for a dependence
 MEASURABLE = 16  # sequences; fewer say nothing about a dependence
-BINARY = 2
+PADDED_WITHIN = 0.05  # of the steps before the end may be of zeros as well
+FIXED = 0.01  # dispersion of means that are the same by construction
 MOST = 1000  # sequences that are looked at
 
 
@@ -80,7 +81,7 @@ class Data:
         padding: fraction of the steps that are padding and reach the layer without a mask, by which it reads on after
             the end of most sequences.
         masked: whether a layer before it made a mask, which was lost on the way.
-        correlation: of neighbouring steps within a sequence.
+        correlation: of neighbouring steps within a sequence, 0 if their order means nothing.
         dispersion: variance of the sequences' means over what independent steps would give: about 1 for those.
         dependence: R^2 of a linear model of the inputs on sequences left out, 0 if it is no better than chance; NaN if
             it was not measured.
@@ -165,7 +166,7 @@ def _broken(name: str, nested) -> tuple[float, str]:
 def _inputs(layer: str, read: Read, x) -> Inputs:
     values = _counted(read)
     sizes, deviations, means = np.sqrt((values**2).mean(0)), values.std(0), np.abs(values.mean(0))
-    varied = np.array([len(np.unique(column[:1000])) > BINARY for column in values.T])
+    varied = np.array([not _binary(column) for column in values.T])
     constant = deviations <= 1e-6 * np.maximum(sizes, 1e-30)
     numbers = np.flatnonzero(varied & ~constant)
     small = numbers[np.argmin(sizes[numbers])] if len(numbers) else 0
@@ -206,7 +207,8 @@ def _target(y, predictions) -> Target | None:
 def _padding(call: Call, x) -> float:
     """Fraction of the steps that are padding which a layer reads after the end of its sequences.
 
-    Padding are steps of zeros behind the last other step, of which there are more in some sequences than in others.
+    Padding are steps of zeros behind the last other step, of which there are more in some sequences than in others, and
+    hardly any elsewhere.
     """
     if call.mask is not None or call.lengths is not None:
         return 0.0
@@ -214,28 +216,46 @@ def _padding(call: Call, x) -> float:
         if array.shape[:2] == tuple(call.inputs.shape[:2]) and array.dtype.kind in "fiu":
             empty = (array.reshape(*array.shape[:2], -1) == 0).all(-1)
             onwards = empty if call.backward else empty[:, ::-1]
-            trailing = np.logical_and.accumulate(onwards, axis=1).sum(1)
-            return float(trailing.mean() / array.shape[1]) if len(np.unique(trailing)) > 1 else 0.0
+            trailing = np.logical_and.accumulate(onwards, axis=1)
+            within = onwards[~trailing]
+            varied = len(np.unique(trailing.sum(1))) > 1
+            return float(trailing.mean()) if varied and within.size and within.mean() < PADDED_WITHIN else 0.0
     return 0.0
 
 
-@np.errstate(divide="ignore", invalid="ignore")
 def _order(read: Read) -> tuple[float, float]:
-    """Correlation of neighbouring steps within sequences, and dispersion of the sequences' means."""
+    """Correlation of neighbouring steps within sequences, and dispersion of the sequences' means.
+
+    Of each the most telling feature: one that is correlated with its neighbour, one whose means vary most unlike those
+    of independent steps. Features of two values, and those whose means are fixed, are left out.
+    """
     lengths = read.lengths
     if lengths.min() < lengths.max() or len(lengths) < MEASURABLE:
         return float("nan"), float("nan")
-    values = read.inputs[:, : lengths[0]]
-    means = values.mean(1, keepdims=True)
-    within = values - means
-    variance = (within**2).sum((0, 1)) / (len(values) * (lengths[0] - 1))
-    lagged = (within[:, 1:] * within[:, :-1]).sum((0, 1)) / (within**2).sum((0, 1))
-    dispersion = lengths[0] * means[:, 0].var(0, ddof=1) / variance
-    known = np.isfinite(lagged) & np.isfinite(dispersion)
-    if not known.any():
+    numbers = [column for column in np.moveaxis(read.inputs[:, : lengths[0]], -1, 0) if not _binary(column)]
+    found = np.array([_serial(column) for column in numbers]).reshape(-1, 2)
+    found = found[np.isfinite(found).all(axis=1) & (found[:, 1] > FIXED)]
+    if not len(found):
         return float("nan"), float("nan")
-    farthest = np.argmax(np.abs(np.log(np.maximum(dispersion[known], 1e-9))))
-    return float(lagged[known][np.abs(lagged[known]).argmax()]), float(dispersion[known][farthest])
+    correlation, dispersion = found.T
+    return float(correlation[np.abs(correlation).argmax()]), float(dispersion[np.abs(np.log(dispersion)).argmax()])
+
+
+def _serial(column: np.ndarray) -> tuple[float, float]:
+    """Both numbers of one feature, shape (n, T)."""
+    n, steps = column.shape
+    means = column.mean(1, keepdims=True)
+    within = column - means
+    squares = (within**2).sum()
+    if squares == 0:
+        return float("nan"), float("nan")
+    variance = squares / (n * (steps - 1))
+    correlation = (within[:, 1:] * within[:, :-1]).sum() / squares + 1 / steps  # without it, below 0 in any order
+    return correlation, steps * means.var(ddof=1) / variance
+
+
+def _binary(values: np.ndarray) -> bool:
+    return len(np.unique(np.ravel(values)[:1000])) <= 2
 
 
 def _dependence(read: Read, y) -> tuple[float, float]:

@@ -213,8 +213,8 @@ def test_growth_beyond_all_numbers_has_a_sentence_too():
 def test_numbers_from_the_records_are_filled_in():
     known = facts(records={"largest_ratio": 2.0}, training={"rate": 0.4})
     lines = {cure.name: cure for cure in cures([Finding(v.RATE_HIGH, "")], known)}
-    assert "Adam(0.002)" in lines["lower learning rate"].python  # 0.4 * 0.01 / 2
-    assert lines["lower learning rate"].shell == "--set learning_rate=0.002"
+    assert "Adam(0.006)" in lines["lower learning rate"].python  # 0.4 * 0.03 / 2
+    assert lines["lower learning rate"].shell == "--set learning_rate=0.006"
     assert '"global_norm", 3.2)' in lines["clipping"].python
     assert lines["clipping"].shell == "--clip global_norm:3.2"
 
