@@ -117,7 +117,7 @@ def look_at_data(x, y, look: Look) -> Data:
         return Data(broken_x=broken_x, broken_y=broken_y, broken_at=where_x or where_y)
     if not look.signal.sound:
         return Data()
-    correlation, dispersion = _order(read)
+    correlation, dispersion = _order(read, y)
     dependence, lag = _dependence(read, y)
     return Data(
         inputs=_inputs(call.layer.path, read, x),
@@ -223,17 +223,21 @@ def _padding(call: Call, x) -> float:
     return 0.0
 
 
-def _order(read: Read) -> tuple[float, float]:
+def _order(read: Read, y) -> tuple[float, float]:
     """Correlation of neighbouring steps within sequences, and dispersion of the sequences' means.
 
-    Of each the most telling feature: one that is correlated with its neighbour, one whose means vary most unlike those
-    of independent steps. Features of two values, and those whose means are fixed, are left out.
+    Of the features each time the most telling one: one that is correlated with its neighbour, one whose means vary most
+    unlike those of independent steps. Features of two values, and those whose means are fixed, are left out; targets of
+    each step count as features, of any values.
     """
-    lengths = read.lengths
+    lengths, steps = read.lengths, read.inputs.shape[1]
     if lengths.min() < lengths.max() or len(lengths) < MEASURABLE:
         return float("nan"), float("nan")
-    numbers = [column for column in np.moveaxis(read.inputs[:, : lengths[0]], -1, 0) if not _binary(column)]
-    found = np.array([_serial(column) for column in numbers]).reshape(-1, 2)
+    columns = [column for column in np.moveaxis(read.inputs[:, : lengths[0]], -1, 0) if not _binary(column)]
+    target = None if y is None else np.asarray(keras.tree.flatten(y)[0])[:MOST]
+    if target is not None and target.ndim == 3 and target.shape[:2] == (len(lengths), steps):
+        columns += list(np.moveaxis(target[:, : lengths[0]].astype("float64"), -1, 0))
+    found = np.array([_serial(column) for column in columns]).reshape(-1, 2)
     found = found[np.isfinite(found).all(axis=1) & (found[:, 1] > FIXED)]
     if not len(found):
         return float("nan"), float("nan")

@@ -24,7 +24,8 @@ DEEP_FROM = 5  # recurrent layers on top of each other
 LARGE_BIAS = 4.0  # a sigmoid's derivative is 0.018 there
 ALL_NULL = 0.99  # fraction of weights that are exactly zero
 INDEPENDENT = 0.1  # R^2 of a linear model, below which no dependence was seen
-UNORDERED, DISPERSED = 0.08, 1.8  # correlation of neighbours; dispersion of means, where independent steps give 1
+UNORDERED = 0.08  # correlation of neighbours
+DISPERSED, FAR_DISPERSED = 1.8, 4.0  # dispersion of means, where independent steps give 1; without lost quality
 STRONG_DROPOUT, ABOVE = 0.3, 1.1  # rate; training loss over validation loss
 RISE, GAP = 1.15, 1.3  # last validation loss over the smallest; over the training loss
 
@@ -271,8 +272,8 @@ def order(facts: Facts) -> Rule:
     """Steps that were shuffled."""
     data, training = facts.data, facts.training
     unordered = abs(data.correlation) < UNORDERED
-    dispersed = data.dispersion > DISPERSED or data.dispersion < 1 / DISPERSED
-    if unordered and dispersed and training.wanting:
+    limit = DISPERSED if training.wanting else FAR_DISPERSED
+    if unordered and not training.content and not 1 / limit <= data.dispersion <= limit:
         yield Finding(
             v.ORDER,
             f"Neighbouring steps are no more alike than distant ones (correlation {data.correlation:.2f})"
