@@ -24,6 +24,14 @@ def layers_of(model) -> list:
     return list(dict.fromkeys(model._flatten_layers()))
 
 
+def last_history(model):
+    """The `keras.callbacks.History` of a model's last `fit`; None before the first.
+
+    `fit` leaves it on the model, which its documentation does not say, and returns it to its caller only.
+    """
+    return vars(model).get("history")
+
+
 def recurrent_loop(step, inputs, initial_states, **options):
     """The loop through time that all recurrent layers of Keras run: last output, outputs, states.
 

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rnnkit.compat import layers_of
 from rnnkit.layers import RecurrentStack
 from rnnkit.recurrent.kernel_choice import recurrent_layers
 
@@ -71,16 +72,16 @@ class Recorder:
         self._tape, self._change = tape, change
         self._derived: set[int] = set()  # tensors that come from a recurrent layer, by way of layers
         self._lengths: tf.Tensor | None = None
-        layers, recurrent = model._flatten_layers(), recurrent_layers(model)
+        layers, recurrent = layers_of(model), recurrent_layers(model)
         stacks = [layer for layer in layers if isinstance(layer, RecurrentStack)]
         self._reversed = {id(block["backward"]) for stack in stacks for block in stack.blocks if stack.bidirectional}
         for stack in stacks:
             vars(stack)["call"] = self._with_lengths(stack.call)
         for layer in recurrent:
             vars(layer)["call"] = self._recorded(layer, layer.call)
-        inside = {id(part) for layer in recurrent for part in layer._flatten_layers()}
+        inside = {id(part) for layer in recurrent for part in layers_of(layer)}
         for layer in layers:
-            if id(layer) not in inside and len(list(layer._flatten_layers())) == 1:
+            if id(layer) not in inside and len(layers_of(layer)) == 1:
                 vars(layer)["call"] = self._passed(layer, layer.call)
 
     def is_derived(self, tensor) -> bool:

@@ -21,7 +21,7 @@ def heat_map(profiles: pd.DataFrame) -> Plot:
     """What is left of a gradient k steps back, R(k), at each diagnosis; a panel for each layer and direction.
 
     Blue gradients have shrunk, red ones have grown, on a logarithmic scale that ends at 10^4 times. Above the line less
-    than 1 % is left of what there was at the first lag of the fit.
+    than 1 % of its initial size is left.
 
     Args:
         profiles: `Diagnosis.profile` of each diagnosis, with the column `epoch`.

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rnnkit.compat import layers_of
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.recurrent.kernel_choice import recurrent_layers
 
@@ -49,7 +50,7 @@ def preserved(model: keras.Model):
 
     State variables are those that calling a model can change: seeds, carried recurrent states, metric sums.
     """
-    layers = model._flatten_layers()
+    layers = layers_of(model)
     attributes = [dict(vars(layer)) for layer in layers]
     states = [variable for variable in [*model.variables, *model.metrics_variables] if not variable.trainable]
     for layer in recurrent_layers(model):

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from rnnkit.compat import last_history, layers_of
 from rnnkit.errors import ArgumentError
 from rnnkit.optimizers import without_scaler
 
@@ -138,7 +139,7 @@ def known_of_training(model, *, explained: float, linear: float, depth: int, sol
         history: a `keras.callbacks.History`, or its dict; None takes that of the model's last `fit`.
     """
     optimizer = without_scaler(model.optimizer) if model.compiled and model.optimizer is not None else None
-    layers = model._flatten_layers()
+    layers = layers_of(model)
     rates = [
         float(rate)
         for layer in layers
@@ -157,12 +158,12 @@ def known_of_training(model, *, explained: float, linear: float, depth: int, sol
         dropout=max(rates, default=0.0),
         task=task,
         records=_records(health),
-        history=_history(vars(model).get("history") if history is None else history),
+        history=_history(last_history(model) if history is None else history),
     )
 
 
 def _shortcuts(model) -> bool:
-    layers = model._flatten_layers()
+    layers = layers_of(model)
     return any(isinstance(layer, keras.layers.Add) or getattr(layer, "residual", False) for layer in layers)
 
 

@@ -32,6 +32,14 @@ def test_layers_of_a_model_are_those_inside_of_others_and_of_cells():
     assert len(found) == len({id(each) for each in found})
 
 
+def test_the_history_of_the_last_fit_is_on_the_model():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    assert compat.last_history(model) is None
+    history = model.fit(np.zeros((4, 2)), np.zeros((4, 1)), epochs=2, verbose=0)
+    assert compat.last_history(model).history["loss"] == history.history["loss"]
+
+
 def test_the_recurrent_loop_runs_a_step_over_time():
     x = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
     last, outputs, (state,) = compat.recurrent_loop(

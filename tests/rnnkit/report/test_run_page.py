@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from rnnkit.cli.app import app
-from rnnkit.diagnosis.decay import first_lag
 from rnnkit.diagnosis.heat_map import FADED, heat_map
 from rnnkit.diagnosis.page import history_map
 from rnnkit.errors import DataError
@@ -142,7 +141,7 @@ def test_a_heat_map_over_training_is_clear_where_nothing_is_lost_and_has_the_hor
     blue, clear = mesh.cmap(mesh.norm([1e-4, 1.0]))
     np.testing.assert_allclose(blue, to_rgba(FADED), atol=0.01)
     assert clear[3] < 0.02
-    horizon = first_lag(99) + np.log(0.01) / np.log(0.9)
+    horizon = np.log(0.01) / np.log(0.9)
     assert axis.lines[0].get_ydata()[0] == pytest.approx(horizon, abs=1)
     assert history_map(pd.DataFrame(rows)[lambda frame: frame["epoch"] == 0]) is None
 
