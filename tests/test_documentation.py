@@ -68,6 +68,7 @@ def _few(splits: Splits) -> Splits:
     return Splits(*(part[:rows] for part, rows in zip(splits, ROWS, strict=True)))
 
 
+@pytest.mark.filterwarnings("ignore:.* did not leave .* in 1 epochs")  # which is all that they train for here
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page(page, workplace, monkeypatch, capsys):
     """Its blocks, in order and in one namespace."""

@@ -1,5 +1,7 @@
 """Length-bucketed, right-padded batches. Legend: `B` batch, `T` steps, `N` examples."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -132,7 +134,7 @@ class Batches(keras.utils.PyDataset):
         return [rows for pool in pools for rows in _chunks(pool, self.batch_size)]
 
 
-class BatchAdapter(compat.py_dataset_adapter()):
+class BatchAdapter(compat.py_dataset_adapter()):  # type: ignore[misc]
     """How Keras reads `Batches`: as any `PyDataset`, but TensorFlow does not tune how many are kept ready.
 
     With that it often waits at the end of an epoch, an evaluation or a prediction, doing nothing, for up to as long as
@@ -145,7 +147,7 @@ class BatchAdapter(compat.py_dataset_adapter()):
 
     def __init__(self, batches: Batches, data: Dataset | None = None):
         super().__init__(batches)
-        self.data = data
+        self.data: Any = data
 
     def get_tf_dataset(self):
         import tensorflow as tf

@@ -77,6 +77,7 @@ class BestEpoch(keras.callbacks.EarlyStopping):
 
     def __init__(self, monitor: str, mode: str, patience: int):
         super().__init__(monitor, mode=mode, patience=patience, restore_best_weights=True)
+        self.wait, self.best_weights = 0, None
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
@@ -123,7 +124,8 @@ class BestEpoch(keras.callbacks.EarlyStopping):
 
     def set_state(self, state: dict) -> None:
         """Takes over what `get_state` gave."""
-        vars(self).update({**state, "_best_rank": tuple(state["_best_rank"])})
+        for name, value in {**state, "_best_rank": tuple(state["_best_rank"])}.items():
+            setattr(self, name, value)
 
 
 class Halving(keras.callbacks.ReduceLROnPlateau):

@@ -40,19 +40,15 @@ def take_apart(
     Raises:
         DataError: x and another argument both give targets or weights, or a source cannot be read.
     """
-    batch_size, brought = None, ()
+    batch_size, brought = None, list[Any]()
     if is_stream(x):
         (x, *brought), batch_size = read_stream(x, rank=rank, **of_stream)
     elif y is None and _is_tuple_of_columns(x, rank, target and len(columns) > 1):
         x, *brought = x
     if not target:
         return Given(x, None, None, batch_size)
-    given = {"y": y, "sample_weight": weights}
-    for name, value in zip([*given][: len(brought)], brought, strict=True):
-        if given[name] is not None:
-            raise DataError(f"{name}: x brings its own. Leave {name} out, or give x without it.")
-        given[name] = value
-    return Given(x, *given.values(), batch_size)
+    own_y, own_weights, *_ = [*brought, None, None]
+    return Given(x, _given_once("y", y, own_y), _given_once("sample_weight", weights, own_weights), batch_size)
 
 
 def as_dataset(x, y=None, *, columns: Sequence[str], target: bool = True, rank: int = 0) -> Dataset:
@@ -93,6 +89,13 @@ def as_dataset(x, y=None, *, columns: Sequence[str], target: bool = True, rank: 
     if not len(data):
         raise DataError("x: the data set is empty. Give at least one example.")
     return data
+
+
+def _given_once(name: str, given, brought):
+    """The targets or weights, from the argument or from x."""
+    if given is not None and brought is not None:
+        raise DataError(f"{name}: x brings its own. Leave {name} out, or give x without it.")
+    return given if brought is None else brought
 
 
 def _is_tuple_of_columns(x, rank: int, paired: bool) -> bool:

@@ -168,8 +168,9 @@ class Task(RawDataModel):
     def auto_callbacks(self) -> list[keras.callbacks.Callback]:
         """What `epochs="auto"` trains with, where there is validation data."""
         best = self.best_epoch(self.patience)
-        halves = self.halve_after is not None and not follows_schedule(getattr(self, "optimizer", None))
-        return [best, Halving(best, self.halve_after)] if halves else [best]
+        if self.halve_after is None or follows_schedule(getattr(self, "optimizer", None)):
+            return [best]
+        return [best, Halving(best, self.halve_after)]
 
     def best_epoch(self, patience: int) -> BestEpoch:
         """A callback that ends training after `patience` epochs without a better one and keeps the best weights."""

@@ -179,11 +179,21 @@ class Translator(Task):
             "metrics": [Perplexity()],
         }
 
-    def evaluate(self, x=None, y=None, batch_size=128, verbose="auto", sample_weight=None, return_dict=False, **kwargs):
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=128,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        return_dict=False,
+        **kwargs,
+    ):
         """As `keras.Model.evaluate`, on raw data; also translates it greedily, for BLEU, chrF and exact matches."""
         self._need_network()
         in_fit = isinstance(x, BatchAdapter)
-        served = x if in_fit else self._served(x, y, sample_weight, batch_size, "steps", kwargs.pop("steps", None))
+        served = x if in_fit else self._served(x, y, sample_weight, batch_size, "steps", steps)
         logs = super().evaluate(served, verbose=verbose, return_dict=True, **kwargs)
         sources, targets = served.data.sample(self.validation_sentences if in_fit else len(served.data))
         greedy = [best[0].text for best in self._translated(sources, Search())]
