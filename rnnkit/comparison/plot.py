@@ -27,7 +27,7 @@ def comparison_plot(comparison: "Comparison") -> Plot:
 def runs_plot(comparison: "Comparison") -> Plot:
     """The metric of each run on validation, a row per model, best first."""
     summary, colors = comparison.summary, model_colors(comparison)
-    names = [f"{title(name)}, {KINDS[kind]}".rstrip(", ") for name, kind in summary["kind"].items()]
+    names = [f"{title(str(name))}, {KINDS[kind]}".rstrip(", ") for name, kind in summary["kind"].items()]
     rows = [Row(said, _scores(comparison, name), colors[name]) for said, name in zip(names, summary.index, strict=True)]
     draw = functools.partial(strips, rows=rows, label=f"{comparison.metric} on validation")
     panel = Panel("", draw, f"{comparison.metric} of each run, by model.", height=rows_height(rows), left=12)
@@ -38,7 +38,7 @@ def cost_plot(comparison: "Comparison") -> Plot:
     """The metric by the seconds to the best epoch, and what is gained for each second of training."""
     trained = comparison.summary[comparison.summary["seconds_to_best"].notna()]
     colors = {name: color for name, color in model_colors(comparison).items() if name in trained.index}
-    rates = trained["per_second"].sort_values(ascending=False)
+    rates = {str(name): rate for name, rate in trained["per_second"].sort_values(ascending=False).items()}
     rows = [Row(title(name), np.array([rate]), colors[name]) for name, rate in rates.items()]
     said = ", ".join(f"{title(name)} {number(rate)}" for name, rate in rates.items())
     alt = f"{comparison.metric} by the seconds to the best epoch."

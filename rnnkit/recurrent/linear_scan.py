@@ -84,8 +84,8 @@ def _in_turn_back(input_gate, candidates, starts, states, upstream):
 
     def block(carry, index):
         back = carry[0]
-        dstates, pairs = [], (1 - input_gate[index], upstream[index])
-        pairs = zip(*(ops.unstack(each, BLOCK) for each in pairs), strict=True)
+        dstates, given = [], (1 - input_gate[index], upstream[index])
+        pairs = zip(*(ops.unstack(each, BLOCK) for each in given), strict=True)
         for forget, entering in reversed(list(pairs)):
             dstates.append(entering + back)
             back = forget * dstates[-1]

@@ -1,7 +1,7 @@
 """What panels are made of: curves, limits, dots, and rows with a name each."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def curve(axis: "Axes", x, y, color: str, *, dashed: bool = False, opacity: floa
     """A line, broken where `y` is not finite. Of more than 160 points, neighbours are joined to their median, with a
     band from 10 to 90 %; a point without neighbours is a dot."""
     x, y, band = thin(x, y)
-    style = {"color": color, "alpha": None if opacity == 1 else opacity}
+    style: dict[str, Any] = {"color": color, "alpha": None if opacity == 1 else opacity}
     axis.plot(x, y, linestyle="--" if dashed else "-", label=label, **style)
     if band is not None:
         axis.fill_between(x, *band, color=color, alpha=0.16 * opacity, linewidth=0)
@@ -60,7 +60,7 @@ def limit(axis: "Axes", y: float, text: str) -> None:
     axis.axhline(y, color=QUIET, linestyle=":", linewidth=1)
     place = axis.transData.transform((axis.get_xlim()[0], y))
     below = axis.transAxes.inverted().transform(place)[1] > 0.9
-    where = {"transform": axis.get_yaxis_transform(), "ha": "right", "va": "top" if below else "bottom"}
+    where: dict[str, Any] = {"transform": axis.get_yaxis_transform(), "ha": "right", "va": "top" if below else "bottom"}
     axis.text(0.99, y, text, gid="label", **where)
 
 
@@ -84,7 +84,7 @@ def bars(axis: "Axes", rows: Sequence[Row], highest: float | None = None) -> Non
     """
     values = [float(row.values[0]) for row in rows]
     _name_rows(axis, rows)
-    right = {"transform": axis.get_yaxis_transform(), "ha": "right", "va": "bottom"}
+    right: dict[str, Any] = {"transform": axis.get_yaxis_transform(), "ha": "right", "va": "bottom"}
     for place, (row, value) in enumerate(zip(rows, values, strict=True)):
         axis.barh(-place - 0.2, max(value, 0.0) if np.isfinite(value) else 0.0, 0.24, color=row.color)
         axis.text(1, -place, str(number(value)), **right)

@@ -5,7 +5,7 @@ matplotlib figure; `rnnkit.report.page.figure` embeds each of them as SVG.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +16,7 @@ COLORS = ("#0b5cad", "#c2500a", "#1a7f5a", "#8e3a9d", "#8a6d00", "#b3264a", "#00
 INK, QUIET, GRID, PAPER = "#1d2329", "#59636e", "#e9ebea", "#fcfcfa"
 WIDTH, HEIGHT = 440, 250  # of a panel on a page, about the width of a phone, so that its letters stay legible there
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 40  # its margins
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 12.5,
     "axes.titlesize": 12.5,
     "axes.titlelocation": "left",
@@ -160,8 +160,9 @@ def _handle(legend: Legend):
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    look = {"color": legend.color, "alpha": legend.opacity, "label": legend.text}
+    look: dict[str, Any] = {"color": legend.color, "alpha": legend.opacity, "label": legend.text}
     if legend.mark == "block":
         return Patch(**look)
-    style = {"dots": {"linestyle": "", "marker": "o"}, "dashed": {"linestyle": "--"}, "dotted": {"linestyle": ":"}}
-    return Line2D([], [], **look, **style.get(legend.mark, {}))
+    if legend.mark == "dots":
+        return Line2D([], [], linestyle="", marker="o", **look)
+    return Line2D([], [], linestyle={"dashed": "--", "dotted": ":"}.get(legend.mark, "-"), **look)
