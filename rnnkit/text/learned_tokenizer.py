@@ -8,8 +8,8 @@ import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from rnnkit.text.detokenizer import blanks_between
 from rnnkit.text.tokenizer import Token, tokenize, words
-from rnnkit.text.whole_words import blanks_between
 from rnnkit.text.word_shape import SHAPES, shape_number
 
 

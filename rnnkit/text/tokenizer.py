@@ -1,8 +1,12 @@
-"""Plain text into words that know where they stood."""
+"""Plain text into words that know where they stood, by a tokenizer of ours or one of the user's."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
+import keras
 import regex
+
+from rnnkit.errors import ArgumentError, DataError
 
 # Scripts that set no blanks between words: a character each, with its marks, as no rule finds their words.
 UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Line_Break=Complex_Context}]"  # the last: Thai, Lao, Khmer, Burmese
@@ -48,3 +52,75 @@ def words(text: str, *, lowercase: bool = False) -> list[str]:
     """Only the words of `tokenize`."""
     found = _TOKEN.findall(text)
     return [word.lower() for word in found] if lowercase else found
+
+
+def tokenize_with(tokenizer: Callable[[str], Iterable[str]], text: str) -> list[Token]:
+    """The words that a tokenizer of the user's finds in a text, with their places.
+
+    Raises:
+        DataError: they are not the words of the text, in its order.
+    """
+    tokens, place = [], 0
+    for word in tokenizer(text):
+        start = text.find(word, place) if isinstance(word, str) and word else -1
+        if start < 0:
+            raise DataError(
+                f"tokenizer: expected words as they stand in the text, in its order, got {word!r}, which does not "
+                f"follow in {text[place : place + 40]!r}. Return them unchanged."
+            )
+        place = start + len(word)
+        tokens.append(Token(word, start, place))
+    return tokens
+
+
+def words_with(tokenizer: Callable[[str], Iterable[str]] | None, text: str, *, lowercase: bool = False) -> list[str]:
+    """The words that a tokenizer of the user's gives for a text; None takes ours, `words`.
+
+    Raises:
+        DataError: they are no strings.
+    """
+    if tokenizer is None:
+        return words(text, lowercase=lowercase)
+    found = list(tokenizer(text))
+    for word in found:
+        if not isinstance(word, str):
+            raise DataError(
+                f"tokenizer: expected a list of strings for a text, got {word!r:.80} in it. Return its words."
+            )
+    return [word.lower() for word in found] if lowercase else found
+
+
+class MissingTokenizer:
+    """Stands in for a tokenizer of the user's that a model's file could only name."""
+
+    def __init__(self, name: str):
+        self.__name__ = name
+
+    def __call__(self, text):
+        raise ArgumentError(
+            f"tokenizer: this model was trained with the tokenizer {self.__name__!r}, which is not in its file. Set "
+            "model.tokenizer, or decorate it with keras.saving.register_keras_serializable() before you load the model."
+        )
+
+
+def own_tokenizer(given: Any) -> Callable[[str], Iterable[str]] | None:
+    """A tokenizer of the user's as it is, one from a model's configuration by its name, or None.
+
+    Raises:
+        ArgumentError: it cannot be called.
+    """
+    if isinstance(given, str):
+        return keras.saving.get_registered_object(given) or MissingTokenizer(given)
+    if given is not None and not callable(given):
+        raise ArgumentError(
+            f"tokenizer: expected a function from a text to a list of its words, or None, got {given!r}."
+        )
+    return given
+
+
+def tokenizer_name(tokenizer: Any) -> str | None:
+    """The name under which Keras, or else Python, knows a tokenizer, for the configuration."""
+    if tokenizer is None:
+        return None
+    named = tokenizer if hasattr(tokenizer, "__name__") else type(tokenizer)
+    return keras.saving.get_registered_name(named)

@@ -52,8 +52,8 @@ def read_vectors(path: str | Path, vocabulary: Vocabulary, matrix: np.ndarray) -
     return found
 
 
-def start_from_vectors(embedding, path: str | Path, vocabulary: Vocabulary) -> None:
-    """Gives a built `keras.layers.Embedding` the file's vectors, where it has the word; see `read_vectors`."""
+def load_vectors(embedding, path: str | Path, vocabulary: Vocabulary) -> None:
+    """Sets the rows of a built `keras.layers.Embedding` to the file's vectors, where it has the word."""
     matrix = np.array(embedding.embeddings)
     read_vectors(path, vocabulary, matrix)
     embedding.embeddings.assign(matrix)

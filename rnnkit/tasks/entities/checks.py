@@ -1,8 +1,11 @@
-"""Token and tag lists as users give them: what cannot be used is named by its sentence."""
+"""Token and tag lists, losses and metrics as users give them: what cannot be used is named."""
+
+import keras
+import numpy as np
 
 from rnnkit.datasets import Dataset
-from rnnkit.errors import DataError
-from rnnkit.tasks.entities.schemes import check_tags, detect_scheme
+from rnnkit.errors import ArgumentError, DataError
+from rnnkit.tasks.entities.schemes import check_tags, detect_scheme, repair
 from rnnkit.tasks.entities.spans import find_spans, parse_tags
 
 
@@ -61,3 +64,30 @@ def types_of(data: Dataset) -> list[set[str]]:
     """
     tags = check_tag_lists(check_sentences(data["tokens"]), data["tags"])
     return [{span.label for span in find_spans(each)} for each in tags]
+
+
+def tag_numbers(sentences: list[list[str]], tags: list[str], scheme: str) -> list[np.ndarray]:
+    """Tag lists, valid or not, as the numbers of the K `tags` of a scheme: int32, shape (T,) each.
+
+    Raises:
+        DataError: a type that none of `tags` has.
+    """
+    numbers = {tag: number for number, tag in enumerate(tags)}
+    known = sorted({tag.label for tag in parse_tags(tags, where="tags")} - {""})
+    unseen = sorted({span.label for each in sentences for span in find_spans(each)} - set(known))
+    if unseen:
+        raise DataError(
+            f"y: the types {', '.join(unseen[:5])} were not seen in training; it knew {', '.join(known)}. "
+            "Train on sentences that have them too, or leave these out."
+        )
+    return [np.array([numbers[tag] for tag in repair(each, scheme)], "int32") for each in sentences]
+
+
+def check_no_names(argument: str, value) -> None:
+    """Raises `ArgumentError` where a loss or metric is given by its name in Keras."""
+    named = [each for each in keras.tree.flatten(value) if isinstance(each, str) and each != "auto"]
+    if named:
+        raise ArgumentError(
+            f"{argument}: expected 'auto' or objects that know what padding is, got {named[0]!r}. "
+            "Entity f1, precision and recall are measured anyway."
+        )

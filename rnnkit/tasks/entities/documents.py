@@ -1,17 +1,17 @@
 """Plain texts into sentences of tokens, and decoded sentences into entities with their place in the text."""
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
 from rnnkit.errors import DataError
-from rnnkit.tasks.entities.decoding import span_score
+from rnnkit.tasks.columns import as_column
+from rnnkit.tasks.entities.network import span_score
 from rnnkit.tasks.entities.spans import find_spans
 from rnnkit.text.learned_tokenizer import LearnedTokenizer, split_fraction
-from rnnkit.text.own_tokenizer import tokenize_with
 from rnnkit.text.sentences import by_sentence
-from rnnkit.text.tokenizer import Token, tokenize
+from rnnkit.text.tokenizer import Token, tokenize, tokenize_with
 
 MAX_SPLIT = 0.01  # of the tokens, without a warning
 
@@ -31,6 +31,13 @@ class Document(NamedTuple):
 
     text: str
     sentences: list[list[Token]]
+
+
+def listed(texts: Any) -> list:
+    """One text, or several things that `as_document` takes, as a list."""
+    if isinstance(texts, (bytes, dict)) or not hasattr(texts, "__iter__"):
+        raise DataError(f"texts: expected a text, a list of texts, or a list of token lists, got {texts!r}.")
+    return [texts] if isinstance(texts, str) else as_column(texts)
 
 
 def as_document(given: Any, tokenizer: Callable[[str], list[Token]]) -> Document:
@@ -71,17 +78,18 @@ def learn_joins(sentences: list[list[str]], own: Callable[[str], Iterable[str]] 
     return {} if own else LearnedTokenizer.learn(sentences).joins
 
 
-def entities_in(text: str, tokens: list[Token], decoded: dict[str, Any], tags: list[str]) -> list[Entity]:
-    """The entities of one sentence.
+def entities_in(document: Document, decoded: Iterator[dict[str, Any]], tags: list[str]) -> list[Entity]:
+    """The entities of a document.
 
     Args:
-        text: the whole document's.
-        tokens: the sentence's.
-        decoded: what `TagDecoder` gave for it, cut to its tokens.
+        document: a text and its tokens.
+        decoded: what `TagDecoder` gave for each sentence, cut to its tokens; those of this document are taken.
         tags: the decoder's tags.
     """
     found = []
-    for span in find_spans([tags[number] for number in decoded["tags"]]):
-        start, end = tokens[span.start].start, tokens[span.end - 1].end
-        found.append(Entity(text[start:end], span.label, start, end, span_score(span, decoded)))
+    for tokens in document.sentences:
+        outputs = next(decoded)
+        for span in find_spans([tags[number] for number in outputs["tags"]]):
+            start, end = tokens[span.start].start, tokens[span.end - 1].end
+            found.append(Entity(document.text[start:end], span.label, start, end, span_score(span, outputs)))
     return found

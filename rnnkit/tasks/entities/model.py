@@ -1,30 +1,31 @@
 """Named entity recognition: words in, entities out. Legend: `B` batch, `T` words, `C` characters, `K` tags."""
 
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from rnnkit.checks import one_of, share, whole
 from rnnkit.datasets import Dataset
-from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors import DataError
 from rnnkit.layers import CRF, CRFLoss, TokenLoss
 from rnnkit.optimizers import LazyAdam
 from rnnkit.tasks.batches import Batches
-from rnnkit.tasks.columns import as_column, as_text
-from rnnkit.tasks.entities.checks import check_sentences, check_tag_lists, reject_broken
-from rnnkit.tasks.entities.decoding import TagDecoder
-from rnnkit.tasks.entities.documents import as_document, entities_in, learn_joins
-from rnnkit.tasks.entities.features import character_features, word_features
+from rnnkit.tasks.columns import as_text
+from rnnkit.tasks.entities.checks import check_no_names, check_sentences, check_tag_lists, reject_broken, tag_numbers
+from rnnkit.tasks.entities.documents import as_document, entities_in, learn_joins, listed
 from rnnkit.tasks.entities.metric import EntityF1
+from rnnkit.tasks.entities.network import TagDecoder, character_features, word_features
 from rnnkit.tasks.entities.schemes import allowed_transitions, repair
 from rnnkit.tasks.entities.scores import EntityScores, score_entities
-from rnnkit.tasks.entities.spans import find_spans
-from rnnkit.tasks.inputs import as_dataset
+from rnnkit.tasks.entities.spans import find_spans, named
 from rnnkit.tasks.task import Task
 from rnnkit.text.learned_tokenizer import LearnedTokenizer
-from rnnkit.text.own_tokenizer import own_tokenizer, tokenize_with, tokenizer_name
-from rnnkit.text.vectors import start_from_vectors, vector_size
+from rnnkit.text.tokenizer import own_tokenizer, tokenize_with, tokenizer_name
+from rnnkit.text.vectors import load_vectors, vector_size
 from rnnkit.text.vocabulary import Vocabulary
 from rnnkit.text.word_shape import Spelling, folded, shape_number
 
@@ -62,8 +63,8 @@ class EntityRecognizer(Task):
         scheme: in which the network tags inside: `"IOB2"` or `"IOBES"`.
         invalid: what to do with tag sequences that break their own scheme, in training and evaluation: `"repair"`
             reads them as conlleval does, `"reject"` raises.
-        dropout: share of the features dropped before each recurrent layer and before the output, in [0, 1).
-        word_dropout: share of the words replaced by the unknown word in training, in [0, 1).
+        dropout: fraction of the features dropped before each recurrent layer and before the output, in [0, 1).
+        word_dropout: fraction of the words replaced by the unknown word in training, in [0, 1).
         min_count: words seen less often in training are unknown words.
         max_words: size of the vocabulary at most; None keeps all words.
         lowercase: fold capital letters in the vocabulary; case is seen apart from it.
@@ -87,24 +88,24 @@ class EntityRecognizer(Task):
 
     def __init__(
         self,
-        cell="lstm",
-        units=100,
-        layers=1,
-        bidirectional=True,
-        embedding_dim=100,
-        vectors=None,
-        chars="cnn",
-        char_units=50,
-        crf=True,
-        scheme="IOBES",
-        invalid="repair",
-        dropout=0.5,
-        word_dropout=0.1,
-        min_count=1,
-        max_words=None,
-        lowercase=True,
-        tokenizer=None,
-        **options,
+        cell: Any = "lstm",
+        units: int | Sequence[int] = 100,
+        layers: int = 1,
+        bidirectional: bool = True,
+        embedding_dim: int = 100,
+        vectors: str | Path | None = None,
+        chars: str | None = "cnn",
+        char_units: int = 50,
+        crf: bool = True,
+        scheme: str = "IOBES",
+        invalid: str = "repair",
+        dropout: float = 0.5,
+        word_dropout: float = 0.1,
+        min_count: int = 1,
+        max_words: int | None = None,
+        lowercase: bool = True,
+        tokenizer: Callable[[str], Iterable[str]] | None = None,
+        **options: Any,
     ):
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
         self.embedding_dim = whole("embedding_dim", embedding_dim)
@@ -161,11 +162,10 @@ class EntityRecognizer(Task):
     def adapt(self, x, y=None):
         super().adapt(x, y)
         if self.vectors is not None:
-            start_from_vectors(self.network.get_layer("embedding"), self.vectors, self.vocabulary)
+            load_vectors(self.network.get_layer("embedding"), self.vectors, self.vocabulary)
 
     def encode(self, data, *, target=True):
-        sentences = check_sentences(data["tokens"], empty=not target)
-        sentences = [words or [""] for words in sentences]
+        sentences = [words or [""] for words in check_sentences(data["tokens"], empty=not target)]
         x = {
             "tokens": [self.vocabulary.encode(words) for words in self._folded(sentences)],
             "shapes": [np.array([shape_number(word) for word in words], "int32") for words in sentences],
@@ -173,7 +173,7 @@ class EntityRecognizer(Task):
         }
         if self.chars:
             x["characters"] = [self.spelling.encode(words) for words in sentences]
-        y = self._tag_numbers(self._checked_tags(data)) if target else None
+        y = tag_numbers(self._checked_tags(data), self.tags, self.scheme) if target else None
         return {"x": x, "y": y, "lengths": x["lengths"]}
 
     def default_compile(self):
@@ -189,7 +189,7 @@ class EntityRecognizer(Task):
             ArgumentError: a loss or metric by name.
         """
         for name, value in {"loss": loss, "metrics": metrics, "weighted_metrics": weighted_metrics}.items():
-            _check_no_names(name, value)
+            check_no_names(name, value)
         super().compile(optimizer, loss, metrics=metrics, weighted_metrics=weighted_metrics, **kwargs)
 
     def call(self, inputs, training=False):
@@ -220,23 +220,22 @@ class EntityRecognizer(Task):
             A list with an array of shape (T_i, K) for each sentence; the columns are `tags`.
         """
         self._need_network()
-        data = self.inputs(x, batch_size, steps)
-        return [decoded["probabilities"] for decoded in self._decoded(data, batch_size)]
+        found = self._decoded(self.inputs(x, batch_size, steps), batch_size)
+        return [decoded["probabilities"] for decoded in found]
 
     def predict_tags(self, x, batch_size=128) -> list[list[str]]:
         """The best tag sequence of each sentence, in the scheme IOB2.
 
         Args:
             x: token lists, in any form that `as_dataset` takes.
-            batch_size: sentences a step.
+            batch_size: sentences per step.
         """
-        data = as_dataset(x, columns=self.columns, target=False, rank=self.rank)
-        found = ([self.tags[number] for number in decoded["tags"]] for decoded in self._decoded(data, batch_size))
-        return [repair(tags, "IOB2") for tags in found]
+        found = self._decoded(self.read(x, target=False), batch_size)
+        return [repair([self.tags[number] for number in decoded["tags"]], "IOB2") for decoded in found]
 
     def score(self, x, y=None, batch_size=128) -> EntityScores:
         """Precision, recall and F1, over all and by type, of raw data in any form that `evaluate` takes."""
-        data = as_dataset(x, y, columns=self.columns, rank=self.rank)
+        data = self.read(x, y)
         return score_entities(self._checked_tags(data), self.predict_tags(data, batch_size))
 
     def tag(self, texts, batch_size=128):
@@ -245,7 +244,7 @@ class EntityRecognizer(Task):
         Args:
             texts: a text of any length, tagged sentence by sentence; a list of texts; or token lists in any form that
                 `as_dataset` takes, whose offsets count in the tokens joined by blanks.
-            batch_size: sentences a step.
+            batch_size: sentences per step.
 
         Returns:
             A list of `Entity`, or for a list of texts a list of such lists.
@@ -256,19 +255,11 @@ class EntityRecognizer(Task):
         self._need_network()
         tokenize = partial(tokenize_with, self.tokenizer) if self.tokenizer else self._learned_tokenizer
         texts = as_text(texts)
-        listed = [texts] if isinstance(texts, str) else self._listed(texts)
-        documents = [as_document(each, tokenize) for each in listed]
-        sentences = [sentence for document in documents for sentence in document.sentences]
-        data = Dataset({"tokens": [[token.text for token in sentence] for sentence in sentences]})
-        decoded = self._decoded(data, batch_size)
-        answers = [
-            [
-                entity
-                for tokens in document.sentences
-                for entity in entities_in(document.text, tokens, next(decoded), self.tags)
-            ]
-            for document in documents
-        ]
+        rows = self.read(texts, target=False)["tokens"] if hasattr(texts, "columns") else listed(texts)
+        documents = [as_document(each, tokenize) for each in rows]
+        sentences = [[token.text for token in each] for document in documents for each in document.sentences]
+        decoded = self._decoded(Dataset({"tokens": sentences}), batch_size)
+        answers = [entities_in(document, decoded, self.tags) for document in documents]
         return answers[0] if isinstance(texts, str) else answers
 
     def score_floor(self, valid):
@@ -278,26 +269,14 @@ class EntityRecognizer(Task):
         import pandas as pd
 
         tokens, gold = data.sample(rows, seed=0)
-        found = self.predict_tags(tokens)
-        columns = {"entities": gold, "predicted": found}
-        named = {name: [_named(*pair) for pair in zip(tokens, tags, strict=True)] for name, tags in columns.items()}
-        return pd.DataFrame({"text": [" ".join(words) for words in tokens], **named})
+        columns = {"entities": gold, "predicted": self.predict_tags(tokens)}
+        columns = {name: [named(*pair) for pair in zip(tokens, tags, strict=True)] for name, tags in columns.items()}
+        return pd.DataFrame({"text": [" ".join(words) for words in tokens], **columns})
 
     def get_config(self):
-        own = ("embedding_dim", "vectors", "chars", "char_units", "crf", "scheme", "invalid")
-        limits = ("word_dropout", "min_count", "max_words", "lowercase")
-        return {
-            **super().get_config(),
-            **{name: getattr(self, name) for name in (*own, *limits)},
-            "tokenizer": tokenizer_name(self.tokenizer),
-        }
-
-    def _listed(self, texts) -> list:
-        if hasattr(texts, "columns"):
-            return as_dataset(texts, columns=self.columns, target=False, rank=self.rank)["tokens"]
-        if isinstance(texts, (bytes, dict)) or not hasattr(texts, "__iter__"):
-            raise DataError(f"texts: expected a text, a list of texts, or a list of token lists, got {texts!r}.")
-        return as_column(texts)
+        network = ("embedding_dim", "vectors", "chars", "char_units", "crf", "scheme", "invalid", "word_dropout")
+        own = {name: getattr(self, name) for name in (*network, "min_count", "max_words", "lowercase")}
+        return {**super().get_config(), **own, "tokenizer": tokenizer_name(self.tokenizer)}
 
     def _decoded(self, data, batch_size):
         """Yields the decoder's outputs for each sentence, cut to its words, in the order of the data."""
@@ -319,27 +298,3 @@ class EntityRecognizer(Task):
 
     def _folded(self, sentences) -> list[list[str]]:
         return [[folded(word, lowercase=self.lowercase) for word in words] for words in sentences]
-
-    def _tag_numbers(self, tags) -> list[np.ndarray]:
-        numbers = {tag: number for number, tag in enumerate(self.tags)}
-        unseen = sorted({span.label for each in tags for span in find_spans(each)} - set(self.types))
-        if unseen:
-            known = ", ".join(self.types)
-            raise DataError(
-                f"y: the types {', '.join(unseen[:5])} were not seen in training; it knew {known}. "
-                "Train on sentences that have them too, or leave these out."
-            )
-        return [np.array([numbers[tag] for tag in repair(each, self.scheme)], "int32") for each in tags]
-
-
-def _named(tokens, tags) -> str:
-    return ", ".join(f"{' '.join(tokens[start:end])} ({label})" for label, start, end in find_spans(tags)) or "-"
-
-
-def _check_no_names(argument, value) -> None:
-    named = [each for each in keras.tree.flatten(value) if isinstance(each, str) and each != "auto"]
-    if named:
-        raise ArgumentError(
-            f"{argument}: expected 'auto' or objects that know what padding is, got {named[0]!r}. "
-            "Entity f1, precision and recall are measured anyway."
-        )

@@ -90,3 +90,8 @@ def _parse(tag, where, position):
         )
     letter, label = match.groups()
     return Tag(_SAME_LETTER.get(letter, letter), label)
+
+
+def named(tokens: Sequence[str], tags: Sequence[str]) -> str:
+    """The entities of a tagged sentence in a line, for people; a hyphen where there is none."""
+    return ", ".join(f"{' '.join(tokens[start:end])} ({label})" for label, start, end in find_spans(tags)) or "-"

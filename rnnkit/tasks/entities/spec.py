@@ -38,7 +38,7 @@ def most_frequent_tags(train: Dataset, data: Dataset) -> dict[str, float]:
 
 
 class EntitySpec(TaskSpec):
-    """Tagged sentences from a file in CoNLL columns, whatever it is called; it leaves the scores by type."""
+    """Tagged sentences from a file in CoNLL columns, whatever it is called; writes the scores by type."""
 
     task = "ner"  # as the field says; its folder is `entities`, its class `EntityRecognizer`
     model = "rnnkit.tasks.entities.model:EntityRecognizer"

@@ -3,6 +3,9 @@
 Legend: `B` batch, `T` steps, `F` features of a step, `V` symbols, `K` classes.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -47,7 +50,7 @@ class StepCrossentropy(keras.metrics.MeanMetricWrapper):
 
 @keras.saving.register_keras_serializable(package="rnnkit")
 class RecallAccuracy(keras.metrics.MeanMetricWrapper):
-    """Share of right symbols at the steps whose target is not blank (0): those that are to be recalled."""
+    """Fraction of right symbols at the steps whose target is not blank (0): those that are to be recalled."""
 
     def __init__(self, name="accuracy", dtype=None):
         super().__init__(_recalled, name=name, dtype=dtype)
@@ -100,7 +103,14 @@ class MemoryModel(Task):
     monitor = ("val_loss", "min")
     patience = 5  # the loss stands still for long before a network begins to remember
 
-    def __init__(self, target="number", cell="lstm", units=128, layers=1, **options):
+    def __init__(
+        self,
+        target: str = "number",
+        cell: Any = "lstm",
+        units: int | Sequence[int] = 128,
+        layers: int = 1,
+        **options: Any,
+    ):
         super().__init__(cell, units, layers, return_sequences=target == "symbols", **options)
         self.target = one_of("target", target, TARGETS)
         self.unclassed = "" if target == "class" else f"a target of {target}"

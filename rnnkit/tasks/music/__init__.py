@@ -1,4 +1,4 @@
-"""Pieces of music: seen, heard, written to files, measured, and the models that a network must beat."""
+"""Pieces of music: plotted, played, written to files, measured; and the baselines of a network."""
 
 from rnnkit.tasks.music.baselines import KeyMarginals, KeyMarkov, baseline_nll
 from rnnkit.tasks.music.piece import Piece

@@ -1,4 +1,4 @@
-"""How likely music is under a network, and how much of it the network foresees.
+"""How likely music is under a network, and how much of it the network predicts.
 
 `y_true` is the roll, shape (B, T, 88), 0 and 1, with -1 in all keys of a frame that does not count; `y_pred` the
 log-odds of its keys. Legend: `B` batch, `T` frames.
@@ -18,8 +18,8 @@ def frame_nll(y_true, y_pred):
 def frame_hits(y_true, y_pred):
     """How many keys of each frame sound and have odds above one, and how many do one or the other: two of (B, T)."""
     counts = y_true >= 0
-    sounds, foreseen = y_true > 0, ops.logical_and(counts, y_pred > 0)
-    both, either = ops.logical_and(sounds, foreseen), ops.logical_or(sounds, foreseen)
+    sounds, predicted = y_true > 0, ops.logical_and(counts, y_pred > 0)
+    both, either = ops.logical_and(sounds, predicted), ops.logical_or(sounds, predicted)
     return tuple(ops.sum(ops.cast(keys, "float32"), axis=-1) for keys in (both, either))
 
 
@@ -30,7 +30,7 @@ def counted_frames(y_true):
 
 @keras.saving.register_keras_serializable(package="rnnkit")
 class RollLoss(keras.losses.Loss):
-    """Negative log likelihood of a piece in nats a frame: the mean over all its frames, the first one included."""
+    """Negative log likelihood of a piece in nats per frame: the mean over all its frames, the first one included."""
 
     def call(self, y_true, y_pred):
         frames = ops.sum(counted_frames(y_true), axis=-1)
@@ -62,7 +62,7 @@ class _FrameRatio(keras.metrics.Metric):
 
 @keras.saving.register_keras_serializable(package="rnnkit")
 class FrameNLL(_FrameRatio):
-    """Negative log likelihood, summed over the keys, in nats a frame (Boulanger-Lewandowski et al. 2012)."""
+    """Negative log likelihood, summed over the keys, in nats per frame (Boulanger-Lewandowski et al. 2012)."""
 
     def __init__(self, name="nll", dtype=None):
         super().__init__(name=name, dtype=dtype)

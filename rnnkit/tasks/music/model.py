@@ -1,5 +1,6 @@
 """Music: piano rolls in, the next frame out, and new pieces. Legend: `B` batch, `T` frames; a frame has 88 keys."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -16,7 +17,7 @@ from rnnkit.optimizers import Adam
 from rnnkit.recurrent.truncated import check_stepwise
 from rnnkit.tasks.batches import Batches
 from rnnkit.tasks.inputs import take_apart
-from rnnkit.tasks.music.baselines import sounding_share
+from rnnkit.tasks.music.baselines import sounding_rate
 from rnnkit.tasks.music.generation import (
     check_seed,
     find_grid,
@@ -33,8 +34,8 @@ from rnnkit.tasks.task import Task
 
 HEADS = ("independent", "joint")
 SEEN_BELOW = 36  # keys, three octaves: how far down a joint head looks from a key
-BATCH_FRAMES = 2**14  # the head's hidden layer is 88 times its units a frame
-USUAL = 0.99  # the share of the training pieces that keep to the limits on holding and silence
+BATCH_FRAMES = 2**14  # the head's hidden layer is 88 times its units per frame
+USUAL = 0.99  # the fraction of the training pieces that keep to the limits on holding and silence
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
@@ -48,7 +49,7 @@ class MusicGenerator(Task):
         model.generate(length=64, steps_per_beat=1).save("chorale.mid")
 
     Data are rolls of 0 and 1, shape (T, 88), or `Piece`s; there is no y. Each frame is predicted from all frames before
-    it, the first one from nothing. `nll` is the negative log likelihood in nats a frame, summed over the keys, and
+    it, the first one from nothing. `nll` is the negative log likelihood in nats per frame, summed over the keys, and
     leaves out the first frame of each piece, as the field's benchmarks do; `accuracy` is that of `FrameAccuracy`. The
     `loss` counts the first frame too, and the penalties on weights.
 
@@ -62,9 +63,9 @@ class MusicGenerator(Task):
         units: int, the width, or a list with one width a layer.
         layers: how many recurrent layers.
         embedding_dim: size of a frame's vector, a linear map of its keys.
-        dropout: share of the features dropped before each recurrent layer and before the head, in [0, 1).
+        dropout: fraction of the features dropped before each recurrent layer and before the head, in [0, 1).
         head_units: size of the head's hidden layer, which is the same for every key.
-        head_dropout: share of it dropped in training, in [0, 1).
+        head_dropout: fraction of it dropped in training, in [0, 1).
         options: any other argument of `RecurrentStack`, such as `activation`, `residual`, `layer_norm` and
             `recurrent_initializer`; and `name` and `dtype` as for a `keras.Model`. `bidirectional` cannot be.
 
@@ -84,15 +85,15 @@ class MusicGenerator(Task):
 
     def __init__(
         self,
-        head="joint",
-        cell="lstm",
-        units=300,
-        layers=1,
-        embedding_dim=256,
-        dropout=0.6,
-        head_units=64,
-        head_dropout=0.5,
-        **options,
+        head: str = "joint",
+        cell: Any = "lstm",
+        units: int | Sequence[int] = 300,
+        layers: int = 1,
+        embedding_dim: int = 256,
+        dropout: float = 0.6,
+        head_units: int = 64,
+        head_dropout: float = 0.5,
+        **options: Any,
     ):
         if options.get("bidirectional"):
             raise ArgumentError("bidirectional: music is written forwards, and a backward layer would see the future.")
@@ -128,13 +129,13 @@ class MusicGenerator(Task):
         }
 
     def make_network(self, learned):
-        self._heard: dict[str, Any] = learned
+        self._measured: dict[str, Any] = learned
         sounding = np.array(learned["sounding"])
-        share = sounding_share(sounding, learned["frames"])
+        rate = sounding_rate(sounding, learned["frames"])
         # A key that never sounds in training starts, and so stays, at finite odds: no frame is impossible.
-        start = keras.initializers.Constant(np.log(share / (1 - share)).tolist())
+        initializer = keras.initializers.Constant(np.log(rate / (1 - rate)).tolist())
         below = SEEN_BELOW if self.head == "joint" else 0
-        options = {"below": below, "dropout": self.head_dropout, "bias_initializer": start}
+        options = {"below": below, "dropout": self.head_dropout, "bias_initializer": initializer}
         head = KeyHead(KEYS, self.head_units, **options, name="head", dtype="float32")
         roll = keras.Input((None, KEYS), dtype="int8", name="roll")
         lengths = keras.Input((), dtype="int32", name="lengths")
@@ -174,7 +175,7 @@ class MusicGenerator(Task):
         """
         self._need_network()
         rolls = self.inputs(x, batch_size, steps)["roll"]
-        return [expit(odds) for odds in self._odds(rolls, batch_size)]
+        return [expit(odds) for odds in self._log_odds(rolls, batch_size)]
 
     def generate(
         self,
@@ -207,10 +208,10 @@ class MusicGenerator(Task):
                 which are brought to it, or a roll of shape (T, 88).
             temperature: positive. The probabilities are raised to the power of 1 / temperature: below 1 the model plays
                 safer, above 1 bolder.
-            top_k: draw from the so many most probable choices only.
+            top_k: draw from that many most probable choices only.
             top_p: draw from the most probable choices only that together reach this probability, in (0, 1].
             seed: the same seed gives the same pieces; None takes one from NumPy's global generator.
-            tempo: beats a minute of the pieces; None takes that of the primer, or of the training data, or 120.
+            tempo: beats per minute of the pieces; None takes that of the primer, or of the training data, or 120.
             steps_per_beat: frames of a quarter note; None takes that of the primer, or of the training data if they
                 were `Piece`s of one grid, or 4.
             max_hold: frames that a chord may last without change; None takes what all but one in a hundred training
@@ -231,12 +232,12 @@ class MusicGenerator(Task):
         for block in self.stack.blocks:
             check_stepwise("generate", block["forward"])
         limits = {"max_hold": max_hold, "max_silence": max_silence}
-        limits = {name: self._heard[name] if value is None else value for name, value in limits.items()}
+        limits = {name: self._measured[name] if value is None else value for name, value in limits.items()}
         settings = sampler_settings(temperature, top_k, top_p, **limits)
-        primer = read_primer(primer, steps_per_beat or self._heard["grid"].get("steps_per_beat"))
-        grid = find_grid({"steps_per_beat": steps_per_beat, "tempo": tempo}, primer, self._heard["grid"])
+        primer = read_primer(primer, steps_per_beat or self._measured["grid"].get("steps_per_beat"))
+        grid = find_grid({"steps_per_beat": steps_per_beat, "tempo": tempo}, primer, self._measured["grid"])
         start = primer_roll(primer)
-        length = len(start) + self._heard["length"] if length is None else length
+        length = len(start) + self._measured["length"] if length is None else length
         whole("length", length)
         rolls = self._sampled(lengthen(start, length), len(start), count, seed, settings)
         pieces = [Piece(roll, **grid) for roll in rolls]
@@ -246,7 +247,7 @@ class MusicGenerator(Task):
         import pandas as pd
 
         rolls = check_rolls(data.sample(rows, seed=0)[0])
-        columns = [_scores(roll, odds) for roll, odds in zip(rolls, self._odds(rolls), strict=True)]
+        columns = [_scores(roll, odds) for roll, odds in zip(rolls, self._log_odds(rolls), strict=True)]
         return pd.DataFrame(columns, index=pd.RangeIndex(1, len(rolls) + 1, name="piece"))
 
     def get_config(self):
@@ -258,11 +259,11 @@ class MusicGenerator(Task):
     def _sampled(self, roll, primed, count, seed, settings) -> np.ndarray:
         """`count` rolls, (count, T, 88), that begin with the first `primed` frames of `roll`."""
         rng = np.random.default_rng(np.random.randint(2**31) if seed is None else seed)
-        uniforms = 1 - rng.random((count, len(roll), self._heard["max_notes"] + 2), dtype=np.float32)  # in (0, 1]
+        uniforms = 1 - rng.random((count, len(roll), self._measured["max_notes"] + 2), dtype=np.float32)  # in (0, 1]
         inputs = {"uniforms": uniforms, "primer": np.stack([roll] * count), "primed": np.full(count, primed, "int32")}
         return self._sample({**settings, **inputs})[:count]
 
-    def _odds(self, rolls, batch_size=128) -> list[np.ndarray]:
+    def _log_odds(self, rolls, batch_size=128) -> list[np.ndarray]:
         """The log-odds of each piece's keys, (T_i, 88), in the order of the pieces."""
         batches = Batches(**self.encode({"roll": rolls}, target=False), batch_size=batch_size)
         found: list = [None] * len(rolls)

@@ -73,27 +73,27 @@ class RollSampler(keras.Model):
 
     def _next_note(self, context, before, frame, last):
         """Log-probabilities, (B, K + 1), of each key to be the next above `last` that sounds; and of none, the last."""
-        odds = self._odds(context, before, frame)
+        log_odds = self._log_odds(context, before, frame)
         above = ops.logical_and(ops.arange(self.keys) > last[:, None], self.playable)
         above = ops.logical_and(above, ops.sum(frame, axis=-1, keepdims=True) < self.max_notes)
-        silent = ops.where(above, -ops.softplus(odds), 0.0)
+        silent = ops.where(above, -ops.softplus(log_odds), 0.0)
         below_silent = ops.cumsum(silent, axis=-1) - silent
-        sounds = ops.where(above, -ops.softplus(-odds) + below_silent, FORBIDDEN)
+        sounds = ops.where(above, -ops.softplus(-log_odds) + below_silent, FORBIDDEN)
         return ops.concatenate([sounds, ops.sum(silent, axis=-1, keepdims=True)], axis=-1)
 
     def _changed(self, context, before, uniforms):
         """`before` up to the lowest key that is to differ, that key changed, nothing above it; and the key, (B,)."""
-        odds = self._odds(context, before, before)
+        log_odds = self._log_odds(context, before, before)
         free = ops.cumsum(before, axis=-1) - before < self.max_notes  # above a full chord nothing can be chosen
         free = ops.logical_and(free, self.playable)
-        agrees = ops.where(free, before * odds - ops.softplus(odds), 0.0)
-        differs = ops.where(free, (1 - before) * odds - ops.softplus(odds), FORBIDDEN)
+        agrees = ops.where(free, before * log_odds - ops.softplus(log_odds), 0.0)
+        differs = ops.where(free, (1 - before) * log_odds - ops.softplus(log_odds), FORBIDDEN)
         key = _drawn(differs + ops.cumsum(agrees, axis=-1) - agrees, uniforms)
         place = ops.arange(self.keys)
         frame = ops.where(place < key[:, None], before, ops.where(place == key[:, None], 1 - before, 0.0))
         return frame, key
 
-    def _odds(self, context, before, frame):
+    def _log_odds(self, context, before, frame):
         return self.head(context[:, None], before[:, None], frame[:, None])[:, 0]
 
     def _filtered(self, scores, settings):

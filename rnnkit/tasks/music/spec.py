@@ -16,6 +16,7 @@ from rnnkit.tasks.parts import Baseline, PageParts, Results
 from rnnkit.tasks.spec import TaskSpec
 
 PIECES = "pieces"  # their folder
+GENERATED = 20  # pieces, to be measured
 KEPT = 4  # pieces of those that were generated
 PICTURES = 2  # of pieces, on a page
 
@@ -31,7 +32,7 @@ def key_markov(train: Dataset, data: Dataset) -> dict[str, float]:
 
 
 class MusicSpec(TaskSpec):
-    """Piano rolls, or a folder of MIDI files; it leaves pieces, their measures, and what its NLL is worth."""
+    """Piano rolls, or a folder of MIDI files; writes pieces, their statistics, and the NLL of baselines."""
 
     task = "music"
     model = "rnnkit.tasks.music.model:MusicGenerator"
@@ -84,7 +85,7 @@ class MusicSpec(TaskSpec):
         return Baseline(key_marginals(train, valid)["nll"], epochs=3, steps=100)
 
     def results(self, model, splits, config, metrics):
-        from rnnkit.tasks.music.results import GENERATED, result_tables
+        from rnnkit.tasks.music.statistics import result_tables
 
         pieces = model.generate(count=GENERATED, seed=config.seed)
         return Results(result_tables(pieces, splits, metrics["test"]["nll"]), artifacts=[WrittenPieces(pieces[:KEPT])])

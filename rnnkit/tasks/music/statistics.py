@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rnnkit.datasets import Splits
 from rnnkit.datasets.piano_rolls import KEYS, LOWEST
+from rnnkit.tasks.music.baselines import baseline_nll
 from rnnkit.tasks.music.piece import Piece
 from rnnkit.tasks.music.rolls import runs
 
@@ -22,13 +24,13 @@ MEASURES = {
     "pieces": "how many",
     "steps": "of all pieces",
     "chord_size": "mean of the keys that sound in a step, silence left out",
-    "repeated": "share of the steps that are like the step before",
+    "repeated": "fraction of the steps that are like the step before",
     "longest_hold": "steps that a chord, or a note, sounds without change",
-    "empty": "share of the steps in which nothing sounds",
+    "empty": "fraction of the steps in which nothing sounds",
     "longest_silence": "steps without a note",
     "lowest": "MIDI pitch",
     "highest": "MIDI pitch",
-    "distinct": "share of the steps that sound as none before them in their piece",
+    "distinct": "fraction of the steps that sound as none before them in their piece",
     "pitch_class_distance": "of the pitch classes from the training data's, 0 to 1 (total variation)",
 }
 Pieces = Piece | Iterable[Piece | np.ndarray]
@@ -71,7 +73,7 @@ def music_statistics(pieces: Pieces) -> "pd.Series":
 
 
 def compare_music(training: Pieces, **others: Pieces) -> "pd.DataFrame":
-    """Measures of pieces beside those of the training data.
+    """Measures of pieces compared with those of the training data.
 
     ```python
     compare_music(train["roll"], test=test["roll"], generated=model.generate(count=20))
@@ -100,6 +102,24 @@ def compare_music(training: Pieces, **others: Pieces) -> "pd.DataFrame":
         name: np.abs(pitch_classes(rolls) - expected).sum() / 2 for name, rolls in columns.items()
     }
     return frame.rename_axis("measure")
+
+
+def result_tables(pieces: list[Piece], splits: Splits, nll: float) -> dict[str, "pd.DataFrame"]:
+    """The tables of a run: `statistics`, of `compare_music`, and `baselines`, the NLL on test data.
+
+    Args:
+        pieces: what the model generated.
+        splits: the run's data, with the column `roll` of `Piece`s.
+        nll: the model's NLL on test data, nats per step.
+    """
+    import pandas as pd
+
+    train, test = splits.train["roll"], splits.test["roll"]
+    statistics = compare_music(train, test=test, generated=pieces).reset_index()
+    statistics["what it is"] = list(MEASURES.values())
+    rows = [*baseline_nll(train, test).items(), ("this model", nll)]
+    baselines = pd.DataFrame(rows, columns=["model", "nll"])
+    return {"statistics": statistics, "baselines": baselines}
 
 
 def pitch_classes(pieces: Pieces) -> np.ndarray:

@@ -18,8 +18,8 @@ from rnnkit.tasks.columns import as_text, check_labels, check_texts, find_classe
 from rnnkit.tasks.sentiment.metrics import for_classes, macro_f1
 from rnnkit.tasks.sentiment.scores import ClassScores, score_classes
 from rnnkit.tasks.task import Task
-from rnnkit.text.own_tokenizer import own_tokenizer, tokenizer_name, words_with
-from rnnkit.text.vectors import start_from_vectors, vector_size
+from rnnkit.text.tokenizer import own_tokenizer, tokenizer_name, words_with
+from rnnkit.text.vectors import load_vectors, vector_size
 from rnnkit.text.vocabulary import Vocabulary
 
 UNEQUAL = 2  # so many times as many examples of the most frequent class as of the rarest: accuracy misses the rare one
@@ -137,7 +137,7 @@ class SentimentClassifier(Task):
     def adapt(self, x, y=None):
         super().adapt(x, y)
         if self.vectors is not None:
-            start_from_vectors(self.network.get_layer("embedding"), self.vectors, self.vocabulary)
+            load_vectors(self.network.get_layer("embedding"), self.vectors, self.vocabulary)
 
     def encode(self, data, *, target=True):
         sentences = [self.vocabulary.encode(sentence) for sentence in self._words(check_texts(data["text"]))]

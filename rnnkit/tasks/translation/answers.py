@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from rnnkit.text.detokenizer import blanks_between
 from rnnkit.text.sentences import split_sentences
+from rnnkit.text.tokenization import BEGIN
 from rnnkit.text.tokenizer import words
-from rnnkit.text.whole_words import blanks_between
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,6 +27,11 @@ class Translation(NamedTuple):
     score: float
 
 
+def decoded(subwords, text: str, hypotheses) -> list[Translation]:
+    """Hypotheses for a text as translations, with a vocabulary of subwords; those of a blank text are empty."""
+    return [Translation(subwords.decode(each) if text.strip() else "", score) for each, score in hypotheses]
+
+
 class Passage(NamedTuple):
     """A text as sentences, and the white space after each but the last."""
 
@@ -33,10 +39,10 @@ class Passage(NamedTuple):
     gaps: list[str]
 
 
-def as_passage(text: str) -> Passage:
-    """A text in sentences; one without a second sentence as it is."""
+def as_passage(text: str, *, whole: bool = False) -> Passage:
+    """A text in sentences; as it is if it has no second sentence, or is to stay whole."""
     places = split_sentences(text)
-    if len(places) < 2:
+    if whole or len(places) < 2:
         return Passage([text], [])
     starts, ends = zip(*places, strict=True)
     gaps = [text[end:start] for end, start in zip(ends[:-1], starts[1:], strict=True)]
@@ -113,3 +119,18 @@ class Alignment:
         for text in (*axis.get_xticklabels(), *axis.get_yticklabels()):
             text.set_parse_math(False)  # a pair of dollar signs is no formula here
         return figure
+
+
+def align(attend, source, numbers, subwords) -> Alignment:
+    """How a translation, `numbers` without their end, attends to a source with its end.
+
+    Args:
+        attend: a network's inputs to its attention weights.
+        source, numbers: subwords.
+        subwords: the vocabularies of the two.
+    """
+    target = np.array([BEGIN, *numbers], "int32")
+    weights = attend({"source": source[None], "target": target[None], "lengths": np.array([len(source)])})[0]
+    sides = zip(subwords, (source[:-1], numbers), strict=True)
+    labels = ([*(known.decode([number]) for number in each), "[end]"] for known, each in sides)
+    return Alignment(*labels, np.asarray(weights, "float32"))

@@ -114,8 +114,8 @@ class Decoders:
             sources: arrays of subwords, int32, each with its end.
             limits: subwords of each translation at most, its end included.
             search: a `Search`.
-            batch_size: sentences a step; sentences of like length go together.
-            seed: of what is drawn; a sentence's draws hang on it and on its place in `sources` alone.
+            batch_size: sentences per step; those of similar length go together.
+            seed: of what is drawn; a sentence's draws depend on it and on its place in `sources` alone.
         """
         if search not in self._made:
             self._made[search] = TranslationDecoder(self.parts, search, dtype="float32")

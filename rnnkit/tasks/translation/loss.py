@@ -1,4 +1,4 @@
-"""How well each next subword is foretold. Legend: `B` batch, `U` steps of the target, `V` subwords."""
+"""How well each next subword is predicted. Legend: `B` batch, `U` steps of the target, `V` subwords."""
 
 import keras
 from keras import ops
@@ -11,11 +11,10 @@ from rnnkit.optimizers.replicas import sum_over_replicas
 class SubwordLoss(keras.losses.Loss):
     """Negative log likelihood of subwords (B, U) under logits (B, U, V): a batch's mean over its subwords, in nats.
 
-    Steps with the number -1 are padding and do not count. Each sentence's share of the batch's mean is what sample
-    weights multiply.
+    Steps with the number -1 are padding and do not count. Sample weights multiply each sentence's part of the mean.
 
     Args:
-        label_smoothing: share of the target's probability that is spread evenly over the vocabulary, in [0, 1)
+        label_smoothing: fraction of the target's probability that is spread evenly over the vocabulary, in [0, 1)
             (Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016).
     """
 

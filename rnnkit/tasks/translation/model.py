@@ -1,7 +1,7 @@
-"""Translation: a text in, its translation out.
+"""Translation: a text in, its translation out. Legend: `U` target subwords."""
 
-Legend: `B` batch, `T` source subwords, `U` target subwords, `V` subwords of the target's vocabulary.
-"""
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,21 +13,13 @@ from rnnkit.optimizers import Adam
 from rnnkit.tasks.batches import BatchAdapter
 from rnnkit.tasks.columns import as_text, check_texts
 from rnnkit.tasks.task import Task
-from rnnkit.tasks.translation.answers import (
-    Alignment,
-    Passage,
-    Translation,
-    as_passage,
-    check_direction,
-    check_length,
-    join_sentences,
-)
+from rnnkit.tasks.translation import answers
+from rnnkit.tasks.translation.answers import Alignment, Translation
 from rnnkit.tasks.translation.decoder import Decoders, Search
 from rnnkit.tasks.translation.loss import Perplexity, SubwordLoss
 from rnnkit.tasks.translation.network import connect, decoder_stack, first_batch_longest
 from rnnkit.tasks.translation.scores import TOKENIZERS, USUAL, bleu_tokenizer, score_translations
-from rnnkit.text.tokenization import BEGIN, END
-from rnnkit.text.tokenization_table import TOKENIZATIONS, learn_tokenization, tokenization_from_config
+from rnnkit.text.tokenization import BEGIN, END, TOKENIZATIONS, learn_tokenization, tokenization_from_config
 from rnnkit.text.tokenizer import words
 
 
@@ -52,15 +44,15 @@ class Translator(Task):
         bidirectional: let the encoder read in both directions.
         decoder_cell: the decoder's cell; None takes the encoder's.
         decoder_units: the decoder's width; None takes that of the encoder's output, so that every attention fits.
-        embedding_dim: size of a subword's vector, and of the vector from which the next subword is read.
+        embedding_dim: size of a subword's vector, and of the vector that predicts the next subword.
         attention: `"general"`, `"dot"`, `"additive"` or None (see `Attention`).
-        input_feeding: tell each step where the last one looked (see `AttentionDecoder`); slower.
+        input_feeding: tell each step where the last one attended to (see `AttentionDecoder`); slower.
         tokenization: `"subwords"`, where nothing is out of vocabulary, or `"words"`.
         vocabulary_size: entries of each vocabulary at most.
         shared_vocabulary: one vocabulary and one embedding for both languages.
-        tied_embeddings: read the next subword with the matrix that embeds the target's subwords (Press and Wolf,
+        tied_embeddings: predict the next subword with the matrix that embeds the target's subwords (Press and Wolf,
             "Using the output embedding to improve language models", 2017).
-        dropout: share of the features dropped before each recurrent layer and before the output, in [0, 1).
+        dropout: fraction of the features dropped before each recurrent layer and before the output, in [0, 1).
         label_smoothing: see `SubwordLoss`.
         validation_sentences: pairs of the validation data, drawn by a fixed seed, that `fit` translates in each epoch.
         bleu_tokenize: a tokenizer of sacrebleu's for BLEU, such as `"intl"` or `"char"`; None takes the one that suits
@@ -82,24 +74,24 @@ class Translator(Task):
 
     def __init__(
         self,
-        cell="gru",
-        units=256,
-        layers=1,
-        bidirectional=True,
-        decoder_cell=None,
-        decoder_units=None,
-        embedding_dim=256,
-        attention="general",
-        input_feeding=False,
-        tokenization="subwords",
-        vocabulary_size=5000,
-        shared_vocabulary=False,
-        tied_embeddings=True,
-        dropout=0.4,
-        label_smoothing=0.1,
-        validation_sentences=500,
-        bleu_tokenize=None,
-        **options,
+        cell: Any = "gru",
+        units: int | Sequence[int] = 256,
+        layers: int = 1,
+        bidirectional: bool = True,
+        decoder_cell: Any = None,
+        decoder_units: int | Sequence[int] | None = None,
+        embedding_dim: int = 256,
+        attention: str | None = "general",
+        input_feeding: bool = False,
+        tokenization: str = "subwords",
+        vocabulary_size: int = 5000,
+        shared_vocabulary: bool = False,
+        tied_embeddings: bool = True,
+        dropout: float = 0.4,
+        label_smoothing: float = 0.1,
+        validation_sentences: int = 500,
+        bleu_tokenize: str | None = None,
+        **options: Any,
     ):
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
         self.decoder_units = decoder_units
@@ -113,18 +105,10 @@ class Translator(Task):
         self.label_smoothing = share("label_smoothing", label_smoothing)
         self.validation_sentences = whole("validation_sentences", validation_sentences)
         self.bleu_tokenize = one_of("bleu_tokenize", bleu_tokenize, (None, *TOKENIZERS))
+        options = {"bidirectional": bidirectional, "dropout": dropout, "dtype": self.dtype_policy, "name": "decoder"}
         stack = decoder_stack(self.stack, decoder_cell, decoder_units)
         self.decoder_cell = stack.cell.name
-        self.decoder = AttentionDecoder(
-            stack,
-            embedding_dim,
-            attention,
-            input_feeding,
-            bidirectional=bidirectional,
-            dropout=dropout,
-            dtype=self.dtype_policy,
-            name="decoder",
-        )
+        self.decoder = AttentionDecoder(stack, embedding_dim, attention, input_feeding, **options)
 
     def learn(self, data):
         texts = {"source": check_texts(data["source"]), "target": check_texts(data["target"], "y")}
@@ -143,15 +127,9 @@ class Translator(Task):
         self.source_subwords, self.target_subwords = (tokenization_from_config(learned[side]) for side in self.columns)
         self.longest = learned.get("longest", np.inf)  # files of version 0.1 have neither of the two
         self.bleu_tokenizer = learned.get("bleu_tokenizer", USUAL)
-        network, attend, parts = connect(
-            self.stack,
-            self.decoder,
-            (len(self.source_subwords), len(self.target_subwords)),
-            size=self.embedding_dim,
-            tied=self.tied_embeddings,
-            shared=self.shared_vocabulary,
-            policy=self.dtype_policy,
-        )
+        sizes = len(self.source_subwords), len(self.target_subwords)
+        options = {"tied": self.tied_embeddings, "shared": self.shared_vocabulary, "policy": self.dtype_policy}
+        network, attend, parts = connect(self.stack, self.decoder, sizes, self.embedding_dim, **options)
         self._decoders = Decoders(parts)
         self._attend = attend.predict_on_batch  # a method, so that Keras does not save it twice
         return network
@@ -173,11 +151,8 @@ class Translator(Task):
         return not any(each is layer for each in self.stack._flatten_layers())  # the source's steps are others
 
     def default_compile(self):
-        return {
-            "optimizer": Adam(1e-3, global_clipnorm=1.0),
-            "loss": SubwordLoss(self.label_smoothing),
-            "metrics": [Perplexity()],
-        }
+        loss, metrics = SubwordLoss(self.label_smoothing), [Perplexity()]
+        return {"optimizer": Adam(1e-3, global_clipnorm=1.0), "loss": loss, "metrics": metrics}
 
     def evaluate(
         self,
@@ -216,8 +191,8 @@ class Translator(Task):
         Returns:
             A list with an int32 array of shape (U_i,) for each source.
         """
-        found = self._search(self.inputs(x, batch_size, steps)["source"], Search(), batch_size)
-        return [numbers for [(numbers, _)] in found]
+        sources = self.inputs(x, batch_size, steps)["source"]
+        return [numbers for [(numbers, _)] in self._search(sources, Search(), batch_size)]
 
     def translate(
         self,
@@ -242,11 +217,11 @@ class Translator(Task):
             temperature: draw each subword at random, at this temperature; no beam then.
             seed: of the draws.
             max_length: subwords of a sentence's translation at most; None is twice the source's and ten more.
-            n_best: the so many best of the beam, each with its score, in place of the best one's text. The score of
+            n_best: that many of the beam's best, each with its score, in place of the best one's text. The score of
                 several sentences is the sum of theirs.
             split_sentences: translate each sentence of a text by itself and join the translations; False translates
                 texts as a whole, which suits texts like those of the training data only.
-            batch_size: sentences a step; those of like length go together, and the answers do not depend on it.
+            batch_size: sentences per step; those of similar length go together, and the answers do not depend on it.
 
         Returns:
             A str for a text, a list of str for several; with `n_best` a list of `Translation`, best first, or a list
@@ -267,26 +242,23 @@ class Translator(Task):
             whole("n_best", n_best, most=search.beam, also=", the beam's width")
         if max_length is not None:
             whole("max_length", max_length, also=" of subwords")
-        passages = [as_passage(text) if split_sentences else Passage([text], []) for text in rows]
+        passages = [answers.as_passage(text, whole=not split_sentences) for text in rows]
         sentences = [sentence for passage in passages for sentence in passage.sentences]
         self._need_network()
-        check_length(sentences, self.longest)
+        answers.check_length(sentences, self.longest)
         found = self._translated(sentences, search, batch_size, max_length, seed)
         best = iter(found if n_best is not None else [each[:1] for each in found])
-        joined = [join_sentences(best, passage) for passage in passages]
-        answers = [each[0].text if n_best is None else each[:n_best] for each in joined]
-        return answers[0] if isinstance(texts, str) else answers
+        joined = [answers.join_sentences(best, passage) for passage in passages]
+        chosen = [each[0].text if n_best is None else each[:n_best] for each in joined]
+        return chosen[0] if isinstance(texts, str) else chosen
 
     def _translated(self, texts, search, batch_size=64, max_length=None, seed=None) -> list[list[Translation]]:
         """The translations of each text as a whole, best first."""
-        decode = self.target_subwords.decode
-        return [
-            [Translation(decode(each) if text.strip() else "", score) for each, score in best]
-            for text, best in zip(texts, self._search(texts, search, batch_size, max_length, seed), strict=True)
-        ]
+        found = self._search(texts, search, batch_size, max_length, seed)
+        return [answers.decoded(self.target_subwords, *each) for each in zip(texts, found, strict=True)]
 
     def attention_weights(self, text, translation=None) -> Alignment:
-        """Where the model looks as it writes a translation.
+        """Where the model attends to as it writes a translation.
 
         Args:
             text: a text.
@@ -298,12 +270,8 @@ class Translator(Task):
         if self.attention is None:
             raise ArgumentError("attention: this model has none. Make one with attention='general'.")
         numbers = self.predict([text])[0][:-1] if translation is None else self.target_subwords.encode([translation])[0]
-        source = self._sources([text])[0]
-        target = np.array([BEGIN, *numbers], "int32")
-        weights = self._attend({"source": source[None], "target": target[None], "lengths": np.array([len(source)])})[0]
-        sides = (self.source_subwords, source[:-1]), (self.target_subwords, numbers)
-        labels = ([*(subwords.decode([number]) for number in each), "[end]"] for subwords, each in sides)
-        return Alignment(*labels, np.asarray(weights, "float32"))
+        subwords = self.source_subwords, self.target_subwords
+        return answers.align(self._attend, self._sources([text])[0], numbers, subwords)
 
     def plot_attention(self, text, translation=None):
         """The picture of `attention_weights`, a matplotlib figure."""
@@ -313,9 +281,8 @@ class Translator(Task):
         import pandas as pd
 
         sources, targets = data.sample(rows, seed=0)
-        return pd.DataFrame(
-            {"source": sources, "target": targets, "predicted": self.translate(sources, split_sentences=False)}
-        )
+        predicted = self.translate(sources, split_sentences=False)
+        return pd.DataFrame({"source": sources, "target": targets, "predicted": predicted})
 
     def get_config(self):
         sizes = ("decoder_cell", "decoder_units", "embedding_dim", "attention", "input_feeding")
@@ -330,6 +297,6 @@ class Translator(Task):
         self._need_network()
         sources = self._sources(texts)
         if self.tokenization == "subwords":
-            check_direction(sources, self.target_subwords.encode(texts))
+            answers.check_direction(sources, self.target_subwords.encode(texts))
         limits = [2 * len(source) + 10 for source in sources] if max_length is None else [max_length + 1] * len(sources)
         return self._decoders.translate(sources, limits, search, batch_size=batch_size, seed=seed)

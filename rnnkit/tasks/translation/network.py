@@ -36,7 +36,7 @@ def decoder_stack(encoder: RecurrentStack, cell, units) -> RecurrentStack:
     return RecurrentStack(**options)
 
 
-def connect(encoder, decoder, sizes, *, size, tied, shared, policy) -> tuple[keras.Model, keras.Model, Parts]:
+def connect(encoder, decoder, sizes, size, *, tied, shared, policy) -> tuple[keras.Model, keras.Model, Parts]:
     """Embeddings around an encoder stack and a decoder.
 
     Args:

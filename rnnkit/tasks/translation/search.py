@@ -1,7 +1,7 @@
 """From a step function to sentences: greedily, drawn at random, or by beam. Pure functions in `keras.ops`.
 
 A step says what could come next: `step(tokens, states) -> (logits, weights, states)` with `tokens` int32 (B, K), the
-last subword of each hypothesis; `logits` (B, K, V); `weights` (B, K, T), where each looked in the source; and `states`
+last subword of each hypothesis; `logits` (B, K, V); `weights` (B, K, T), their attention to the source; and `states`
 any nest of tensors with B * K rows.
 
 Each sentence has a limit: its translation has at most so many subwords, and in the last of these places it can only
@@ -75,7 +75,7 @@ def _one_by_one(step, states, limits, steps, pick):
 
 
 def beam_search(step, states, limits, steps, valid, *, width, length_penalty=0.0, coverage_penalty=0.0):
-    """The best of a beam of hypotheses that go on side by side.
+    """The best of a beam of hypotheses that are extended in parallel.
 
     At each place all continuations of a sentence's hypotheses compete, a finished one with itself alone, and the K
     best by log probability over length penalty stay. When all have ended, they are ranked by
@@ -92,7 +92,7 @@ def beam_search(step, states, limits, steps, valid, *, width, length_penalty=0.0
         valid: bool, shape (B, T): where the source is not padding.
         width: K.
         length_penalty: 0 ranks by log probability, which short translations win; 1 by nearly its mean.
-        coverage_penalty: 0 does not ask what was looked at.
+        coverage_penalty: 0 ignores what was attended to.
 
     Returns:
         Subwords, int32 (B, K, L), with padding after the end, and scores (B, K), best first. Where fewer than K
@@ -134,7 +134,7 @@ def beam_search(step, states, limits, steps, valid, *, width, length_penalty=0.0
 
 
 def _first_beam(limits, steps, valid, width):
-    """One hypothesis a sentence that has written nothing; the K - 1 others are worth nothing, so that none is twice."""
+    """One hypothesis per sentence that has written nothing; the K - 1 others are forbidden, so that none is twice."""
     limits = ops.repeat(limits, width)
     first = ops.arange(ops.shape(limits)[0]) % width == 0
     return {

@@ -43,7 +43,7 @@ def copied_source(train: Dataset, data: Dataset) -> dict[str, float]:
 
 
 class TranslationSpec(TaskSpec):
-    """Pairs of sentences; it leaves its translations, with their sources and references.
+    """Pairs of sentences; writes its translations, with their sources and references.
 
     A file is read as `datasets.read_pairs` does, unless columns are named or its suffix is that of a table with names:
     `source` and `target` where no others are given.

@@ -13,7 +13,7 @@ from rnnkit import EntityRecognizer
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import CRF
-from rnnkit.tasks.entities.decoding import TagDecoder, span_score
+from rnnkit.tasks.entities.network import TagDecoder, span_score
 from rnnkit.tasks.entities.schemes import repair
 from rnnkit.tasks.entities.spans import find_spans
 

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from rnnkit import datasets
 from rnnkit.errors import DataError
 from rnnkit.text.learned_tokenizer import LearnedTokenizer, split_fraction
-from rnnkit.text.own_tokenizer import tokenize_with
-from rnnkit.text.tokenizer import tokenize
+from rnnkit.text.tokenizer import tokenize, tokenize_with
 
 WHOLE = ["U.N.", "O'Brien", "Mette-Marit", "@user", "IL-2", "http://t.co/aB1", ":)", "AT&T", "don't"]
 SENTENCES = [["Then", token, "came", "."] for token in WHOLE] + [["He", "left", "early", ",", "they", "say", "."]] * 3

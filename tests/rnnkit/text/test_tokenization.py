@@ -5,11 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnkit.errors import ArgumentError, DataError
-from rnnkit.text.tokenization import BEGIN, END, RESERVED
-from rnnkit.text.tokenization_table import TOKENIZATIONS, learn_tokenization, tokenization_from_config
+from rnnkit.text.detokenizer import join_words
+from rnnkit.text.tokenization import BEGIN, END, RESERVED, TOKENIZATIONS, learn_tokenization, tokenization_from_config
 from rnnkit.text.tokenizer import words
 from rnnkit.text.vocabulary import PADDING, UNKNOWN
-from rnnkit.text.whole_words import join_words
 
 TEXTS = ["Ein kleines Kind schläft.", "A small child sleeps.", "Two children don't sleep."] * 3
 SIZES = {"subwords": 300, "words": 30}

@@ -1,12 +1,41 @@
-"""From a tagger's outputs to tags and the probabilities of entities. Legend: `B` batch, `T` words, `K` tags."""
+"""What a tagging network takes in, and from its outputs to tags and probabilities of entities.
+
+Legend: `B` batch, `T` words, `K` tags.
+"""
 
 import keras
 import numpy as np
 from keras import ops
 
-from rnnkit.layers import CRF
+from rnnkit.layers import CRF, CharacterEncoder, WordDropout
 from rnnkit.layers.crf_paths import pair_marginals, viterbi
 from rnnkit.tasks.entities.spans import OUTSIDE, Span, parse_tags, starts_span
+from rnnkit.text.vocabulary import Vocabulary
+from rnnkit.text.word_shape import SHAPES, Spelling
+
+SHAPE_DIM = 8
+
+
+def word_features(vocabulary: Vocabulary, embedding_dim: int, word_dropout: float, policy):
+    """Inputs and features from spelling without case (`tokens`) and from case (`shapes`).
+
+    Returns:
+        The Keras inputs by name, and a list of tensors (B, T, size).
+    """
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    shapes = keras.Input((None,), dtype="int32", name="shapes")
+    initializer = keras.initializers.RandomUniform(-0.5, 0.5)  # wide, so that words matter from the first step on
+    embedding = keras.layers.Embedding(len(vocabulary), embedding_dim, initializer, name="embedding", dtype=policy)
+    shape = keras.layers.Embedding(1 + len(SHAPES), SHAPE_DIM, name="shape", dtype=policy)
+    words = WordDropout(word_dropout, name="word_dropout")(tokens)
+    return {"tokens": tokens, "shapes": shapes}, [embedding(words), shape(shapes)]
+
+
+def character_features(spelling: Spelling, kind: str, units: int, cell: str, policy):
+    """The same from the words' `characters`."""
+    characters = keras.Input((None, spelling.width), dtype="int32", name="characters")
+    encoder = CharacterEncoder(kind, len(spelling.vocabulary), units, cell=cell, name="character_encoder", dtype=policy)
+    return {"characters": characters}, [encoder(characters)]
 
 
 class TagDecoder(keras.Model):
@@ -14,7 +43,7 @@ class TagDecoder(keras.Model):
 
     Under a CRF the tags of a sentence are a Markov chain, so the probability that the words s to e-1 are exactly one
     entity is a product along its tags: of the first one, of each next one given the one before, and of not going on
-    after the last. Logits are potentials whose moves are all worth the same.
+    after the last. Logits are potentials whose transitions all score the same.
 
     The outputs are a dict: `tags`, int32 (B, T); `probabilities` of all tags, (B, T, K); and for the best path's tags,
     each (B, T): `first`, the probability that an entity starts here with this tag; `next`, the tag's given the one
