@@ -8,7 +8,7 @@ copied and pickled, and its state saved, at any time. Norms are Euclidean.
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -37,7 +37,13 @@ class GradientStep:
 
 
 class ClippingRule:
-    """Base of all rules; make your own by overriding `clip`, and `initial_state` if it has a memory."""
+    """Base of all rules; make your own by overriding `clip`, and `initial_state` if it has a memory.
+
+    Attributes:
+        searched: the range in which `rnnkit.tune` searches the first argument; None keeps its default.
+    """
+
+    searched: ClassVar[tuple[float, float] | None] = None
 
     def initial_state(self) -> dict[str, np.ndarray]:
         """The memory of the rule before the first step: arrays of fixed shape by name."""

@@ -19,6 +19,8 @@ class ValueClip(ClippingRule):
             any `keras.optimizers.schedules.LearningRateSchedule`.
     """
 
+    searched = (0.01, 1.0)
+
     def __init__(self, threshold: float | Callable = 0.5):
         self.threshold = _number_or_schedule("threshold", threshold)
 
@@ -33,6 +35,8 @@ class NormClip(ClippingRule):
     Args:
         threshold: a positive number or a schedule, as in `ValueClip`.
     """
+
+    searched = (0.1, 10.0)
 
     def __init__(self, threshold: float | Callable = 1.0):
         self.threshold = _number_or_schedule("threshold", threshold)
@@ -49,6 +53,8 @@ class GlobalNormClip(JointRule):
     Args:
         threshold: a positive number or a schedule, as in `ValueClip`.
     """
+
+    searched = (0.1, 10.0)
 
     def __init__(self, threshold: float | Callable = 1.0):
         self.threshold = _number_or_schedule("threshold", threshold)
@@ -67,6 +73,8 @@ class AdaptiveClip(ClippingRule):
         ratio: the largest allowed gradient norm, relative to the weight norm; positive number or schedule.
         epsilon: weight norms below this count as this, so that weights at zero can grow.
     """
+
+    searched = (0.01, 0.16)
 
     def __init__(self, ratio: float | Callable = 0.01, epsilon: float = 1e-3):
         self.ratio = _number_or_schedule("ratio", ratio)
@@ -97,6 +105,8 @@ class PercentileClip(JointRule):
         window: how many of the last norms are kept (the paper keeps all).
         max_norm: a ceiling on the threshold; it is what protects the first steps, when nothing is known yet.
     """
+
+    searched = (10.0, 90.0)
 
     def __init__(self, percentile: float = 10.0, window: int = 1024, max_norm: float | None = None):
         self.percentile = positive("percentile", percentile, most=100)
@@ -137,6 +147,8 @@ class ZScoreClip(JointRule):
         initial_steps: steps whose plain mean and variance start the averages; they are clipped to `max_norm` only.
         max_norm: a ceiling on the norm at all times.
     """
+
+    searched = (1.5, 4.0)
 
     def __init__(self, z: float = 2.5, decay: float = 0.97, initial_steps: int = 25, max_norm: float | None = None):
         self.z = positive("z", z)

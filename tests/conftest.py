@@ -1,4 +1,6 @@
 import contextlib
+import ctypes
+import gc
 import io
 import os
 import signal
@@ -24,6 +26,20 @@ def _seeded(request):
     """Every test that has Keras loaded starts from the same seed."""
     if "keras" in sys.modules:
         sys.modules["keras"].utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _graphs_freed():
+    """The graphs of a test file's models are freed after it: TensorFlow keeps those with custom gradients for good."""
+    yield
+    if "tensorflow" not in sys.modules:
+        return
+    from rnnkit.study.graphs import free_graphs
+
+    free_graphs()
+    gc.collect()
+    if hasattr(ctypes.CDLL(None), "malloc_trim"):  # glibc keeps freed memory for itself
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The graphs that TensorFlow makes of a model."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from rnnkit import compat
 
@@ -16,11 +16,16 @@ def graphs_freed() -> Iterator[None]:
     graph, for good (tensorflow#27492, #97697); rnnkit's loops have such gradients, and so has Keras' dense Adam. What
     was traced inside leaves the registry here, so no model that was made inside can be traced again afterwards.
     """
-    gradients = compat.gradient_registry()
-    known = set(gradients)
+    known = set(compat.gradient_registry())
     try:
         yield
     finally:
-        for name in set(gradients) - known:
-            if name.startswith(TRACED):
-                del gradients[name]
+        free_graphs(known)
+
+
+def free_graphs(known: Collection[str] = ()) -> None:
+    """Drops the gradients of all that was traced, and with them its graphs; those with `known` names stay."""
+    gradients = compat.gradient_registry()
+    for name in set(gradients) - set(known):
+        if name.startswith(TRACED):
+            del gradients[name]

@@ -11,27 +11,19 @@ from typing import Any
 
 from rnnkit.checks import is_number
 from rnnkit.errors import ArgumentError
+from rnnkit.recurrent.table import CELLS
 from rnnkit.study.work_folder import label
 from rnnkit.tasks import find_task
 from rnnkit.tasks.specs import spec_of
 
 SHARED: dict[str, Any] = {
-    "cell": ["lstm", "gru", "simple_rnn"],
+    "cell": [cell.name for cell in sorted(CELLS.values(), key=lambda cell: not cell.gates) if cell.is_usual],
     "units": [32, 64, 128],
     "layers": [1, 2],
     "dropout": (0.0, 0.6),
     "learning_rate": (3e-4, 1e-2),
     "clipping": ["none", "global_norm", "percentile"],
     "batch_size": [16, 32, 64],
-}
-# The range of the threshold, by clipping rule.
-THRESHOLDS: dict[str, tuple[float, float]] = {
-    "value": (0.01, 1.0),
-    "norm": (0.1, 10.0),
-    "global_norm": (0.1, 10.0),
-    "adaptive": (0.01, 0.16),
-    "percentile": (10.0, 90.0),
-    "zscore": (1.5, 4.0),
 }
 OF_TRAINING = ("clipping", "threshold", "batch_size")  # all others are arguments of the task, its optimizer or `fit`
 LOG_FROM = 20  # a range of positive numbers with this ratio of its ends is searched on a log scale
@@ -149,6 +141,6 @@ def default_space(task) -> dict[str, Any]:
 
     Returns:
         Hyperparameter -> a list of choices, or a tuple `(low, high)`. The threshold of clipping depends on the rule,
-        see `THRESHOLDS`.
+        see `ClippingRule.searched`.
     """
     return {**SHARED, **spec_of(find_task(task)[0]).space}

@@ -9,13 +9,14 @@ from typing import Any
 import keras
 import keras_tuner
 
+from rnnkit.callbacks.clipping_rules import RULES
 from rnnkit.errors import ArgumentError
 from rnnkit.study.training import Training, new_model
 from rnnkit.study.work_folder import label
 from rnnkit.tasks import find_task
 from rnnkit.tasks.settings import by_owner
 from rnnkit.tasks.specs import spec_of
-from rnnkit.tuning.space import OF_TRAINING, THRESHOLDS, Asked, Choice, Fixed, Part, Range, default_space, read_part
+from rnnkit.tuning.space import OF_TRAINING, Asked, Choice, Fixed, Part, Range, default_space, read_part
 from rnnkit.tuning.trial_guard import TrialGuard
 
 NO_CLIPPING = dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm"))  # of the optimizer
@@ -118,8 +119,8 @@ class TaskHyperModel(keras_tuner.HyperModel):
         """What the threshold of a rule is searched in; a rule of the user's keeps its default if nothing is said."""
         if rule in (None, "none"):
             return Fixed(None)
-        known = isinstance(rule, str) and rule in THRESHOLDS
-        return self.parts.get("threshold", Range(*THRESHOLDS[rule]) if known else Fixed(None))
+        searched = RULES[rule].searched if isinstance(rule, str) and rule in RULES else None
+        return self.parts.get("threshold", Range(*searched) if searched else Fixed(None))
 
     def _thresholds(self) -> dict[str, Part]:
         """The parts of all thresholds that may be asked for."""

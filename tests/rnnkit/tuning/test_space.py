@@ -1,12 +1,15 @@
+import inspect
+
 import keras
 import keras_tuner
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rnnkit.callbacks.clipping_rules import RULES
 from rnnkit.errors import ArgumentError
 from rnnkit.initializers import Chrono
-from rnnkit.tuning.space import Asked, Choice, Fixed, Range, read_part
+from rnnkit.tuning.space import Asked, Choice, Fixed, Range, default_space, read_part
 
 
 def asked(part):
@@ -55,6 +58,13 @@ def test_a_function_of_hp_is_asked():
 def test_what_is_no_part(value):
     with pytest.raises(ArgumentError, match="^dropout: expected a"):
         read_part("dropout", value)
+
+
+def test_the_default_space_has_the_usual_cells_and_the_range_of_each_rule_holds_its_default():
+    assert default_space("sentiment")["cell"] == ["lstm", "gru", "simple_rnn"]
+    for rule in RULES.values():
+        [first, *_] = inspect.signature(rule).parameters.values()
+        assert rule.searched[0] <= first.default <= rule.searched[1]
 
 
 def test_words():

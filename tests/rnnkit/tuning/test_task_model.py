@@ -5,10 +5,10 @@ import keras_tuner
 import numpy as np
 import pytest
 
+from rnnkit.callbacks.clipping_rules import RULES
 from rnnkit.errors import ArgumentError
 from rnnkit.tasks import TASKS, SentimentClassifier
 from rnnkit.tuning import TrialGuard, default_space, hypermodel
-from rnnkit.tuning.space import THRESHOLDS
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def test_parts_are_fixed_narrowed_and_added():
     assert (built.stack.units, built.stack.cell.name, built.stack.residual) == ([7], "gru", True)
     assert "units" not in hp.values
     assert float(built.optimizer.learning_rate) == pytest.approx(2e-3)
-    assert (hp.space[-1].name, hp.space[-1].min_value) == ("threshold", THRESHOLDS["norm"][0])
+    assert (hp.space[-1].name, hp.space[-1].min_value) == ("threshold", RULES["norm"].searched[0])
 
 
 def test_arguments_of_the_optimizer_and_of_fit_are_parts_too(order, small, monkeypatch):
@@ -62,9 +62,9 @@ def test_arguments_of_the_optimizer_and_of_fit_are_parts_too(order, small, monke
     assert (given["class_weight"], given["batch_size"], given["epochs"]) == ({0: 1.0, 1: 3.0}, small["batch_size"], 1)
 
 
-@pytest.mark.parametrize("rule", [*THRESHOLDS, "none"])
+@pytest.mark.parametrize("rule", [*RULES, "none"])
 def test_each_clipping_rule_has_a_threshold_of_its_own(rule):
-    model = hypermodel("memory", clipping=["none", *THRESHOLDS])
+    model = hypermodel("memory", clipping=["none", *RULES])
     hp = declared(model)
     hp.values["clipping"] = rule
     hp.ensure_active_values()
@@ -75,7 +75,8 @@ def test_each_clipping_rule_has_a_threshold_of_its_own(rule):
     if rule == "none":
         assert values["threshold"] is None
     else:
-        assert THRESHOLDS[rule][0] <= values["threshold"] <= THRESHOLDS[rule][1]
+        low, high = RULES[rule].searched
+        assert low <= values["threshold"] <= high
 
 
 def test_one_range_of_the_threshold_for_all_rules():
