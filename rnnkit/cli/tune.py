@@ -18,6 +18,8 @@ from rnnkit.tasks.specs import find_spec
 
 SHOWN = 5  # of the trials, the best
 OF_TRAINING = ("clipping", "threshold", "batch_size")  # hyperparameters that are no arguments
+PLAIN = (str, int, float, bool, type(None))  # values that a command line can give
+CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
 ALGORITHMS = ("bayesian", "random", "hyperband", "grid")
 
 option = functools.partial(typer.Option, rich_help_panel="Search")
@@ -107,18 +109,47 @@ def _report(study: Study, tuner) -> None:
     best = tuner.best_model()
     best.save(folder / "best.keras")
     metrics = {part: metrics_of(best, getattr(splits, part)) for part in ("valid", "test")}
-    write_json(folder / "best.json", metrics)
+    values, config = _best(study, tuner, best)
+    write_json(folder / "best.json", {**metrics, "settings": values, "command": config and config.command()})
     done = tuner.results.query("status == 'completed'")
     done = done.sort_values("score", ascending=tuner.oracle.objective.direction == "min").head(SHOWN)
     asked = [name for name in tuner.importance.index if done[name].notna().any()]
     table = Table("trial", "score", *asked, "parameters", "grad_norm_max", title="Best trials", title_justify="left")
     for _, row in done.iterrows():
-        values = [_short(row[name]) for name in ("score", *asked, "parameters", "grad_norm_max")]
-        table.add_row(str(row["trial"]), *values)
+        cells = [_short(row[name]) for name in ("score", *asked, "parameters", "grad_norm_max")]
+        table.add_row(str(row["trial"]), *cells)
     study.console.print(table)
     for part, figures in metrics.items():
         study.console.print(f"best on {part}: {', '.join(f'{name} {value:.4f}' for name, value in figures.items())}")
+    study.say("\n".join(["settings of the best:", *(f"  {name} = {value}" for name, value in values.items())]))
+    if config is not None:
+        study.say(f"Train it again: {config.command()}")
+    study.say(f"Use it: rnnkit evaluate {folder} --data {study.config.data}")
     study.end(folder)
+
+
+def _best(study: Study, tuner, model):
+    """The best trial's settings as they are written, and the configuration of a run with them.
+
+    There is none where a setting is an object, which no command line can give.
+    """
+    import keras
+
+    from rnnkit.study.work_folder import label
+
+    values = tuner.hypermodel.sample(tuner.oracle.get_best_trials(1)[0].hyperparameters)
+    shown = {name: value if isinstance(value, PLAIN) else label(value) for name, value in values.items()}
+    if shown != values:
+        return shown, None
+    rule, threshold = values.pop("clipping"), values.pop("threshold")
+    clip = None if rule in (None, "none") else rule if threshold is None else f"{rule}:{threshold}"
+    named = {name: values.pop(name) for name in ("cell", "units", "layers", "batch_size")}
+    usual = keras.optimizers.get(model.default_compile()["optimizer"])  # a search leaves clipping to the callback
+    unclipped = {name: None for name in CLIPPING if getattr(usual, name) is not None}
+    own = {name: value for name, value in values.items() if name not in study.options}
+    if own["learning_rate"] is None:
+        del own["learning_rate"]
+    return shown, study.config.replaced(**named, clip=clip, settings={**unclipped, **own})
 
 
 def _short(value) -> str:

@@ -1,6 +1,7 @@
 """`rnnkit tune` and `rnnkit compare` as a shell sees them."""
 
 import json
+import shlex
 
 import pandas as pd
 import pytest
@@ -34,6 +35,12 @@ def test_tune_leaves_its_table_and_the_best_model(cli, reviews, tmp_path):
     best = json.loads((out / "best.json").read_text(encoding="utf-8"))
     assert best["valid"]["accuracy"] == pytest.approx(row["val_accuracy"])
     assert rnnkit.load(out / "best.keras").stack.cell.name == row["cell"]
+    assert (best["settings"]["cell"], best["settings"]["batch_size"]) == (row["cell"], 16)
+    assert best["command"] in " ".join(done.out.split())
+    again = cli(*shlex.split(best["command"])[1:], "--epochs", 1, "--out", tmp_path / "again")
+    assert again.code == 0, again.err
+    config = json.loads((tmp_path / "again" / "config.json").read_text(encoding="utf-8"))
+    assert (config["cell"], config["settings"]["learning_rate"]) == (row["cell"], pytest.approx(row["learning_rate"]))
 
 
 def test_compare_leaves_a_row_a_run_and_a_row_a_model(cli, reviews, tmp_path):
