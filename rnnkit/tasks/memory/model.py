@@ -20,7 +20,7 @@ from rnnkit.tasks.task import Task
 FLOOR_MARGIN = 0.95
 TARGETS = {
     "number": "a number in every row",
-    "class": "a class in every row, an integer from 0",
+    "class": "a class in every row, an integer from 0 (of one-hot rows y.argmax(axis=1))",
     "symbols": "a list of symbols in every row, integers from 0",
 }
 

@@ -98,7 +98,7 @@ def test_a_preview_shows_both_ends_of_a_long_sequence():
         ("class", ["abc"], [0], "finite numbers in every row, got 'abc' in row 0"),
         ("class", [[1, -2]], [0], "x: .* negative"),
         ("class", [[1, 2]], [-1], "y: .* negative"),
-        ("class", [[1, 2], [1, 2]], [1, 0.5], "a class in every row, an integer from 0, got 0.5 in row 1"),
+        ("class", [[1, 2], [1, 2]], [1, 0.5], "a class in every row, an integer from 0 .*, got 0.5 in row 1"),
         ("number", [[1, 2], [1, 2]], [1, [1, 2]], r"a number in every row, got \[1, 2\] in row 1"),
         ("number", [[1, 2]], [None], "y: expected finite numbers in every row, got None in row 0"),
         ("symbols", [[1, 2]], [1], "a list of symbols in every row, integers from 0, got 1 in row 0"),
