@@ -239,6 +239,8 @@ def _arrays(name: str, rows) -> list[np.ndarray]:
             arrays.append(np.asarray(values))
         except ValueError:  # lists of different lengths in one row
             arrays.append(np.asarray(None))
+        if arrays[-1].dtype.kind == "b":
+            arrays[-1] = arrays[-1].astype("int8")
         if arrays[-1].dtype.kind not in "iuf" or not np.isfinite(arrays[-1]).all():
             raise DataError(f"{name}: expected finite numbers in every row, got {values!r:.60} in row {row}.")
     return arrays
@@ -250,8 +252,19 @@ def check_targets(rows, target: str) -> list[np.ndarray]:
     rank, kinds = (1 if target == "symbols" else 0), ("iuf" if target == "number" else "iu")
     for row, values in enumerate(y):
         if values.ndim != rank or values.dtype.kind not in kinds:
-            raise DataError(f"y: expected {TARGETS[target]}, got {rows[row]!r:.60} in row {row}.")
+            raise DataError(
+                f"y: expected {TARGETS[target]}, got {rows[row]!r:.60} in row {row}. {_advice(values, rank)}"
+            )
     return y
+
+
+def _advice(values: np.ndarray, rank: int) -> str:
+    """What to do about a target of the wrong form."""
+    if values.ndim == rank + 1 and (values.sum(axis=-1) == 1).all():
+        return "One-hot targets: give their argmax(axis=-1)."
+    if values.ndim == rank:
+        return "Give whole numbers as int, or ask for target='number'."
+    return "See the argument target of MemoryModel."
 
 
 def _count(name: str, arrays) -> int:

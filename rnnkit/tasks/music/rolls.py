@@ -52,9 +52,12 @@ def _checked(row: int, value) -> np.ndarray:
         roll = np.asarray(value.roll if isinstance(value, Piece) else value)
     except ValueError:  # lists of different lengths
         roll = np.asarray(None)
-    if roll.ndim != 2 or roll.shape[1] != KEYS or not len(roll) or not np.isin(roll, (0, 1)).all():
+    if roll.ndim != 2 or roll.shape[1] != KEYS or not len(roll):
+        advice = " Give a list of rolls, [roll]." if roll.shape == (KEYS,) else ""
         raise DataError(
             f"x: expected rolls of 0 and 1 of shape (T, {KEYS}) with at least one frame; row {row} is an array of "
-            f"{roll.dtype} of shape {roll.shape}."
+            f"{roll.dtype} of shape {roll.shape}.{advice}"
         )
+    if not np.isin(roll, (0, 1)).all():
+        raise DataError(f"x: expected rolls of 0 and 1; row {row} has other numbers. Give velocities as roll > 0.")
     return roll.astype("int8")

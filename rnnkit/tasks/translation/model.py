@@ -32,10 +32,10 @@ class Translator(Task):
         model.fit(train, validation_data=valid)
         model.translate("Ein Hund rennt über die Wiese.")
 
-    A model knows the one direction that it was trained for. Validation translates greedily and measures `bleu`, `chrf`
-    and `exact_match` (see `TranslationScores`): in `fit` on a sample of the validation pairs at the end of each epoch,
-    in `evaluate` on all pairs. `loss` is the mean over target subwords in nats, with label smoothing and penalties on
-    weights; `perplexity` has neither and is exact over the data set.
+    A model knows the direction that it was trained for. Validation translates greedily and measures `bleu`, `chrf` and
+    `exact_match` (see `TranslationScores`): in `fit` on a sample of the pairs after each epoch, in `evaluate` on all.
+    `loss` is the mean over target subwords in nats, with label smoothing and penalties on weights; `perplexity` has
+    neither and is exact over the data set.
 
     Args:
         cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.recurrent.cells`).
@@ -191,8 +191,8 @@ class Translator(Task):
         Returns:
             A list with an int32 array of shape (U_i,) for each source.
         """
-        sources = self.inputs(x, batch_size, steps)["source"]
-        return [numbers for [(numbers, _)] in self._search(sources, Search(), batch_size)]
+        found = self._search(self.inputs(x, batch_size, steps)["source"], Search(), batch_size)
+        return [numbers for [(numbers, _)] in found]
 
     def translate(
         self,
@@ -217,8 +217,7 @@ class Translator(Task):
             temperature: draw each subword at random, at this temperature; no beam then.
             seed: of the draws.
             max_length: subwords of a sentence's translation at most; None is twice the source's and ten more.
-            n_best: that many of the beam's best, each with its score, in place of the best one's text. The score of
-                several sentences is the sum of theirs.
+            n_best: that many of the beam's best, each with its score, the sum of its sentences', not the best's text.
             split_sentences: translate each sentence of a text by itself and join the translations; False translates
                 texts as a whole, which suits texts like those of the training data only.
             batch_size: sentences per step; those of similar length go together, and the answers do not depend on it.
@@ -232,8 +231,7 @@ class Translator(Task):
             DataError: something else than texts.
 
         Warns:
-            UserWarning: the texts look like the language that the model translates into, or a sentence is longer than
-                all sources of the training data, so that its translation is likely to be cut or invented.
+            UserWarning: the texts look like the target language, or a sentence is longer than all training sources.
         """
         texts = as_text(texts)
         rows = check_texts(self.read([texts] if isinstance(texts, str) else texts, target=False)["source"])
@@ -281,14 +279,14 @@ class Translator(Task):
         import pandas as pd
 
         sources, targets = data.sample(rows, seed=0)
-        predicted = self.translate(sources, split_sentences=False)
-        return pd.DataFrame({"source": sources, "target": targets, "predicted": predicted})
+        found = self.translate(sources, split_sentences=False)
+        return pd.DataFrame({"source": sources, "target": targets, "predicted": found})
 
     def get_config(self):
         sizes = ("decoder_cell", "decoder_units", "embedding_dim", "attention", "input_feeding")
-        texts = ("tokenization", "vocabulary_size", "shared_vocabulary", "tied_embeddings")
-        training = ("label_smoothing", "validation_sentences", "bleu_tokenize")
-        return {**super().get_config(), **{name: getattr(self, name) for name in (*sizes, *texts, *training)}}
+        texts = ("tokenization", "vocabulary_size", "shared_vocabulary", "tied_embeddings", "bleu_tokenize")
+        own = (*sizes, *texts, "label_smoothing", "validation_sentences")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
 
     def _sources(self, texts) -> list[np.ndarray]:
         return [np.array([*each, END], "int32") for each in self.source_subwords.encode(check_texts(texts))]

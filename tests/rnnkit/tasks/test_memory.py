@@ -128,3 +128,23 @@ def test_data_that_training_did_not_prepare_for_is_named(problem, x, y, message)
     model, _ = adapted(problem, 20)
     with pytest.raises(DataError, match=message):
         model.evaluate(x, y)
+
+
+@pytest.mark.parametrize(
+    ("target", "y", "advice"),
+    [
+        ("class", [[1, 0], [0, 1]], "One-hot targets: give their argmax"),
+        ("class", [0.0, 1.0], "Give whole numbers as int"),
+        ("symbols", [0, 1], "See the argument target"),
+    ],
+)
+def test_targets_of_another_form_are_named_with_what_to_do(target, y, advice):
+    with pytest.raises(DataError, match=rf"y: expected .* in row 0. {advice}"):
+        rnnkit.MemoryModel(target, units=2).fit([[0, 1], [1, 1]], y, epochs=1)
+
+
+def test_truth_values_are_symbols():
+    x = [[True, False], [False, False]]
+    model = rnnkit.MemoryModel("class", units=2)
+    model.adapt(x, [0, 1])
+    assert model.predict(x, verbose=0).tolist() == model.predict([[1, 0], [0, 0]], verbose=0).tolist()

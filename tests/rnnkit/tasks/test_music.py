@@ -284,3 +284,12 @@ def test_preview_has_a_row_for_each_piece(model):
     expected = [model.evaluate([roll], verbose=0, return_dict=True) for roll in rolls]
     np.testing.assert_allclose(frame["nll"], [each["nll"] for each in expected], rtol=1e-4)
     np.testing.assert_allclose(frame["accuracy"], [each["accuracy"] for each in expected], rtol=1e-4)
+
+
+def test_one_roll_and_velocities_are_named_with_what_to_do():
+    roll = np.zeros((4, 88), "uint8")
+    with pytest.raises(DataError, match=r"row 0 is an array of uint8 of shape \(88,\). Give a list of rolls, \[roll\]"):
+        check_rolls(roll)
+    roll[0, 40] = 64
+    with pytest.raises(DataError, match="row 1 has other numbers. Give velocities as roll > 0"):
+        check_rolls([roll > 0, roll])
