@@ -1,6 +1,5 @@
 """Token and tag lists, losses and metrics as users give them: what cannot be used is named."""
 
-import keras
 import numpy as np
 
 from rnnkit.datasets import Dataset
@@ -85,6 +84,8 @@ def tag_numbers(sentences: list[list[str]], tags: list[str], scheme: str) -> lis
 
 def check_no_names(argument: str, value) -> None:
     """Raises `ArgumentError` where a loss or metric is given by its name in Keras."""
+    import keras  # here, as the command line reads this module before it starts TensorFlow
+
     named = [each for each in keras.tree.flatten(value) if isinstance(each, str) and each != "auto"]
     if named:
         raise ArgumentError(
