@@ -153,9 +153,9 @@ def ar1(rng, setting, n):
 
 
 def noisy(rng, setting, n):
-    """Half or more of the target's variance is noise."""
+    """About half of the target's variance is noise."""
     x, y, _ = forecast(rng, setting, n)
-    best = rng.uniform(0.3, 0.5)
+    best = rng.uniform(0.4, 0.6)
     return x, np.sqrt(best) * y + np.sqrt(1 - best) * rng.normal(size=y.shape), best
 
 

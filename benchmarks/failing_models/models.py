@@ -9,7 +9,7 @@ from rnnkit.constraints import SpectralCap
 from rnnkit.initializers import Chrono
 from rnnkit.regularizers import SoftOrthogonality
 
-L = keras.layers
+L, ops = keras.layers, keras.ops
 PENALTIES = {
     "": dict,
     "l2": lambda: {"recurrent_regularizer": "l2"},
@@ -38,10 +38,15 @@ def _recurrent_options(setting):
     if setting.kernel == "chrono":
         options["bias_initializer"] = Chrono(GATES[setting.cell], max_lag=setting.lag or setting.length)
     if setting.bias:
-        options["bias_initializer"] = keras.initializers.RandomUniform(-setting.bias, setting.bias)
+        options["bias_initializer"] = lambda shape, dtype: _signs(shape, dtype) * setting.bias
     if setting.cell == "LSTM" and (setting.bias or setting.kernel == "chrono"):
         options["unit_forget_bias"] = False
     return options
+
+
+def _signs(shape, dtype):
+    """A random sign for each unit and gate; a GRU's two biases add up."""
+    return ops.broadcast_to(ops.sign(keras.random.normal(shape[-1:], dtype=dtype)), shape)
 
 
 def recurrent(setting, sequences=False):

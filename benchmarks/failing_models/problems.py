@@ -51,7 +51,7 @@ def ordinary(rng, shape, **changes) -> Setting:
 def padded(rng, shape, **changes):
     """Texts or series of different lengths, with far more padding than data."""
     task = "readings" if shape == "subclassed" else "words"
-    return ordinary(rng, shape, task=task, length=int(rng.integers(50, 81)), **changes)
+    return ordinary(rng, shape, task=task, length=int(rng.integers(40, 61)), examples=1000, **changes)
 
 
 def recalling(rng, shape, **changes):
@@ -169,7 +169,7 @@ PROBLEMS = {
     "saturated": Problem(
         ("window", "stacked layers", "encoder-decoder"),
         ordinary,
-        lambda rng, base: base.but(bias=float(rng.uniform(15, 30))),
+        lambda rng, base: base.but(bias=float(rng.uniform(20, 30))),
         ("saturated",),
         ("bias start",),
     ),

@@ -21,7 +21,7 @@ class Setting:
         layers: recurrent layers on top of each other.
         kernel: recurrent initializer: `default`, `wide` (normal, `gain` its spectral radius), `narrow` (orthogonal
             times `gain`), `rank one`, or `chrono`, for which `lag` is the longest memory, 0 the length.
-        bias: scale of random biases of the gates; 0 leaves Keras' own.
+        bias: size of the gates' biases, of random signs; 0 leaves Keras' own.
         between: what stands between the last recurrent layer and the output: `""`, `round`, `sign`, `stop gradient` or
             `dead relu`, or the `relu` layer that this one should be.
         head: what the output reads: `last` step, `first` step, or the `inputs` instead of the state.

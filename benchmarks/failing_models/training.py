@@ -31,6 +31,12 @@ class Trained:
     best: float
     seconds: float
 
+    @property
+    def lost_again(self) -> float:
+        """Skill that was there in an earlier epoch and is not any more, as in overfitting."""
+        losses = self.history["val_loss"]
+        return (1 - self.skill) * (1 - min(losses) / losses[-1])
+
 
 class AddsLoss(keras.layers.Layer):
     """Adds the squared error of its two inputs to the losses of the model."""

@@ -21,7 +21,7 @@ PROBE = 64  # validation examples that the diagnosis sees
 DRAWINGS = 4  # at most, until a problem hurts
 LEARNED = 0.6  # of the best skill, without the problem
 HEALED = 0.8  # of what the problem cost
-NEAR_BEST = 0.2  # skill that a healthy model may lack
+NEAR_BEST, LOST_AGAIN = 0.2, 0.03  # skill that a healthy model may lack, and may have lost since an earlier epoch
 
 Case = tuple[int, str, str]  # seed, problem or "healthy", model shape or the healthy model's name
 CASE = ("seed", "problem", "shape")
@@ -98,7 +98,7 @@ def healthy(case: Case):
     for drawing in range(DRAWINGS):
         health = callbacks.GradientHealth()
         trained = train(HEALTHY[case[2]](generator(case, drawing)), [health])
-        if trained.skill >= trained.best - NEAR_BEST:
+        if trained.skill >= trained.best - NEAR_BEST and trained.lost_again <= LOST_AGAIN:
             return drawing, trained, health
     return None
 
