@@ -23,20 +23,25 @@ settings.load_profile("rnnkit")
 
 @pytest.fixture(autouse=True)
 def _seeded(request):
-    """Every test that has Keras loaded starts from the same seed."""
+    """Every test that has Keras loaded starts from the same seed, and leaves no graph that TensorFlow would keep."""
     if "keras" in sys.modules:
         sys.modules["keras"].utils.set_random_seed(0)
+    yield
+    if "tensorflow" in sys.modules:
+        from rnnkit.study.graphs import free_graphs
+
+        free_graphs()
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _graphs_freed():
-    """The graphs of a test file's models are freed after it: TensorFlow keeps those with custom gradients for good."""
+def _freed(request):
+    """The models of a test file, those in caches of its functions too, are freed after it."""
     yield
     if "tensorflow" not in sys.modules:
         return
-    from rnnkit.study.graphs import free_graphs
-
-    free_graphs()
+    for each in vars(request.module).values():
+        if hasattr(each, "cache_clear") and each.__module__ == request.module.__name__:
+            each.cache_clear()
     gc.collect()
     if hasattr(ctypes.CDLL(None), "malloc_trim"):  # glibc keeps freed memory for itself
         ctypes.CDLL(None).malloc_trim(0)
