@@ -190,7 +190,9 @@ def _joined(values: np.ndarray, member: np.ndarray, how: str, sizes: list[int]) 
         columns = [np.max(values[:, group], axis=1) for group in member.T]
         return np.stack(columns, axis=1) if columns else np.zeros((len(values), 0))
     summed = _summed(values, member, power=2 if how == "norm" else 1)
-    return {"norm": np.sqrt, "sum": np.asarray, "fraction": lambda numbers: numbers / np.array(sizes)}[how](summed)
+    if how == "norm":
+        return np.sqrt(summed)
+    return summed / np.array(sizes) if how == "fraction" else summed
 
 
 def _summed(values: np.ndarray, member: np.ndarray, power: int = 1) -> np.ndarray:

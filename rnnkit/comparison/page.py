@@ -57,7 +57,7 @@ def comparison_report(folder: Path) -> str:
 def found_again(frame: pd.DataFrame, summary: pd.DataFrame) -> Comparison:
     """What was found, from the tables in its folder, which do not name the metric that its models are judged by."""
     [metric, *_] = [
-        name.removeprefix("valid_")
+        str(name).removeprefix("valid_")
         for name, means in frame.groupby("model").mean(numeric_only=True).items()
         if str(name).startswith("valid_") and np.allclose(means[summary.index], summary["valid"], equal_nan=True)
     ]

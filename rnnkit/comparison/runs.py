@@ -63,8 +63,9 @@ def train_once(task: type[Task], options: dict[str, Any], settings: Settings, se
         verbose=0,
         **by_owner(options).fit,
     )
-    measured, best = training.measured(model), model.kept_epoch
-    times = {"seconds_to_best": round(training.times.ends[best], 3), "best_epoch": best + 1}
+    measured, ends = training.measured(model), training.times.ends
+    best = len(ends) - 1 if model.kept_epoch is None else model.kept_epoch
+    times = {"seconds_to_best": round(ends[best], 3), "best_epoch": best + 1}
     return {
         "units": "-".join(map(str, model.stack.units)) if model.stack.built else None,
         **scored(lambda train, data: metrics_of(model, data), settings),

@@ -165,4 +165,5 @@ def _handle(legend: Legend):
         return Patch(**look)
     if legend.mark == "dots":
         return Line2D([], [], linestyle="", marker="o", **look)
-    return Line2D([], [], linestyle={"dashed": "--", "dotted": ":"}.get(legend.mark, "-"), **look)
+    styles: dict[str, Any] = {"dashed": "--", "dotted": ":"}
+    return Line2D([], [], linestyle=styles.get(legend.mark, "-"), **look)

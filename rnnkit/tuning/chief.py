@@ -51,7 +51,7 @@ def answered() -> Iterator[None]:
         raise ArgumentError(f"KERASTUNER_ORACLE_IP: the chief does not answer. Is it there still? {words}") from error
 
 
-class Chief(chief_service()):
+class Chief(chief_service()):  # type: ignore[misc]
     """Distributes the trials of a tuner.
 
     Whatever touches the oracle runs in one thread, that of gRPC: KerasTuner's lock is not opened again after an error,

@@ -87,7 +87,7 @@ class EntitySpec(TaskSpec):
     def results(self, model, splits, config, metrics):
         return Results({"types": model.score(splits.test).to_frame().reset_index()})
 
-    def evaluate(self, console, model, data, folder, name):
+    def evaluate(self, console, model, data, folder, name, **options):
         metrics, _ = super().evaluate(console, model, data, folder, name)
         return metrics, lambda: show_types(console, model.score(data).to_frame().reset_index())
 

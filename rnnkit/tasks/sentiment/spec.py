@@ -61,7 +61,7 @@ class SentimentSpec(TaskSpec):
         }
         return Results(tables, {part: {**metrics[part], **each.metrics} for part, each in scores.items()})
 
-    def evaluate(self, console, model, data, folder, name):
+    def evaluate(self, console, model, data, folder, name, **options):
         metrics, _ = super().evaluate(console, model, data, folder, name)
         scores = model.score(data)
         return {**metrics, **scores.metrics}, lambda: _show(console, scores.to_frame().reset_index())

@@ -132,5 +132,5 @@ def align(attend, source, numbers, subwords) -> Alignment:
     target = np.array([BEGIN, *numbers], "int32")
     weights = attend({"source": source[None], "target": target[None], "lengths": np.array([len(source)])})[0]
     sides = zip(subwords, (source[:-1], numbers), strict=True)
-    labels = ([*(known.decode([number]) for number in each), "[end]"] for known, each in sides)
-    return Alignment(*labels, np.asarray(weights, "float32"))
+    read, written = ([*(known.decode([number]) for number in each), "[end]"] for known, each in sides)
+    return Alignment(read, written, np.asarray(weights, "float32"))

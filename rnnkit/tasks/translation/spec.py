@@ -125,7 +125,7 @@ class TranslationSpec(TaskSpec):
             more[part] = {**metrics[part], **translated.metrics}
         return Results(metrics=more, artifacts=[Written(translated, part) for part, translated in sets.items()])
 
-    def evaluate(self, console, model, data, folder, name, *, beam=None):
+    def evaluate(self, console, model, data, folder, name, *, beam=None, **options):
         from rnnkit.tasks.translation.results import BEAM as DEFAULT
         from rnnkit.tasks.translation.results import translate_set
 
