@@ -39,7 +39,8 @@ def recurrent_loop(step, inputs, initial_states, **options):
     """
     from keras.src.backend import rnn
 
-    return rnn(step, inputs, initial_states, **options)
+    loop = rnn if callable(rnn) else rnn.rnn  # from Keras 3.16 on it is in a module of that name
+    return loop(step, inputs, initial_states, **options)
 
 
 LOOPS = {"inner_loop", "through_time"}  # the methods of a recurrent layer that run time, of Keras and of `OpenRNN`

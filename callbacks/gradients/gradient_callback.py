@@ -25,6 +25,7 @@ class GradientCallback(keras.callbacks.Callback):
         flush_every: steps between two transfers to the host.
         state: what the compiled step keeps from step to step, NumPy arrays by name.
         next_step: number of the next step.
+        meets_train_function: whether the model was trained before, and not compiled since.
     """
 
     rule: Any = None
@@ -34,6 +35,7 @@ class GradientCallback(keras.callbacks.Callback):
     by_gate = False
     weights_every: int | None = None
     flush_every: int = 64
+    meets_train_function = False
 
     def __init__(self):
         super().__init__()
@@ -51,6 +53,11 @@ class GradientCallback(keras.callbacks.Callback):
     def epoch_logs(self) -> dict:
         """What goes into the logs of the epoch that ends."""
         return {}
+
+    def set_model(self, model):
+        super().set_model(model)
+        # `fit` makes one after this and before `on_train_begin`, if there is none from a fit before
+        self.meets_train_function = model is not None and model.train_function is not None
 
     def on_train_begin(self, logs=None):
         self._seam = None

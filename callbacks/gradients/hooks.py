@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from rnnkit import compat
-from rnnkit.callbacks.gradients.train_step import InputCheck, Steps
+from rnnkit.callbacks.gradients.steps import InputCheck, Steps
 from rnnkit.optimizers import without_scaler
 
 

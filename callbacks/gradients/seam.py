@@ -209,7 +209,7 @@ class Seam:
             self.updates = max(self.updates, math.ceil(steps.waiting / self.pending), 1)
 
     def _prepare(self) -> None:
-        from rnnkit.callbacks.gradients.train_step import Steps
+        from rnnkit.callbacks.gradients.steps import Steps
 
         self.ready = True
         model = self.model
@@ -232,7 +232,7 @@ def _warn_of_pending(client) -> None:
     tracker, traced = _TRAINED.get(model, (None, None))
     if tracker is None or tracker() is not compat.loss_tracker(model):  # compiled since then
         done = model.optimizer is not None and int(model.optimizer.iterations.numpy())
-        if model.train_function is None or not done:
+        if not client.meets_train_function or not done:
             return
         traced = _ids(compat.variables_of(without_scaler(model.optimizer)))
     changed = [

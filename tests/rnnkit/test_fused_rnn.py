@@ -154,6 +154,7 @@ def test_half_precision_is_left_to_keras(name, runs):
     assert not runs
 
 
+@pytest.mark.filterwarnings("ignore:.*this layer does not support masking")  # of Keras' own layers, from 3.16 on
 @pytest.mark.parametrize("name", NAMES)
 def test_masks_and_gpus_are_left_to_keras(name, runs, monkeypatch):
     stock, ours = pair(name)

@@ -1,0 +1,146 @@
+"""What the train steps of one `fit` share: who takes part, their states, the count of steps, the rows (TensorFlow)."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from rnnkit.callbacks.gradients.rows import Block, local_variable, read, unpack
+from rnnkit.callbacks.gradients.train_step import TrainStep
+from rnnkit.callbacks.gradients.units import Naming
+
+
+class Steps:
+    """The steps of all optimizers of one `fit`, and what they share.
+
+    There is a `TrainStep` for each optimizer and list of variables that it updates, made when it is first traced, so
+    variables that come later (of a layer that is unfrozen, of the loss) and optimizers anywhere are taken in.
+
+    Args:
+        model: the model that is trained.
+        clients: the callbacks that take part.
+        capacity: rows that are kept for the host.
+        start: number of the first step.
+
+    Attributes:
+        count: variable, the number of the next step.
+        taken: number of the first step that the host has not fetched.
+        loss: the loss of this step, as traced; None where nobody knows it.
+    """
+
+    def __init__(self, model, clients: list, capacity: int, start: int):
+        self.model, self.clients, self.capacity = model, clients, capacity
+        self.single = model.distribute_strategy.num_replicas_in_sync == 1
+        self.clipping: Any = next((client for client in clients if client.rule), None)
+        self.guard: Any = next((client for client in clients if client.decides), None)
+        self.every = min((client.weights_every for client in clients if client.weights_every), default=None)
+        self.naming = Naming(model, any(client.by_gate for client in clients))
+        self.count, self.taken = local_variable(np.int64(start)), start
+        self.all: dict[tuple, TrainStep] = {}
+        self.states: dict[Any, list[dict]] = {each: [] for each in (self.clipping, self.guard) if each}
+        self.weights_from: list[int] = []  # where the watches of steps that are not made yet begin
+        self.loss: Any = None
+        self.inputs: InputCheck | None = None
+        self.broken = False
+
+    def of(self, methods, variables: list) -> TrainStep:
+        """The step of an optimizer (its methods without us) that updates these variables."""
+        key = (methods, *map(id, variables))
+        if key not in self.all:
+            with tf.init_scope():
+                number = len(dict.fromkeys([each for each, *_ in self.all] + [methods])) - 1
+                self.all[key] = TrainStep(self, methods, variables, number)
+        return self.all[key]
+
+    def state(self, client, number: int) -> dict:
+        """The state of a client for the optimizer of this number; that of the first is under the plain names."""
+        states = self.states[client]
+        if number == len(states):
+            fresh = {_named(name, number): value for name, value in client.initial_state().items()}
+            values = {name: client.state.get(name, value) for name, value in fresh.items()}
+            states.append({name.partition("@")[0]: local_variable(value) for name, value in values.items()})
+        return states[number]
+
+    def read_states(self) -> None:
+        """Gives the clients their states, as they are now; on the host."""
+        for client, states in self.states.items():
+            found = {_named(name, n): read(each) for n, state in enumerate(states) for name, each in state.items()}
+            client.state = {**client.state, **found}
+
+    def write_state(self, client) -> None:
+        """Takes over a client's state, where there are variables for it; on the host."""
+        for number, state in enumerate(self.states.get(client, ())):
+            for name, variable in state.items():
+                if _named(name, number) in client.state:
+                    variable.assign(client.state[_named(name, number)])
+
+    @property
+    def waiting(self) -> int:
+        """How many rows were written since the last `take`; on the host."""
+        return int(read(self.count)) - self.taken
+
+    def take(self, epoch: int) -> Block | None:
+        """The rows since the last call as a `Block`, None if there are none; on the host."""
+        before, self.taken = self.taken, self.taken + self.waiting
+        if self.taken == before:
+            return None
+        block = unpack([step.ring for step in self.all.values()], before, epoch)
+        lost = self.taken - before - len(block.steps)
+        if lost:
+            warnings.warn(
+                f"{lost} updates of one batch are not in the records: there is room for {self.capacity}. "
+                f"Give GradientHealth a flush_every of at least {self.capacity + lost}.",
+                stacklevel=2,
+            )
+        return block if len(block.steps) else None
+
+    def go_to(self, number: int) -> None:
+        """Forgets the rows, and numbers the next step so; on the host."""
+        self.count.assign(number)
+        self.taken = number
+        for step in self.all.values():
+            step.ring.forget()
+
+    def tolerate(self, action: Callable[[], Any]) -> Any:
+        """Runs something; where callbacks only record, it is left out with a warning if it fails."""
+        if self.states:
+            return action()
+        if self.broken:
+            return None
+        try:
+            return action()
+        except Exception as error:  # whatever it is, a training is not lost for its records
+            self.broken = True
+            names = ", ".join(type(client).__name__ for client in self.clients)
+            warnings.warn(f"{names} records nothing from here on: {type(error).__name__}: {error}", stacklevel=2)
+            return None
+
+
+class InputCheck:
+    """Counts, for the steps that are refused, which of the batch's arrays have values that are not finite.
+
+    Args:
+        names: of the arrays of floating-point numbers in a batch.
+    """
+
+    def __init__(self, names: list[str]):
+        self.names = names
+        self.counts = local_variable(np.zeros(len(names), "int64"))
+        self.arrays: list = []
+
+    def note(self) -> None:
+        """Inside the compiled step, for the batch in `arrays`."""
+        bad = [~tf.reduce_all(tf.math.is_finite(array)) for array in self.arrays]
+        self.counts.assign_add(tf.cast(tf.stack(bad), tf.int64))
+
+    def found(self) -> dict[str, int]:
+        """Arrays that were not finite, and in how many refused steps; on the host. The next call begins from 0."""
+        counts = read(self.counts)
+        self.counts.assign(tf.zeros(len(self.names), tf.int64))
+        return {name: int(count) for name, count in zip(self.names, counts, strict=True) if count}
+
+
+def _named(name: str, number: int) -> str:
+    return f"{name}@{number}" if number else name
