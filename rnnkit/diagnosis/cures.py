@@ -92,7 +92,6 @@ RULES: list[tuple[str, Callable[[Facts, Layer | None], bool], tuple[str, ...]]] 
     (v.COLLAPSE, lambda facts, layer: _simple(layer), ("orthogonal start", "soft orthogonality", "gated cell")),
     (v.COLLAPSE, lambda facts, layer: True, ("orthogonal start", "soft orthogonality")),
     (v.NULL, lambda facts, layer: True, ("fresh weights", "no penalty")),
-    (v.OVERFITTING, lambda facts, layer: facts.training.dropout > 0, ("early stopping", "dropout")),
     (v.OVERFITTING, lambda facts, layer: True, ("early stopping", "dropout")),
     (v.UNDERFITTING, lambda facts, layer: True, ("lower dropout", "more units")),
     (v.VANISHING, lambda facts, layer: layer.penalised, ("no penalty", "soft orthogonality")),

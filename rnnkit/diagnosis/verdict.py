@@ -78,8 +78,8 @@ def sentences(layer: Layer, word: str) -> str:
 
 def way_back(layer: Layer) -> str:
     """What becomes of a gradient on its way back through a layer."""
-    verb = "grows" if layer.gain > 1 else "shrinks"
-    change = f"The backpropagated gradient {verb} by a factor of {layer.gain:.3g} per step"
+    how = f"{'grows' if layer.gain > 1 else 'shrinks'} by a factor of {layer.gain:.3g} per step"
+    change = f"The backpropagated gradient {how if f'{layer.gain:.3g}' != '1' else 'hardly changes from step to step'}"
     if layer.grows:
         return f"{change}, which is 10^{layer.span * np.log10(layer.gain):.0f} over {layer.span} steps."
     if layer.horizon_reached:
