@@ -17,6 +17,7 @@ from rnnkit.recurrent.spectrum import square_blocks
 FAR = 1e6  # a state that only an activation without a bound can take
 GROWTH = 100.0  # an error that grows so much on its way back explodes: the mirror image of the horizon's 0.01
 RANK_STEPS, COLLAPSED = 5, 1.5  # after so many steps back no more than one direction is left
+FEW = 3.0  # directions of a kernel
 DIRECTIONS = 4  # a state with fewer cannot collapse
 EARLY = 0.5  # of the steps: a layer that is read before them ignores the rest
 
@@ -99,9 +100,7 @@ class Layer:
     @property
     def collapsed(self) -> bool:
         """Whether one direction is left of all; vanishing errors lose theirs too, then the kernel has to have none."""
-        return (
-            self.directions >= DIRECTIONS and self.rank < COLLAPSED and (not self.short or self.kernel_rank < COLLAPSED)
-        )
+        return self.directions >= DIRECTIONS and self.rank < COLLAPSED and (not self.short or self.kernel_rank < FEW)
 
 
 def known_of_layer(recording: Recording, tables: dict, needed: float, needed_from: str, arrives: bool) -> Layer:

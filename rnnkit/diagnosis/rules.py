@@ -27,7 +27,7 @@ INDEPENDENT = 0.1  # R^2 of a linear model, below which no dependence was seen
 UNORDERED = 0.08  # correlation of neighbours
 DISPERSED, FAR_DISPERSED = 1.8, 4.0  # dispersion of means, where independent steps give 1; without lost quality
 STRONG_DROPOUT, ABOVE = 0.3, 1.1  # rate; training loss over validation loss
-RISE, GAP = 1.15, 1.3  # last validation loss over the smallest; over the training loss
+RISE, GAP = 1.3, 1.5  # last validation loss over the smallest; over the training loss
 
 
 def findings(facts: Facts) -> list[Finding]:
@@ -228,7 +228,7 @@ def too_deep(facts: Facts) -> Rule:
 def collapsed(facts: Facts) -> Rule:
     """Directions that are lost on the way back, though norms look well."""
     for layer in facts.layers:
-        if layer.collapsed and not facts.training.content:
+        if layer.collapsed and not facts.training.fair:
             yield Finding(
                 v.COLLAPSE,
                 f"After {RANK_STEPS} steps back only one direction is left of "
@@ -330,13 +330,13 @@ RULES: tuple[Callable[[Facts], Rule], ...] = (
     padding,
     unbounded,
     rate_too_high,
-    rate_too_low,
     order,
     exploding,
     saturated,
     too_deep,
     collapsed,
     null,
+    rate_too_low,
     overfitting,
     underfitting,
     vanishing,

@@ -122,6 +122,11 @@ class Training:
         return not self.solved and self.trained and self.explained < UNLEARNED
 
     @property
+    def fair(self) -> bool:
+        """Whether the quality is as good as any, or there was training and no sign that quality was lost."""
+        return self.content or (self.trained and self.explained >= UNLEARNED and not self.wanting)
+
+    @property
     def wanting(self) -> bool:
         """Whether there was training, and a sign that quality was lost."""
         if self.content or not self.trained:
