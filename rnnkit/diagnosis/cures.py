@@ -8,8 +8,9 @@ import numpy as np
 
 from rnnkit.diagnosis import verdict as v
 from rnnkit.diagnosis.cure_table import TABLE, Entry
+from rnnkit.diagnosis.data_rules import UNLIKE
 from rnnkit.diagnosis.layers import Layer
-from rnnkit.diagnosis.rules import LARGE_BIAS, UNLIKE
+from rnnkit.diagnosis.rules import LARGE_BIAS
 from rnnkit.diagnosis.training import Training
 from rnnkit.diagnosis.verdict import Facts, Finding
 from rnnkit.recurrent.table import CELLS, Cell, key

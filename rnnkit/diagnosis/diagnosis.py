@@ -9,12 +9,12 @@ import keras
 import numpy as np
 import pandas as pd
 
-from rnnkit.diagnosis.capture import Look, Recording, capture
+from rnnkit.diagnosis.capture import Recording, capture
 from rnnkit.diagnosis.cures import Cure, cures
 from rnnkit.diagnosis.data import Data, Inputs, Target, look_at_data
 from rnnkit.diagnosis.decay import credit, fit, own_decay
 from rnnkit.diagnosis.gates import forget_gate, gates
-from rnnkit.diagnosis.layers import Layer, known_of_layer
+from rnnkit.diagnosis.layers import Layer, known_of_layer, needed_steps
 from rnnkit.diagnosis.probe import Task, probe_arrays
 from rnnkit.diagnosis.replay import Replay
 from rnnkit.diagnosis.rules import findings, status
@@ -192,10 +192,10 @@ def diagnose(
     data = look_at_data(x, y, look)
     measurable = [] if data.broken_at or look.signal.weights else look.recordings
     measured = [_measured(recording, seed, lyapunov) for recording in measurable]
-    layers = [
-        known_of_layer(recording, tables, *needed_steps(model, recording, needed_lag, data), _arrives(look, recording))
-        for recording, tables in measured
-    ]
+    layers = []
+    for recording, tables in measured:
+        needed = needed_steps(model, recording, needed_lag, data.dependence, data.lag)
+        layers.append(known_of_layer(recording, tables, *needed, recording.name in look.signal.reached))
     training = known_of_training(
         model,
         explained=look.signal.explained,
@@ -208,25 +208,6 @@ def diagnose(
     )
     facts = Facts(data, look.signal, training, tuple(layers))
     return Diagnosis(**_tables([tables for _, tables in measured], facts), facts=facts)
-
-
-def needed_steps(model, recording: Recording, needed_lag: int | None, data: Data) -> tuple[float, str]:
-    """How far a layer's errors have to reach, and what that is taken from, in words; none where it is a guess."""
-    if needed_lag is not None:
-        return float(needed_lag), "the lag that was given"
-    known = model.known_lag(recording.median_length) if isinstance(model, Task) else None
-    if known is not None:
-        return known
-    if data.dependence >= FORETELLS:
-        return data.lag, f"a linear model of these explains {data.dependence:.0%} of the target"
-    return recording.median_length / 2, ""
-
-
-FORETELLS = 0.3  # R^2 of a linear model, from which the steps that it needs count
-
-
-def _arrives(look: Look, recording: Recording) -> bool:
-    return recording.name in look.signal.reached
 
 
 def _measured(recording: Recording, seed: int, with_lyapunov: bool) -> tuple[Recording, dict[str, pd.DataFrame]]:

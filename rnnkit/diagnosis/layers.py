@@ -9,12 +9,14 @@ import numpy as np
 from rnnkit.diagnosis.calls import cells_of
 from rnnkit.diagnosis.capture import Recording
 from rnnkit.diagnosis.decay import NEGLIGIBLE, horizon
+from rnnkit.diagnosis.probe import Task
 from rnnkit.diagnosis.spectrum import EXPONENTS, effective_rank
 from rnnkit.initializers import GateOrthogonal
 from rnnkit.recurrent.cells import cell_of
 from rnnkit.recurrent.spectrum import square_blocks
 
 FAR = 1e6  # a state that only an activation without a bound can take
+FORETELLS = 0.3  # R^2 of a linear model, from which the steps that it needs count
 GROWTH = 100.0  # an error that grows so much on its way back explodes: the mirror image of the horizon's 0.01
 RANK_STEPS, COLLAPSED = 5, 1.5  # after so many steps back no more than one direction is left
 FEW = 3.0  # directions of a kernel
@@ -49,6 +51,7 @@ class Layer:
         zeros: fraction of the layer's weights, without biases, that are zero.
         orthogonal: whether the recurrent kernel started orthogonal, as in Keras unless something else is asked for.
         penalised: whether an L1 or L2 penalty shrinks the recurrent kernel.
+        radius: the spectral radius of a recurrent kernel without gates, over the same limit; 0 for other cells.
         limit: 1 / max|phi'| of the cell's activation, where SimpleRNN's kernel begins to be able to explode.
         unbounded: whether the activation lets the state itself grow without end, as relu does.
         largest: the largest element of its states.
@@ -80,6 +83,7 @@ class Layer:
     zeros: float = 0.0
     orthogonal: bool = False
     penalised: bool = False
+    radius: float = 0.0
     limit: float = 1.0
     unbounded: bool = False
     largest: float = 1.0
@@ -103,12 +107,25 @@ class Layer:
         return self.directions >= DIRECTIONS and self.rank < COLLAPSED and (not self.short or self.kernel_rank < FEW)
 
 
+def needed_steps(model, recording: Recording, needed_lag: int | None, linear: float, lag: float) -> tuple[float, str]:
+    """How far a layer's errors have to reach, and what that is taken from, in words; none where it is a guess."""
+    if needed_lag is not None:
+        return float(needed_lag), "the lag that was given"
+    known = model.known_lag(recording.median_length) if isinstance(model, Task) else None
+    if known is not None:
+        return known
+    if linear >= FORETELLS:
+        return lag, f"a linear model of these explains {linear:.0%} of the target"
+    return recording.median_length / 2, ""
+
+
 def known_of_layer(recording: Recording, tables: dict, needed: float, needed_from: str, arrives: bool) -> Layer:
     """One layer in one direction; `tables` are those of a `Diagnosis`, of this layer only."""
     joint, cells = tables["layers"].iloc[0], list(cells_of(recording.layer).values())
     credit, gates = tables["credit"]["credit"].to_numpy(), tables["gates"]
     own, any_way = _reach(joint, recording.max_lag), _credit_reach(credit)
     entry = cell_of(cells[0])
+    limit = 4.0 if getattr(cells[0], "activation", None) is keras.activations.sigmoid else 1.0
     return Layer(
         layer=recording.name,
         direction=recording.direction,
@@ -134,7 +151,8 @@ def known_of_layer(recording: Recording, tables: dict, needed: float, needed_fro
         zeros=_zeros(recording.layer),
         orthogonal=all(map(_orthogonal, cells)),
         penalised=any(map(_penalised, cells)),
-        limit=4.0 if getattr(cells[0], "activation", None) is keras.activations.sigmoid else 1.0,
+        radius=0.0 if entry is None or entry.gates else float(tables["spectrum"]["radius"].max()) / limit,
+        limit=limit,
         unbounded=any(map(_unbounded, cells)),
         largest=float(np.abs(recording.outputs).max()),
         arrives=arrives,

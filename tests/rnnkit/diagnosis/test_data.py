@@ -177,7 +177,7 @@ def test_noise_is_not_foretold(data_of, noise):
 
 
 def test_left_out_is_what_a_regression_without_each_sequence_says():
-    from rnnkit.diagnosis.data import PENALTIES, _left_out
+    from rnnkit.diagnosis.series import PENALTIES, _left_out
 
     rng = np.random.default_rng(0)
     x, n = rng.normal(size=(12, 5)), 12

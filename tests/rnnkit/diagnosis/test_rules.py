@@ -76,6 +76,8 @@ FALLING = History((1.0, 0.98, 0.96, 0.94, 0.92, 0.90))
         ({"layer": {"gain_low": 1.12}}, None),
         ({"layer": {"gain_low": 1.13}}, v.EXPLODING),
         ({"layer": {"gain_low": 1.13}, "training": {"solved": True}}, None),
+        ({"layer": {"radius": 3.4}, "training": FAILED}, v.EXPLODING),
+        ({"layer": {"radius": 3.4}}, None),
         ({"layer": {"saturated": ("i",)}, "training": FAILED}, v.SATURATED),
         ({"layer": {"rank": 1.4}, "training": FAILED}, v.COLLAPSE),
         ({"layer": {"rank": 1.4}, "training": {"steps": 0}}, v.COLLAPSE),
