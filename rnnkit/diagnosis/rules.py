@@ -91,17 +91,14 @@ def exploding(facts: Facts) -> Rule:
         if layer.grows:
             grown = layer.span * np.log10(layer.gain)
             yield Finding(v.EXPLODING, f"A gradient grows to 10^{grown:.0f} times its size on its way back.", layer)
+        elif layer.radius > WIDE and training.wanting:
+            said = f"Its recurrent kernel has a spectral radius of {layer.radius * layer.limit:.2g}"
+            yield Finding(v.EXPLODING, f"{said}, by which a gradient grows per step where units are not flat.", layer)
     records, jump = training.records, training.history.jump
-    if (
-        not any(layer.grows for layer in facts.layers)
-        and records.spike > SPIKE
-        and (jump > JUMP or records.refused > 0)
-    ):
-        yield Finding(
-            v.EXPLODING,
-            f"The gradient norm was {records.largest_norm:.2g} at most and {records.norm:.2g} in the "
-            f"median, and the loss of an epoch rose to {jump:.2g} times an earlier one.",
-        )
+    grows = any(layer.grows for layer in facts.layers)
+    if not grows and records.spike > SPIKE and (jump > JUMP or records.refused > 0):
+        said = f"The gradient norm was {records.largest_norm:.2g} at most and {records.norm:.2g} in the median"
+        yield Finding(v.EXPLODING, f"{said}, and the loss of an epoch rose to {jump:.2g} times an earlier one.")
 
 
 def saturated(facts: Facts) -> Rule:

@@ -95,6 +95,7 @@ def padded(rng, side):
     return x, 1 - lengths.mean() / STEPS
 
 
+@pytest.mark.filterwarnings("ignore:Layer 'lambda:UserWarning")  # Keras' own word on the lost mask
 def test_padding_that_is_read_as_data_is_named(data_of, noise):
     rng = np.random.default_rng(0)
     x, fraction = padded(rng, "post")
