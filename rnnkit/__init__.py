@@ -4,6 +4,9 @@ Names are imported when they are first used, so that `import rnnkit` costs nothi
 """
 
 import importlib
+import importlib.abc
+import importlib.util
+import sys
 from typing import TYPE_CHECKING
 
 from rnnkit.saving import register_when_keras_is_there
@@ -70,6 +73,36 @@ __all__ = [
 ]
 
 register_when_keras_is_there()
+
+_MOVED = {  # modules of version 0.1 that stand elsewhere now
+    "rnnkit.batches": "rnnkit.tasks.batches",
+    "rnnkit.crf": "rnnkit.layers.crf_paths",
+    "rnnkit.devices": "rnnkit.recurrent.devices",
+    "rnnkit.entities": "rnnkit.tasks.entities",
+    "rnnkit.music": "rnnkit.tasks.music",
+    "rnnkit.spectrum": "rnnkit.recurrent.spectrum",
+    "rnnkit.translation": "rnnkit.tasks.translation",
+}
+
+
+class _Moved(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports a module of version 0.1 from where it stands now: both names are the same module."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        known = any(fullname == old or fullname.startswith(f"{old}.") for old in _MOVED)
+        return importlib.util.spec_from_loader(fullname, self) if known else None
+
+    def create_module(self, spec):
+        package, _, rest = spec.name.removeprefix("rnnkit.").partition(".")
+        module = importlib.import_module(".".join([_MOVED[f"rnnkit.{package}"], *([rest] if rest else [])]))
+        self.own = module.__spec__  # the import machinery puts the other in its place
+        return module
+
+    def exec_module(self, module):
+        module.__spec__ = self.own
+
+
+sys.meta_path.insert(0, _Moved())  # before the finder that knows the packages
 
 
 def __getattr__(name: str):

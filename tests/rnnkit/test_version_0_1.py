@@ -4,6 +4,7 @@ The files in tests/data/version_0_1 were written by version 0.1.0: a model of ea
 rows, with its answers, and a folder each of `rnnkit run`, `rnnkit tune` and `rnnkit compare`.
 """
 
+import importlib
 import json
 import shutil
 from pathlib import Path
@@ -87,3 +88,21 @@ def test_a_run_on_a_file_says_that_its_test_part_was_another(cli, folder):
 def test_a_comparison_has_no_model_to_answer(cli, folder):
     done = cli("predict", "comparison", "a good film", cwd=folder)
     assert (done.code, "keeps no models" in done.err) == (2, True)
+
+
+def test_modules_are_found_where_they_stood():
+    from rnnkit.crf import viterbi
+    from rnnkit.entities.schemes import repair
+    from rnnkit.layers import crf_paths
+    from rnnkit.music import compare_music
+    from rnnkit.tasks.entities import schemes
+    from rnnkit.tasks.translation import scores
+    from rnnkit.translation.scores import score_translations
+
+    assert viterbi is crf_paths.viterbi
+    assert repair is schemes.repair
+    assert score_translations is scores.score_translations
+    assert compare_music.__module__.startswith("rnnkit.tasks.music")
+    assert schemes.__spec__.name == "rnnkit.tasks.entities.schemes"
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("rnnkit.music.nothing")
