@@ -149,7 +149,7 @@ def vanishing(facts: Facts) -> Rule:
         if layer.short and not training.content and (known or training.wanting):
             certain = known or layer.reach < layer.needed / 2
             lag = "the task needs" if known else "half of the length, if the task needs that much, is"
-            said = f"A gradient is below 1 % of its size {layer.reach:.0f} steps back, and {lag} {layer.needed:.0f}."
+            said = f"1 % of a gradient or more reaches {layer.reach:.0f} steps back, and {lag} {layer.needed:.0f}."
             yield Finding(v.VANISHING, said, layer, certain=certain)
 
 
