@@ -76,7 +76,7 @@ class Recorder:
         stacks = [layer for layer in layers if isinstance(layer, RecurrentStack)]
         self._reversed = {id(block["backward"]) for stack in stacks for block in stack.blocks if stack.bidirectional}
         for stack in stacks:
-            vars(stack)["call"] = self._with_lengths(stack.call)
+            object.__setattr__(stack, "call", self._with_lengths(stack.call))
         for layer in recurrent:
             vars(layer)["call"] = self._recorded(layer, layer.call)
         inside = {id(part) for layer in recurrent for part in layers_of(layer)}

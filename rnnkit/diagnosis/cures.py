@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -62,7 +63,7 @@ class Cure:
 HOLDING = ("clipping", "spectral cap", "gradient penalty", "L2 penalty")  # what holds explosions down
 
 # Problem, condition on facts and layer, cures in order; the first rule that fits counts.
-RULES: list[tuple[str, Callable[[Facts, Layer | None], bool], tuple[str, ...]]] = [
+RULES: list[tuple[str, Callable[[Facts, Any], bool], tuple[str, ...]]] = [
     (v.BROKEN_DATA, lambda facts, layer: True, ("drop broken rows",)),
     (v.BROKEN_WEIGHTS, lambda facts, layer: True, ("earlier weights", "clipping", "lower learning rate")),
     (v.BROKEN_LOSS, lambda facts, layer: True, ("loss with a derivative",)),
@@ -210,7 +211,7 @@ def _of_path(facts: Facts) -> dict:
 
 
 def _chrono(layer: Layer, lag: int) -> str:
-    cell = _known(layer)
+    cell: Any = _known(layer)
     start = f'bias_initializer=rnnkit.initializers.Chrono("{cell.gates}", max_lag={lag})'
     return f"{start}, unit_forget_bias=False" if cell.accepts("unit_forget_bias") else start
 

@@ -167,7 +167,7 @@ def _same(read: Read, array) -> bool:
     given = array[:MOST].reshape(min(MOST, len(array)), array.shape[1], -1)
     if given.shape != read.inputs.shape:
         return False
-    return np.allclose(*(np.abs(values).max(axis=1) for values in (given, read.inputs)), rtol=1e-5)
+    return np.allclose(np.abs(given).max(axis=1), np.abs(read.inputs).max(axis=1), rtol=1e-5)
 
 
 def _target(y, predictions) -> Target | None:

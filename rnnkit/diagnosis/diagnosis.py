@@ -108,7 +108,8 @@ class Diagnosis:
         tried = f"<p><b>Try first: {escape(self.cure.name)}.</b> {escape(self.cure.why)}</p>" if self.cure else ""
         line = f"<pre>{escape(self.cure.python)}</pre>" if self.cure else ""
         shown = self.layers[self.layers["path"] == "joint"][[name for name in SHOWN if name in self.layers]]
-        return f"<ul>{said}</ul>{tried}{line}{shown.to_html(index=False, float_format='%.3g')}"
+        table = shown.to_html(index=False, float_format="{:.3g}".format)
+        return f"<ul>{said}</ul>{tried}{line}{table}"
 
     def as_dict(self) -> dict[str, Any]:
         """Lists of text, and arrays of numbers, from which `from_dict` makes it again."""

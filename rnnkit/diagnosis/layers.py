@@ -195,7 +195,7 @@ def _credit_reach(credit: np.ndarray) -> float:
 
 def _enters_early(recording: Recording) -> bool:
     """Whether errors of one position's loss enter at other steps as well."""
-    entering = recording.focus_errors.outputs.any(axis=-1)
+    entering: np.ndarray = np.any(recording.focus_errors.outputs, axis=-1)
     entering[np.arange(len(entering)), recording.focus] = False
     return bool(entering.any())
 
@@ -204,7 +204,7 @@ def _read(recording: Recording) -> float:
     """The last step at which an error enters, as a fraction of the steps, in the sequence where that is latest."""
     if recording.errors.states is not None and recording.errors.states.any():
         return 1.0
-    entering = recording.errors.outputs.any(axis=-1)
+    entering: np.ndarray = np.any(recording.errors.outputs, axis=-1)
     last = np.where(entering.any(1), entering.shape[1] - np.argmax(entering[:, ::-1], axis=1), 0)
     return float((last / recording.lengths).max())
 

@@ -107,7 +107,8 @@ def _by_steps(inputs: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
     columns = columns - columns.mean(0)
     columns = columns / np.maximum(np.linalg.norm(columns, axis=0), 1e-12)
     target = (target - target.mean()) / np.linalg.norm(target - target.mean())
-    chosen, residual = [], target
+    chosen: list[int] = []
+    residual = target
     while len(chosen) < n // 6:
         sizes = np.abs(columns.T @ residual) / max(np.linalg.norm(residual), 1e-12)
         freedom = n - len(chosen) - 2
