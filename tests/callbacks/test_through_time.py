@@ -64,6 +64,7 @@ def test_a_task_takes_a_raw_probe(tmp_path):
     assert (tmp_path / "decay.csv").read_text().split("\n")[0] == header
 
 
+@pytest.mark.filterwarnings("ignore:val_loss did not leave:UserWarning")  # the task's own word on it
 @pytest.mark.parametrize("as_list", [True, False])
 def test_a_task_that_returns_its_best_epoch_is_diagnosed_as_it_is_returned(as_list):
     class Worse(keras.callbacks.Callback):
