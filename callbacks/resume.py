@@ -39,7 +39,7 @@ class Resume(keras.callbacks.Callback):
     `keras.utils.set_random_seed` (a warning says so where it is missing); for a `keras.utils.PyDataset` whose batches
     are a function of their number; and for a `tf.data.Dataset` that gives the same order each time, as with
     `shuffle(..., reshuffle_each_iteration=False)`. Python generators and `steps_per_epoch` are refused. Random
-    operations of TensorFlow itself (`tf.random`) inside a model are not set back. For TensorFlow, one device. The first
+    operations of TensorFlow itself (`tf.random`) inside a model are not restored. For TensorFlow, one device. The first
     batches of a `tf.data.Dataset` or `PyDataset` are drawn twice before training: where they differ from pass to pass,
     as with a plain `shuffle(...)`, or from those of the saved training, a warning says that the two trainings do, too.
 

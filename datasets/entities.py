@@ -210,7 +210,7 @@ def _object(line: _Line, value: Any) -> Record:
 
 
 def _span(line: _Line, given: Any, size: int) -> _Span:
-    """A span in any of its forms, within a text of so many characters."""
+    """A span in any of its forms, within a text of this many characters."""
     if isinstance(given, dict):
         start, end = (given.get(name, given.get(f"{name}_offset")) for name in ("start", "end"))
         given = [start, end, given.get("label")]

@@ -202,7 +202,7 @@ def _met_first(apply: Callable) -> Callable:
 
 # ---- Keras: what a running `fit` keeps to itself ----
 # A callback is given the model and three numbers; neither the other callbacks nor the data, nor a way to begin anywhere
-# but at the first batch. `keras.callbacks.BackupAndRestore` goes without and begins epochs anew.
+# but at the first batch. `keras.callbacks.BackupAndRestore` goes without and restarts epochs from their beginning.
 
 _FITS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # model -> weak references by name
 

@@ -247,7 +247,7 @@ def _masks(recorder: Recorder) -> bool:
 
 
 def _flat(array: np.ndarray, axes: int) -> np.ndarray:
-    """All axes after the first so many as one."""
+    """All axes after the first ones as one."""
     return array.reshape(*array.shape[:axes], math.prod(array.shape[axes:]))
 
 

@@ -17,8 +17,8 @@ from rnnkit.recurrent.spectrum import square_blocks
 
 FAR = 1e6  # a state that only an activation without a bound can take
 FORETELLS = 0.3  # R^2 of a linear model, from which the steps that it needs count
-GROWTH = 100.0  # an error that grows so much on its way back explodes: the mirror image of the horizon's 0.01
-RANK_STEPS, COLLAPSED = 5, 1.5  # after so many steps back no more than one direction is left
+GROWTH = 100.0  # a backpropagated gradient that grows this much explodes: the mirror image of the horizon's 0.01
+RANK_STEPS, COLLAPSED = 5, 1.5  # this many steps back no more than one direction is left
 FEW = 3.0  # directions of a kernel
 DIRECTIONS = 4  # a state with fewer cannot collapse
 EARLY = 0.5  # of the steps: a layer that is read before them ignores the rest
@@ -92,7 +92,7 @@ class Layer:
 
     @property
     def grows(self) -> bool:
-        """Whether an error grows a hundredfold on its way back, with 97.5 % certainty."""
+        """Whether the backpropagated gradient grows a hundredfold, with 97.5 % certainty."""
         with np.errstate(over="ignore"):
             return bool(np.float64(self.gain_low) ** self.span >= GROWTH)
 

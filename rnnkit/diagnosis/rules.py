@@ -90,7 +90,9 @@ def exploding(facts: Facts) -> Rule:
     for layer in facts.layers:
         if layer.grows:
             grown = layer.span * np.log10(layer.gain)
-            yield Finding(v.EXPLODING, f"A gradient grows to 10^{grown:.0f} times its size on its way back.", layer)
+            yield Finding(
+                v.EXPLODING, f"A gradient grows to 10^{grown:.0f} times its size as it is propagated back.", layer
+            )
         elif layer.radius > WIDE and training.wanting:
             said = f"Its recurrent kernel has a spectral radius of {layer.radius * layer.limit:.2g}"
             yield Finding(v.EXPLODING, f"{said}, by which a gradient grows per step where units are not flat.", layer)

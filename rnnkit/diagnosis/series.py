@@ -30,7 +30,7 @@ class Read(NamedTuple):
 
 
 def read(call: Call) -> Read:
-    """What a call of a recurrent layer reads, of so many sequences at most."""
+    """What a call of a recurrent layer reads, of a limited number of sequences."""
     order = Order(call)
     inputs = np.asarray(call.inputs, "float64")[:MOST]
     inputs = inputs.reshape(*inputs.shape[:2], -1)

@@ -77,7 +77,7 @@ def sentences(layer: Layer, word: str) -> str:
 
 
 def way_back(layer: Layer) -> str:
-    """What becomes of a gradient on its way back through a layer."""
+    """What becomes of the gradient that is propagated back through a layer."""
     how = f"{'grows' if layer.gain > 1 else 'shrinks'} by a factor of {layer.gain:.3g} per step"
     change = f"The backpropagated gradient {how if f'{layer.gain:.3g}' != '1' else 'hardly changes from step to step'}"
     if layer.grows:

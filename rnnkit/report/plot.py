@@ -100,7 +100,7 @@ class Plot(NamedTuple):
         """All panels as one matplotlib figure.
 
         Args:
-            columns: at most so many panels next to each other.
+            columns: the largest number of panels side by side.
             width: of a panel, in points.
         """
         from matplotlib import rc_context

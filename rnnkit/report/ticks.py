@@ -36,7 +36,7 @@ def some_of(values) -> list[float]:
 
 
 def far_apart(values, times: float = 20) -> bool:
-    """Whether positive numbers lie so many times apart that orders of magnitude show them better."""
+    """Whether positive numbers span such a range that a logarithmic scale shows them better."""
     finite = np.asarray(values, float)
     finite = finite[np.isfinite(finite)]
     return bool(len(finite) and 0 < times * finite.min() <= finite.max())

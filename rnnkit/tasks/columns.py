@@ -67,7 +67,7 @@ def find_classes(labels: list) -> list:
     """The classes that occur in checked labels, sorted.
 
     Raises:
-        DataError: labels of two kinds, of one class only, or so many different ones that they are no classes.
+        DataError: labels of two kinds, of one class only, or too many different ones to be classes.
     """
     if len({isinstance(label, str) for label in labels}) > 1:
         raise DataError("y: expected labels of one kind, got text and numbers. Turn them into one of the two.")
@@ -83,7 +83,7 @@ def find_classes(labels: list) -> list:
 
 
 def check_weights(values, count: int) -> np.ndarray | None:
-    """Weights of so many examples, float32; None stays None."""
+    """Weights of a number of examples, float32; None stays None."""
     if values is None:
         return None
     weights = np.asarray(values, dtype="float32")

@@ -23,7 +23,7 @@ class Baseline(NamedTuple):
 
     Attributes:
         score: of the task's monitored metric.
-        epochs, steps: a model that can be rescued is better after so many epochs and optimizer steps.
+        epochs, steps: a model that can be rescued is better after this many epochs and optimizer steps.
     """
 
     score: float

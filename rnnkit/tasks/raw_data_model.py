@@ -169,7 +169,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
 
     def _taken(self, x, y=None, weights=None, argument="steps", steps=None, batch_size=1, target=True):
         """The data, their weights or None, and the batch size of a source of batches or None."""
-        advice = f"Give {argument} to read so many batches. " if argument else ""
+        advice = f"Give {argument} to read that number of batches. " if argument else ""
         options = {"steps": steps, "rows_per_step": batch_size, "advice": advice}
         given = take_apart(x, y, weights, columns=self.columns, rank=self.rank, target=target, **options)
         data = self.read(given.x, given.y, target=target)

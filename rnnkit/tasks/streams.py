@@ -32,7 +32,7 @@ def is_stream(x) -> bool:
 
 
 def read_stream(x, *, rank: int, steps: int | None = None, rows_per_step: int = 1, advice: str = "") -> Stream:
-    """Reads a source to its end, or so many steps of one that has none.
+    """Reads a source to its end, or a given number of steps of one that has none.
 
     Args:
         x: a `tf.data.Dataset`, a `PyDataset`, or an iterator such as a generator. Each element is a row or a batch of

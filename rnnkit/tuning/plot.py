@@ -13,7 +13,7 @@ from rnnkit.report.ticks import far_apart, some_of
 from rnnkit.tuning.results import importance
 
 DONE, BEST, FAILED = COLORS[0], COLORS[1], COLORS[5]
-APART = 100  # scores that lie so many times apart are drawn by orders of magnitude
+APART = 100  # scores whose ratio exceeds this are drawn on a logarithmic scale
 MOST_VALUES = 6  # of a hyperparameter, for a row each
 MOST_PANELS = 6
 CHOICE, LOG = "one of", "orders of magnitude"  # in a space's words, of what is searched so

@@ -218,7 +218,7 @@ def test_a_pipeline_in_another_order_than_the_saved_one_is_said(tmp_path):
 
 
 class Augmented(keras.utils.PyDataset):
-    """Batches with noise that is drawn anew each time, or from the batch's number."""
+    """Batches with noise that is drawn again each time, or from the batch's number."""
 
     num_batches = 5
 

@@ -334,7 +334,7 @@ def test_what_changes_in_the_callbacks_of_keras_is_known(tmp_path):
         names = compat.state_names(callback)
         assert set(names) <= set(vars(callback))
         changed = {name for name in vars(callback) if callback.__dict__[name] is not state.get(name)}
-        known = {"_current_epoch", "monitor_op", "min_delta"}  # found anew by each epoch
+        known = {"_current_epoch", "monitor_op", "min_delta"}  # found again by each epoch
         assert changed <= {*names, *known}, (callback, changed)
     assert compat.state_names(keras.callbacks.Callback()) == ()
     assert compat.without_model(callbacks[0])["_model"] is None

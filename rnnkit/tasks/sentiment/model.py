@@ -22,7 +22,7 @@ from rnnkit.text.tokenizer import own_tokenizer, tokenizer_name, words_with
 from rnnkit.text.vectors import load_vectors, vector_size
 from rnnkit.text.vocabulary import Vocabulary
 
-UNEQUAL = 2  # so many times as many examples of the most frequent class as of the rarest: accuracy misses the rare one
+UNEQUAL = 2  # times as many examples of the most frequent class as of the rarest: accuracy misses the rare one
 
 
 class Classified(NamedTuple):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-WRONG_WAY = 1.5  # so many times as many subwords in the source's vocabulary as in the target's
+WRONG_WAY = 1.5  # times as many subwords in the source's vocabulary as in the target's
 
 
 class Translation(NamedTuple):

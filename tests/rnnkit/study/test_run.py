@@ -19,7 +19,7 @@ SIZES = Splits(80, 70, 66)  # more than the 64 examples of a diagnosis
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A finished run's folder, what it trained, and how often it encoded so many rows with their targets."""
+    """A finished run's folder, what it trained, and how often it encoded each number of rows with their targets."""
     splits = Splits(*(part[:size] for part, size in zip(datasets.load("sentiment-sample"), SIZES, strict=True)))
     encoded, encode = Counter(), SentimentClassifier.encode
 
