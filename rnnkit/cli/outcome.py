@@ -37,6 +37,8 @@ def show_results(console: Console, config, trained, folder: Path, test) -> None:
 def _say_diagnosis(console: Console, trained, config) -> None:
     """What becomes of the backpropagated gradient through time, or why that is not known."""
     found = trained.diagnosis
+    if trained.floor:
+        console.print(shown(trained.floor), highlight=False)
     if isinstance(found, str):
         console.print(f"[yellow]There is no diagnosis:[/] {shown(found)}", highlight=False)
         return

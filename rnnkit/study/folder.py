@@ -102,7 +102,7 @@ class RunFolder:
             frame.to_csv(self.path / f"{name}.csv", index=False)
         for artifact in trained.artifacts:
             artifact.write(self.path)
-        self._write_diagnosis(trained.diagnosis, trained.cause)
+        self._write_diagnosis(trained.diagnosis, trained.cause, trained.floor)
         write_json(self.path / "metrics.json", trained.metrics)
         write_text(self.path / "report.html", self._page())
         shutil.rmtree(self.state, ignore_errors=True)
@@ -176,16 +176,19 @@ class RunFolder:
             said = f"{type(error).__name__}: {error}"
             raise DataError(f"run: the files in {self.path} do not go together ({said}). Run it again.") from error
 
-    def _write_diagnosis(self, diagnosis, cause=None) -> None:
+    def _write_diagnosis(self, diagnosis, cause=None, floor: str = "") -> None:
         from rnnkit.diagnosis.page import tables_of, words_of
 
         (self.path / DIAGNOSIS).mkdir(exist_ok=True)
         if isinstance(diagnosis, str):
-            write_json(self.path / DIAGNOSIS / CONCLUSION, {"missing": diagnosis})
+            said = {"verdict": floor, "cure": None} if floor else {}
+            write_json(self.path / DIAGNOSIS / CONCLUSION, {"missing": diagnosis, **said})
             return
         for name, frame in tables_of(diagnosis).items():
             frame.to_csv(self.path / DIAGNOSIS / f"{name}.csv", index=False)
-        write_json(self.path / DIAGNOSIS / CONCLUSION, words_of(diagnosis, cause))
+        words = words_of(diagnosis, cause)
+        verdict = "\n".join(each for each in (floor, words["verdict"]) if each)
+        write_json(self.path / DIAGNOSIS / CONCLUSION, {**words, "verdict": verdict})
 
 
 def _unused(config) -> Path:

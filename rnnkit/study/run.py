@@ -49,6 +49,14 @@ class Trained:
     cause: "Diagnosis | None" = None
     artifacts: "Sequence[Artifact]" = ()
 
+    @property
+    def floor(self) -> str:
+        """That the monitored score never left what a model reaches that has learned nothing; empty if it did."""
+        if not self.model.ended_at_floor:
+            return ""
+        name, floor = self.model.monitor[0], self.model.floor
+        return f"Nothing was learned: {name} did not leave {floor:.3g}, the value of a model that has learned nothing."
+
 
 def open_data(config: RunConfig) -> Splits:
     """The splits of a run's data (see `TaskSpec.splits`)."""

@@ -386,3 +386,14 @@ def test_a_run_without_out_gets_a_folder_of_its_own(tmp_path, monkeypatch):
     assert first.path.parent.name == "runs"
     assert first.path.name.startswith("sentiment-reviews-lstm-")
     assert first.config == config
+
+
+def test_a_run_that_has_learned_nothing_says_so_first(cli, tmp_path):
+    rows = "".join(f"word{n} thing{n % 7},{'ab'[n * 7919 % 2]}\n" for n in range(60))
+    (tmp_path / "noise.csv").write_text(f"text,label\n{rows}", encoding="utf-8")
+    options = ["--units", 2, "--set", "learning_rate=0.0", "--epochs", 1]
+    done = cli("run", "sentiment", "--data", "noise.csv", *options, "--out", "run", cwd=tmp_path)
+    assert done.code == 0, done.err
+    conclusion = json.loads((tmp_path / "run" / "diagnosis" / "conclusion.json").read_text(encoding="utf-8"))
+    assert conclusion["verdict"].startswith("Nothing was learned: val_accuracy did not leave")
+    assert "Nothing was learned" in done.out
