@@ -133,7 +133,8 @@ def with_residuals(setting, data):
     for _ in range(setting.layers - 1):
         x = x + recurrent(setting, True)(L.LayerNormalization()(x))
     x = x if setting.task in tasks.EACH_STEP else x[:, -1]
-    return keras.Model(source, chained(x, [*middle(setting), output(setting, data)]))
+    decoder = decoding(setting, data) if setting.shape == "encoder-decoder" else []
+    return keras.Model(source, chained(x, [*decoder, *middle(setting), output(setting, data)]))
 
 
 def stacked_cells(setting, data):
@@ -187,16 +188,13 @@ def bidirectional(setting, data):
     return keras.Model(source, chained(x, [*middle(setting), output(setting, data)]))
 
 
+def decoding(setting, data):
+    return [L.RepeatVector(data.y.shape[1]), recurrent(setting, True)]
+
+
 def encoder_decoder(setting, data):
-    layers = [
-        *front(setting, data),
-        *body(setting),
-        L.RepeatVector(data.y.shape[1]),
-        recurrent(setting, True),
-        *middle(setting),
-        L.TimeDistributed(output(setting, data)),
-    ]
-    return keras.Sequential([inputs(data), *layers])
+    layers = [*front(setting, data), *body(setting), *decoding(setting, data), *middle(setting)]
+    return keras.Sequential([inputs(data), *layers, L.TimeDistributed(output(setting, data))])
 
 
 SHAPES = {

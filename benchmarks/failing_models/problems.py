@@ -75,7 +75,7 @@ def scarce(rng, shape, **changes):
 
 def shallow(rng, shape):
     length, units = int(rng.integers(10, 16)), int(rng.integers(12, 25))
-    return ordinary(rng, shape, length=length, units=units, epochs=6)
+    return ordinary(rng, shape, length=length, units=units, epochs=12 if shape == "encoder-decoder" else 6)
 
 
 def rich(rng, shape):
@@ -181,7 +181,7 @@ PROBLEMS = {
         ("orthogonal start",),
     ),
     "too deep": Problem(
-        ("window", "tagger", "stacked cells"),
+        ("window", "stacked cells", "encoder-decoder"),
         shallow,
         lambda rng, base: base.but(layers=int(rng.integers(7, 9))),
         ("too deep",),
