@@ -77,7 +77,8 @@ def test_norms_that_explode_or_vanish_in_most_steps():
 def test_chance(mode, better, worse):
     def guard():
         made = TrialGuard(chance=Baseline(0.6, epochs=2, steps=10), monitor=("val_score", mode))
-        made.set_model(SimpleNamespace(optimizer=SimpleNamespace(iterations=keras.Variable(10, dtype="int64"))))
+        optimizer = SimpleNamespace(iterations=keras.Variable(10, dtype="int64"))
+        made.set_model(SimpleNamespace(optimizer=optimizer, train_function=None))
         return made
 
     first = guard()
