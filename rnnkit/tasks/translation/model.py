@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from rnnkit.checks import one_of, share, whole
+from rnnkit.compat import layers_of
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import AttentionDecoder
 from rnnkit.optimizers import Adam
@@ -148,7 +149,7 @@ class Translator(Task):
         return {"x": x, "y": y, "lengths": by}
 
     def predicts_each_step_of(self, layer):
-        return not any(each is layer for each in self.stack._flatten_layers())  # the source's steps are others
+        return not any(each is layer for each in layers_of(self.stack))  # the source's steps are others
 
     def default_compile(self):
         loss, metrics = SubwordLoss(self.label_smoothing), [Perplexity()]
