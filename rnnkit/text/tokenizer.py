@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-import keras
 import regex
 
 from rnnkit.errors import ArgumentError, DataError
@@ -110,6 +109,8 @@ def own_tokenizer(given: Any) -> Callable[[str], Iterable[str]] | None:
         ArgumentError: it cannot be called.
     """
     if isinstance(given, str):
+        import keras
+
         return keras.saving.get_registered_object(given) or MissingTokenizer(given)
     if given is not None and not callable(given):
         raise ArgumentError(
@@ -123,4 +124,6 @@ def tokenizer_name(tokenizer: Any) -> str | None:
     if tokenizer is None:
         return None
     named = tokenizer if hasattr(tokenizer, "__name__") else type(tokenizer)
+    import keras
+
     return keras.saving.get_registered_name(named)
