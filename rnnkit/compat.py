@@ -96,6 +96,7 @@ class OpenTrainer:
         return super()._get_metrics_result_or_logs(logs)  # type: ignore[misc]
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        _follow(self, iterator)  # before `build_for`, which may put an example in its place
         self.build_for(iterator, data_batch)
 
     def _get_metrics_result_or_logs(self, logs):
@@ -207,6 +208,11 @@ def _met_first(apply: Callable) -> Callable:
 _FITS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # model -> weak references by name
 
 
+def _follow(model, iterator) -> None:
+    if iterator is not None:
+        _FITS.setdefault(model, {})["iterator"] = weakref.ref(iterator)
+
+
 def follow_fits() -> None:
     """From now on `running_fit` knows what each `fit` iterates over and whom it calls (TensorFlow)."""
     import keras
@@ -216,8 +222,7 @@ def follow_fits() -> None:
     build, set_model = keras.Model._maybe_symbolic_build, keras.callbacks.CallbackList.set_model
 
     def followed_build(self, iterator=None, data_batch=None):
-        if iterator is not None:
-            _FITS.setdefault(self, {})["iterator"] = weakref.ref(iterator)
+        _follow(self, iterator)
         return build(self, iterator, data_batch)
 
     def followed_set_model(self, model):
