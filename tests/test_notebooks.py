@@ -27,7 +27,9 @@ consume = GradientHealth.consume
 
 
 def zeros(self, block):
-    consume(self, replace(block, norm_before=0 * block.norm_before, total_before=0 * block.total_before))
+    of_unit = {**block.of_unit, "norm_before": 0 * block.of_unit["norm_before"]}
+    of_step = {**block.of_step, "total_before": 0 * block.of_step["total_before"]}
+    consume(self, replace(block, of_unit=of_unit, of_step=of_step))
 
 
 GradientHealth.consume = zeros
