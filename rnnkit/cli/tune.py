@@ -19,7 +19,6 @@ from rnnkit.tasks.specs import find_spec
 SHOWN = 5  # of the trials, the best
 OF_TRAINING = ("clipping", "threshold", "batch_size")  # hyperparameters that are no arguments
 PLAIN = (str, int, float, bool, type(None))  # values that a command line can give
-CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
 ALGORITHMS = ("bayesian", "random", "hyperband", "grid")
 
 option = functools.partial(typer.Option, rich_help_panel="Search")
@@ -136,6 +135,7 @@ def _best(study: Study, tuner, model):
     import keras
 
     from rnnkit.study.work_folder import label
+    from rnnkit.tuning.task_model import NO_CLIPPING
 
     values = tuner.hypermodel.sample(tuner.oracle.get_best_trials(1)[0].hyperparameters)
     shown = {name: value if isinstance(value, PLAIN) else label(value) for name, value in values.items()}
@@ -145,7 +145,7 @@ def _best(study: Study, tuner, model):
     clip = None if rule in (None, "none") else rule if threshold is None else f"{rule}:{threshold}"
     named = {name: values.pop(name) for name in ("cell", "units", "layers", "batch_size")}
     usual = keras.optimizers.get(model.default_compile()["optimizer"])  # a search leaves clipping to the callback
-    unclipped = {name: None for name in CLIPPING if getattr(usual, name) is not None}
+    unclipped = {name: None for name in NO_CLIPPING if getattr(usual, name) is not None}
     own = {name: value for name, value in values.items() if name not in study.options}
     if own["learning_rate"] is None:
         del own["learning_rate"]

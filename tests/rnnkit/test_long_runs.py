@@ -17,7 +17,6 @@ EPOCHS, SETTLED = 30, 8
 GROWTH = 4.0  # MiB
 
 
-@pytest.mark.xfail(reason="sentiment grows by 6 MiB: pandas keeps weak references to frames that are read each epoch")
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_memory_is_flat_over_thirty_epochs_of_each_task():
@@ -30,7 +29,9 @@ def test_memory_is_flat_over_thirty_epochs_of_each_task():
         assert len(run["memory"]) == EPOCHS
         early, late = run["counts"]
         assert (late["variables"], late["graphs"]) == (early["variables"], early["graphs"]), run["task"]
-        assert run["memory"][-1] - run["memory"][SETTLED] < GROWTH, run
+    growth = {run["task"]: round(run["memory"][-1] - run["memory"][SETTLED], 1) for run in runs}
+    if max(growth.values()) >= GROWTH:  # a known fault: no variable and no graph more, but objects of pandas
+        pytest.xfail(f"expected less than {GROWTH} MiB, got {growth}")
 
 
 TEXTS = Dataset({"text": ["good film", "bad film"] * 8, "label": ["yes", "no"] * 8})
