@@ -1,10 +1,11 @@
 """Checks of the arguments that a user gives: each returns the value, or raises an `ArgumentError` that names it."""
 
+import importlib.util
 import math
 from collections.abc import Collection
 from numbers import Integral, Real
 
-from rnnkit.errors import ArgumentError
+from rnnkit.errors import ArgumentError, PackageError
 
 
 def whole(name: str, value, least: int = 1, most: int | None = None, also: str = "") -> int:
@@ -37,6 +38,18 @@ def one_of(name: str, value, choices: Collection, also: str = ""):
     if value in list(choices):  # also where the value cannot be hashed
         return value
     raise ArgumentError(f"{name}: expected one of {', '.join(map(str, choices))}{also}, got {value!r:.80}.")
+
+
+def installed(asked: str, extra: str, packages: Collection[str], also: str = "") -> None:
+    """What was asked for, such as `"format: 'onnx'"`, needs packages that only an extra of rnnkit installs.
+
+    Raises:
+        PackageError: some of them are missing.
+    """
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        names = " and ".join(missing)
+        raise PackageError(f"{asked} needs {names}. Run: pip install 'rnnkit[{extra}]'{also}.")
 
 
 def is_number(value) -> bool:

@@ -63,6 +63,10 @@ class ArgumentError(RnnkitError, ValueError):
     """An argument has a value that cannot be used."""
 
 
+class PackageError(ArgumentError, ImportError):
+    """What was asked for needs a package that is not installed."""
+
+
 class DataError(RnnkitError, ValueError):
     """Data, a column or a file does not have the form that was asked for."""
 

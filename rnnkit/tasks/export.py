@@ -1,11 +1,11 @@
 """A task's network as a file that runs without rnnkit."""
 
 import contextlib
-import importlib.util
 from pathlib import Path
 
 import keras
 
+from rnnkit.checks import installed
 from rnnkit.errors import ArgumentError
 from rnnkit.recurrent.execution import portable_loops
 
@@ -16,12 +16,13 @@ def export_network(network: keras.Model, path: str | Path, format: str, **option
     """Writes a functional model as `keras.Model.export` does, for any batch size and length, CPU and GPU alike.
 
     Raises:
-        ArgumentError: the packages for ONNX are not installed, or the network has something that ONNX has not.
+        PackageError: the packages for ONNX are not installed.
+        ArgumentError: the network has something that ONNX has not.
     """
     if options.get("input_signature") is None:
         options["input_signature"] = [keras.tree.map_structure(_spec, network.input)]
     if format == "onnx":
-        _check_installed()
+        installed("format: 'onnx'", "export", CONVERTER, also="; or leave format out")
     with portable_loops():
         network.export(path, format=format, **options)
     if format == "onnx":
@@ -30,14 +31,6 @@ def export_network(network: keras.Model, path: str | Path, format: str, **option
 
 def _spec(tensor) -> keras.InputSpec:
     return keras.InputSpec(shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
-
-
-def _check_installed() -> None:
-    missing = [name for name in CONVERTER if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ArgumentError(
-            f"format: 'onnx' needs {' and '.join(missing)}. Run: pip install 'rnnkit[export]'; or leave format out."
-        )
 
 
 def _check_complete(path: Path) -> None:

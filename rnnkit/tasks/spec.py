@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rnnkit import datasets
+from rnnkit.checks import installed
 from rnnkit.datasets import Dataset, Splits
 from rnnkit.datasets.splits import part_files
 from rnnkit.errors import ArgumentError, DataError
@@ -42,6 +43,7 @@ class TaskSpec:
         objectives: the metrics in its logs, each with its better end, `"min"` or `"max"`.
         suited: by a data set's name, arguments of the task that suit it better than the task's own, chosen on its
             validation part; what the user says goes first.
+        extra, packages: an extra of rnnkit, and the packages of it without which a run is not possible.
         rules: what scores without training, by name; the one that a model has to leave behind comes first.
     """
 
@@ -61,11 +63,18 @@ class TaskSpec:
     space: ClassVar[dict[str, Any]] = {}
     objectives: ClassVar[dict[str, str]] = {}
     suited: ClassVar[dict[str, dict[str, Any]]] = {}
+    extra: ClassVar[str] = ""
+    packages: ClassVar[tuple[str, ...]] = ()
     rules: ClassVar[dict[str, Rule]] = {}
 
     @property
     def task_class(self) -> "type[Task]":
-        """The class of its model; it needs TensorFlow."""
+        """The class of its model; it needs TensorFlow.
+
+        Raises:
+            PackageError: packages of the task's extra are missing.
+        """
+        installed(self.task, self.extra, self.packages)
         module, name = self.model.split(":")
         return getattr(importlib.import_module(module), name)
 
@@ -98,7 +107,9 @@ class TaskSpec:
         Raises:
             ArgumentError: an option that the data cannot take.
             DataError: neither a known data set nor a file, or a file that cannot be used.
+            PackageError: packages of the task's extra are missing.
         """
+        installed(self.task, self.extra, self.packages)
         data = str(config.data)
         if datasets.is_known(data):
             self._check_kind(data)

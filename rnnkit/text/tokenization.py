@@ -14,13 +14,14 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import Any, ClassVar, Self
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
-from rnnkit.checks import one_of
+from rnnkit.checks import installed, one_of
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.text.detokenizer import join_words
 from rnnkit.text.tokenizer import words
 from rnnkit.text.vocabulary import PADDING, SPECIAL, Vocabulary
+
+installed("translation", "translation", ("tokenizers", "sacrebleu"))
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # noqa: E402
 
 BEGIN, END = len(SPECIAL), len(SPECIAL) + 1
 MARKS = ("begin of text", "end of text")  # no token of a text has a space in it

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -65,3 +67,29 @@ def test_a_long_value_is_shortened():
     with pytest.raises(ArgumentError) as error:
         share("x", "a" * 10_000)
     assert len(str(error.value)) < 150
+
+
+@pytest.mark.parametrize(
+    ("code", "extra"),
+    [
+        ("from rnnkit.cli import main; main()", "translation"),
+        ("import rnnkit; rnnkit.Translator()", "translation"),
+        ("import rnnkit; rnnkit.Piece(np.ones((4, 88), 'uint8')).save('p.mid')", "music"),
+    ],
+)
+def test_without_the_packages_of_an_extra_one_line_says_what_to_install(code, extra, tmp_path):
+    gone = "for name in ('mido', 'pretty_midi', 'sacrebleu', 'tokenizers'): sys.modules[name] = None"
+    program = f"import sys\nimport numpy as np\n{gone}\n{code}"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "run", extra], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    last = ended.stderr.strip().splitlines()[-1]
+    assert f"pip install 'rnnkit[{extra}]'" in last
+    assert ended.returncode == (2 if "main()" in code else 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_all_other_tasks_do_without_them(tmp_path):
+    gone = "for name in ('mido', 'pretty_midi', 'sacrebleu', 'tokenizers'): sys.modules[name] = None"
+    tasks = "rnnkit.SentimentClassifier(), rnnkit.EntityRecognizer(), rnnkit.MemoryModel(), rnnkit.MusicGenerator()"
+    subprocess.run([sys.executable, "-c", f"import sys\n{gone}\nimport rnnkit, rnnkit.cli.app\n{tasks}"], check=True)

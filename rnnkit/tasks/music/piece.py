@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rnnkit.checks import whole
+from rnnkit.checks import installed, whole
 from rnnkit.datasets.midi import MAX_STEPS, grid_roll, read_midi
 from rnnkit.datasets.piano_rolls import KEYS, LOWEST
 from rnnkit.errors import ArgumentError, DataNotice
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TICKS = 480  # a beat is so many MIDI ticks, or the largest multiple of its steps below
 VELOCITY = 80
+MIDI = ("mido", "pretty_midi")
 SLOWEST, FASTEST = 4, 1000  # beats per minute; MIDI files hold no tempo below 3.6
 
 
@@ -105,6 +106,7 @@ class Piece:
 
     def to_midi(self) -> "mido.MidiFile":
         """What `save` writes, as a `mido.MidiFile`."""
+        installed("MIDI", "music", MIDI)
         import mido
 
         ticks = TICKS // self.steps_per_beat  # of a step

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rnnkit.checks import whole
+from rnnkit.checks import installed, whole
 from rnnkit.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def player_html(piece: "Piece") -> str:
 
 def _samples(piece: "Piece", rate: int) -> np.ndarray:
     """The sound, int16, from the first step to a second after the last."""
+    installed("sound", "music", ("mido", "pretty_midi"))
     import pretty_midi
 
     samples = np.zeros(int(rate * (piece.seconds + 1)), dtype="<i2")

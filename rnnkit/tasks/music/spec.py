@@ -40,6 +40,7 @@ class MusicSpec(TaskSpec):
     about = "Write music, frame by frame."
     time = "2 minutes"
     sample = "music-sample"
+    extra, packages = "music", ("mido", "pretty_midi")
     headline = ("nll",)
     counted = "pieces"
     options = (

@@ -55,6 +55,7 @@ class TranslationSpec(TaskSpec):
     about = "Translate sentences, with attention."
     time = "4 minutes"
     sample = "translation-sample"
+    extra, packages = "translation", ("tokenizers", "sacrebleu")
     cell = "gru"
     headline = ("bleu", "chrf", "exact_match")
     counted = "pairs"
