@@ -1,4 +1,4 @@
-"""Texts into numbers and back: by subwords, or by whole words.
+"""Texts into numbers and back: by subwords, whole words, characters or bytes.
 
 A tokenization is learned from texts, goes into a model's build config as a JSON-able dict, and comes back from it:
 
@@ -9,25 +9,21 @@ A tokenization is learned from texts, goes into a model's build config as a JSON
 Where two languages share one vocabulary, as tied embeddings need it, it is learned from the texts of both.
 """
 
-import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from itertools import takewhile
 from typing import Any, ClassVar, Self
 
-from rnnkit.checks import installed, one_of
+from rnnkit.checks import one_of
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.text.detokenizer import join_words
 from rnnkit.text.tokenizer import words
-from rnnkit.text.vocabulary import PADDING, SPECIAL, Vocabulary
-
-installed("translation", "translation", ("tokenizers", "sacrebleu"))
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # noqa: E402
+from rnnkit.text.vocabulary import PADDING, SPECIAL, UNKNOWN, Vocabulary
 
 BEGIN, END = len(SPECIAL), len(SPECIAL) + 1
 MARKS = ("begin of text", "end of text")  # no token of a text has a space in it
 RESERVED = len(SPECIAL) + len(MARKS)
-# As `tokenizers` spells them, a character a byte. No merge gives a reserved name, as blanks and brackets part words.
-BYTES = tuple(sorted(pre_tokenizers.ByteLevel.alphabet()))
 
 
 class Tokenization:
@@ -70,59 +66,13 @@ class Tokenization:
         """The text behind numbers up to the first end; padding and begin are left out."""
         raise NotImplementedError
 
+    def tokens(self, text: str) -> list[str]:
+        """The tokens of a text as text, one for each of its numbers."""
+        raise NotImplementedError
+
     def to_config(self) -> dict[str, Any]:
         """A JSON-able dict, for `tokenization_from_config`."""
         return {"kind": self.kind, "entries": self.entries}
-
-
-class Subwords(Tokenization):
-    """Frequent words as one number, rare ones in parts, and anything else byte by byte: nothing is out of vocabulary.
-
-    Byte-pair encoding, by the `tokenizers` library (R. Sennrich, B. Haddow and A. Birch, "Neural machine translation of
-    rare words with subword units", ACL 2016), of bytes (A. Radford et al., "Language models are unsupervised multitask
-    learners", 2019).
-
-    Texts come back exactly as they were, with their case and white space: nothing is normalised. A blank belongs to
-    the word behind it, and the first word of a text is encoded as if it had one too, so it is no other subword there.
-
-    Args:
-        entries: the merges in the order in which they were learned, each as two parts with a blank between them.
-    """
-
-    kind = "subwords"
-
-    def __init__(self, entries: Sequence[str]):
-        super().__init__(entries)
-        pairs = [(left, right) for left, right in map(str.split, self.entries)]
-        names = dict.fromkeys([*SPECIAL, *MARKS, *BYTES, *map("".join, pairs)])
-        vocabulary = {name: number for number, name in enumerate(names)}
-        self._tokenizer = _byte_level(models.BPE(vocabulary, pairs))
-
-    @classmethod
-    def learn(cls, texts: Iterable[str], size: int) -> "Subwords":
-        check_size(size, RESERVED + len(BYTES))
-        texts = list(texts)
-        check_encodable(texts)
-        trainer = trainers.BpeTrainer(
-            vocab_size=size - RESERVED, min_frequency=2, initial_alphabet=list(BYTES), show_progress=False
-        )
-        learner = _byte_level(models.BPE())
-        learner.train_from_iterator(map(_with_blank, texts), trainer)
-        return cls([" ".join(pair) for pair in json.loads(learner.to_str())["model"]["merges"]])
-
-    def __len__(self) -> int:
-        return self._tokenizer.get_vocab_size()
-
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        check_encodable(texts)
-        return [found.ids for found in self._tokenizer.encode_batch_fast([_with_blank(text) for text in texts])]
-
-    def decode(self, numbers: Iterable[int]) -> str:
-        return self._tokenizer.decode(body(numbers)).removeprefix(" ")
-
-    def tokens(self, text: str) -> list[str]:
-        """The subwords of a text as text, for labels of plots; a part of a character is shown as U+FFFD."""
-        return [self._tokenizer.decode([number]) for number in self.encode([text])[0]]
 
 
 class WholeWords(Tokenization):
@@ -164,26 +114,115 @@ class WholeWords(Tokenization):
         return words(text)
 
 
-TOKENIZATIONS: dict[str, type[Tokenization]] = {kind.kind: kind for kind in (Subwords, WholeWords)}
+class Characters(Tokenization):
+    """A number for each of the most frequent characters, Unicode code points; all others are one unknown character.
+
+    Texts come back as they were, with their white space; an unknown character is shown as U+FFFD.
+
+    Args:
+        entries: the characters in the order of their numbers.
+    """
+
+    kind = "characters"
+
+    def __init__(self, entries: Sequence[str]):
+        super().__init__(entries)
+        self._numbers = {character: number for number, character in enumerate(self.entries, RESERVED)}
+
+    @classmethod
+    def learn(cls, texts: Iterable[str], size: int) -> "Characters":
+        check_size(size, RESERVED + 1)
+        counts: Counter[str] = Counter()
+        for row, text in enumerate(texts):
+            check_encodable([text], row)
+            counts.update(text)
+        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        return cls([character for character, _ in ranked[: size - RESERVED]])
+
+    def __len__(self) -> int:
+        return RESERVED + len(self.entries)
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        check_encodable(texts)
+        return [[self._numbers.get(character, UNKNOWN) for character in text] for text in texts]
+
+    def decode(self, numbers: Iterable[int]) -> str:
+        return "".join(self.entries[each - RESERVED] if each >= RESERVED else "\ufffd" for each in body(numbers))
+
+    def tokens(self, text: str) -> list[str]:
+        """The characters of a text."""
+        return list(text)
+
+
+class Bytes(Tokenization):
+    """A number for each byte of UTF-8: nothing is unknown, and nothing has to be learned.
+
+    What a model writes need not be whole characters; what is not is shown as U+FFFD.
+    """
+
+    kind = "bytes"
+
+    def __init__(self, entries: Sequence[str] = ()):
+        super().__init__(entries)
+
+    @classmethod
+    def learn(cls, texts: Iterable[str], size: int = RESERVED + 256) -> "Bytes":
+        check_size(size, RESERVED + 256)
+        for row, text in enumerate(texts):
+            check_encodable([text], row)
+        return cls()
+
+    def __len__(self) -> int:
+        return RESERVED + 256
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        check_encodable(texts)
+        return [[RESERVED + byte for byte in text.encode()] for text in texts]
+
+    def decode(self, numbers: Iterable[int]) -> str:
+        return bytes(each - RESERVED for each in body(numbers) if each >= RESERVED).decode(errors="replace")
+
+    def tokens(self, text: str) -> list[str]:
+        """The bytes of a text, each as a character where it is one."""
+        return [chr(byte) if byte < 128 else f"\\x{byte:02x}" for byte in text.encode()]
+
+
+HOMES = {  # `tokenizers`, which subwords need, is an extra
+    "subwords": "rnnkit.text.subwords:Subwords",
+    "words": "rnnkit.text.tokenization:WholeWords",
+    "characters": "rnnkit.text.tokenization:Characters",
+    "bytes": "rnnkit.text.tokenization:Bytes",
+}
+TOKENIZATIONS = tuple(HOMES)
+
+
+def find_tokenization(kind: str) -> type[Tokenization]:
+    """The class of a kind of tokenization.
+
+    Raises:
+        ArgumentError: an unknown kind, or one whose package is not installed.
+    """
+    module, name = HOMES[one_of("tokenization", kind, TOKENIZATIONS)].split(":")
+    return getattr(import_module(module), name)
 
 
 def learn_tokenization(kind: str, texts: Iterable[str], size: int) -> Tokenization:
     """The tokenization that texts teach.
 
     Args:
-        kind: `"subwords"` or `"words"`.
+        kind: one of `TOKENIZATIONS`.
         texts, size: see `Tokenization.learn`.
 
     Raises:
         ArgumentError: an unknown kind, or `size` is too small.
         DataError: one of the texts is no whole Unicode text.
     """
-    return TOKENIZATIONS[one_of("tokenization", kind, TOKENIZATIONS)].learn(texts, size)
+    return find_tokenization(kind).learn(texts, size)
 
 
 def tokenization_from_config(config: dict[str, Any]) -> Tokenization:
     """The tokenization whose `to_config` gave this dict."""
-    return TOKENIZATIONS[config["kind"]](config["entries"])
+    return find_tokenization(config["kind"])(config["entries"])
 
 
 def body(numbers: Iterable[int]) -> list[int]:
@@ -203,13 +242,13 @@ def check_size(size: int, least: int) -> None:
         raise ArgumentError(f"size: expected a vocabulary of at least {least}, got {size!r}.")
 
 
-def check_encodable(texts: Sequence[str]) -> None:
-    """Raises on the first of the texts that is no whole Unicode text.
+def check_encodable(texts: Sequence[str], first: int = 0) -> None:
+    """Raises on the first of the texts that is no whole Unicode text; `first` is the row of the first one.
 
     Raises:
         DataError: it says which.
     """
-    for row, text in enumerate(texts):
+    for row, text in enumerate(texts, first):
         if not isinstance(text, str):
             raise DataError(f"texts: expected a text in every row, got {text!r} in row {row}.")
         try:
@@ -217,14 +256,3 @@ def check_encodable(texts: Sequence[str]) -> None:
         except UnicodeEncodeError as error:
             half = f"half a character (a lone surrogate) at {error.start}"
             raise DataError(f"texts: the text in row {row} holds {half}. Repair it.") from error
-
-
-def _byte_level(model: models.BPE) -> Tokenizer:
-    tokenizer = Tokenizer(model)
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    return tokenizer
-
-
-def _with_blank(text: str) -> str:
-    return f" {text}" if text else text

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from rnnkit.checks import one_of, share, whole
+from rnnkit.checks import installed, one_of, share, whole
 from rnnkit.compat import layers_of
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import AttentionDecoder
@@ -48,7 +48,7 @@ class Translator(Task):
         embedding_dim: size of a subword's vector, and of the vector that predicts the next subword.
         attention: `"general"`, `"dot"`, `"additive"` or None (see `Attention`).
         input_feeding: tell each step where the last one attended to (see `AttentionDecoder`); slower.
-        tokenization: `"subwords"`, where nothing is out of vocabulary, or `"words"`.
+        tokenization: `"subwords"`, where nothing is out of vocabulary, `"words"`, `"characters"` or `"bytes"`.
         vocabulary_size: entries of each vocabulary at most.
         shared_vocabulary: one vocabulary and one embedding for both languages.
         tied_embeddings: predict the next subword with the matrix that embeds the target's subwords (Press and Wolf,
@@ -99,6 +99,7 @@ class Translator(Task):
         self.embedding_dim = whole("embedding_dim", embedding_dim)
         self.attention = attention
         self.input_feeding = input_feeding
+        installed("translation", "translation", ("tokenizers", "sacrebleu"))
         self.tokenization = one_of("tokenization", tokenization, TOKENIZATIONS)
         self.vocabulary_size = whole("vocabulary_size", vocabulary_size)
         self.shared_vocabulary = shared_vocabulary

@@ -11,7 +11,7 @@ from rnnkit.text.tokenizer import words
 from rnnkit.text.vocabulary import PADDING, UNKNOWN
 
 TEXTS = ["Ein kleines Kind schläft.", "A small child sleeps.", "Two children don't sleep."] * 3
-SIZES = {"subwords": 300, "words": 30}
+SIZES = {"subwords": 300, "words": 30, "characters": 40, "bytes": 260}
 
 any_text = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -38,6 +38,27 @@ def test_subwords_without_merges_are_the_bytes_and_the_first_blank(text):
     assert len(bytewise) == RESERVED + 256
     assert len(bytewise.encode([text])[0]) == (len(text.encode()) + 1 if text else 0)
     assert len(SUBWORDS.encode([text])[0]) <= len(bytewise.encode([text])[0])
+
+
+@given(any_text)
+def test_bytes_are_those_of_utf_8_and_give_back_any_text(text):
+    bytewise = learn_tokenization("bytes", [], 260)
+    (numbers,) = bytewise.encode([text])
+    assert bytes(number - RESERVED for number in numbers) == text.encode()
+    assert bytewise.decode(numbers) == text
+    assert len(bytewise.tokens(text)) == len(numbers)
+
+
+@given(st.lists(any_text, min_size=1, max_size=4), any_text)
+def test_characters_give_back_what_they_have_seen(texts, other):
+    characters = learn_tokenization("characters", texts, 100_000)
+    assert [characters.decode(numbers) for numbers in characters.encode(texts)] == texts
+    shown = "".join(each if each in "".join(texts) else "\ufffd" for each in other)
+    assert characters.decode(characters.encode([other])[0]) == shown
+
+
+def test_the_most_frequent_characters_are_kept():
+    assert learn_tokenization("characters", ["abbccc", "dd"], RESERVED + 3).entries == ["c", "b", "d"]
 
 
 def test_a_frequent_word_is_one_subword_wherever_it_stands():
@@ -104,5 +125,5 @@ def test_mistakes_are_named(tokenization):
         tokenization.learn(["fine", "not\ud800"], 300)
     with pytest.raises(ArgumentError, match="size: expected.*at least.*got 3"):
         tokenization.learn(TEXTS, 3)
-    with pytest.raises(ArgumentError, match="tokenization: expected one of subwords, words, got 'bpe'"):
+    with pytest.raises(ArgumentError, match="tokenization: expected one of subwords, words, characters, bytes, got"):
         learn_tokenization("bpe", TEXTS, 300)
