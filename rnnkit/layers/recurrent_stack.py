@@ -209,6 +209,30 @@ class RecurrentStack(keras.layers.Layer):
             after.append(own)
         return inputs, after
 
+    def carry(self, inputs, states, training=False):
+        """A piece of a sequence, from the states after the piece before it.
+
+        Args:
+            inputs: shape (B, T, F), without padding.
+            states: as `initial_states` gives them, or as the piece before gave them.
+            training: whether dropout is on.
+
+        Returns:
+            Outputs of shape (B, T, width), and the states after the last step. Over the pieces of a sequence, however
+            it is cut, the outputs are those of `call`.
+
+        Raises:
+            ArgumentError: the stack is bidirectional.
+        """
+        self._check_causal()
+        after = []
+        for block, before in zip(self.blocks, states, strict=True):
+            x = self._prepared(block, inputs, training)
+            outputs, own = _with_states(block["forward"], x, before, training)
+            inputs = outputs + inputs if self._is_residual(inputs, outputs) else outputs
+            after.append(own)
+        return inputs, after
+
     def _check_causal(self) -> None:
         if self.bidirectional:
             raise ArgumentError(
@@ -260,6 +284,16 @@ class RecurrentStack(keras.layers.Layer):
             "gradient_penalty": self.gradient_penalty,
             "return_sequences": self.return_sequences,
         }
+
+
+def _with_states(layer: keras.layers.RNN, inputs, states, training) -> tuple:
+    """Outputs (B, T, H) and the states after the last step of a layer that returns outputs alone."""
+    layer.return_state = True
+    try:
+        outputs, *after = layer(inputs, initial_state=states, training=training)
+    finally:
+        layer.return_state = False
+    return outputs, after
 
 
 def _serialized(module, value):

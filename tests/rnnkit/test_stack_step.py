@@ -5,6 +5,8 @@ import itertools
 import keras
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import RecurrentStack
@@ -49,12 +51,38 @@ def test_a_sequence_goes_on_from_the_states_that_its_first_half_left(cell):
     np.testing.assert_allclose(np.array(stack(X[:, 4:], initial_states=states)), whole[:, 4:], atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("cell", "options"),
+    [*((cell, {}) for cell in [*cell_names(), ForgetfulCell]), *(("lstm", each) for each in OPTIONS)],
+)
+def test_pieces_of_any_size_give_what_the_whole_sequence_gives(cell, options):
+    stack = RecurrentStack(cell, 4, 2, **options)
+    whole = np.array(stack(X))
+    _, last = stepped(stack, stack.initial_states(3), X)
+
+    @settings(max_examples=5, deadline=None)
+    @given(st.sets(st.integers(1, 5)))
+    def cut(places):
+        states, outputs = stack.initial_states(3), []
+        for piece in np.split(X, sorted(places), axis=1):
+            output, states = stack.carry(piece, states)
+            outputs.append(np.array(output))
+        np.testing.assert_allclose(np.concatenate(outputs, axis=1), whole, atol=1e-6)
+        for own, stepwise in zip(keras.tree.flatten(states), keras.tree.flatten(last), strict=True):
+            np.testing.assert_allclose(np.array(own), np.array(stepwise), atol=1e-6)
+
+    cut()
+    assert np.array(stack(X)).shape == whole.shape  # the layers return outputs alone again
+
+
 def test_a_stack_that_reads_backwards_has_no_step():
     stack = RecurrentStack("gru", 3, bidirectional=True)
     with pytest.raises(ArgumentError, match="bidirectional=False"):
         stack.initial_states(1)
     with pytest.raises(ArgumentError, match="bidirectional=False"):
         stack(X, initial_states=[])
+    with pytest.raises(ArgumentError, match="bidirectional=False"):
+        stack.carry(X, [])
 
 
 def test_a_layer_with_a_way_of_its_own_has_no_step():
