@@ -51,13 +51,16 @@ class Resume(keras.callbacks.Callback):
     A save is one file that is written beside the others, brought to the disk and then named, with a checksum. Two are
     kept: where the last one is damaged, the one before is used, with a warning. Where one cannot be written, as on a
     full disk, a warning says so, training goes on, and the next one is tried; the two before stay. All stay when
-    training is done, and starting again then trains nothing, with a warning, and gives the same model and history;
-    delete the folder to train anew.
+    training is done. Starting it again then trains nothing, with a warning, and gives the same model and history;
+    with another number of epochs in `fit` it continues to that number (an optimizer with `use_ema` continues from the
+    averaged weights). Delete the folder to start over.
 
     Args:
         directory: the folder of the saves; made where it is missing.
         every: batches from one save to the next within an epoch, or `"epoch"` for none there. The start of each epoch
             and the end of training are saved in any case.
+        finish: train no further, and end the saved training where it stands: the other callbacks end with their saved
+            state, so that one which restores the best weights restores the best so far.
 
     Attributes:
         seconds_before: how long the processes before this one have trained up to the state that was taken over.
@@ -66,13 +69,15 @@ class Resume(keras.callbacks.Callback):
         ArgumentError: `every` is neither of these; in `fit`, data that cannot be set back, or a callback whose state
             cannot be saved.
         DeviceError: in `fit`, another backend than TensorFlow.
-        ResumeError: in `fit`, saves of another training, whose differences are named, or only damaged ones.
+        ResumeError: in `fit`, saves of another training, whose differences are named, or of one with more epochs, or
+            only damaged ones; with `finish`, no finished epoch.
     """
 
-    def __init__(self, directory: str | os.PathLike, every: int | str = "epoch"):
+    def __init__(self, directory: str | os.PathLike, every: int | str = "epoch", *, finish: bool = False):
         super().__init__()
         self.directory = directory
         self.every = None if every == "epoch" else whole("every", every)
+        self.finish = finish
         self.seconds_before = 0.0
         self._files = StateFiles(directory)
         self._fit: Any = None
@@ -99,7 +104,8 @@ class Resume(keras.callbacks.Callback):
             self._check_parts(self._saved)
             check_same(self._saved["identity"], self._identity, self.directory)
             self.seconds_before = self._saved["seconds"]
-            compat.begin_at_epoch(self.model, self._saved["epoch"])
+        compat.begin_at_epoch(self.model, self._first_epoch())
+        self._fit.end_first(self)  # with what is saved then, or restored, the others end
         self._check_order()
         self._signals = HeldSignals(self.model)
         self._signals.hold()
@@ -115,6 +121,8 @@ class Resume(keras.callbacks.Callback):
         elif not self._saved["batch"]:
             self._random = self._saved["random"]
             self._go_on()
+            self.model.stop_training = False  # where a training that has ended is continued
+            self.model.reset_metrics()
         else:  # it begins as it did, so that the data come in the same order, and is left for the batch saved at once
             self._random = self._saved["random at epoch"]
             self._restore(copy.deepcopy(self._saved))
@@ -134,13 +142,14 @@ class Resume(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         compat.begin_at_epoch(self.model, None)
         if self._saved is None:
-            self._epoch = self.params["epochs"]
+            self._epoch += 1
             self._random = None
-            self._save()
+            self._save(ended=True)
         else:
-            warnings.warn(
-                f"Resume: the training in {self.directory} was finished already; nothing is trained.", stacklevel=2
-            )
+            if not self.finish:
+                warnings.warn(
+                    f"Resume: the training in {self.directory} was finished already; nothing is trained.", stacklevel=2
+                )
             self._go_on()
         self._fit = None
         self._signals.deliver()
@@ -155,6 +164,19 @@ class Resume(keras.callbacks.Callback):
         from rnnkit.callbacks.resuming.training_state import has_state
 
         return [each for each in self._fit.callbacks if each is not self and has_state(each)]
+
+    def _first_epoch(self) -> int | None:
+        """Where the epochs of this `fit` begin; the number of all of them where none is left."""
+        saved, epochs = self._saved, self.params["epochs"]
+        if self.finish:
+            if saved is None or not saved["epoch"]:
+                raise ResumeError(f"directory: {self.directory} has no finished epoch. Train on, without finish.")
+            return epochs
+        if saved is None:
+            return None
+        if epochs < saved["epoch"]:
+            raise ResumeError(f"epochs: expected at least the {saved['epoch']} that are done, got {epochs}.")
+        return epochs if saved.get("ended") and epochs == saved["identity"]["epochs"] else saved["epoch"]
 
     def _check_order(self) -> None:
         """Warns where the data do not come as they did, or will not come again as they do now."""
@@ -173,12 +195,13 @@ class Resume(keras.callbacks.Callback):
             stacklevel=2,
         )
 
-    def _save(self, batch: int = 0) -> None:
+    def _save(self, batch: int = 0, ended: bool = False) -> None:
         from rnnkit.callbacks.resuming.training_state import state_of
 
         self._fit.settle()
         state = state_of(self.model, self._others)
         place = {"epoch": self._epoch, "batch": batch, "random at epoch": self._random if batch else None}
+        place["ended"] = ended
         seconds = self.seconds_before + time.perf_counter() - self._start
         try:
             known = {"identity": self._identity, "first batches": self._fit.first_batches}

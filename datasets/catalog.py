@@ -7,6 +7,7 @@ import os
 from importlib import import_module
 from pathlib import Path
 
+from rnnkit.checks import close_to
 from rnnkit.datasets.dataset import Splits
 from rnnkit.datasets.download import ensure
 from rnnkit.datasets.multi30k import PAIRS
@@ -59,8 +60,8 @@ def info(name: str) -> Source:
     """
     if not is_known(name):
         raise DataError(
-            f"name: expected one of the data sets {', '.join(SOURCES)}, got '{name}'. "
-            "A file of your own is read by datasets.read(path)."
+            f"name: expected one of the data sets {', '.join(SOURCES)}, got '{name}'."
+            f"{close_to(name, SOURCES)} A file of your own is read by datasets.read(path)."
         )
     return SOURCES.get(name) or MORE[name]
 

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
-from rnnkit.checks import whole
+from rnnkit.checks import close_to, whole
 from rnnkit.datasets.describe import describe, length_statistics
 from rnnkit.errors import DataError
 
@@ -160,7 +160,8 @@ class Dataset:
 
     def _column(self, name: str) -> list[Any]:
         if name not in self._columns:
-            raise DataError(f"there is no column '{name}'; the columns are: {', '.join(self._columns)}.")
+            known = f"the columns are: {', '.join(self._columns)}.{close_to(name, self._columns)}"
+            raise DataError(f"there is no column '{name}'; {known}")
         return self._columns[name]
 
 

@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from rnnkit.checks import close_to
 from rnnkit.datasets.dataset import Dataset
 from rnnkit.datasets.describe import counted, listed
 from rnnkit.errors import ArgumentError, DataError, DataNotice
@@ -217,7 +218,7 @@ def _place(path: Path, names: Sequence[str], column: str) -> int:
     if names.count(column) != 1:
         found = "more than one column" if column in names else "no column"
         raise DataError(
-            f"{path} has {found} '{column}'; its columns are: {listed(names)}.",
+            f"{path} has {found} '{column}'; its columns are: {listed(names)}.{close_to(column, names)}",
             advice="Name the columns of texts and labels by <text> and <label>. If the first line is no header, pass "
             "<header=False>, or name all columns by <columns>.",
         )

@@ -1,5 +1,6 @@
 """Checks of the arguments that a user gives: each returns the value, or raises an `ArgumentError` that names it."""
 
+import difflib
 import importlib.util
 import math
 from collections.abc import Collection
@@ -30,7 +31,7 @@ def share(name: str, value):
     """A number from 0 up to, and without, 1."""
     if is_number(value) and 0 <= value < 1:
         return _of_python(value)
-    raise ArgumentError(f"{name}: expected a share in [0, 1), got {value!r:.80}.")
+    raise ArgumentError(f"{name}: expected a fraction in [0, 1), got {value!r:.80}.")
 
 
 def one_of(name: str, value, choices: Collection, also: str = ""):
@@ -38,6 +39,12 @@ def one_of(name: str, value, choices: Collection, also: str = ""):
     if value in list(choices):  # also where the value cannot be hashed
         return value
     raise ArgumentError(f"{name}: expected one of {', '.join(map(str, choices))}{also}, got {value!r:.80}.")
+
+
+def close_to(value, known: Collection[str]) -> str:
+    """A question whether a known name was meant, with a space before it; empty where none is similar."""
+    close = difflib.get_close_matches(str(value), list(known), 1)
+    return f" Did you mean '{close[0]}'?" if close else ""
 
 
 def installed(asked: str, extra: str, packages: Collection[str], also: str = "") -> None:

@@ -40,6 +40,10 @@ class RunningFit:
             raise ArgumentError("x: a Python generator cannot be set back for Resume. Give a keras.utils.PyDataset.")
         self.first_batches = self._first_batches()
 
+    def end_first(self, callback) -> None:
+        """Lets `on_train_end` of a callback come before those of the others."""
+        self.list.callbacks = [callback, *(each for each in self.callbacks if each is not callback)]
+
     def settle(self) -> None:
         """Waits for what other threads still have to do for the callbacks."""
         compat.wait_for_callbacks(self.list)
@@ -137,12 +141,12 @@ def described(model, data: dict, epochs: int, callbacks) -> dict:
 
 
 def check_same(saved: dict, now: dict, folder) -> None:
-    """Compares what `described` gave in two processes.
+    """Compares what `described` gave in two processes; the number of epochs may be another.
 
     Raises:
         ResumeError: they differ; the message says in what.
     """
-    found = _differences(saved, now)
+    found = _differences({**saved, "epochs": now["epochs"]}, now)
     if found:
         more = f" (and {len(found) - SHOWN} more)" if len(found) > SHOWN else ""
         raise ResumeError(

@@ -5,7 +5,6 @@ import sys
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 from rnnkit import __version__
@@ -13,9 +12,10 @@ from rnnkit.cli import compare, data, diagnose, generate, predict, report, run, 
 from rnnkit.cli.ended import flush_output, in_words
 from rnnkit.cli.options import help_text
 from rnnkit.errors import RnnkitError, in_shell
+from rnnkit.report import terminal
 from rnnkit.report.terminal import shown
 
-ORDER = ("run", "evaluate", "predict", "generate", "translate", "diagnose", "report", "compare", "tune", "data")
+ORDER = ("run", "evaluate", "predict", "generate", "translate", "diagnose", "report", "runs", "compare", "tune", "data")
 
 
 class InOrder(TyperGroup):
@@ -37,7 +37,7 @@ for name, group in {"run": run.app, "compare": compare.app, "tune": tune.app, "d
     app.add_typer(group, name=name)
 for command in (
     *(predict.evaluate, predict.predict, generate.generate, translate.translate),
-    *(diagnose.diagnose, report.report),
+    *(diagnose.diagnose, report.report, report.runs),
 ):
     app.command(help=help_text(command.__doc__))(command)
 
@@ -67,9 +67,27 @@ def main() -> None:
         _fail(error.told(in_shell))
     except OSError as error:
         _fail(in_words(error))
+    except Exception as error:
+        if not (isinstance(error, MemoryError) or _is_of_tensorflow(error)):
+            raise
+        _fail(_of_computing(error))
     finally:
         if sys.unraisablehook is sys.__unraisablehook__:
             sys.unraisablehook = _say_nothing
+
+
+def _is_of_tensorflow(error: Exception) -> bool:
+    """Whether TensorFlow raised it while it computed; it is loaded then."""
+    tensorflow = sys.modules.get("tensorflow")
+    return tensorflow is not None and isinstance(error, tensorflow.errors.OpError)
+
+
+def _of_computing(error: Exception) -> str:
+    """What TensorFlow or NumPy could not compute, in a line, and what to do."""
+    memory = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
+    advice = "Give a smaller --batch-size or fewer --units." if memory else "Are the options right for these data?"
+    said = next(iter(str(getattr(error, "message", error)).strip().splitlines()), "")
+    return f"{'the memory does not suffice' if memory else 'TensorFlow cannot compute this'} ({said:.200}). {advice}"
 
 
 def _say_nothing(unraisable) -> None:
@@ -84,5 +102,5 @@ def _run() -> None:
 
 
 def _fail(words: str) -> NoReturn:
-    Console(stderr=True).print(f"[bold red]error:[/] {shown(words)}", soft_wrap=True, highlight=False)
+    terminal.console(stderr=True).print(f"[bold red]error:[/] {shown(words)}", soft_wrap=True, highlight=False)
     sys.exit(2)

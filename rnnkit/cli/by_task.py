@@ -22,7 +22,7 @@ class TaskGroup(TyperGroup):
         if args and not ctx.resilient_parsing:
             if ctx.params.get("resume"):
                 given = ", ".join(each for each in args if each.startswith("-")) or args[0]
-                raise ArgumentError(f"resume: a run goes on with the options in its config.json. Leave out {given}.")
+                raise ArgumentError(f"resume: a run resumes with the options in its config.json. Leave out {given}.")
             if args[0].startswith("-"):
                 raise ArgumentError(
                     f"task: expected what to train first: {', '.join(SPECS)}; the option {args[0]} comes after it."

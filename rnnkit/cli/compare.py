@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from rnnkit.checks import whole
 from rnnkit.cli.by_task import by_task
 from rnnkit.cli.ended import can_go_on, same_command
 from rnnkit.cli.options import some_of
-from rnnkit.cli.study import DryRun, Out, Overwrite, Study, begin, options_of
+from rnnkit.cli.study import DryRun, Out, Overwrite, Study, begin, check_out, options_of
 from rnnkit.cli.written import fixed_values
-from rnnkit.recurrent.table import cell_names, usual_cells
-from rnnkit.report.terminal import data_table
+from rnnkit.recurrent.table import cell_names, find_named, usual_cells
+from rnnkit.report.terminal import show_table
 from rnnkit.tasks.settings import split_settings
 from rnnkit.tasks.specs import TaskSpec, find_spec
 
@@ -52,14 +53,15 @@ def compare(
     spec = find_spec(task)
     fixed = fixed_values("set", options.pop("settings") or [])
     split_settings(spec, fixed)
+    names = [find_named(cell.strip()).name for cell in cells.split(",")]
+    whole("seeds", seeds)
+    check_out(out, "comparison.json")
     study = begin(spec, options)
     config = study.config
     import rnnkit
     from rnnkit.comparison.cells import prepared
-    from rnnkit.recurrent.cells import find_cell
     from rnnkit.tasks.config import read_clipping
 
-    names = [find_cell(cell.strip()).name for cell in cells.split(",")]
     folder = out or Path("runs") / f"compare-{task}-{config.data_name}-{time.strftime('%Y%m%d-%H%M%S')}"
     console = study.console
     console.print(f"[bold]{task}[/] on {escape(config.data)}: {', '.join(names)}; {seeds} seeds", highlight=False)
@@ -70,7 +72,7 @@ def compare(
         prepared(spec.task_class, names, arguments, rule, threshold)
         _show_plan(study, spec, len(names) * seeds, not no_baselines)
         return
-    with can_go_on(f"Go on with: {same_command(out, folder)}"):
+    with can_go_on(f"Resume with: {same_command(out, folder)}"):
         found = rnnkit.compare(
             task,
             *study.splits,
@@ -88,7 +90,7 @@ def compare(
             **arguments,
         )
     best = "highest" if found.mode == "max" else "lowest"
-    console.print(data_table(_in_short(found.summary), f"{found.metric}, {best} first"))
+    show_table(console, _in_short(found.summary), f"{found.metric}, {best} first", "summary.csv")
     study.end(folder)
 
 

@@ -1,43 +1,57 @@
 """`rnnkit diagnose`: how far the gradient of a run's model reaches back through time, and what to do about it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from rnnkit.checks import whole
-from rnnkit.cli.model import find_model, open_model
-from rnnkit.cli.options import Device, Run
+from rnnkit.cli.model import check_data_options, data_of, data_options, find_model, open_model, spec_of_model
+from rnnkit.cli.options import Device, Run, command, union
 from rnnkit.errors import ArgumentError
-from rnnkit.report.terminal import data_table, notices, reading, show_words
+from rnnkit.report import terminal
+from rnnkit.report.terminal import notices, reading, show_table, show_words
+from rnnkit.tasks.specs import find_spec
 
-SHOWN = ("layer", "path", "gain", "half_life", "horizon", "status")
-Examples = Annotated[int, typer.Option(help="Sequences of the validation data to look at, 2 or more.")]
-Out = Annotated[Path | None, typer.Option(help="Also write a page with all tables and figures: an .html file.")]
+SHOWN = ("layer", "path", "status", "gain", "horizon", "half_life")
+Examples = Annotated[int, typer.Option(help="Number of sequences to measure on, 2 or more.", metavar="N")]
+Out = Annotated[
+    Path | None, typer.Option(help="Also write a page with all tables and figures, an .html file.", metavar="FILE")
+]
 
 
-def diagnose(run: Run, examples: Examples = 64, out: Out = None, device: Device = "auto") -> None:
-    """Say how far the gradient of a run's model reaches back through time, what is wrong, and what to try."""
-    from rnnkit.study.run import open_data
+def _diagnose(
+    run: Run, options: dict[str, Any], examples: Examples = 64, out: Out = None, device: Device = "auto"
+) -> None:
+    """Measure how far gradients reach back through time, and say what is wrong and what to try.
 
+    Measured on validation data of the run, or on the data named with --data, which a .keras file needs.
+    """
     whole("examples", examples, least=2)
+    if out is not None and not out.parent.is_dir():
+        raise ArgumentError(f"out: there is no folder {out.parent}. Make it first, or name another.")
     saved = find_model(run)
-    if saved.config is None:
-        raise ArgumentError(f"run: {run} does not say which data it was trained on. Give a run folder.")
-    console = Console()
-    with reading(console, saved.config.data):
-        valid = open_data(saved.config).valid
-    model = open_model(console, saved, device)
+    console = terminal.console()
+    model = None if saved.task else open_model(console, saved, device)
+    spec = find_spec(saved.task) if saved.task else spec_of_model(model, run)
+    check_data_options(spec, options)
+    with reading(console, options["data"] or (saved.config.data if saved.config else None)):
+        data = data_of(spec, saved, options, "valid")
+    model = model or open_model(console, saved, device)
     import rnnkit
 
-    with notices(console), console.status("Following errors back through time"):
-        found = rnnkit.diagnose(model, *valid.sample(examples))
-    console.print(data_table(found.layers[list(SHOWN)], "Errors through time, by layer; in steps"))
+    with notices(console), console.status("Measuring gradients through time"):
+        found = rnnkit.diagnose(model, *data.sample(examples))
+    title = "Gradients through time by layer, horizon and half-life in steps"
+    show_table(console, found.layers[list(SHOWN)], title, "the page that --out writes")
     show_words(console, found.verdict, found.cure, saved.config)
     if out is not None:
         _write(console, found, out)
+
+
+diagnose = command("diagnose", _diagnose, union(data_options), _diagnose.__doc__ or "")
 
 
 def _write(console: Console, found, out: Path) -> None:

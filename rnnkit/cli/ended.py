@@ -78,6 +78,12 @@ def can_go_on(kept: str) -> Iterator[None]:
         raise WriteError(f"{in_words(error)} {kept}") from error
 
 
+def resume_words(folder: Path) -> str:
+    """How an unfinished run is resumed, or its best epoch kept."""
+    line = shlex.join(["rnnkit", "run", "--resume", str(folder)])
+    return f"Resume with: {line} (with --finish, the best epoch so far is kept instead)"
+
+
 def in_words(error: OSError) -> str:
     """An error of the system, and what to do about it."""
     if isinstance(error, RnnkitError):

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from rnnkit.cli.model import find_model, open_model
 from rnnkit.cli.options import Device
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.report import terminal
 from rnnkit.tasks.music.generation import check_seed
 
 Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run music made it, or a .keras file.")]
@@ -67,7 +67,7 @@ def generate(
     if primer is not None:
         _check_primer(primer)
     seed = secrets.randbelow(2**31) if seed is None else seed
-    console = Console()
+    console = terminal.console()
     model = open_model(console, saved, device, "music")
     with console.status("Generating"):
         pieces = model.generate(

@@ -1,15 +1,18 @@
 """The model that a command uses: of a run folder, of a search folder, or in a `.keras` file."""
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
 
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.tasks.options import TEST, VALID, Option
 from rnnkit.tasks.specs import SPECS, find_spec
 
 if TYPE_CHECKING:
+    from rnnkit.datasets import Dataset
     from rnnkit.tasks.config import RunConfig
 
 BEST = "best.keras"  # the model of a search
@@ -29,6 +32,15 @@ class Saved(NamedTuple):
     folder: Path
     task: str | None = None
     config: "RunConfig | None" = None
+
+    @property
+    def is_split_otherwise(self) -> bool:
+        """Whether it is a run of version 0.1 on a file, which was split in another way."""
+        from rnnkit import datasets
+        from rnnkit.study.folder import RunFolder
+
+        of_file = self.config is not None and not datasets.is_known(self.config.data)
+        return of_file and self.file.name != BEST and "settings" not in RunFolder(self.folder).config
 
 
 def find_model(path: Path, task: str | None = None) -> Saved:
@@ -57,8 +69,9 @@ def _find(path: Path) -> Saved:
     if (path / "comparison.json").is_file():
         raise ArgumentError(f"run: {path} is a comparison, which keeps no models. See rnnkit report {path}.")
     if (path / "search.json").is_file():
-        return Saved(_best(path), path, _task_of_search(path))
+        return Saved(_best(path), path, _task_of_search(path), _config_of_best(path))
     folder = RunFolder(path)
+    folder.expect_finished()
     config = RunConfig.from_dict(folder.config)
     return Saved(folder.model, path, config.task, config)
 
@@ -70,12 +83,60 @@ def _best(folder: Path) -> Path:
     return file
 
 
+def _config_of_best(folder: Path) -> "RunConfig | None":
+    """How the best model of a search is trained; None where its settings are none of the command line's."""
+    from rnnkit.study.files import read_json
+    from rnnkit.tasks.config import RunConfig
+
+    config = read_json(folder / "best.json").get("config") if (folder / "best.json").is_file() else None
+    return RunConfig.from_dict(config) if config else None
+
+
 def _task_of_search(folder: Path) -> str | None:
     try:
         name = json.loads((folder / "search.json").read_text(encoding="utf-8"))["task"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"run: {folder / 'search.json'} cannot be read ({error}).") from error
     return next((task for task, spec in SPECS.items() if spec.model.endswith(f":{name}")), None)
+
+
+def data_options(spec) -> list[Option]:
+    """The options that say which data to use with a saved model, and how a file is read."""
+    return [each for each in spec.data_options if each not in (VALID, TEST)]
+
+
+def check_data_options(spec, options: Mapping[str, Any], others: Iterable[Option] = ()) -> None:
+    """Sees that the options of a command with a saved model are those of its task.
+
+    Raises:
+        ArgumentError: options of other tasks, or of a file that was not named.
+    """
+    known = {each.name for each in (*spec.data_options, *others)}
+    given = [name for name, value in options.items() if value is not None]
+    if foreign := [name for name in given if name not in known]:
+        raise ArgumentError(f"{', '.join(foreign)}: expected options of {spec.task} only. Leave it out.")
+    if options["data"] is None and (of_data := [each.name for each in spec.data_options if each.name in given]):
+        raise ArgumentError(f"{', '.join(of_data)}: expected --data as well, the file that it describes.")
+
+
+def data_of(spec, saved: Saved, options: Mapping[str, Any], part: str) -> "Dataset":
+    """The data that were named, or a part of those that the model was trained on.
+
+    Raises:
+        ArgumentError: none were named, and nothing says on which the model was trained.
+    """
+    from rnnkit.study.run import open_data
+    from rnnkit.tasks.config import RunConfig
+
+    if options["data"] is None:
+        if saved.config is None:
+            raise ArgumentError(f"data: {saved.file} does not say which data it was trained on. Name some with --data.")
+        return getattr(open_data(saved.config), part)
+    named = {each.name: value for each in spec.data_options if (value := options.get(each.name)) is not None}
+    if saved.config is None:
+        return spec.test_data(RunConfig(spec.task, **named))
+    described = {each.name: None for each in spec.data_options if each.of_files}
+    return spec.test_data(saved.config.replaced(**{**described, **named}))
 
 
 def open_model(console: Console, saved: Saved, device: str, task: str | None = None):

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from rnnkit.report.terminal import data_table, show_words, shown
+from rnnkit.report.terminal import show_table, show_words, shown
 from rnnkit.tasks.specs import find_spec
 
 
@@ -21,12 +21,12 @@ def show_results(console: Console, config, trained, folder: Path, test) -> None:
         test: the test data.
     """
     metrics = trained.metrics
-    table = Table("", *metrics["test"], title="Results of the best epoch", title_justify="left")
-    for split in ("valid", "test"):
-        table.add_row(split, *(f"{value:.4f}" for value in metrics[split].values()))
-    console.print(table)
-    console.print(f"{metrics['seconds']:.0f} s, {metrics['examples_per_second']:.0f} examples/s")
-    console.print(data_table(trained.health.summary().reset_index(), "Gradient norms by layer, before clipping"))
+    figures = [{"data": part, **{n: f"{v:.4f}" for n, v in metrics[part].items()}} for part in ("valid", "test")]
+    show_table(console, pd.DataFrame(figures), "Results of the best epoch", "metrics.json")
+    console.print(f"{metrics['seconds']:.0f} s of training, {metrics['examples_per_second']:.0f} examples/s")
+    show_table(
+        console, trained.health.summary().reset_index(), "Gradient norms by layer, before clipping", "gradients.csv"
+    )
     _say_steps(console, trained.health.steps)
     _say_diagnosis(console, trained, config)
     line = find_spec(config.task).show(console, trained, str(folder), test)

@@ -5,14 +5,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from rnnkit.cli.model import find_model, open_model, spec_of_model
+from rnnkit.cli.model import check_data_options, data_of, data_options, find_model, open_model, spec_of_model
 from rnnkit.cli.options import Device, Json, Run, command, union
 from rnnkit.cli.texts import File, Texts, read_texts
-from rnnkit.errors import ArgumentError
+from rnnkit.report import terminal
 from rnnkit.report.terminal import notices, reading
-from rnnkit.tasks.options import TEST, VALID
 from rnnkit.tasks.specs import find_spec
 
 OTHER_SPLIT = (
@@ -27,12 +24,14 @@ def _evaluate(run: Run, options: dict[str, Any], device: Device = "auto", as_jso
     Translations are also written into the run's folder, with their sources and references.
     """
     saved = find_model(run)
-    console = Console(stderr=as_json)
+    console = terminal.console(stderr=as_json)
     model = None if saved.task else open_model(console, saved, device)
     spec = find_spec(saved.task) if saved.task else spec_of_model(model, run)
     ways = _checked(spec, options)
     with reading(console, options["data"] or (saved.config.data if saved.config else None)):
-        test = _test_data(spec, saved, options)
+        if options["data"] is None and saved.is_split_otherwise:
+            warnings.warn(OTHER_SPLIT.format(data=saved.config.data), stacklevel=1)
+        test = data_of(spec, saved, options, "test")
     model = model or open_model(console, saved, device)
     name = f"on-{Path(options['data']).name.split('.')[0]}" if options["data"] else "test"
     with notices(console), console.status("Measuring"):
@@ -44,43 +43,14 @@ def _evaluate(run: Run, options: dict[str, Any], device: Device = "auto", as_jso
         print(json.dumps(metrics))
 
 
-def _test_data(spec, saved, options: dict[str, Any]):
-    """The test data of the run, or the data that were named."""
-    from rnnkit import datasets
-    from rnnkit.study.folder import RunFolder
-    from rnnkit.study.run import open_data
-    from rnnkit.tasks.config import RunConfig
-
-    if options["data"] is None:
-        if saved.config is None:
-            raise ArgumentError(f"data: {saved.file} does not say which data it was trained on. Name some with --data.")
-        if not datasets.is_known(saved.config.data) and "settings" not in RunFolder(saved.folder).config:
-            warnings.warn(OTHER_SPLIT.format(data=saved.config.data), stacklevel=2)
-        return open_data(saved.config).test
-    named = {each.name: value for each in spec.data_options if (value := options.get(each.name)) is not None}
-    if saved.config is None:
-        return spec.test_data(RunConfig(spec.task, **named))
-    described = {each.name: None for each in spec.data_options if each.of_files}
-    return spec.test_data(saved.config.replaced(**{**described, **named}))
-
-
 def _checked(spec, options: dict[str, Any]) -> dict[str, Any]:
-    """The values of the task's own options of `evaluate`.
-
-    Raises:
-        ArgumentError: options of other tasks, or of a file that was not named.
-    """
-    known = {each.name: each for each in (*spec.data_options, *spec.evaluate_options)}
-    given = [name for name, value in options.items() if value is not None]
-    if foreign := [name for name in given if name not in known]:
-        raise ArgumentError(f"{', '.join(foreign)}: expected options of {spec.task} only. Leave it out.")
-    if options["data"] is None and (of_data := [each.name for each in spec.data_options if each.name in given]):
-        raise ArgumentError(f"{', '.join(of_data)}: expected --data as well, the file that it describes.")
+    """The values of the task's own options of `evaluate`."""
+    check_data_options(spec, options, spec.evaluate_options)
     return {each.name: each.checked(options[each.name]) for each in spec.evaluate_options}
 
 
 def _options(spec):
-    return (*(each for each in spec.data_options if each not in (VALID, TEST)), *spec.evaluate_options)
+    return (*data_options(spec), *spec.evaluate_options)
 
 
 evaluate = command("evaluate", _evaluate, union(_options), _evaluate.__doc__ or "")
@@ -95,7 +65,7 @@ def predict(run: Run, texts: Texts = None, file: File = None, device: Device = "
     translate.
     """
     saved = find_model(run)
-    console = Console(stderr=True)
+    console = terminal.console(stderr=True)
     model = None if saved.task else open_model(console, saved, device)
     spec = find_spec(saved.task) if saved.task else spec_of_model(model, run)
     spec.check_predict(run)
@@ -104,4 +74,4 @@ def predict(run: Run, texts: Texts = None, file: File = None, device: Device = "
     with console.status("Answering"):
         answers = list(spec.answers(model, inputs, as_json))
     for line in answers:
-        print(line) if isinstance(line, str) else Console(highlight=False, soft_wrap=True).print(line)
+        print(line) if isinstance(line, str) else terminal.console().print(line, soft_wrap=True)

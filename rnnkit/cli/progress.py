@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 # In history.csv, but too much for a line.
 HIDDEN = (
     *("grad_norm_max", "update_ratio", "clip_threshold", "skipped_steps"),
+    *("spectral_radius", "sigma_max", "gain_min", "gain_max", "horizon_min", "learning_rate"),
     *("val_precision", "val_recall", "perplexity", "val_chrf"),
 )
 
@@ -36,24 +37,31 @@ class TrainingProgress(keras.callbacks.Callback):
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
             MofNCompleteColumn(),
+            TextColumn("{task.fields[loss]}"),
             TimeRemainingColumn(),
             console=self.console,
             transient=True,
             disable=not self.console.is_terminal,
         )
-        self._steps = self._bar.add_task("", total=self.params["steps"], epoch=epoch + 1)
+        self._steps = self._bar.add_task("", total=self.params["steps"], epoch=epoch + 1, loss="")
         self._bar.start()
 
     def on_train_batch_end(self, batch, logs=None):
-        self._bar.update(self._steps, completed=batch + 1)
+        loss = f"loss {logs['loss']:.4f}" if logs and "loss" in logs else ""
+        self._bar.update(self._steps, completed=batch + 1, loss=loss)
 
     def on_epoch_end(self, epoch, logs=None):
         self._bar.stop()
         logs = logs or {}
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in logs.items() if self._is_shown(name))
-        seconds = time.perf_counter() - self._start
-        best = "  [bold green]best so far[/]" if self._is_best(logs.get(self.monitor)) else ""
-        self.console.print(f"epoch {epoch + 1:>3}  {seconds:5.1f} s  {figures}{best}", highlight=False)
+        head = f"epoch {epoch + 1:>3}  {time.perf_counter() - self._start:5.1f} s"
+        best = "  best so far" if self._is_best(logs.get(self.monitor)) else ""
+        names = sorted(filter(self._is_shown, logs), key=lambda name: not name.startswith("val_"))
+        figures = [f"  {name} {logs[name]:.4f}" for name in names]
+        room = self.console.width - len(head + best)  # of a terminal; elsewhere it is unlimited
+        while len(figures) > 1 and sum(map(len, figures)) > room:
+            figures.pop()
+        line = f"{head}{''.join(figures)}[bold green]{best}[/]"
+        self.console.print(line, highlight=False, soft_wrap=True)
 
     def on_train_end(self, logs=None):
         self.close()

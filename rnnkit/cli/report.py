@@ -1,18 +1,47 @@
-"""`rnnkit report`: the page of a run, a search or a comparison, made again from its folder."""
+"""`rnnkit report`: the page of a run, a search or a comparison, made again from its folder; and runs side by side."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rnnkit.cli.options import Run
+from rnnkit.errors import ArgumentError
+from rnnkit.report import terminal
 
-Out = Annotated[Path | None, typer.Option(help="The file to write; default: report.html in the run folder.")]
+Runs = Annotated[
+    list[Path], typer.Argument(help="A run folder, a search or a comparison; or several run folders.", metavar="RUN...")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="The file to write; default: report.html in the folder, and for several runs runs.html here.",
+        metavar="FILE",
+    ),
+]
+Folder = Annotated[Path, typer.Argument(help="The folder that holds run folders.", metavar="FOLDER")]
 
 
-def report(run: Run, out: Out = None) -> None:
-    """Write the page of a run, a search or a comparison again, from its folder, and print where it is."""
-    print(_write(run, out))
+def report(runs: Runs, out: Out = None) -> None:
+    """Write the page of a run, a search or a comparison again, or one page with several runs side by side."""
+    if len(runs) == 1:
+        print(_write(runs[0], out))
+        return
+    from rnnkit.study.files import write_page
+    from rnnkit.study.side_by_side import side_by_side
+
+    print(write_page(out or Path("runs.html"), side_by_side(runs)))
+
+
+def runs(folder: Folder = Path("runs")) -> None:
+    """List the runs of a folder with their scores, the newest first."""
+    from rnnkit.study.side_by_side import runs_in
+
+    found = runs_in(folder)
+    if found.empty:
+        raise ArgumentError(
+            f"folder: {folder} holds no runs. Name the folder that holds them, or train with rnnkit run."
+        )
+    terminal.show_table(terminal.console(), found, f"Runs in {folder}, the newest first", "their metrics.json")
 
 
 def _write(folder: Path, out: Path | None) -> Path:

@@ -12,18 +12,32 @@ from rich.markup import escape
 from rich.table import Table
 
 from rnnkit.cli.by_task import by_task
-from rnnkit.cli.ended import can_go_on
-from rnnkit.cli.options import Json, Out
+from rnnkit.cli.ended import can_go_on, resume_words
+from rnnkit.cli.options import OPTIONS, Json, Out, typed
 from rnnkit.cli.written import fixed_values, given_options
 from rnnkit.errors import ArgumentError
+from rnnkit.report import terminal
 from rnnkit.report.terminal import notices, notices_at_once, reading
 from rnnkit.tasks.specs import SPECS
 
 Resume = Annotated[
     Path | None,
-    typer.Option(help="Resume an interrupted run with its own options.", metavar="DIR", rich_help_panel="Output"),
+    typer.Option(
+        help="Resume an interrupted run with its own options; with --epochs, continue a run to that number.",
+        metavar="DIR",
+        rich_help_panel="Output",
+    ),
 ]
-ALLOWED = ("resume", "as_json")  # what can be asked for beside --resume
+Finish = Annotated[
+    bool,
+    typer.Option(
+        "--finish",
+        help="With --resume: train no further, and write model, metrics and page of the best epoch so far.",
+        rich_help_panel="Output",
+    ),
+]
+Epochs = typed(OPTIONS["epochs"])
+ALLOWED = ("resume", "finish", "epochs", "as_json")  # what can be asked for with --resume
 
 
 def run(
@@ -32,19 +46,22 @@ def run(
     options: dict[str, Any],
     out: Out = None,
     resume: Resume = None,
+    finish: Finish = False,
     as_json: Json = False,
 ) -> None:
     """Train, and write a run folder with model, history, gradients, metrics, samples and a page."""
+    from rnnkit.study.folder import check_free
     from rnnkit.tasks.config import RunConfig
-    from rnnkit.tasks.settings import split_settings
 
-    console = Console(stderr=as_json)
+    console = terminal.console(stderr=as_json)
     if resume is not None:
-        _go_on(console, _interrupted(context, resume, task), as_json)
+        _go_on(console, _interrupted(context, resume, task), as_json, finish, options["epochs"])
         return
+    _expect_resume(finish=finish)
     options["settings"] = fixed_values("set", options["settings"] or []) or None
-    config = RunConfig(task, **options)
-    split_settings(SPECS[task], config.settings)
+    config = RunConfig(task, **options).checked()
+    if out is not None:
+        check_free(out)
     _train(console, config, as_json, out)
 
 
@@ -52,15 +69,32 @@ app = by_task("run", run, lambda spec: spec.run_options, lambda spec: spec.examp
 
 
 @app.callback(invoke_without_command=True)
-def start(context: typer.Context, resume: Resume = None, as_json: Json = False) -> None:
-    """Train a task. Without one: list the tasks, or with --resume, resume an interrupted run."""
+def start(
+    context: typer.Context,
+    resume: Resume = None,
+    finish: Finish = False,
+    epochs: Epochs = None,
+    as_json: Json = False,
+) -> None:
+    """Train a task. Without one: list the tasks, or with --resume, resume, finish or continue a run."""
+    if resume is None:
+        _expect_resume(finish=finish, epochs=epochs)
     if context.invoked_subcommand is not None:
         return
-    console = Console(stderr=as_json)
+    console = terminal.console(stderr=as_json)
     if resume is None:
         _show_tasks(console)
     else:
-        _go_on(console, _interrupted(context, resume), as_json)
+        _go_on(console, _interrupted(context, resume), as_json, finish, epochs)
+
+
+def _expect_resume(**values: Any) -> None:
+    """Refuses options that need --resume, or a task in front of them."""
+    given = [f"--{name}" for name, value in values.items() if value]
+    if given:
+        raise ArgumentError(
+            f"task: expected a task ({', '.join(SPECS)}) or --resume before {given[0]}; see rnnkit run --help."
+        )
 
 
 def _show_tasks(console: Console) -> None:
@@ -88,23 +122,43 @@ def _interrupted(context: typer.Context, path: Path, task: str | None = None):
         raise ArgumentError(f"resume: {path} is a run of {folder.config.get('task')}. Leave {task} out.")
     if given := [name for name in given_options(context) if name not in ALLOWED]:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise ArgumentError(f"resume: a run goes on with the options in its config.json. Leave out {options}.")
+        raise ArgumentError(f"resume: a run resumes with the options in its config.json. Leave out {options}.")
     return folder
 
 
-def _go_on(console: Console, folder, as_json: bool) -> None:
-    """Ends an interrupted run, where and with what it began."""
+def _go_on(console: Console, folder, as_json: bool, finish: bool, epochs: int | None) -> None:
+    """Resumes a run where it was interrupted, finishes it there, or continues it to more epochs."""
     from rnnkit.tasks.config import RunConfig
 
-    if folder.finished:
-        console.print(f"The run in {escape(str(folder.path))} is finished: there is nothing to do.", highlight=False)
+    config = RunConfig.from_dict(folder.config)
+    if finish and epochs is not None:
+        raise ArgumentError("finish, epochs: --finish trains no further. Give one of the two.")
+    if epochs is not None:
+        config = _longer(folder, config, epochs)
+    elif folder.finished:
+        line = shlex.join(["rnnkit", "run", "--resume", str(folder.path)])
+        console.print(f"{folder.path} is finished. Continue it with: {line} --epochs N", markup=False, soft_wrap=True)
         _print_metrics(folder.metrics, as_json)
         return
-    _train(console, RunConfig.from_dict(folder.config), as_json, folder=folder)
+    _train(console, config, as_json, folder=folder, finish=finish)
 
 
-def _train(console: Console, config, as_json: bool, out=None, folder=None) -> None:
-    """Trains into a new folder, `out`, or into the `folder` of an interrupted run."""
+def _longer(folder, config, epochs: int):
+    """The configuration of a run that is continued to more epochs than it has.
+
+    Raises:
+        ArgumentError: it has as many already, or its state was not kept.
+    """
+    done = folder.epochs
+    if epochs <= done:
+        raise ArgumentError(f"epochs: {folder.path} has {done} epochs already. Give a larger number, got {epochs}.")
+    config = config.replaced(epochs=epochs)
+    folder.continue_to(config)
+    return config
+
+
+def _train(console: Console, config, as_json: bool, out=None, folder=None, finish=False) -> None:
+    """Trains into a new folder, `out`, or into the `folder` of a run that has begun."""
     from rnnkit.cli.outcome import show_results
     from rnnkit.cli.quiet import start_tensorflow
     from rnnkit.study.folder import RunFolder
@@ -114,37 +168,37 @@ def _train(console: Console, config, as_json: bool, out=None, folder=None) -> No
         splits = open_data(config)
     with console.status("Starting TensorFlow"):
         used = start_tensorflow(config.device, config.devices)
-    config, model = _prepared(console, config, splits, used)
+    model = _prepared(console, config, splits, used)
     folder = folder or RunFolder.create(out, config.as_dict())
     counts = ", ".join(f"{len(part)} {name}" for name, part in splits._asdict().items())
     console.print(f"[bold]{config.task}[/] on {escape(config.data)} ({counts}), cell {config.cell}, {used}")
-    trained = _trained(console, config, splits, model, folder)
+    trained = _trained(console, config, splits, model, folder, finish)
     show_results(console, config, trained, folder.path, splits.test)
     _print_metrics(trained.metrics, as_json)
 
 
 def _prepared(console: Console, config, splits, used: str):
-    """The configuration with the cell's own name, and the model; a mistake is said before there is a folder."""
-    from rnnkit.recurrent.cells import find_cell
+    """The model; what is wrong with it is said before there is a folder."""
     from rnnkit.recurrent.devices import strategy
     from rnnkit.study.run import prepare
 
-    config = config.replaced(cell=find_cell(config.cell).name)
     with notices(console), console.status("Preparing the model"), strategy(used, config.devices).scope():
-        return config, prepare(config, splits)
+        return prepare(config, splits)
 
 
-def _trained(console: Console, config, splits, model, folder):
-    """A `Trained`, which is in its folder then; whoever is ended before is told how to go on."""
+def _trained(console: Console, config, splits, model, folder, finish: bool):
+    """A `Trained`, which is in its folder then; whoever is ended before is told how to resume."""
     from rnnkit.cli.progress import TrainingProgress
     from rnnkit.study.run import train
+    from rnnkit.study.training import HistoryFile
 
     progress = TrainingProgress(console, model.monitor)
-    line = shlex.join(["rnnkit", "run", "--resume", str(folder.path)])
-    with can_go_on(f"Go on with: {line}"), contextlib.closing(progress):
+    callbacks = [progress, HistoryFile(folder.path / "history.csv")]
+    ways = {"finish": finish, "tensorboard": folder.path / "tensorboard" if config.tensorboard else None}
+    with can_go_on(resume_words(folder.path)), contextlib.closing(progress):
         with notices_at_once(console):
-            trained = train(config, splits, [progress], model=model, state=folder.state)
-        folder.write(trained)
+            trained = train(config, splits, callbacks, model=model, state=folder.state, **ways)
+        folder.write(trained, config.replaced(epochs=trained.metrics["epochs"]) if finish else None)
     return trained
 
 

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from rnnkit.cli.options import OPTIONS
+from rnnkit.errors import ArgumentError
+from rnnkit.report import terminal
 from rnnkit.report.terminal import reading
 from rnnkit.tasks.options import Option
 from rnnkit.tasks.specs import TaskSpec
@@ -67,19 +69,38 @@ class Study(NamedTuple):
         )
 
 
+def check_out(out: Path | None, file: str) -> None:
+    """Sees that work can be begun or resumed in a folder.
+
+    Args:
+        out: the option.
+        file: what a folder of such work holds.
+
+    Raises:
+        ArgumentError: a file, or a folder that holds other things.
+    """
+    if out is None or not out.exists():
+        return
+    if not out.is_dir() or (any(out.iterdir()) and not (out / file).is_file()):
+        raise ArgumentError(f"out: {out} exists already and holds no {file}. Name another folder.")
+
+
 def begin(spec: TaskSpec, options: dict[str, Any]) -> Study:
     """Opens the data and starts TensorFlow.
 
     Args:
         spec: of the task.
         options: values of its options, as on the command line.
+
+    Raises:
+        ArgumentError: an option that cannot be used; most of them before TensorFlow starts.
     """
     from rnnkit.cli.quiet import start_tensorflow
     from rnnkit.study.run import open_data
     from rnnkit.tasks.config import RunConfig
 
-    config = RunConfig(spec.task, **options)
-    console = Console()
+    config = RunConfig(spec.task, **options).checked()
+    console = terminal.console()
     with reading(console, config.data):
         splits = open_data(config)
     with console.status("Starting TensorFlow"):

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from rnnkit.checks import whole
 from rnnkit.cli.model import find_model, open_model
 from rnnkit.cli.options import Device
 from rnnkit.cli.texts import File, Texts, read_texts
 from rnnkit.errors import ArgumentError
+from rnnkit.report import terminal
 from rnnkit.report.terminal import counted, notices
 
 Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run translation made it, or a .keras file.")]
@@ -36,7 +36,7 @@ def translate(
     _check_sizes(beam, n_best)
     saved = find_model(run, "translation")
     sources = read_texts(texts, file)
-    console = Console(stderr=True)
+    console = terminal.console(stderr=True)
     model = open_model(console, saved, device, "translation")
     from rnnkit.tasks.translation.results import BEAM, translate_lines
 

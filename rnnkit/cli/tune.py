@@ -6,13 +6,17 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
+from rnnkit.checks import close_to, one_of, positive, whole
 from rnnkit.cli.by_task import by_task
 from rnnkit.cli.ended import can_go_on, same_command
 from rnnkit.cli.options import among
-from rnnkit.cli.study import DryRun, Out, Overwrite, Study, begin, options_of
+from rnnkit.cli.study import DryRun, Out, Overwrite, Study, begin, check_out, options_of
 from rnnkit.cli.written import fixed_values, searched_values, space_of
+from rnnkit.errors import ArgumentError
+from rnnkit.recurrent.table import find_named
+from rnnkit.report.terminal import show_table
+from rnnkit.tasks.config import read_clipping
 from rnnkit.tasks.settings import split_settings
 from rnnkit.tasks.specs import find_spec
 
@@ -67,6 +71,8 @@ def tune(
     spec = find_spec(task)
     space = space_of(searched_values("search", search or []), fixed_values("set", options.pop("settings") or []))
     split_settings(spec, {name: value for name, value in space.items() if name not in OF_TRAINING})
+    _check(spec, space, trials, minutes, objective, algorithm, workers)
+    check_out(out, "search.json")
     study = begin(spec, options)
     config = study.config
     import rnnkit
@@ -75,13 +81,13 @@ def tune(
 
     search_of: dict[str, Any] = {"algorithm": algorithm, "max_trials": trials, "minutes": minutes}
     search_of |= {"objective": objective, "epochs": config.epochs, "seed": seed, **study.options, **space}
-    study.console.print(f"[bold]{task}[/] on {escape(config.data)}", highlight=False)
+    study.console.print(f"[bold]{task}[/] on {escape(config.data)}")
     if dry_run:
         _show_plan(study, task, search_of)
         return
     folder = out if part_in_search() else out or new_folder(task)  # machines that share a search have to name it
     ways: dict[str, Any] = {"directory": folder, "overwrite": overwrite, "isolate": isolate, "workers": workers}
-    with can_go_on(f"Go on with: {same_command(out, folder)}"):
+    with can_go_on(f"Resume with: {same_command(out, folder)}"):
         tuner = rnnkit.tune(task, study.splits.train, study.splits.valid, **ways, say=study.say, **search_of)
         if tuner.is_worker:
             study.say("The search has ended; its chief has the results.")
@@ -89,14 +95,37 @@ def tune(
             _report(study, tuner)
 
 
+def _check(spec, space: dict[str, Any], trials, minutes, objective: str | None, algorithm: str, workers) -> None:
+    """What is wrong with a search, as far as one can tell before TensorFlow starts."""
+    for name, value in {"trials": trials, "workers": workers}.items():
+        if value is not None:
+            whole(name, value)
+    if minutes is not None:
+        positive("minutes", minutes)
+    one_of("algorithm", algorithm, ALGORITHMS)
+    known = spec.known_objectives
+    if objective is not None and objective not in known:
+        raise ArgumentError(f"objective: {spec.task} has no log '{objective}'.{close_to(objective, known)}")
+    for cell in _values(space, "cell"):
+        find_named(cell)
+    for rule in _values(space, "clipping"):
+        read_clipping(None if rule in (None, "none") else rule)
+
+
+def _values(space: dict[str, Any], name: str) -> list:
+    """All values that a part of the space can have."""
+    value = space.get(name, [])
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
 def _show_plan(study: Study, task: str, search_of: dict[str, Any]) -> None:
+    import pandas as pd
+
     from rnnkit.tuning.plan import plan
 
     planned = plan(task, study.splits.train, study.splits.valid, **search_of)
-    table = Table("hyperparameter", "values", title="Space", title_justify="left")
-    for name, words in planned.model.describe().items():
-        table.add_row(name, words)
-    study.console.print(table)
+    space = pd.DataFrame(list(planned.model.describe().items()), columns=["hyperparameter", "values"])
+    show_table(study.console, space, "Space")
     study.say(planned.words)
 
 
@@ -109,21 +138,20 @@ def _report(study: Study, tuner) -> None:
     best.save(folder / "best.keras")
     metrics = {part: metrics_of(best, getattr(splits, part)) for part in ("valid", "test")}
     values, config = _best(study, tuner, best)
-    write_json(folder / "best.json", {**metrics, "settings": values, "command": config and config.command()})
+    told = {"settings": values, "command": config and config.command(), "config": config and config.as_dict()}
+    write_json(folder / "best.json", {**metrics, **told})
     done = tuner.results.query("status == 'completed'")
     done = done.sort_values("score", ascending=tuner.oracle.objective.direction == "min").head(SHOWN)
     asked = [name for name in tuner.importance.index if done[name].notna().any()]
-    table = Table("trial", "score", *asked, "parameters", "grad_norm_max", title="Best trials", title_justify="left")
-    for _, row in done.iterrows():
-        cells = [_short(row[name]) for name in ("score", *asked, "parameters", "grad_norm_max")]
-        table.add_row(str(row["trial"]), *cells)
-    study.console.print(table)
+    best_trials = done[["trial", "score", *asked, "parameters", "grad_norm_max"]].astype(object)
+    best_trials = best_trials.where(best_trials.notna(), "none")
+    show_table(study.console, best_trials, "Best trials, by importance of their hyperparameters", "results.csv")
     for part, figures in metrics.items():
         study.console.print(f"best on {part}: {', '.join(f'{name} {value:.4f}' for name, value in figures.items())}")
     study.say("\n".join(["settings of the best:", *(f"  {name} = {value}" for name, value in values.items())]))
     if config is not None:
         study.say(f"Train it again: {config.command()}")
-    study.say(f"Use it: rnnkit evaluate {folder} --data {study.config.data}")
+    study.say(f"Use it: rnnkit evaluate {folder}")
     study.end(folder)
 
 
@@ -150,10 +178,6 @@ def _best(study: Study, tuner, model):
     if own["learning_rate"] is None:
         del own["learning_rate"]
     return shown, study.config.replaced(**named, clip=clip, settings={**unclipped, **own})
-
-
-def _short(value) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 app = by_task(

@@ -5,6 +5,7 @@ from typing import Any
 
 import typer
 
+from rnnkit.checks import is_number
 from rnnkit.errors import ArgumentError
 
 
@@ -40,6 +41,8 @@ def searched_values(option: str, written: list[str]) -> dict[str, Any]:
         texts[name] = _several(str(each.partition("=")[2]))
         if texts[name] is None:
             raise ArgumentError(f"{option}: expected NAME=A,B or NAME=LOW:HIGH, got '{each}' ({text!r} alone).")
+        if isinstance(texts[name], tuple) and not _is_range(texts[name]):
+            raise ArgumentError(f"{option}: expected NAME=LOW:HIGH, two numbers, the lower one first, got '{each}'.")
     return texts
 
 
@@ -73,6 +76,10 @@ def _several(text: str):
     if ":" in text:
         return tuple(map(read_value, text.split(":")))
     return list(map(read_value, text.split(","))) if "," in text else None
+
+
+def _is_range(values: tuple) -> bool:
+    return len(values) == 2 and all(map(is_number, values)) and values[0] < values[1]
 
 
 def given_options(context: typer.Context) -> list[str]:

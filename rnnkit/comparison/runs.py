@@ -14,10 +14,10 @@ from rnnkit.datasets import Dataset
 from rnnkit.diagnosis import diagnose
 from rnnkit.study.files import write_text
 from rnnkit.study.graphs import graphs_freed
-from rnnkit.study.training import GRADIENTS, THROUGH_TIME, Training, new_model
+from rnnkit.study.training import Training, new_model
 from rnnkit.study.work_folder import expect_intact
 from rnnkit.tasks.settings import by_owner
-from rnnkit.tasks.spec import metrics_of
+from rnnkit.tasks.spec import GRADIENTS, THROUGH_TIME, metrics_of
 from rnnkit.tasks.task import Task
 
 RUNS = "runs.csv"

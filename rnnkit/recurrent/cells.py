@@ -10,7 +10,7 @@ import keras
 
 from rnnkit.errors import ArgumentError
 from rnnkit.initializers import Chrono
-from rnnkit.recurrent.table import CELLS, Cell, cell_names, key
+from rnnkit.recurrent.table import CELLS, Cell, find_named, key, known_cells
 
 
 def register_cell(name: str, factory, *, gates: str = "", **defaults) -> Cell:
@@ -47,11 +47,9 @@ def find_cell(cell) -> Cell:
         ArgumentError: the name is unknown (the message lists the known ones), or `cell` is no recurrent class.
     """
     if isinstance(cell, str):
-        if key(cell) in CELLS:
-            return CELLS[key(cell)]
-        raise ArgumentError(f"cell: unknown cell '{cell}'. {_known()}")
+        return find_named(cell)
     if not inspect.isclass(cell):
-        raise ArgumentError(f"cell: expected a name or a class, got {cell!r}. {_known()}")
+        raise ArgumentError(f"cell: expected a name or a class, got {cell!r}. {known_cells()}")
     for entry in CELLS.values():
         if entry.factory is cell:
             return entry
@@ -75,11 +73,6 @@ def gates_of(layer) -> str:
 def _same_place(one, other) -> bool:
     """Whether they are one definition, run again: a notebook's cell makes a new class each time."""
     return (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
-
-
-def _known() -> str:
-    names = ", ".join(cell_names())
-    return f"Known cells: {names}. A cell of your own is added with rnnkit.register_cell(name, class)."
 
 
 def _is_cell(factory) -> bool:

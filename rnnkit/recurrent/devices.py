@@ -2,6 +2,7 @@
 
 import functools
 import os
+import sys
 
 from rnnkit import compat
 from rnnkit.checks import one_of, whole
@@ -9,6 +10,18 @@ from rnnkit.errors import DeviceError
 
 DEVICES = ("auto", "cpu", "gpu")
 MOST = 64  # devices of one machine
+DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # of NVIDIA, of AMD, and of either on Windows' Linux
+ADVICE = "Install rnnkit[gpu] on a machine with an NVIDIA driver, or use --device cpu."
+
+
+def check_driver(device: str) -> None:
+    """What can be said about `--device gpu` before TensorFlow is loaded, which takes seconds.
+
+    Raises:
+        DeviceError: this is Linux, and no driver of a GPU is loaded.
+    """
+    if device == "gpu" and sys.platform == "linux" and not any(map(os.path.exists, DRIVERS)):
+        raise DeviceError(f"device: 'gpu' was asked for, but no driver of a GPU is loaded. {ADVICE}")
 
 
 def use_device(device: str, count: int = 1) -> str:
@@ -31,10 +44,7 @@ def use_device(device: str, count: int = 1) -> str:
 
     gpus = tf.config.list_physical_devices("GPU")
     if device == "gpu" and not gpus:
-        raise DeviceError(
-            "device: 'gpu' was asked for, but TensorFlow sees no GPU. Install rnnkit[gpu] on a machine with an NVIDIA "
-            "driver, or use --device cpu."
-        )
+        raise DeviceError(f"device: 'gpu' was asked for, but TensorFlow sees no GPU. {ADVICE}")
     if device == "cpu":
         tf.config.set_visible_devices([], "GPU")
     if device == "cpu" or not gpus:

@@ -8,6 +8,7 @@ import importlib
 import inspect
 from dataclasses import dataclass, field
 
+from rnnkit.checks import close_to
 from rnnkit.errors import ArgumentError
 
 GATES = {  # letter -> what the papers call it
@@ -114,6 +115,23 @@ def cell_names() -> list[str]:
 def usual_cells() -> list[str]:
     """The names of the cells that comparisons include by default."""
     return [cell.name for cell in CELLS.values() if cell.is_usual]
+
+
+def find_named(name: str) -> Cell:
+    """The entry of a name, in any case, or of the name of a Keras class.
+
+    Raises:
+        ArgumentError: there is none.
+    """
+    if key(name) in CELLS:
+        return CELLS[key(name)]
+    raise ArgumentError(f"cell: unknown cell '{name}'.{close_to(name, cell_names())} {known_cells()}")
+
+
+def known_cells() -> str:
+    """The names of all cells, in a sentence."""
+    names = ", ".join(cell_names())
+    return f"Known cells: {names}. A cell of your own is added with rnnkit.register_cell(name, class)."
 
 
 def title(name: str) -> str:

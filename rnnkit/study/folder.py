@@ -6,9 +6,11 @@
 `diagnosis/` (its tables at the end, and `conclusion.json`: its verdict and cure, or why there is none), what the task's
 spec leaves (for entities `types.csv`; for music `statistics.csv`, `baselines.csv` and `pieces/`; for translation
 `translations/`) and `report.html`, which is made from all the others.
-While it trains there is also `state/`, from which `rnnkit run --resume` goes on.
+While it trains there is also `state/`, from which `rnnkit run --resume` goes on; when it is finished, the newest save
+is kept in `final_state/`, from which the run can be continued. `tensorboard/` is there where it was asked for.
 """
 
+import shlex
 import shutil
 import time
 from collections.abc import Mapping
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from rnnkit.study.run import Trained
+    from rnnkit.tasks.config import RunConfig
 
 DIAGNOSIS = "diagnosis"
 CONCLUSION, OLD_CONCLUSION = "conclusion.json", "said.json"  # as version 0.1 called it
@@ -54,8 +57,7 @@ class RunFolder:
             ArgumentError: the folder holds something already, or cannot be written.
         """
         folder = Path(path) if path else _unused(config)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise ArgumentError(f"out: {folder} exists already and is not overwritten. Name another folder.")
+        check_free(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             write_json(folder / "config.json", config)
@@ -84,16 +86,58 @@ class RunFolder:
         return self.path / "state"
 
     @property
+    def final_state(self) -> Path:
+        """Where it is kept from then on."""
+        return self.path / "final_state"
+
+    @property
     def finished(self) -> bool:
         """Whether all of the run is there."""
         return (self.path / "metrics.json").is_file() and not any(self.state.glob("*.state"))
 
-    def write(self, trained: "Trained") -> None:
-        """Saves a finished run, and drops the state of its training.
+    def expect_finished(self) -> None:
+        """Sees that the run is finished.
+
+        Raises:
+            DataError: it is not; the message says how to resume it, and how to keep its best epoch.
+        """
+        if not self.finished:
+            run = shlex.quote(str(self.path))
+            raise DataError(
+                f"run: {self.path} is not finished. Resume it with rnnkit run --resume {run}, or keep its best epoch "
+                f"with rnnkit run --resume {run} --finish."
+            )
+
+    def continue_to(self, config: "RunConfig") -> None:
+        """Makes a run one that trains longer: another `config.json`, and the state of its training in use again.
+
+        Raises:
+            ArgumentError: the state was not kept.
+        """
+        if self.finished:
+            if not self.final_state.is_dir():
+                raise ArgumentError(f"epochs: {self.path} holds no final_state to continue from. Start a new run.")
+            shutil.rmtree(self.state, ignore_errors=True)
+            self.final_state.replace(self.state)
+        write_json(self.path / "config.json", config.as_dict())
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs are done."""
+        return len(self.table("history")) if self.has("history") else 0
+
+    def write(self, trained: "Trained", config: "RunConfig | None" = None) -> None:
+        """Saves a finished run, and puts the state of its training away.
+
+        Args:
+            trained: its results.
+            config: what would train the same from the start, where that has changed.
 
         Raises:
             OSError: the folder cannot be written; the state is then still there.
         """
+        if config is not None:
+            write_json(self.path / "config.json", config.as_dict())
         trained.model.save(self.model)
         trained.history.to_csv(self.path / "history.csv", index=False)
         trained.health.to_csv(self.path / "gradients.csv")
@@ -105,7 +149,7 @@ class RunFolder:
         self._write_diagnosis(trained.diagnosis, trained.cause, trained.floor)
         write_json(self.path / "metrics.json", trained.metrics)
         write_text(self.path / "report.html", self._page())
-        shutil.rmtree(self.state, ignore_errors=True)
+        self._put_state_away()
 
     def has(self, name: str) -> bool:
         """Whether there is a table of this name."""
@@ -123,7 +167,7 @@ class RunFolder:
         try:
             frame = pd.read_csv(path)
         except (OSError, ValueError) as error:
-            raise DataError(f"run: {path} cannot be read as a table ({error}). Was the run finished?") from error
+            raise DataError(f"run: {path} cannot be read as a table ({error}). Is the run finished?") from error
         if "gate" in frame:  # empty where a cell has none
             frame["gate"] = frame["gate"].astype(object).where(frame["gate"].notna(), "")
         return frame
@@ -154,7 +198,7 @@ class RunFolder:
         return tables, next((read_json(file) for file in saved if file.is_file()), {})
 
     def write_report(self, out: str | Path | None = None) -> Path:
-        """Writes the run's page from what lies in the folder, and says where.
+        """Writes the run's page from what is in the folder, and says where.
 
         Args:
             out: the file; None is `report.html` in the folder.
@@ -163,7 +207,16 @@ class RunFolder:
             ArgumentError: `out` cannot be written.
             DataError: the run is not complete.
         """
+        self.expect_finished()
         return write_page(Path(out) if out else self.path / "report.html", self._page())
+
+    def _put_state_away(self) -> None:
+        if not self.state.is_dir():
+            return
+        for old in sorted(self.state.glob("*.state"))[:-1]:
+            old.unlink()
+        shutil.rmtree(self.final_state, ignore_errors=True)
+        self.state.replace(self.final_state)
 
     def _page(self) -> str:
         from rnnkit.study.run_page import run_page
@@ -189,6 +242,16 @@ class RunFolder:
         words = words_of(diagnosis, cause)
         verdict = "\n".join(each for each in (floor, words["verdict"]) if each)
         write_json(self.path / DIAGNOSIS / CONCLUSION, {**words, "verdict": verdict})
+
+
+def check_free(folder: Path) -> None:
+    """Sees that a new run can be written into a folder.
+
+    Raises:
+        ArgumentError: there is a file, or a folder that holds something.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ArgumentError(f"out: {folder} exists already and is not overwritten. Name another folder.")
 
 
 def _unused(config) -> Path:

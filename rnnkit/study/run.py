@@ -96,36 +96,45 @@ def train(
     verbose=0,
     model: "Task | None" = None,
     state: str | Path | None = None,
+    *,
+    finish: bool = False,
+    tensorboard: str | Path | None = None,
 ) -> Trained:
     """Trains, keeps the epoch that is best on validation, and tests once.
 
     Args:
         config, splits: what `prepare` got.
-        callbacks, verbose: of `fit`; the run has callbacks of its own.
+        callbacks, verbose: of `fit`; the run has callbacks of its own, which come first.
         model: what `prepare` gave, if it did.
-        state: a folder for the state of the training (see `rnnkit.callbacks.Resume`); where one lies in it, training
-            goes on from there.
+        state: a folder for the state of the training (see `rnnkit.callbacks.Resume`); if it holds one, training
+            resumes from there.
+        finish: train no further than the state in the folder.
+        tensorboard: a folder for TensorBoard's events: scalars of the epochs, and the figures of the callbacks.
 
     Raises:
         ResumeError: the state in the folder is that of another training.
     """
+    import keras
     import pandas as pd
 
-    from rnnkit.callbacks import RecurrentSpectrum, Resume, ThroughTime
+    from rnnkit.callbacks import RecurrentSpectrum, Resume, TensorBoardImages, ThroughTime
     from rnnkit.study.training import Training
 
     model = model or prepare(config, splits)
     training = Training(*read_clipping(config.clip), level="variable")
     spectrum, probes = RecurrentSpectrum(), [splits.valid.sample(examples) for examples in PROBES]
     through_time = ThroughTime(probes[0], fallback=probes[1], warn=False, health=training.health)  # its page says why
-    resume = [] if state is None else [Resume(state, every=SAVE_EVERY)]
+    resume = [] if state is None else [Resume(state, every=SAVE_EVERY, finish=finish)]
+    sources = (training.health, spectrum, through_time)
+    events = [] if tensorboard is None else [keras.callbacks.TensorBoard(tensorboard, write_graph=False)]
+    events += [] if tensorboard is None else [TensorBoardImages(tensorboard, *sources)]
     history = training.fit(
         model,
         splits.train,
         validation_data=splits.valid,
         batch_size=config.batch_size,
         epochs=config.epochs,
-        callbacks=[*resume, *callbacks, spectrum, through_time],
+        callbacks=[*resume, spectrum, through_time, *callbacks, *events],
         verbose=verbose,
         **split_settings(find_spec(config.task), config.settings).fit,
     )

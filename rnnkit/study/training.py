@@ -3,23 +3,24 @@
 `rnnkit run`, `rnnkit.tune` and `rnnkit.compare` all train through `Training.fit`.
 """
 
+import contextlib
 import math
+import os
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 
 from rnnkit.callbacks import GradientClipping, GradientGuard, GradientHealth
 from rnnkit.errors import ArgumentError
 from rnnkit.optimizers import without_scaler
+from rnnkit.study.files import write_text
 from rnnkit.tasks.settings import by_owner
 from rnnkit.tasks.task import Task
 
-# What a training measures of its gradients, and of them through time: each with its better end, `"min"` or `"max"`.
-GRADIENTS = {"grad_norm": "min", "grad_norm_max": "min", "clip_rate": "min", "skipped_steps": "min"}
-THROUGH_TIME = {"gain_min": "max", "gain_max": "min", "horizon_min": "max"}
 MOST_ROWS = 20_000  # of the gradient records
 
 
@@ -57,12 +58,14 @@ class Training:
         Returns:
             The `keras.callbacks.History`.
         """
-        best = [] if epochs is None or validation_data is None else [model.best_epoch(epochs)]
+        # as many epochs as asked for: patience never ends, and the callbacks are those of "auto", so that one resumes
+        # the other
+        best = [] if epochs is None or validation_data is None else model.auto_callbacks(patience=epochs)
         return model.fit(
             x,
             y,
             epochs="auto" if epochs is None else epochs,
-            callbacks=[*self.callbacks, *best, *callbacks],
+            callbacks=[*best, *self.callbacks, *callbacks],
             validation_data=validation_data,
             **options,
         )
@@ -113,6 +116,32 @@ def set_optimizer(model: Task, settings: Mapping[str, Any]) -> None:
         model.compile(type(optimizer).from_config({**optimizer.get_config(), **settings}))
     except (TypeError, ValueError) as error:
         raise ArgumentError(f"{', '.join(settings)}: the optimizer cannot take this ({error}).") from error
+
+
+class HistoryFile(keras.callbacks.Callback):
+    """Writes the epoch logs as CSV, one row per epoch, after each; it comes after callbacks that add to them.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        super().__init__()
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.rows.append({"epoch": epoch, **(logs or {})})
+        with contextlib.suppress(OSError):  # a full disk ends no training; `Resume` warns of it
+            write_text(self.path, pd.DataFrame(self.rows).to_csv(index=False))
+
+    def get_state(self) -> dict[str, Any]:
+        """The rows."""
+        return {"rows": self.rows}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Takes over what `get_state` gave."""
+        self.rows = list(state["rows"])
 
 
 class EpochTimes(keras.callbacks.Callback):

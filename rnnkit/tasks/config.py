@@ -1,14 +1,21 @@
 """All that is needed to run a training again."""
 
-import difflib
+import math
+import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rnnkit.checks import close_to, positive
 from rnnkit.errors import ArgumentError, DataError
-from rnnkit.tasks.options import Option
+from rnnkit.recurrent.devices import check_driver
+from rnnkit.recurrent.table import Cell, find_named
+from rnnkit.tasks.options import RULES, Option
+from rnnkit.tasks.settings import split_settings
 from rnnkit.tasks.specs import SPECS, find_spec
+
+COPIES = 4  # of the weights, in training: with their gradients and the two moments of Adam
 
 
 class RunConfig:
@@ -84,6 +91,21 @@ class RunConfig:
             raise DataError(f"run: config.json is not one of rnnkit run (it has {', '.join(unknown)}).")
         return cls(**values)
 
+    def checked(self) -> "RunConfig":
+        """The same with the cell's own name, after all checks for which Keras need not be loaded.
+
+        Raises:
+            ArgumentError: a cell, clipping rule or setting that is not known, or weights too large for the memory.
+            DeviceError: a GPU was asked for, and there is no driver of one.
+        """
+        spec = find_spec(self.task)
+        cell = find_named(self.cell)
+        read_clipping(self.clip)
+        check_driver(self.device)
+        split_settings(spec, self.settings)
+        _check_memory(cell, self.units or 1, self.layers)
+        return self.replaced(cell=cell.name)
+
     def as_dict(self) -> dict[str, Any]:
         """A JSON-able dict; `RunConfig(**dict)` gives the same configuration."""
         return dict(self._values)
@@ -125,21 +147,34 @@ def _unknown(name: str, task: str, known: Mapping[str, Option]) -> str:
     owners = [spec.task for spec in SPECS.values() if name in {option.name for option in spec.options}]
     if owners:
         return f"{name}: it belongs to {', '.join(owners)}. Leave it out for {task}."
-    close = difflib.get_close_matches(name, known, 1)
-    advice = f"Did you mean {close[0]}?" if close else f"Known are {', '.join(known)}."
-    return f"{name}: {task} has no such option. {advice}"
+    advice = close_to(name, known) or f" Known are {', '.join(known)}."
+    return f"{name}: {task} has no such option.{advice}"
+
+
+def _check_memory(cell: Cell, units: int, layers: int) -> None:
+    """Refuses recurrent kernels that cannot fit, which would end the process without a word."""
+    needed = 4 * COPIES * layers * units**2 * max(1, len(cell.gates))
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
+    if needed > there:
+        raise ArgumentError(
+            f"units: expected a number whose weights fit into memory, got {units}. With the optimizer's, the recurrent "
+            f"kernels alone take {needed / 1e9:,.0f} GB of {there / 1e9:,.0f} GB. Give fewer units."
+        )
 
 
 def read_clipping(clip: str | None) -> tuple[str | None, float | None]:
     """Rule and threshold of `RULE` or `RULE:THRESHOLD`, None for what is not said.
 
     Raises:
-        ArgumentError: the threshold is no number.
+        ArgumentError: there is no such rule, or the threshold is none that it can take.
     """
     if clip is None:
         return None, None
     rule, colon, threshold = clip.partition(":")
+    if rule not in RULES:
+        raise ArgumentError(f"clip: unknown rule '{rule}'.{close_to(rule, RULES)} Known rules: {', '.join(RULES)}.")
     try:
-        return rule, float(threshold) if colon else None
+        value = float(threshold) if colon else None
     except ValueError as error:
         raise ArgumentError(f"clip: expected RULE or RULE:THRESHOLD, such as norm:1.0, got '{clip}'.") from error
+    return rule, value if value is None else positive("clip", value, most=100 if rule == "percentile" else math.inf)

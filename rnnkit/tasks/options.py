@@ -169,4 +169,5 @@ COMMON = (
     Option("device", "Where to compute.", str, "auto", "Training", metavar="auto|cpu|gpu", choices=DEVICES),
     Option("devices", "Devices that share each batch.", int, 1, "Training", metavar="N", check=counting),
     Option("deterministic", "The same numbers each time on one machine; slower.", bool, False, "Training"),
+    Option("tensorboard", "Also write TensorBoard events, into tensorboard in the folder.", bool, False, "Output"),
 )

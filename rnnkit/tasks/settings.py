@@ -1,14 +1,14 @@
 """`settings`: arguments of a task's constructor, of its optimizer and of `fit`, by name, checked without TensorFlow."""
 
 import ast
-import difflib
 import functools
 import importlib.util
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import rnnkit
+from rnnkit.checks import close_to, is_number, share
 from rnnkit.errors import ArgumentError
 from rnnkit.tasks.spec import TaskSpec
 
@@ -45,7 +45,24 @@ def split_settings(spec: TaskSpec, settings: Mapping[str, Any] | None) -> Settin
             raise ArgumentError(f"set: '{name}' has an option of its own, {options[name]}. Use that.")
         if name not in known:
             raise ArgumentError(_unknown(name, spec.task, [*known, *OPTIMIZER, *_of_fit()]))
+    for name, value in (settings or {}).items():
+        for each in value if isinstance(value, (list, tuple)) else [value]:
+            _check_kind(name, each, {**known, **_of_fit()}.get(name))
     return found
+
+
+def _check_kind(name: str, value, default) -> None:
+    """A value of another kind than the default's is refused before Keras is loaded; None may stand for any."""
+    if value is None or callable(value):
+        return
+    if name == "learning_rate" and not (is_number(value) and value >= 0):
+        raise ArgumentError(f"{name}: expected a number that is not negative, got {value!r}.")
+    if isinstance(default, bool) and not isinstance(value, bool):
+        raise ArgumentError(f"{name}: expected true or false, got {value!r}.")
+    if isinstance(default, float) and name.endswith("dropout"):
+        share(name, value)
+    elif type(default) in (int, float) and not is_number(value):
+        raise ArgumentError(f"{name}: expected a number, got {value!r}.")
 
 
 def by_owner(settings: Mapping[str, Any]) -> Settings:
@@ -57,33 +74,41 @@ def by_owner(settings: Mapping[str, Any]) -> Settings:
     return found
 
 
-def constructor_arguments(spec: TaskSpec) -> list[str]:
-    """The arguments of a task's constructor, read from its source: importing it would start TensorFlow."""
+def constructor_arguments(spec: TaskSpec) -> dict[str, Any]:
+    """The arguments of a task's constructor with their defaults, read from its source: importing it would start
+    TensorFlow. What is no plain value is None.
+    """
     module, name = spec.model.split(":")
     found = importlib.util.find_spec(module)
-    own = _arguments(Path(found.origin), name, "__init__") if found and found.origin else []
+    own = _arguments(Path(found.origin), name, "__init__") if found and found.origin else {}
     base = _arguments(HOME / "tasks" / "task.py", "Task", "__init__")
     stack = _arguments(HOME / "layers" / "recurrent_stack.py", "RecurrentStack", "__init__")
-    return list(dict.fromkeys([*own, *base, *stack, *OF_KERAS]))
+    return {**dict.fromkeys(OF_KERAS), **stack, **base, **own}
 
 
 @functools.cache
-def _of_fit() -> list[str]:
-    return [
-        name for name in _arguments(HOME / "tasks" / "raw_data_model.py", "RawDataModel", "fit") if name not in TAKEN
-    ]
+def _of_fit() -> dict[str, Any]:
+    found = _arguments(HOME / "tasks" / "raw_data_model.py", "RawDataModel", "fit")
+    return {name: default for name, default in found.items() if name not in TAKEN}
 
 
 @functools.cache
-def _arguments(path: Path, class_name: str, method: str) -> list[str]:
+def _arguments(path: Path, class_name: str, method: str) -> dict[str, Any]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == class_name]
-    methods = [each for node in classes for each in node.body if getattr(each, "name", None) == method]
-    names = [each.arg for node in methods for each in (*node.args.args, *node.args.kwonlyargs)]  # type: ignore[attr-defined]
-    return [name for name in names if name != "self"]
+    methods = [each for node in classes for each in node.body if isinstance(each, ast.FunctionDef)]
+    return {name: value for each in methods if each.name == method for name, value in _defaults(each.args)}
+
+
+def _defaults(arguments: ast.arguments) -> Iterator[tuple[str, Any]]:
+    positional = arguments.args[1:]  # without self
+    none: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
+    nodes = [*zip(positional, [*none, *arguments.defaults], strict=True)]
+    nodes += zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    for argument, default in nodes:
+        yield argument.arg, default.value if isinstance(default, ast.Constant) else None
 
 
 def _unknown(name: str, task: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(name, known, 1)
-    advice = f"Did you mean {close[0]}?" if close else f"Known are {', '.join(sorted(known))}."
-    return f"set: {task} has no argument '{name}', and neither has its optimizer or fit. {advice}"
+    advice = close_to(name, known) or f" Known are {', '.join(sorted(known))}."
+    return f"set: {task} has no argument '{name}', and neither has its optimizer or fit.{advice}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rnnkit import datasets
-from rnnkit.checks import installed
+from rnnkit.checks import close_to, installed
 from rnnkit.datasets import Dataset, Splits
 from rnnkit.datasets.splits import part_files
 from rnnkit.errors import ArgumentError, DataError
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from rnnkit.tasks.task import Task
 
+# What a training measures of its gradients, and of them through time: each with its better end, `"min"` or `"max"`.
+GRADIENTS = {"grad_norm": "min", "grad_norm_max": "min", "clip_rate": "min", "skipped_steps": "min"}
+THROUGH_TIME = {"gain_min": "max", "gain_max": "min", "horizon_min": "max"}
 FEWEST = 10  # rows that can be parted into training, validation and test data
 
 
@@ -90,6 +93,12 @@ class TaskSpec:
         return tuple(each for each in self.run_options if each.panel == "Data" and each.name not in self.shorthands)
 
     @property
+    def known_objectives(self) -> dict[str, str]:
+        """What a search can optimize, by name, each with its better end, `"min"` or `"max"`."""
+        metrics = {"loss": "min", **self.objectives}
+        return {**{f"val_{name}": way for name, way in metrics.items()}, "loss": "min", **GRADIENTS, **THROUGH_TIME}
+
+    @property
     def _names(self) -> set[str]:
         return {option.name for option in self.run_options}
 
@@ -119,7 +128,10 @@ class TaskSpec:
             return self.load(data)
         if not Path(data).exists():
             names = ", ".join(datasets.names())
-            raise DataError(f"data: '{data}' is neither a data set nor a file. Known data sets: {names}.")
+            raise DataError(
+                f"data: '{data}' is neither a data set nor a file.{close_to(data, datasets.names())} "
+                f"Known data sets: {names}."
+            )
         return datasets.read_split(data, *self._parts(config), read=partial(self._read, config), split=self.split)
 
     def _parts(self, config: Config) -> list[str | None]:
@@ -211,9 +223,9 @@ class TaskSpec:
             folder: of the run, as it is written on a command line.
             test: the test data.
         """
-        from rnnkit.report.terminal import data_table
+        from rnnkit.report.terminal import show_table
 
-        console.print(data_table(trained.samples, "A few examples of the test data"))
+        show_table(console, trained.samples, "A few examples of the test data", "samples.csv")
         return f"rnnkit evaluate {folder}"
 
     def evaluate(self, console: "Console", model: "Task", data: Dataset, folder: Path, name: str, **options: Any):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
+from rnnkit.checks import close_to
 from rnnkit.errors import ArgumentError
 from rnnkit.tasks.entities.spec import EntitySpec
 from rnnkit.tasks.memory.spec import MemorySpec
@@ -53,7 +54,7 @@ def find_spec(task: str) -> TaskSpec:
         ArgumentError: there is no such task.
     """
     if task not in SPECS:
-        raise ArgumentError(f"task: unknown task '{task}'. Known tasks: {', '.join(SPECS)}.")
+        raise ArgumentError(f"task: unknown task '{task}'.{close_to(task, SPECS)} Known tasks: {', '.join(SPECS)}.")
     return SPECS[task]
 
 

@@ -165,12 +165,17 @@ class Task(RawDataModel):
         """What the monitored score is on validation data for a model that has learned nothing; None if it varies."""
         return None
 
-    def auto_callbacks(self) -> list[keras.callbacks.Callback]:
-        """What `epochs="auto"` trains with, where there is validation data."""
-        best = self.best_epoch(self.patience)
+    def auto_callbacks(self, patience: int | None = None) -> list[keras.callbacks.Callback]:
+        """What `epochs="auto"` trains with, where there is validation data.
+
+        Args:
+            patience: epochs without a better one after which to stop, and to halve the learning rate; None takes the
+                task's own.
+        """
+        best = self.best_epoch(patience or self.patience)
         if self.halve_after is None or follows_schedule(getattr(self, "optimizer", None)):
             return [best]
-        return [best, Halving(best, self.halve_after)]
+        return [best, Halving(best, patience or self.halve_after)]
 
     def best_epoch(self, patience: int) -> BestEpoch:
         """A callback that ends training after `patience` epochs without a better one and keeps the best weights."""

@@ -6,12 +6,12 @@ from typing import Any
 import keras_tuner
 
 import rnnkit
-from rnnkit.checks import positive, whole
+from rnnkit.checks import close_to, positive, whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
-from rnnkit.study.training import GRADIENTS, THROUGH_TIME
 from rnnkit.study.work_folder import fingerprint
 from rnnkit.tasks import Task, find_task
+from rnnkit.tasks.spec import THROUGH_TIME
 from rnnkit.tasks.specs import spec_of
 from rnnkit.tuning.task_model import TaskHyperModel, hypermodel
 from rnnkit.tuning.tuners import find_algorithm
@@ -119,20 +119,14 @@ def _check_budget(max_trials, minutes, epochs) -> None:
         positive("minutes", minutes)
 
 
-def known_objectives(task: str) -> dict[str, str]:
-    """The objectives of a task by name, each with its direction, `"min"` or `"max"`."""
-    metrics = {"loss": "min", **spec_of(task).objectives}
-    return {**{f"val_{name}": way for name, way in metrics.items()}, "loss": "min", **GRADIENTS, **THROUGH_TIME}
-
-
 def find_objective(name: str, task: type[Task], objective=None):
     """A KerasTuner objective.
 
     Args:
         name: of the task.
         task: its class.
-        objective: a name of `known_objectives`, a `keras_tuner.Objective` or a list of such; None is the metric that
-            the task goes by.
+        objective: a name of `TaskSpec.known_objectives`, a `keras_tuner.Objective` or a list of such; None is the
+            metric that the task goes by.
 
     Raises:
         ArgumentError: an unknown name.
@@ -143,9 +137,12 @@ def find_objective(name: str, task: type[Task], objective=None):
         return [find_objective(name, task, each) for each in objective]
     if not isinstance(objective, str):
         return objective
-    known = {**known_objectives(name), task.monitor[0]: task.monitor[1]}
+    known = {**spec_of(name).known_objectives, task.monitor[0]: task.monitor[1]}
     if objective not in known:
-        raise ArgumentError(f"objective: unknown objective '{objective}'. Known for {name}: {', '.join(known)}.")
+        question = close_to(objective, known)
+        raise ArgumentError(
+            f"objective: unknown objective '{objective}'.{question} Known for {name}: {', '.join(known)}."
+        )
     return keras_tuner.Objective(objective, known[objective])
 
 

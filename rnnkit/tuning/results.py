@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnkit.study.training import GRADIENTS, THROUGH_TIME
+from rnnkit.tasks.spec import GRADIENTS, THROUGH_TIME
 
 RECORD = "record.json"  # of a trial: what was measured, when it began, how long it took, why it failed
 MEASURED = ("seconds", "epochs", "parameters")

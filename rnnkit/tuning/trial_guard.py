@@ -10,8 +10,8 @@ from keras_tuner.errors import FailedTrialError
 from rnnkit.callbacks.gradients.gradient_callback import GradientCallback
 from rnnkit.callbacks.gradients.rows import WAITING, Block
 from rnnkit.errors import ArgumentError
-from rnnkit.study.training import GRADIENTS, THROUGH_TIME
 from rnnkit.tasks.parts import Baseline
+from rnnkit.tasks.spec import GRADIENTS, THROUGH_TIME
 
 SOLVED = 1e-3  # a loss below this may well have no gradient left
 

@@ -114,7 +114,6 @@ def another(tmp_path_factory):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"epochs": 3}, "epochs was 2, is 3"),
         ({"batch_size": 5}, "data batches an epoch was 5, is 4"),
         ({"rows": 19}, "data contents was"),
         ({"seed": 1}, "data seed was 0, is 1"),
@@ -127,6 +126,37 @@ def another(tmp_path_factory):
 def test_another_training_is_refused_and_the_difference_named(another, change, message):
     with pytest.raises(ResumeError, match=f"holds another training: .*{message}"):
         begun(another, **change)
+
+
+def without_averages(folder, epochs, finish=False, at=None):
+    """A training whose optimizer keeps no averages, and its weights and history."""
+    model, (x, y) = killed_fit.compiled(), killed_fit.data()
+    model.compile("adam", "mse", metrics=["mae"])
+    best = keras.callbacks.EarlyStopping(patience=9, restore_best_weights=True)
+    callbacks = [best, Resume(folder, every=2, finish=finish), killed_fit.At(at, stop)]
+    options = {"batch_size": 4, "epochs": epochs, "validation_data": (x[:4], y[:4]), "verbose": 0}
+    history = model.fit(x, y, callbacks=callbacks, **options)
+    return killed_fit.digest(model.weights), history.epoch, history.history
+
+
+def test_a_finished_training_is_continued_as_if_it_had_been_longer_from_the_start(tmp_path):
+    longer = without_averages(tmp_path / "longer", 4)
+    without_averages(tmp_path / "state", 2)
+    assert without_averages(tmp_path / "state", 4) == longer
+    with pytest.raises(ResumeError, match="epochs: expected at least the 4 that are done, got 3"):
+        without_averages(tmp_path / "state", 3)
+
+
+def test_finish_keeps_the_best_epoch_so_far_and_can_be_continued(tmp_path):
+    folder = tmp_path / "state"
+    with pytest.raises(StoppedError):
+        without_averages(folder, 4, at="batch 0.3")
+    with pytest.raises(ResumeError, match="has no finished epoch. Train on, without finish"):
+        without_averages(folder, 4, finish=True)
+    with pytest.raises(StoppedError):
+        without_averages(folder, 4, at="batch 2.3")
+    assert without_averages(folder, 4, finish=True) == without_averages(tmp_path / "two", 2)
+    assert without_averages(folder, 4) == without_averages(tmp_path / "four", 4)
 
 
 def test_saves_that_fail_are_said_once_and_tried_again(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """The command line as a shell sees it."""
 
+import contextlib
 import io
 import json
 import logging
@@ -19,7 +20,8 @@ from typer.main import get_command
 import rnnkit
 from rnnkit.callbacks.clipping_rules import RULES
 from rnnkit.cli.app import app
-from rnnkit.report.terminal import data_table, reading
+from rnnkit.cli.progress import TrainingProgress
+from rnnkit.report.terminal import console, reading, show_table
 from rnnkit.study.folder import RunFolder
 from rnnkit.tasks import options
 from rnnkit.tasks.specs import SPECS
@@ -219,11 +221,11 @@ def test_the_diagnosis_of_a_run(cli, memory_run, tmp_path):
     same = rnnkit.diagnose(model, *problem.valid.sample(32))
     words = " ".join(found.out.split())
     assert " ".join(same.verdict.split()) in words
-    assert f"│ {same.layers['gain'].iloc[0]:.3g} " in words
+    assert f" {same.layers['gain'].iloc[0]:.3g} " in words
     page = " ".join((tmp_path / "page.html").read_text(encoding="utf-8").split())
     assert all(line in page for line in same.verdict.splitlines())
     nowhere = cli("diagnose", folder, "--out", tmp_path / "none" / "page.html")
-    assert (nowhere.code, "cannot be written" in nowhere.err) == (2, True)
+    assert (nowhere.code, "there is no folder" in nowhere.err) == (2, True)
 
 
 def test_a_run_that_is_too_short_to_diagnose_says_so(cli, run):
@@ -275,7 +277,7 @@ def test_answers_to_sequences_on_the_command_line(cli, memory_run):
         (["run", "sentiment", "--clip", "norm:-1"], "positive"),
         (["run", "sentiment", "--clip", "norm:one"], "RULE:THRESHOLD"),
         (["run", "sentiment", "--device", "tpu"], "auto, cpu, gpu"),
-        (["run", "sentiment", "--device", "gpu"], "sees no GPU"),
+        (["run", "sentiment", "--device", "gpu"], "'gpu' was asked for, but"),
         (["run", "sentiment", "--data", "{reviews}"], "review"),
         (["run", "sentiment", "--data", "{latin}"], "UTF-8"),
         (["run", "sentiment", "--data", "wnut17"], "data for ner"),
@@ -341,13 +343,65 @@ def test_reading_is_said_where_no_download_has_a_bar_of_its_own(data, said):
     assert "two rows are empty" in terminal.getvalue()
 
 
-def test_a_table_that_is_too_wide_loses_nothing():
+def test_a_table_that_is_too_wide_folds_its_cells():
     told = io.StringIO()
     frame = pd.DataFrame({"model": ["a_cell_of_a_long_name"], "test": ["0.8116±0.0052"]})
-    Console(file=told, width=24).print(data_table(frame, "found"))
+    show_table(Console(file=told, width=24, force_terminal=True, color_system=None), frame, "found")
     for column, cell in zip((1, 2), frame.iloc[0], strict=True):
         lines = [line.split("│")[column] for line in told.getvalue().splitlines() if "│" in line]
         assert "".join(map(str.strip, lines)) == cell
+
+
+WIDE = pd.DataFrame({"run": ["first", "second"], **{f"figure_{number}": [1 / 3, 2e3] for number in range(9)}})
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_on_a_terminal_a_table_fits_and_says_where_the_rest_is(width):
+    told = io.StringIO()
+    show_table(Console(file=told, width=width, force_terminal=True, color_system=None), WIDE, "found", "found.csv")
+    lines = told.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert any("run" in line and "figure_0" in line for line in lines)
+    assert "figure_8: see found.csv" in " ".join(told.getvalue().split())
+
+
+def test_in_a_pipe_a_table_has_one_line_per_row_and_no_frame():
+    told = io.StringIO()
+    frame = WIDE.assign(text=["two\nlines", "[bold]marked[/] \x1b[31m"])
+    show_table(Console(file=told, width=40), frame, "found")
+    title, head, first, second = told.getvalue().splitlines()
+    assert (title, head.split()) == ("found", [*frame])
+    assert first.split() == ["first", *["0.333"] * 9, "two", "lines"]
+    assert second.split() == ["second", *["2,000"] * 9, "[bold]marked[/]", "\ufffd[31m"]
+
+
+@pytest.mark.parametrize(("environment", "colour"), [({"NO_COLOR": "1"}, False), ({}, True)])
+def test_no_color_is_respected_on_a_terminal(monkeypatch, environment, colour):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in {"TERM": "xterm-256color", **environment}.items():
+        monkeypatch.setenv(name, value)
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    with contextlib.redirect_stdout(terminal):
+        console().print("[bold green]best so far[/]")
+    assert ("\x1b[" in terminal.getvalue()) == colour
+
+
+@pytest.mark.parametrize("width", [30, 60, 200])
+def test_an_epoch_is_one_line_at_any_width(width):
+    logs = {"accuracy": 0.5, "loss": 0.7, "val_accuracy": 0.6, "val_loss": 0.66, "grad_norm": 0.3}
+    for terminal in (True, False):
+        told = io.StringIO()
+        screen = Console(file=told, width=width, force_terminal=terminal, color_system=None)
+        progress = TrainingProgress(screen, ("val_accuracy", "max"))
+        progress.set_params({"steps": 3})
+        progress.on_epoch_begin(0)
+        progress.on_train_batch_end(0, {"loss": 0.1234})
+        progress.on_epoch_end(0, dict(logs))
+        [*bar, line] = told.getvalue().rstrip("\n").splitlines()
+        assert "val_accuracy 0.6000" in line
+        assert line.endswith("best so far")
+        assert any("loss 0.1234" in each for each in bar) or not terminal or width < 60
 
 
 def test_every_command_has_its_help(cli):

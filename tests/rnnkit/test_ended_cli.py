@@ -105,11 +105,11 @@ def test_a_run_whose_results_cannot_be_written_is_finished_later(cli, tmp_path, 
     with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "_page", full)
         code, errors = cli("run", "sentiment", "--data", reviews(tmp_path), *TINY, "--out", folder)
-    words = "error: No space left on device. Make room first. Go on with: rnnkit run --resume"
-    assert (code, errors) == (2, f"{words} {folder}\n")
+    words = "error: No space left on device. Make room first. Resume with: rnnkit run --resume"
+    assert (code, errors) == (2, f"{words} {folder} (with --finish, the best epoch so far is kept instead)\n")
     assert not RunFolder(folder).finished
     model = (folder / "model.keras").stat().st_mtime_ns
-    assert cli("run", "--resume", folder) == (0, "")
+    assert cli("run", "--resume", folder)[0] == 0
     assert RunFolder(folder).finished
     assert (folder / "model.keras").stat().st_mtime_ns > model
     assert (folder / "report.html").is_file()
@@ -133,7 +133,7 @@ def test_a_full_disk_does_not_end_a_training_and_nothing_is_lost(tmp_path):
     assert done.stderr.count("note: Resume: the state could not be saved") == 1
     assert "epoch   1" in done.stderr
     [*_, line] = done.stderr.splitlines()
-    assert line.endswith(f"Go on with: rnnkit run --resume {folder}")
+    assert f"Resume with: rnnkit run --resume {folder} (with --finish" in line
     assert "Traceback" not in done.stderr
     assert json.loads((folder / "config.json").read_text(encoding="utf-8"))["task"] == "sentiment"
     assert list((folder / "state").iterdir()) == []
@@ -159,5 +159,5 @@ def test_an_interrupted_search_says_how_to_go_on(cli, tmp_path, monkeypatch):
     code, errors = cli("tune", "sentiment", "--data", reviews(tmp_path), "--trials", 1, "--overwrite")
     [folder] = (tmp_path / "runs").iterdir()
     assert code == 130
-    assert errors.startswith("Interrupted. Go on with: rnnkit tune sentiment --data")
+    assert errors.startswith("Interrupted. Resume with: rnnkit tune sentiment --data")
     assert errors.endswith(f"--trials 1 --out runs/{folder.name}\n")

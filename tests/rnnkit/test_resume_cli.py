@@ -64,7 +64,8 @@ def test_a_run_that_is_interrupted_and_killed_goes_on_to_the_same_end(cli, tmp_p
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate()
     assert process.returncode == 130
-    assert errors == f"Interrupted. Go on with: rnnkit run --resume {broken}\n"
+    line = f"rnnkit run --resume {broken} (with --finish, the best epoch so far is kept instead)"
+    assert errors == f"Interrupted. Resume with: {line}\n"
     last = max(int(file.stem) for file in (broken / "state").glob("*.state"))
     with started("run", "--resume", broken) as process:
         wait_for(broken / "state" / f"{last + 1:08d}.state", process)  # the second epoch begins
@@ -90,21 +91,61 @@ def test_a_run_that_is_interrupted_and_killed_goes_on_to_the_same_end(cli, tmp_p
         np.testing.assert_array_equal(one, other)
     code, again, errors = cli("run", "--resume", broken, "--json")
     assert code == 0
-    assert "is finished: there is nothing to do" in errors
+    assert f"is finished. Continue it with: rnnkit run --resume {broken} --epochs N" in errors
     assert json.loads(again.splitlines()[-1]) == json.loads(out.splitlines()[-1])
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "--epochs", "3"], "task: expected what to train first: sentiment, ner,"),
+        (["run", "--epochs", "3"], "task: expected a task (sentiment, ner, memory, music, translation) or --resume"),
+        (["run", "--finish", "sentiment"], "or --resume before --finish; see rnnkit run --help."),
+        (["run", "sentiment", "--finish"], "or --resume before --finish; see rnnkit run --help."),
+        (["run", "--resume", "{run}", "--finish", "--epochs", "3"], "finish, epochs: --finish trains no further."),
+        (["predict", "{run}", "good"], "or keep its best epoch with rnnkit run --resume {run} --finish."),
+        (["report", "{run}"], "is not finished. Resume it with rnnkit run --resume {run}, or keep"),
         (["run", "--resume", "nothing"], "is no run folder"),
         (["run", "music", "--resume", "{run}"], "is a run of sentiment. Leave music out."),
-        (["run", "--resume", "{run}", "--epochs", "3", "--batch-size", "32"], "Leave out --epochs, --batch-size."),
+        (["run", "sentiment", "--resume", "{run}", "--epochs", "3", "--batch-size", "32"], "Leave out --batch-size."),
     ],
 )
 def test_what_cannot_be_resumed_is_one_line(cli, tmp_path, arguments, message):
     (tmp_path / "config.json").write_text('{"task": "sentiment", "device": "cpu"}', encoding="utf-8")
     code, _, errors = cli(*(each.format(run=tmp_path) for each in arguments))
     assert code == 2
-    assert message in errors
+    assert message.format(run=tmp_path) in errors
+
+
+def tables(folder):
+    return {name: (folder / f"{name}.csv").read_bytes() for name in ("history", "samples", "spectrum")}
+
+
+def test_a_run_is_finished_early_and_continued(cli, tmp_path, monkeypatch):
+    """Stopped in epoch 2 of 3 it has the results of a run of one epoch; continued to two, those of a run of two."""
+    from rnnkit.study.training import HistoryFile
+
+    monkeypatch.setattr("rnnkit.callbacks.through_time.Clock.allows", lambda clock, budget: True)
+    data, run = tmp_path / "reviews.csv", tmp_path / "run"
+    pd.DataFrame({"review": REVIEWS, "verdict": LABELS}).to_csv(data, index=False)
+    for epochs in (1, 2):
+        assert cli(*trained(tmp_path / str(epochs), data), "--epochs", epochs).code == 0
+
+    def interrupt(history, epoch, logs=None, write=HistoryFile.on_epoch_end):
+        write(history, epoch, logs)
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HistoryFile, "on_epoch_end", interrupt)
+        assert cli(*trained(run, data), "--epochs", 3, "--tensorboard").code == 130
+    assert (run / "history.csv").read_bytes() == (tmp_path / "1" / "history.csv").read_bytes()
+    assert any((run / "tensorboard").rglob("events*"))
+    assert cli("predict", run, "good").code == 2
+
+    assert cli("run", "--resume", run, "--finish").code == 0
+    assert tables(run) == tables(tmp_path / "1")
+    assert json.loads((run / "config.json").read_text(encoding="utf-8"))["epochs"] == 1
+    assert "--finish" not in cli("predict", run, "good").err
+    assert "has 1 epochs already. Give a larger number, got 1" in cli("run", "--resume", run, "--epochs", 1).err
+    assert cli("run", "--resume", run, "--epochs", 2).code == 0
+    assert tables(run) == tables(tmp_path / "2")
+    assert len(list((run / "final_state").iterdir())) == 1

@@ -10,7 +10,7 @@ from rich.text import Text
 from rnnkit import datasets
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
-from rnnkit.report.terminal import data_table
+from rnnkit.report.terminal import show_table
 from rnnkit.tasks.entities.checks import types_of
 from rnnkit.tasks.options import COLUMNS, COMMENT, ENCODING, SEPARATOR, TEST, VALID, Option
 from rnnkit.tasks.parts import Baseline, PageParts, Results
@@ -115,7 +115,7 @@ class EntitySpec(TaskSpec):
 def show_types(console, scores) -> None:
     """Prints precision, recall and F1 by type of entity."""
     figures = scores.map(lambda value: f"{value:.3f}" if isinstance(value, float) else value)
-    console.print(data_table(figures, "Entities by type"))
+    show_table(console, figures, "Entities by type", "types.csv")
 
 
 def entity_text(text: str, entities, types) -> Text:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
-from rnnkit.report.terminal import data_table
+from rnnkit.report.terminal import show_table
 from rnnkit.tasks.music.baselines import KeyMarginals, KeyMarkov
 from rnnkit.tasks.music.grid import grid_of, load_music, read_music
 from rnnkit.tasks.music.piece import Piece
@@ -95,7 +95,7 @@ class MusicSpec(TaskSpec):
         statistics, baselines = trained.tables["statistics"], trained.tables["baselines"]
         count = statistics.set_index("measure").loc["pieces", "generated"]
         shown = statistics[~statistics["measure"].isin(["pieces", "steps"])].drop(columns="what it is")
-        console.print(data_table(shown, f"{count:.0f} generated pieces compared with the data (see statistics.csv)"))
+        show_table(console, shown, f"{count:.0f} generated pieces compared with the data (see statistics.csv)")
         *others, (_, own) = baselines.itertuples(index=False)
         floors = ", ".join(f"{name} {nll:.2f}" for name, nll in others)
         console.print(f"NLL on test data, in nats per frame: {own:.2f}. Without a network: {floors}.", highlight=False)

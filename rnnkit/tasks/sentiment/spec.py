@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from rnnkit import datasets
 from rnnkit.datasets import Dataset
-from rnnkit.report.terminal import data_table
+from rnnkit.report.terminal import show_table
 from rnnkit.tasks.options import COLUMNS, DELIMITER, ENCODING, HEADER, LABEL, TEST, TEXT, VALID
 from rnnkit.tasks.parts import Baseline, PageParts, Results, majority_share
 from rnnkit.tasks.spec import TaskSpec
@@ -69,7 +69,7 @@ class SentimentSpec(TaskSpec):
     def show(self, console, trained, folder, test):
         _show(console, trained.tables["classes"])
         if len(trained.tables["errors"]):
-            console.print(data_table(trained.tables["errors"], "Wrong answers on test data, the surest first"))
+            show_table(console, trained.tables["errors"], "Wrong answers on test data, worst first", "errors.csv")
         super().show(console, trained, folder, test)
         return f'rnnkit predict {folder} "not bad at all"'
 
@@ -85,11 +85,11 @@ class SentimentSpec(TaskSpec):
         titles = {
             "classes": "Test data by class",
             "confusion": "How many texts of the label of the row were given that of the column",
-            "errors": "Wrong answers on test data, the surest first",
+            "errors": "Errors on test data, worst first: wrong answers with the highest probability",
         }
         found = {name: folder.table(name) for name in titles if folder.has(name)}
         return PageParts(tables=[table(each, titles[name], wrap=name == "errors") for name, each in found.items()])
 
 
 def _show(console, classes) -> None:
-    console.print(data_table(classes, "Scores by class"))
+    show_table(console, classes, "Scores by class", "classes.csv")
