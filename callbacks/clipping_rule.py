@@ -79,7 +79,7 @@ class JointRule(ClippingRule):
         """The largest joint norm of this step (scalar) and the next state, with tensors only, as `clip`."""
         raise NotImplementedError(f"{type(self).__name__} must override `limit(step, state)`.")
 
-    def clip(self, step, state):
+    def clip(self, step: Any, state: Any):
         limit, state = self.limit(step, state)
         factor = shrink(limit, step.total)
         return [scaled(gradient, factor) for gradient in step.gradients], limit, state

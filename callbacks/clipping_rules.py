@@ -1,6 +1,7 @@
 """The clipping rules that `GradientClipping` knows by name."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -24,7 +25,7 @@ class ValueClip(ClippingRule):
     def __init__(self, threshold: float | Callable = 0.5):
         self.threshold = _number_or_schedule("threshold", threshold)
 
-    def clip(self, step, state):
+    def clip(self, step: Any, state: Any):
         limit = now(self.threshold, step.step)
         return [mapped(lambda g: tf.clip_by_value(g, -limit, limit), g) for g in step.gradients], limit, state
 
@@ -41,7 +42,7 @@ class NormClip(ClippingRule):
     def __init__(self, threshold: float | Callable = 1.0):
         self.threshold = _number_or_schedule("threshold", threshold)
 
-    def clip(self, step, state):
+    def clip(self, step: Any, state: Any):
         limit = now(self.threshold, step.step)
         pairs = zip(step.gradients, step.norms, strict=True)
         return [scaled(g, shrink(limit, norm)) for g, norm in pairs], limit, state
@@ -59,7 +60,7 @@ class GlobalNormClip(JointRule):
     def __init__(self, threshold: float | Callable = 1.0):
         self.threshold = _number_or_schedule("threshold", threshold)
 
-    def limit(self, step, state):
+    def limit(self, step: Any, state: Any):
         return now(self.threshold, step.step), state
 
 
@@ -80,7 +81,7 @@ class AdaptiveClip(ClippingRule):
         self.ratio = _number_or_schedule("ratio", ratio)
         self.epsilon = positive("epsilon", epsilon)
 
-    def clip(self, step, state):
+    def clip(self, step: Any, state: Any):
         ratio = now(self.ratio, step.step)
         pairs = zip(step.gradients, step.weights, strict=True)
         return [self._limit(gradient, weight, ratio) for gradient, weight in pairs], ratio, state
@@ -116,7 +117,7 @@ class PercentileClip(JointRule):
     def initial_state(self):
         return {"norms": np.full(self.window, np.inf, "float32"), "seen": np.zeros((), "int64")}
 
-    def limit(self, step, state):
+    def limit(self, step: Any, state: Any):
         known = tf.math.is_finite(step.total)
         here = (tf.range(self.window, dtype=tf.int64) == state["seen"] % self.window) & known
         norms = tf.where(here, step.total, state["norms"])
@@ -159,7 +160,7 @@ class ZScoreClip(JointRule):
     def initial_state(self):
         return {name: np.zeros((), "float32") for name in ("mean", "variance", "seen")}
 
-    def limit(self, step, state):
+    def limit(self, step: Any, state: Any):
         mean, variance, seen = state["mean"], state["variance"], state["seen"]
         deviation = tf.sqrt(variance)
         score = (step.total - mean) / tf.maximum(deviation, 1e-12)

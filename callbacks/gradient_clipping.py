@@ -1,6 +1,7 @@
 """Gradient clipping as a callback, with a choice of rules."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -41,10 +42,10 @@ class GradientClipping(GradientCallback):
     def __init__(
         self,
         rule: str | type[ClippingRule] | ClippingRule = "global_norm",
-        threshold=None,
+        threshold: Any = None,
         *,
         warm_up: int = 0,
-        **options,
+        **options: Any,
     ):
         self.rule = make_rule(rule, threshold, options)
         self.warm_up = whole("warm_up", warm_up, least=0)
@@ -59,7 +60,7 @@ class GradientClipping(GradientCallback):
         """Whether every step is scaled by one factor, so that the norms after it follow from those before it."""
         return isinstance(self.rule, JointRule) and not self.warm_up
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None):
         super().on_train_begin(logs)
         names = ("clipnorm", "clipvalue", "global_clipnorm")
         optimizer = without_scaler(self.model.optimizer)
@@ -89,14 +90,14 @@ class GradientClipping(GradientCallback):
         self._clipped += int(block.clipped.sum())
         self._threshold = float(block["threshold"][block.taken][-1]) if block.taken.any() else self._threshold
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None):
         self._taken, self._clipped, self._threshold = 0, 0, float("nan")
         super().on_epoch_begin(epoch, logs)
 
     def get_state(self):
         return {**super().get_state(), "epoch": [self._taken, self._clipped, self._threshold]}
 
-    def set_state(self, state):
+    def set_state(self, state: Any):
         state = dict(state)
         self._taken, self._clipped, self._threshold = state.pop("epoch")
         super().set_state(state)

@@ -1,6 +1,7 @@
 """Keeping bad steps out of the weights."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -102,7 +103,7 @@ class GradientGuard(GradientCallback):
         """What is done for each status of a step."""
         return {NONFINITE: self.on_nonfinite, EXPLOSION: self.on_explosion}
 
-    def decide(self, total, state: dict):
+    def decide(self, total: Any, state: dict):
         """Inside the compiled step: the status of a step with this global norm (int32 scalar), and the next state."""
         mean, seen, waiting = (tf.convert_to_tensor(state[name]) for name in ("mean", "seen", "waiting"))
         finite = tf.math.is_finite(total)
@@ -120,31 +121,31 @@ class GradientGuard(GradientCallback):
             "waiting": tf.where(hold, 1.0, waiting),
         }
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None):
         self._check_learning_rate()
         super().on_train_begin(logs)
         self.state["waiting"] = np.zeros((), "float32")
         self._snapshot, self._warned = None, False
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None):
         self._refused = self._taken = 0
         super().on_epoch_begin(epoch, logs)
         self._keep()
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None):
         super().on_train_batch_begin(batch, logs)
         self._act()
         if batch and batch % self.snapshot_every < self.model.steps_per_execution:
             self._keep()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
         self._act()
         super().on_epoch_end(epoch, logs)
         if self._refused and not self._taken and not self._warned:
             self._warned = True
             self._warn(epoch)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None):
         super().on_train_end(logs)
         self._snapshot = None
 
@@ -164,7 +165,7 @@ class GradientGuard(GradientCallback):
         more = {"reports": self.reports, "rollbacks": self.rollbacks, "refused": self._refused, "snapshot": snapshot}
         return {**state, **more}
 
-    def set_state(self, state):
+    def set_state(self, state: Any):
         state = dict(state)
         self.reports, self.rollbacks = [dict(report) for report in state.pop("reports")], state.pop("rollbacks")
         self._refused, values = state.pop("refused"), state.pop("snapshot")

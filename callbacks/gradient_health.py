@@ -3,7 +3,7 @@
 import warnings
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -144,7 +144,7 @@ class GradientHealth(GradientCallback):
         if self.log_dir is not None:
             self._write_scalars(self.log_dir, block)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None):
         self._norms, self._ratios = Running(), Running()
         super().on_epoch_begin(epoch, logs)
 
@@ -158,7 +158,7 @@ class GradientHealth(GradientCallback):
         at = self._seam.weights_at if self._seam else []
         return {**state, **epoch, "records": self.records.as_dict(), "weights_at": at}
 
-    def set_state(self, state):
+    def set_state(self, state: Any):
         state = dict(state)
         self.records = Records.from_dict(state.pop("records"))
         self._norms, self._ratios = Running(*state.pop("norms")), Running(*state.pop("ratios"))

@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -69,18 +70,18 @@ class RecurrentSpectrum(keras.callbacks.Callback):
         """Writes `frame` as CSV."""
         self.frame.to_csv(path, index=False)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None):
         self._epoch, self.next_step = epoch, steps_taken(self.model)
         if not any(row["step"] == self.next_step for row in self.rows[-1:]):
             self._measure(self.next_step)
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None):
         if self.every:
             before, self.next_step = self.next_step, steps_taken(self.model)
             if self.next_step // self.every > before // self.every:
                 self._measure(self.next_step)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
         self.next_step = steps_taken(self.model)
         measured = self._measure(self.next_step)
         if not measured and not self._warned:

@@ -87,7 +87,7 @@ class Resume(keras.callbacks.Callback):
         self._epoch = 0
         self._random: dict | None = None  # the random generators at the beginning of the epoch
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None):
         if keras.backend.backend() != "tensorflow":
             raise DeviceError(f"Resume is for the TensorFlow backend, not {keras.backend.backend()}. Leave it out.")
         from rnnkit.callbacks.resuming.running_fit import RunningFit, check_same, described
@@ -110,7 +110,7 @@ class Resume(keras.callbacks.Callback):
         self._signals = HeldSignals(self.model)
         self._signals.hold()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None):
         from rnnkit.callbacks.resuming.training_state import random_state, set_random_state
 
         compat.begin_at_epoch(self.model, None)
@@ -131,7 +131,7 @@ class Resume(keras.callbacks.Callback):
             self._fit.skip(self._saved["batch"])
         self._signals.deliver()
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None):
         due = self.every and batch % self.every < self.model.steps_per_execution
         if self._saved is not None:
             self._go_on()
@@ -139,7 +139,7 @@ class Resume(keras.callbacks.Callback):
             self._save(batch)
         self._signals.deliver()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None):
         compat.begin_at_epoch(self.model, None)
         if self._saved is None:
             self._epoch += 1

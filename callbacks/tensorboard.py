@@ -49,17 +49,17 @@ class TensorBoardImages(keras.callbacks.Callback):
         self._epochs = 0
         self._writer: Any = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None):
         self._epochs = 0
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None):
         if self._epochs and self._epochs % self.every == 0:  # not at the epoch's end, where the last one is unfinished
             self._write()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
         self._epochs = epoch + 1
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None):
         self._write()
 
     def __getstate__(self):

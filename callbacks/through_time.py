@@ -3,6 +3,7 @@
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import keras
 import pandas as pd
@@ -57,7 +58,7 @@ class ThroughTime(keras.callbacks.Callback):
         reason: why nothing was measured the last time; empty if it was.
     """
 
-    def __init__(self, probe, budget: float = 0.03, *, fallback=None, warn: bool = True, **options):
+    def __init__(self, probe: Any, budget: float = 0.03, *, fallback: Any = None, warn: bool = True, **options: Any):
         super().__init__()
         if not 0 <= budget <= 1:
             raise ArgumentError(f"budget: expected a fraction of the time from 0 to 1, got {budget!r}.")
@@ -125,14 +126,14 @@ class ThroughTime(keras.callbacks.Callback):
         """Writes `profile` as CSV."""
         self.profile.to_csv(path, index=False)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None):
         self._clock = Clock()
         if not self.model.built:  # a subclassed model, until its first batch: the end of the first epoch is next
             return
         if self._epochs not in self.diagnoses or self.next_step != steps_taken(self.model):
             self._try()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
         self._epochs += 1
         self.next_step = steps_taken(self.model)
         self._numbers = dict(NOTHING)
@@ -142,7 +143,7 @@ class ThroughTime(keras.callbacks.Callback):
         if logs is not None:
             logs.update(self._numbers)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None):
         self.next_step = steps_taken(self.model)
         self._try()
 

@@ -12,6 +12,7 @@ import functools
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 # ---- Keras ----
 
@@ -56,13 +57,13 @@ class OpenRNN:
         """The last output, all outputs and the last states, as the layer finds them: in a loop or by cuDNN."""
         return super().inner_loop(sequences, initial_state, mask, training)  # type: ignore[misc]
 
-    def generic_loop(self, sequences, initial_state, mask, training=False):
+    def generic_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False):
         """The same by the loop of `keras.layers.RNN`, whatever the layer is."""
         import keras
 
         return keras.layers.RNN.inner_loop(self, sequences, initial_state, mask, training)
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
+    def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False):
         return self.through_time(sequences, initial_state, mask, training)
 
 

@@ -5,7 +5,7 @@ import importlib.util
 import sys
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rnnkit.errors import ModelFileError
 
@@ -27,7 +27,7 @@ NAMES = (
 )
 
 
-def load(path: str | Path, **kwargs) -> "keras.Model":
+def load(path: str | Path, **kwargs: Any) -> "keras.Model":
     """Loads a model that was saved with `model.save(path)`, with its vocabulary, weights and optimizer.
 
     Args:

@@ -54,12 +54,12 @@ class GradientCallback(keras.callbacks.Callback):
         """What goes into the logs of the epoch that ends."""
         return {}
 
-    def set_model(self, model):
+    def set_model(self, model: Any):
         super().set_model(model)
         # `fit` makes one after this and before `on_train_begin`, if there is none from a fit before
         self.meets_train_function = model is not None and model.train_function is not None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None):
         self._seam = None
         try:
             self._seam = seam.join(self)
@@ -84,17 +84,17 @@ class GradientCallback(keras.callbacks.Callback):
         if self._seam:
             self._seam.begin_epoch(epoch)
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None):
         if self._seam:
             self._seam.before_batch(self)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
         if self._seam:
             self._seam.flush()
             if logs is not None:
                 logs.update(self.epoch_logs())
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None):
         if self._seam:
             self._seam.flush()
             self._seam.leave(self)

@@ -29,7 +29,7 @@ def _evaluate(run: Run, options: dict[str, Any], device: Device = "auto", as_jso
     spec = find_spec(saved.task) if saved.task else spec_of_model(model, run)
     ways = _checked(spec, options)
     with reading(console, options["data"] or (saved.config.data if saved.config else None)):
-        if options["data"] is None and saved.is_split_otherwise:
+        if options["data"] is None and saved.config is not None and saved.is_split_otherwise:
             warnings.warn(OTHER_SPLIT.format(data=saved.config.data), stacklevel=1)
         test = data_of(spec, saved, options, "test")
     model = model or open_model(console, saved, device)

@@ -36,7 +36,6 @@ Finish = Annotated[
         rich_help_panel="Output",
     ),
 ]
-Epochs = typed(OPTIONS["epochs"])
 ALLOWED = ("resume", "finish", "epochs", "as_json")  # what can be asked for with --resume
 
 
@@ -73,7 +72,7 @@ def start(
     context: typer.Context,
     resume: Resume = None,
     finish: Finish = False,
-    epochs: Epochs = None,
+    epochs: typed(OPTIONS["epochs"]) = None,  # type: ignore[valid-type]
     as_json: Json = False,
 ) -> None:
     """Train a task. Without one: list the tasks, or with --resume, resume, finish or continue a run."""
@@ -194,10 +193,12 @@ def _trained(console: Console, config, splits, model, folder, finish: bool):
 
     progress = TrainingProgress(console, model.monitor)
     callbacks = [progress, HistoryFile(folder.path / "history.csv")]
-    ways = {"finish": finish, "tensorboard": folder.path / "tensorboard" if config.tensorboard else None}
+    events = folder.path / "tensorboard" if config.tensorboard else None
     with can_go_on(resume_words(folder.path)), contextlib.closing(progress):
         with notices_at_once(console):
-            trained = train(config, splits, callbacks, model=model, state=folder.state, **ways)
+            trained = train(
+                config, splits, callbacks, model=model, state=folder.state, finish=finish, tensorboard=events
+            )
         folder.write(trained, config.replaced(epochs=trained.metrics["epochs"]) if finish else None)
     return trained
 

@@ -29,10 +29,10 @@ WIDEST = 8192  # units of a cell that is made as large as another
 
 
 def compare(
-    task,
-    train,
-    valid,
-    test=None,
+    task: str | type[Task],
+    train: Any,
+    valid: Any,
+    test: Any = None,
     *,
     cells: Sequence = tuple(usual_cells()),
     seeds: int = 3,
@@ -41,11 +41,11 @@ def compare(
     directory: str | Path | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
-    clipping=None,
+    clipping: Any = None,
     threshold: float | None = None,
     overwrite: bool = False,
     say: Callable[[str], None] | None = print,
-    **options,
+    **options: Any,
 ) -> Comparison:
     """Trains a task with each cell and several seeds, all else equal; the same call resumes interrupted work.
 

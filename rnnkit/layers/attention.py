@@ -3,6 +3,8 @@
 Legend: `B` batch, `U` decoder steps, `T` encoder steps, `H` features of a query, `M` features of the memory.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -35,12 +37,12 @@ class Attention(keras.layers.Layer):
         ArgumentError: an unknown scoring, or `"dot"` with sides of different width.
     """
 
-    def __init__(self, scoring="general", units=None, **kwargs):
+    def __init__(self, scoring: str = "general", units: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.scoring = one_of("scoring", scoring, SCORINGS)
         self.units = units
 
-    def build(self, queries_shape, memory_shape, keys_shape=None, lengths_shape=None):
+    def build(self, queries_shape: Any, memory_shape: Any, keys_shape: Any = None, lengths_shape: Any = None):
         query, memory = queries_shape[-1], memory_shape[-1]
         if self.scoring == "dot" and query != memory:
             raise ArgumentError(
@@ -56,14 +58,14 @@ class Attention(keras.layers.Layer):
             self.vector = self.add_weight((units,), keras.initializers.RandomNormal(stddev=units**-0.5), name="vector")
         self.built = True
 
-    def keys(self, memory):
+    def keys(self, memory: Any):
         """The memory (B, T, M) as it enters the scores; the layer has to be built."""
         if self.scoring == "dot":
             return memory
         keys = ops.matmul(memory, ops.cast(self.kernel, memory.dtype))
         return keys + ops.cast(self.bias, keys.dtype) if self.scoring == "additive" else keys
 
-    def call(self, queries, memory, keys, lengths):
+    def call(self, queries: Any, memory: Any, keys: Any, lengths: Any):
         """Attends.
 
         Args:
@@ -88,7 +90,9 @@ class Attention(keras.layers.Layer):
         sums = ops.tanh(queries[:, :, None, :] + keys[:, None, :, :])
         return ops.matmul(sums, self.vector)
 
-    def compute_output_shape(self, queries_shape, memory_shape, keys_shape=None, lengths_shape=None):
+    def compute_output_shape(
+        self, queries_shape: Any, memory_shape: Any, keys_shape: Any = None, lengths_shape: Any = None
+    ):
         return (*queries_shape[:-1], memory_shape[-1]), (*queries_shape[:-1], memory_shape[-2])
 
     def get_config(self):

@@ -4,6 +4,8 @@ Legend: `B` batch, `U` steps written, `T` steps read, `K` hypotheses of one sent
 the memory (what the encoder put out), `R` of a readout.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -38,7 +40,14 @@ class AttentionDecoder(keras.layers.Layer):
     """
 
     def __init__(
-        self, stack, width, attention="general", input_feeding=False, bidirectional=True, dropout=0.0, **kwargs
+        self,
+        stack: Any,
+        width: int,
+        attention: Any = "general",
+        input_feeding: bool = False,
+        bidirectional: bool = True,
+        dropout: float = 0.0,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if attention is not None:
@@ -59,7 +68,7 @@ class AttentionDecoder(keras.layers.Layer):
         self.drop_inputs = keras.layers.Dropout(stack.dropout, name="drop_inputs", dtype=policy)
         self.drop_readouts = keras.layers.Dropout(dropout, name="drop_readouts", dtype=policy)
 
-    def build(self, inputs_shape, memory_shape, lengths_shape=None):
+    def build(self, inputs_shape: Any, memory_shape: Any, lengths_shape: Any = None):
         hidden = (*inputs_shape[:-1], self.stack.width)
         context = memory_shape[-1] if self.look else 0
         self.stack.build((*inputs_shape[:-1], inputs_shape[-1] + self.width * self.input_feeding))
@@ -69,7 +78,7 @@ class AttentionDecoder(keras.layers.Layer):
         self.readout.build((*inputs_shape[:-1], self.stack.width + context))
         self.built = True
 
-    def call(self, inputs, memory, lengths, training=False):
+    def call(self, inputs: Any, memory: Any, lengths: Any, training: bool = False):
         """Reads the whole target at once.
 
         Args:
@@ -89,14 +98,14 @@ class AttentionDecoder(keras.layers.Layer):
             readouts, weights = self._read(hidden, memory, keys, lengths)
         return self.drop_readouts(readouts, training=training), weights
 
-    def start(self, memory, lengths):
+    def start(self, memory: Any, lengths: Any):
         """What stays the same for all steps, the attention's keys (B, T, ...), and the states before the first one."""
         states = self.bridge(memory, lengths)
         if self.input_feeding:
             states = [ops.zeros((ops.shape(memory)[0], self.width), dtype=self.compute_dtype), *states]
         return (self.look.keys(memory) if self.look else memory), states
 
-    def step(self, inputs, memory, keys, lengths, states):
+    def step(self, inputs: Any, memory: Any, keys: Any, lengths: Any, states: Any):
         """One step of each of K hypotheses of B sentences, without dropout.
 
         Args:
@@ -136,5 +145,5 @@ class AttentionDecoder(keras.layers.Layer):
         return {**super().get_config(), "stack": stack, **{name: getattr(self, name) for name in own}}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]):
         return cls(RecurrentStack.from_config(config.pop("stack")["config"]), **config)

@@ -1,5 +1,7 @@
 """Label sequences scored as a whole. Legend: `B` batch, `T` steps, `K` labels."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -38,14 +40,14 @@ class CRF(keras.layers.Layer):
         ArgumentError: an argument, or the width of the emissions, does not fit.
     """
 
-    def __init__(self, labels, allowed=None, constrain_training=False, **kwargs):
+    def __init__(self, labels: int, allowed: Any = None, constrain_training: bool = False, **kwargs: Any):
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.labels = whole("labels", labels)
         self.allowed = None if allowed is None else _checked(allowed, labels)
         self.constrain_training = constrain_training
         self.supports_masking = True
 
-    def build(self, emissions_shape, lengths_shape=None):
+    def build(self, emissions_shape: Any, lengths_shape: Any = None):
         if emissions_shape[-1] != self.labels:
             raise ArgumentError(
                 f"emissions: expected one score a label, shape (B, T, {self.labels}), got {tuple(emissions_shape)}. "
@@ -59,7 +61,7 @@ class CRF(keras.layers.Layer):
     def _scores(self, name, shape):
         return self.add_weight(name=name, shape=shape, initializer="zeros")
 
-    def call(self, emissions, lengths=None, training=False, mask=None):
+    def call(self, emissions: Any, lengths: Any = None, training: bool = False, mask: Any = None):
         """Joins all scores.
 
         Args:
@@ -100,10 +102,10 @@ class CRF(keras.layers.Layer):
         allowed = (self.allowed[name] for name in ("start", "end", "pairs"))
         return tuple(ops.where(ops.array(a), w, FORBIDDEN) for a, w in zip(allowed, weights, strict=True))
 
-    def compute_mask(self, emissions, previous_mask):
+    def compute_mask(self, emissions: Any, previous_mask: Any):
         return None  # the potentials' padding says it
 
-    def compute_output_shape(self, emissions_shape, lengths_shape=None):
+    def compute_output_shape(self, emissions_shape: Any, lengths_shape: Any = None):
         return (*emissions_shape, self.labels)
 
     def get_config(self):

@@ -1,5 +1,7 @@
 """From a recurrent output to the keys of a frame of music. Legend: `B` batch, `T` frames, `F` features, `K` keys."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -35,7 +37,16 @@ class KeyHead(keras.layers.Layer):
         ArgumentError: `keys` or `filters` is not a positive integer, or `reach` or `below` not one from 0 on.
     """
 
-    def __init__(self, keys=88, filters=64, reach=12, below=0, dropout=0.0, bias_initializer="zeros", **kwargs):
+    def __init__(
+        self,
+        keys: int = 88,
+        filters: int = 64,
+        reach: int = 12,
+        below: int = 0,
+        dropout: float = 0.0,
+        bias_initializer: Any = "zeros",
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.keys, self.filters = whole("keys", keys), whole("filters", filters)
         self.reach, self.below = whole("reach", reach, least=0), whole("below", below, least=0)
@@ -52,7 +63,7 @@ class KeyHead(keras.layers.Layer):
         options = {"use_bias": False, "padding": padding, "name": name, "dtype": self.dtype_policy}
         return keras.layers.Conv1D(self.filters, size, **options)
 
-    def build(self, context_shape, before_shape=None, frames_shape=None):
+    def build(self, context_shape: Any, before_shape: Any = None, frames_shape: Any = None):
         for layer in (self.odds, self.heard):
             layer.build(context_shape)
         self.around.build((None, self.keys, 1))
@@ -61,7 +72,7 @@ class KeyHead(keras.layers.Layer):
         self.answer.build((None, self.keys, self.filters))
         self.built = True
 
-    def call(self, context, before, frames, training=False):
+    def call(self, context: Any, before: Any, frames: Any, training: bool = False):
         """The log-odds of the keys.
 
         Args:
@@ -83,7 +94,7 @@ class KeyHead(keras.layers.Layer):
     def _rows(self, frames):
         return ops.reshape(ops.cast(frames, self.compute_dtype), (-1, self.keys, 1))
 
-    def compute_output_shape(self, context_shape, before_shape=None, frames_shape=None):
+    def compute_output_shape(self, context_shape: Any, before_shape: Any = None, frames_shape: Any = None):
         return (*context_shape[:-1], self.keys)
 
     def get_config(self):

@@ -1,5 +1,7 @@
 """The losses of taggers. Legend: `B` batch, `T` steps, `K` labels."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -16,7 +18,7 @@ class CRFLoss(keras.losses.Loss):
     paths only, so the loss of a validation set and that of unconstrained training do not compare.
     """
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any):
         return log_partition(y_pred) - path_score(y_pred, ops.cast(y_true, "int32"))
 
 
@@ -27,7 +29,7 @@ class TokenLoss(keras.losses.Loss):
     Steps with the label -1 do not count. `CRFLoss` is in the same unit.
     """
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any):
         labels, valid = padded_labels(y_true)
         losses = ops.sparse_categorical_crossentropy(labels, y_pred, from_logits=True)
         return ops.sum(ops.where(valid, losses, ops.zeros_like(losses)), axis=-1)

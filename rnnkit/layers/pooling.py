@@ -1,5 +1,7 @@
 """From a sequence of steps to one vector. Legend: `B` batch, `T` steps, `F` features."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -24,11 +26,11 @@ class SequencePooling(keras.layers.Layer):
         ArgumentError: `pooling` is none of these.
     """
 
-    def __init__(self, pooling="max", **kwargs):
+    def __init__(self, pooling: str = "max", **kwargs: Any):
         super().__init__(**kwargs)
         self.pooling = one_of("pooling", pooling, POOLINGS)
 
-    def build(self, inputs_shape, lengths_shape=None):
+    def build(self, inputs_shape: Any, lengths_shape: Any = None):
         if self.pooling == "attention":
             features = inputs_shape[-1]
             self.projection = keras.layers.Dense(
@@ -39,7 +41,7 @@ class SequencePooling(keras.layers.Layer):
             self.score.build((*inputs_shape[:-1], features))
         self.built = True
 
-    def call(self, inputs, lengths):
+    def call(self, inputs: Any, lengths: Any):
         if self.pooling == "last":
             return last_step(inputs, lengths)
         if self.pooling == "mean":
@@ -52,7 +54,7 @@ class SequencePooling(keras.layers.Layer):
         weights = ops.softmax(_masked(_wide(self.score(self.projection(inputs))), valid), axis=1)
         return ops.cast(ops.sum(weights * _wide(zero_padding(inputs, lengths)), axis=1), inputs.dtype)
 
-    def compute_output_shape(self, inputs_shape, lengths_shape=None):
+    def compute_output_shape(self, inputs_shape: Any, lengths_shape: Any = None):
         return (inputs_shape[0], inputs_shape[-1])
 
     def get_config(self):

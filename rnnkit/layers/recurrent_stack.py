@@ -1,6 +1,8 @@
 """The recurrent stack that every task shares. Legend: `B` batch, `T` steps, `F` features, `H` units."""
 
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -62,22 +64,22 @@ class RecurrentStack(keras.layers.Layer):
 
     def __init__(
         self,
-        cell="lstm",
-        units=64,
-        layers=1,
-        bidirectional=False,
-        activation=None,
-        dropout=0.0,
-        residual=False,
-        layer_norm=False,
-        recurrent_initializer=None,
-        recurrent_regularizer=None,
-        recurrent_constraint=None,
-        bptt_steps=None,
-        omega=0.0,
-        gradient_penalty=0.0,
-        return_sequences=True,
-        **kwargs,
+        cell: Any = "lstm",
+        units: int | Sequence[int] = 64,
+        layers: int = 1,
+        bidirectional: bool = False,
+        activation: Any = None,
+        dropout: float = 0.0,
+        residual: bool = False,
+        layer_norm: bool = False,
+        recurrent_initializer: Any = None,
+        recurrent_regularizer: Any = None,
+        recurrent_constraint: Any = None,
+        bptt_steps: int | None = None,
+        omega: float = 0.0,
+        gradient_penalty: float = 0.0,
+        return_sequences: bool = True,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.cell = find_cell(cell)
@@ -133,7 +135,7 @@ class RecurrentStack(keras.layers.Layer):
         """Features of one output step."""
         return self.units[-1] * (2 if self.bidirectional else 1)
 
-    def build(self, inputs_shape, lengths_shape=None):
+    def build(self, inputs_shape: Any, lengths_shape: Any = None):
         for block, units in zip(self.blocks, self.units, strict=True):
             for part in ("norm", "forward", "backward"):
                 if part in block:
@@ -141,7 +143,7 @@ class RecurrentStack(keras.layers.Layer):
             inputs_shape = (*inputs_shape[:-1], units * (2 if self.bidirectional else 1))
         self.built = True
 
-    def call(self, inputs, lengths=None, initial_states=None, training=False):
+    def call(self, inputs: Any, lengths: Any = None, initial_states: Any = None, training: bool = False):
         """Runs the stack.
 
         Args:
@@ -177,7 +179,7 @@ class RecurrentStack(keras.layers.Layer):
             outputs = self._run(block, outputs, lengths, states, training, last_only)
         return outputs
 
-    def initial_states(self, batch_size) -> list[list]:
+    def initial_states(self, batch_size: int) -> list[list]:
         """The states before the first step: for each layer a list of tensors (B, H).
 
         Raises:
@@ -189,7 +191,7 @@ class RecurrentStack(keras.layers.Layer):
         states = [block["forward"].get_initial_state(batch_size) for block in self.blocks]
         return [list(each) if isinstance(each, (list, tuple)) else [each] for each in states]
 
-    def step(self, inputs, states, training=False):
+    def step(self, inputs: Any, states: Any, training: bool = False):
         """One time step with the state carried by the caller, for a loop that writes its own next input.
 
         Args:
@@ -262,7 +264,7 @@ class RecurrentStack(keras.layers.Layer):
             joined = joined + (last_step(inputs, lengths) if last_only else inputs)
         return joined
 
-    def compute_output_shape(self, inputs_shape, lengths_shape=None):
+    def compute_output_shape(self, inputs_shape: Any, lengths_shape: Any = None):
         batch, steps, _ = inputs_shape
         return (batch, steps, self.width) if self.return_sequences else (batch, self.width)
 

@@ -3,6 +3,8 @@
 Legend: `B` batch, `T` steps, `M` features of the reader's output.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -23,17 +25,17 @@ class StateBridge(keras.layers.Layer):
         bidirectional: whether the reader is.
     """
 
-    def __init__(self, sizes, bidirectional=False, **kwargs):
+    def __init__(self, sizes: Any, bidirectional: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
         self.sizes = [list(layer) for layer in sizes]
         self.bidirectional = bidirectional
         self.dense = keras.layers.Dense(sum(map(sum, self.sizes)), "tanh", name="dense", dtype=self.dtype_policy)
 
-    def build(self, outputs_shape, lengths_shape=None):
+    def build(self, outputs_shape: Any, lengths_shape: Any = None):
         self.dense.build((outputs_shape[0], outputs_shape[-1]))
         self.built = True
 
-    def call(self, outputs, lengths):
+    def call(self, outputs: Any, lengths: Any):
         """The states: for each layer a list with a tensor (B, size) for each of its states."""
         joined = self.dense(self._summary(outputs, lengths))
         states: list[list] = []

@@ -3,6 +3,8 @@
 Legend: `B` batch, `T` words, `C` characters, `F` features.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -37,7 +39,16 @@ class CharacterEncoder(keras.layers.Layer):
         ArgumentError: an argument out of its range.
     """
 
-    def __init__(self, kind, characters, units=50, embedding_dim=25, cell="lstm", dropout=0.0, **kwargs):
+    def __init__(
+        self,
+        kind: str,
+        characters: int,
+        units: int = 50,
+        embedding_dim: int = 25,
+        cell: Any = "lstm",
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         one_of("chars", kind, KINDS, also=" or None")
         if whole("char_units", units) % 2 and kind == "rnn":
@@ -54,12 +65,12 @@ class CharacterEncoder(keras.layers.Layer):
                 cell, units // 2, bidirectional=True, return_sequences=False, name="window", dtype=policy
             )
 
-    def build(self, words_shape):
+    def build(self, words_shape: Any):
         self.embedding.build((None, None))
         self.window.build((None, words_shape[-1], self.embedding_dim))
         self.built = True
 
-    def call(self, words, training=False):
+    def call(self, words: Any, training: bool = False):
         _, steps, width = ops.shape(words)
         words = ops.reshape(words, (-1, width))
         x = self.drop(self.embedding(words), training=training)
@@ -69,7 +80,7 @@ class CharacterEncoder(keras.layers.Layer):
             vectors = self.window(x, ops.sum(ops.cast(words != 0, "int32"), axis=1), training=training)
         return ops.reshape(vectors, (-1, steps, self.units))
 
-    def compute_output_shape(self, words_shape):
+    def compute_output_shape(self, words_shape: Any):
         return (*words_shape[:2], self.units)
 
     def get_config(self):
@@ -89,19 +100,19 @@ class WordDropout(keras.layers.Layer):
         seed: int, or None for the global seed.
     """
 
-    def __init__(self, rate, seed=None, **kwargs):
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.rate = rate
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, tokens, training=False):
+    def call(self, tokens: Any, training: bool = False):
         if not training or not self.rate:
             return tokens
         drop = keras.random.uniform(ops.shape(tokens), seed=self.seed_generator) < self.rate
         return ops.where(drop, ops.cast(UNKNOWN, tokens.dtype), tokens)
 
-    def compute_output_shape(self, tokens_shape):
+    def compute_output_shape(self, tokens_shape: Any):
         return tokens_shape
 
     def get_config(self):

@@ -1,5 +1,7 @@
 """Optimizers for models with large embeddings, and for several devices."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -13,10 +15,10 @@ class Adam(compat.OpenOptimizer, keras.optimizers.Adam):
     batch where several devices share it; Keras clips what each device has found by itself.
     """
 
-    def clip(self, gradients):
+    def clip(self, gradients: list[Any]):
         return gradients if several_replicas() else super().clip(gradients)
 
-    def sum_gradients(self, pairs):
+    def sum_gradients(self, pairs: list[Any]):
         summed = super().sum_gradients(pairs)
         if not several_replicas():
             return summed
@@ -69,7 +71,7 @@ class LazyAdam(Adam):
 
     sums_repeated_rows = True
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any):
         if keras.backend.backend() != "tensorflow" or self.amsgrad:
             return super().update_step(gradient, variable, learning_rate)
         from rnnkit.optimizers.sparse import is_sparse, sum_repeated_rows

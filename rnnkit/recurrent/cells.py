@@ -5,6 +5,7 @@ A cell is named (`"lstm"`, a Keras class name in any case), or given as a class:
 """
 
 import inspect
+from typing import Any
 
 import keras
 
@@ -13,7 +14,7 @@ from rnnkit.initializers import Chrono
 from rnnkit.recurrent.table import CELLS, Cell, find_named, key, known_cells
 
 
-def register_cell(name: str, factory, *, gates: str = "", **defaults) -> Cell:
+def register_cell(name: str, factory: type, *, gates: str = "", **defaults: Any) -> Cell:
     """Adds a cell to the table, so that `cell=name` works in every task and after loading a saved model.
 
     Args:

@@ -8,6 +8,8 @@ find layers.
 Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates.
 """
 
+from typing import Any
+
 import keras
 from keras import ops, tree
 
@@ -24,7 +26,7 @@ class FusedRNN(compat.OpenRNN, keras.layers.RNN):
     steps: str  # the class in `fused_steps`, by name, for that module imports TensorFlow
     directions = 1  # layers that run at the same time as this one, itself among them
 
-    def through_time(self, sequences, initial_state, mask, training=False):
+    def through_time(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False):
         if is_portable() or (gpu_in_use() and is_deterministic()):  # Keras would take cuDNN
             return self.generic_loop(sequences, initial_state, mask, training)
         masked = any(each is not None for each in tree.flatten(mask))

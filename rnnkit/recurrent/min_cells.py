@@ -8,6 +8,8 @@ explodes through time, for each step's factor is its forget gate, between 0 and 
 Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -22,16 +24,16 @@ class ParallelCell(keras.layers.Layer):
 
     def __init__(
         self,
-        units,
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        **kwargs,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.units = self.state_size = self.output_size = whole("units", units)
@@ -44,7 +46,7 @@ class ParallelCell(keras.layers.Layer):
         self.kernel_constraint = keras.constraints.get(kernel_constraint)
         self.bias_constraint = keras.constraints.get(bias_constraint)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any):
         width = len(self.gates) * self.units
         self.kernel = self.add_weight(
             shape=(input_shape[-1], width),
@@ -63,7 +65,7 @@ class ParallelCell(keras.layers.Layer):
             )
         self.built = True
 
-    def project(self, inputs):
+    def project(self, inputs: Any):
         """What goes into each gate: (..., F) -> G of (..., H), a product each over all rows."""
         rows = ops.reshape(inputs, (-1, inputs.shape[-1]))
         columns = [ops.matmul(rows, kernel) for kernel in ops.split(self.kernel, len(self.gates), axis=1)]
@@ -76,7 +78,7 @@ class ParallelCell(keras.layers.Layer):
         """Logits of the forget gate and candidates, each (..., H), as `rnnkit.recurrent.linear_scan` takes them."""
         raise NotImplementedError
 
-    def call(self, inputs, states):
+    def call(self, inputs: Any, states: Any):
         """One step: inputs (B, F) and [h] with h (B, H) -> h and [h]."""
         (hidden,) = states if isinstance(states, (list, tuple)) else [states]
         logits, candidate = self.gated(self.project(inputs))
@@ -84,7 +86,7 @@ class ParallelCell(keras.layers.Layer):
         hidden = (1 - input_gate) * hidden + input_gate * candidate
         return hidden, [hidden]
 
-    def preactivations(self, inputs, hidden):
+    def preactivations(self, inputs: Any, hidden: Any):
         """As `rnnkit.recurrent.gates.preactivations`; the keep gate of a minLSTM is the normalised one."""
         projected = self.project(inputs)
         logits, _ = self.gated(projected)
@@ -114,7 +116,7 @@ class MinGRUCell(ParallelCell):
 
     gates = CELLS["mingru"].gates
 
-    def gated(self, projected):
+    def gated(self, projected: Any):
         update, candidate = projected
         return update, self.activation(candidate)
 
@@ -128,7 +130,7 @@ class MinLSTMCell(ParallelCell):
 
     gates = CELLS["minlstm"].gates
 
-    def gated(self, projected):
+    def gated(self, projected: Any):
         forget, input_gate, candidate = projected
         logits = ops.softplus(-input_gate) - ops.softplus(-forget)  # log(f / i), also where both are zero in float32
         return logits, self.activation(candidate)

@@ -3,6 +3,8 @@
 Legend: `B` batch, `T` steps, `F` features, `H` units.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -25,16 +27,16 @@ class ParallelRNN(compat.OpenRNN, keras.layers.RNN):
 
     def __init__(
         self,
-        units,
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        **kwargs,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
     ):
         cell = self.cell_class(
             units,
@@ -52,7 +54,7 @@ class ParallelRNN(compat.OpenRNN, keras.layers.RNN):
         )
         super().__init__(cell, **kwargs)
 
-    def through_time(self, sequences, initial_state, mask, training=False):
+    def through_time(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False):
         if is_portable():
             return super().through_time(sequences, initial_state, mask, training)
         steps = ops.shape(sequences)[1]
@@ -97,7 +99,7 @@ class ParallelRNN(compat.OpenRNN, keras.layers.RNN):
         return {key: value for key, value in config.items() if key != "cell"}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]):
         return cls(**config)
 
 

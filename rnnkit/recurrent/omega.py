@@ -6,6 +6,8 @@ the gradient of Omega to the recurrent kernel's. The zero added to the losses ca
 scaling, replicas and loss weights apply to Omega as to every other penalty.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -43,7 +45,7 @@ class OmegaRNN(compat.OpenRNN, keras.layers.RNN):
         ArgumentError: `omega` is not positive, the cell is of another kind, or the backend is not TensorFlow.
     """
 
-    def __init__(self, cell, omega=1.0, **kwargs):
+    def __init__(self, cell: Any, omega: float = 1.0, **kwargs: Any):
         positive("omega", omega, also=", or 0 in a stack")
         if keras.backend.backend() != "tensorflow":
             raise ArgumentError(f"omega: needs the TensorFlow backend, got {keras.backend.backend()}. Leave it out.")
@@ -53,7 +55,7 @@ class OmegaRNN(compat.OpenRNN, keras.layers.RNN):
         self.omega = float(omega)
 
     @classmethod
-    def around(cls, layer, omega):
+    def around(cls, layer: Any, omega: float):
         """The same layer with the penalty: with its cell, name and options.
 
         Raises:
@@ -61,12 +63,12 @@ class OmegaRNN(compat.OpenRNN, keras.layers.RNN):
         """
         return cls(layer.cell, omega, **loop_options(layer, "omega"))
 
-    def build(self, sequences_shape, initial_state_shape=None):
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None):
         super().build(sequences_shape, initial_state_shape)
         if getattr(self.cell, "recurrent_kernel", None) is None:
             raise _unfit(self.cell, "has no recurrent_kernel")
 
-    def through_time(self, sequences, initial_state, mask, training=False):
+    def through_time(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False):
         if not training or not self.cell.recurrent_kernel.trainable:
             return super().through_time(sequences, initial_state, mask, training)
 

@@ -1,6 +1,7 @@
 """Truncated backpropagation through time. Legend: `B` batch, `T` steps, `F` features, `H` units."""
 
 import inspect
+from typing import Any
 
 import keras
 from keras import ops, tree
@@ -37,12 +38,12 @@ class TruncatedRNN(compat.OpenRNN, keras.layers.RNN):
         ArgumentError: `bptt_steps` is not a positive integer.
     """
 
-    def __init__(self, cell, bptt_steps, **kwargs):
+    def __init__(self, cell: Any, bptt_steps: int | None, **kwargs: Any):
         super().__init__(cell, **kwargs)
         self.bptt_steps = whole("bptt_steps", bptt_steps, also=" or None")
 
     @classmethod
-    def around(cls, layer, bptt_steps):
+    def around(cls, layer: Any, bptt_steps: int | None):
         """The same layer, truncated: with its cell, name and options.
 
         Raises:
@@ -50,7 +51,7 @@ class TruncatedRNN(compat.OpenRNN, keras.layers.RNN):
         """
         return cls(layer.cell, bptt_steps, **loop_options(layer, "bptt_steps"))
 
-    def through_time(self, sequences, initial_state, mask, training=False):
+    def through_time(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False):
         def step(inputs, states):
             *states, count = states
             begins = ops.equal(count % self.bptt_steps, 0)

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -25,21 +26,21 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
 
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs="auto",
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=True,
-        class_weight=None,
-        sample_weight=None,
-        validation_batch_size=128,
-        steps_per_epoch=None,
-        validation_steps=None,
-        **kwargs,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int | str = "auto",
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        validation_batch_size: int = 128,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        **kwargs: Any,
     ):
         """Trains on raw data; learns the vocabulary first if there is none yet, and compiles if nobody did.
 
@@ -110,7 +111,16 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
             )
         return history
 
-    def evaluate(self, x=None, y=None, batch_size=128, verbose="auto", sample_weight=None, steps=None, **kwargs):
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int = 128,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        **kwargs: Any,
+    ):
         """As `keras.Model.evaluate`, on raw data in any form that `fit` takes; `steps` batches of them at most."""
         self._need_network()
         self._prepare()
@@ -118,23 +128,27 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
             x = self._served(x, y, sample_weight, batch_size, "steps", steps)
         return super().evaluate(x, verbose=verbose, **kwargs)
 
-    def predict(self, x, batch_size=128, verbose="auto", steps=None, **kwargs):
+    def predict(
+        self, x: Any, batch_size: int = 128, verbose: int | str = "auto", steps: int | None = None, **kwargs: Any
+    ):
         """As `keras.Model.predict`, on raw data: one row per example, in the order of `x`."""
         self._need_network()
         data = self.inputs(x, batch_size, steps)
         batches = Batches(**self.encode(data, target=False), batch_size=batch_size)
         return super().predict(BatchAdapter(batches), verbose=verbose, **kwargs)[np.argsort(batches.order)]
 
-    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ):
         """As `keras.Model.train_on_batch`, on raw data; `adapt` must have learned the vocabulary."""
         batch = self._one_batch(x, y, sample_weight, class_weight)
         return super().train_on_batch(*batch, return_dict=return_dict)
 
-    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False):
         """As `keras.Model.test_on_batch`, on raw data."""
         return super().test_on_batch(*self._one_batch(x, y, sample_weight), return_dict=return_dict)
 
-    def predict_on_batch(self, x):
+    def predict_on_batch(self, x: Any):
         """As `predict`, for one batch of raw data."""
         return super().predict_on_batch(x) if self._is_encoded(x) else self.predict(x, verbose=0)
 
@@ -148,10 +162,10 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
             )
         return super().__call__(inputs, *args, **kwargs)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False):
         return run_on_share(self.network, inputs, training=training)
 
-    def network_inputs(self, x) -> dict[str, np.ndarray]:
+    def network_inputs(self, x: Any) -> dict[str, np.ndarray]:
         """Raw inputs as the numbers that `network`, and a file that `export` wrote, take.
 
         Args:
@@ -183,7 +197,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
             data, weights = data.take(rows), None if weights is None else weights[: len(rows)]
         return BatchAdapter(Batches(**self.encoded(data), batch_size=batch_size, weights=weights), data)
 
-    def inputs(self, x, batch_size: int, steps: int | None) -> Dataset:
+    def inputs(self, x: Any, batch_size: int, steps: int | None) -> Dataset:
         """What to predict: all inputs of `x`, or those of the first `steps` batches."""
         data, _, own_size = self._taken(x, steps=steps, batch_size=batch_size, target=False)
         return data if steps is None else data.take(range(min(len(data), steps * (own_size or batch_size))))
@@ -210,7 +224,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
     def _is_encoded(self, x) -> bool:
         return isinstance(x, dict) and self.network is not None and x.keys() == self.network.input.keys()
 
-    def build_for(self, iterator=None, batch=None):
+    def build_for(self, iterator: Any = None, batch: int | None = None):
         # Under a strategy Keras takes the mean of the replicas' first shares for an example, and they may differ.
         if iterator is not None and self.distribute_strategy.num_replicas_in_sync > 1:
             iterator, batch = None, iterator.data_adapter.py_dataset[0]

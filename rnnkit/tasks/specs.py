@@ -5,7 +5,7 @@ Nothing here needs TensorFlow: a spec names the class of its model, and imports 
 
 from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rnnkit.checks import close_to
 from rnnkit.errors import ArgumentError
@@ -79,7 +79,7 @@ class _Classes(Mapping):
 TASKS: Mapping[str, "type[Task]"] = _Classes()
 
 
-def find_task(task) -> "tuple[str, type[Task]]":
+def find_task(task: Any) -> "tuple[str, type[Task]]":
     """The name and the class of a task, from either.
 
     Raises:

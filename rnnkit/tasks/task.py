@@ -5,6 +5,8 @@ from the training data what the network needs (vocabulary, labels) as its *build
 """
 
 import inspect
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -70,7 +72,15 @@ class Task(RawDataModel):
         super().__init_subclass__(**kwargs)
         cls.__signature__ = _full_signature(cls)
 
-    def __init__(self, cell="lstm", units=64, layers=1, *, return_sequences=True, **options):
+    def __init__(
+        self,
+        cell: Any = "lstm",
+        units: int | Sequence[int] = 64,
+        layers: int = 1,
+        *,
+        return_sequences: bool = True,
+        **options: Any,
+    ):
         _check_known(type(self), options)
         super().__init__(**{name: options.pop(name) for name in OF_KERAS if name in options})
         fixed = {"return_sequences": return_sequences, "dtype": self.dtype_policy, "name": "stack"}
@@ -90,7 +100,7 @@ class Task(RawDataModel):
         """The functional model for what was learned."""
         raise NotImplementedError
 
-    def encode(self, data, *, target: bool = True) -> dict[str, Any]:
+    def encode(self, data: Any, *, target: bool = True) -> dict[str, Any]:
         """Raw data as the arguments of `Batches`: `x`, `y` and `lengths`."""
         raise NotImplementedError
 
@@ -98,13 +108,13 @@ class Task(RawDataModel):
         """The optimizer, loss and metrics that `compile` uses where the user names none."""
         raise NotImplementedError
 
-    def class_weights(self, weights, y):
+    def class_weights(self, weights: Any, y: Any):
         """The `class_weight` of `fit` by class number, for encoded targets y; tasks with class names translate them."""
         if self.unclassed and weights is not None:
             raise ArgumentError(f"class_weight: {self.unclassed} has no class. Leave it out, or give a sample_weight.")
         return balanced(y) if weights == "balanced" else weights
 
-    def read(self, x, y=None, *, target: bool = True) -> Dataset:
+    def read(self, x: Any, y: Any = None, *, target: bool = True) -> Dataset:
         """Raw data in any form that `as_dataset` takes, with the task's columns; without the target, its inputs."""
         return as_dataset(x, y, columns=self.columns, target=target, rank=self.rank)
 
@@ -116,14 +126,14 @@ class Task(RawDataModel):
             self._encodings[data] = self.encode(data)
         return self._encodings[data]
 
-    def adapt(self, x, y=None) -> None:
+    def adapt(self, x: Any, y: Any = None) -> None:
         """Learns vocabulary and labels from raw training data and makes the network; the first `fit` does it too."""
         if self.network is not None:
             raise ArgumentError("adapt: this model has its vocabulary already. Make a new model for other data.")
         data = self.read(x, y)
         self.build_from_config(self.learn(data))
 
-    def build_from_config(self, config):
+    def build_from_config(self, config: dict[str, Any]):
         if not config:
             return
         with strategy_scope(self):
@@ -138,7 +148,15 @@ class Task(RawDataModel):
         stack = self.stack.get_config()
         return {**super().get_config(), **{name: stack[name] for name in OF_STACK}}
 
-    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", jit_compile=False, **kwargs):
+    def compile(
+        self,
+        optimizer: Any = "auto",
+        loss: Any = "auto",
+        *,
+        metrics: Any = "auto",
+        jit_compile: bool | str = False,
+        **kwargs: Any,
+    ):
         """As `keras.Model.compile`; `"auto"` takes the task's own setting.
 
         XLA is off unless asked for: it compiles once for every batch length.
@@ -152,11 +170,13 @@ class Task(RawDataModel):
                 settings["optimizer"] = with_scaler(settings["optimizer"])
             super().compile(**settings, jit_compile=jit_compile, **kwargs)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ):
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         return share_gradient(loss, ops.shape(keras.tree.flatten(x)[0])[0])
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: dict[str, Any]):
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.built:
             self.optimizer.build(self.trainable_variables)
@@ -181,7 +201,7 @@ class Task(RawDataModel):
         """A callback that ends training after `patience` epochs without a better one and keeps the best weights."""
         return BestEpoch(*self.monitor, patience)
 
-    def save(self, filepath, overwrite=True, **kwargs):
+    def save(self, filepath: str | Path, overwrite: bool = True, **kwargs: Any):
         """As `keras.Model.save`, to a `.keras` file.
 
         Raises:
@@ -190,12 +210,12 @@ class Task(RawDataModel):
         check_model_path("filepath", filepath)
         super().save(filepath, overwrite=overwrite, **kwargs)
 
-    def load_weights(self, filepath, *args, **kwargs):
+    def load_weights(self, filepath: str | Path, *args: Any, **kwargs: Any):
         """As `keras.Model.load_weights`, once `adapt` has learned the vocabulary with which they were trained."""
         self._need_network()
         super().load_weights(filepath, *args, **kwargs)
 
-    def probe_batch(self, x, y):
+    def probe_batch(self, x: Any, y: Any):
         """Raw data as one batch of `network`'s inputs and the targets of the loss, for `rnnkit.diagnose`.
 
         Raises:
@@ -215,7 +235,7 @@ class Task(RawDataModel):
         """Whether a recurrent layer's steps are those of the predictions, wherever their numbers agree."""
         return True
 
-    def export(self, filepath, format="tf_saved_model", **options):  # noqa: A002  (Keras' name)
+    def export(self, filepath: str | Path, format: str = "tf_saved_model", **options: Any):  # noqa: A002  (Keras' name)
         """As `keras.Model.export`: writes the network, numbers in and scores out, as a file that needs no rnnkit.
 
         Its inputs are those of `network_inputs`; what makes numbers of raw data, and answers of scores, stays outside.
@@ -237,7 +257,7 @@ class Task(RawDataModel):
         """A few rows of `data`, seeded, beside the model's answers, as a DataFrame."""
         raise NotImplementedError
 
-    def summary(self, **kwargs):
+    def summary(self, **kwargs: Any):
         """Prints the network's layers."""
         self._need_network()
         self.network.summary(**kwargs)

@@ -84,7 +84,7 @@ class GuidedSearch(keras_tuner.Tuner):
         """
         return self.load_model(self._best_trial())
 
-    def load_model(self, trial) -> keras.Model:
+    def load_model(self, trial: Any) -> keras.Model:
         """As in KerasTuner, with the state of the optimizer besides."""
         folder = self._trial_folder(trial.trial_id)
         with expect_intact(self._folder):
@@ -109,7 +109,7 @@ class GuidedSearch(keras_tuner.Tuner):
         """What was measured in a trial, and the `reason` of its failure; empty for one that has not ended."""
         return read_record(self._trial_folder(trial_id) / RECORD)
 
-    def search(self, *fit_args, **fit_kwargs):
+    def search(self, *fit_args: Any, **fit_kwargs: Any):
         """Runs trials until a budget is used up; finished trials are not repeated.
 
         Raises:
@@ -145,13 +145,13 @@ class GuidedSearch(keras_tuner.Tuner):
         elif self.time_left <= 0:
             raise OutOfTime
 
-    def on_trial_begin(self, trial):
+    def on_trial_begin(self, trial: Any):
         trial.metrics = type(trial.metrics)()  # a killed run of this trial may have left some
         if self.is_worker:  # a message rounds numbers, and changes the order of the hyperparameters
             trial.hyperparameters = Trial.load(self._trial_folder(trial.trial_id) / "trial.json").hyperparameters
         super().on_trial_begin(trial)
 
-    def run_trial(self, trial, *fit_args, **fit_kwargs):
+    def run_trial(self, trial: Any, *fit_args: Any, **fit_kwargs: Any):
         with ends_a_search(), graphs_freed():
             return self._run_measured(trial, fit_args, fit_kwargs)
 
@@ -174,7 +174,7 @@ class GuidedSearch(keras_tuner.Tuner):
             reason = reason or ("cut short by the time budget" if wall > left else "")
             write_json(path, {**measured, "reason": reason, "began": began, "wall": round(wall, 3)})
 
-    def on_trial_end(self, trial):
+    def on_trial_end(self, trial: Any):
         super().on_trial_end(trial)
         if self.is_worker:
             return

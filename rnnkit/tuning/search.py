@@ -16,23 +16,23 @@ from rnnkit.tuning.tuners import make_tuner
 
 
 def tune(
-    task,
-    train,
-    valid,
-    algorithm="bayesian",
+    task: Any,
+    train: Any,
+    valid: Any,
+    algorithm: Any = "bayesian",
     *,
     max_trials: int | None = None,
     minutes: float | None = None,
     directory: str | Path | None = None,
-    objective=None,
+    objective: Any = None,
     seed: int = 0,
     epochs: int | None = None,
-    guard="auto",
+    guard: Any = "auto",
     isolate: bool = False,
     workers: int | None = None,
     overwrite: bool = False,
     say: Callable[[str], None] | None = print,
-    **space,
+    **space: Any,
 ) -> GuidedSearch:
     """Searches the hyperparameters of a task with KerasTuner; the same call resumes an interrupted search.
 

@@ -133,7 +133,7 @@ def _is_question(value) -> bool:
     return inspect.isfunction(value) and list(inspect.signature(value).parameters) == ["hp"]
 
 
-def default_space(task) -> dict[str, Any]:
+def default_space(task: Any) -> dict[str, Any]:
     """What `tune` searches for a task by default.
 
     Args:

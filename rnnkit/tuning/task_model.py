@@ -31,7 +31,7 @@ class TaskHyperModel(keras_tuner.HyperModel):
         measured: of the last `fit`, `Training.measured`.
     """
 
-    def __init__(self, task, *, seed: int = 0, guard="auto", through_time: bool = False, **space):
+    def __init__(self, task: Any, *, seed: int = 0, guard: Any = "auto", through_time: bool = False, **space: Any):
         super().__init__()
         self.task_name, self.task = find_task(task)
         written = {**default_space(task), **space}
@@ -60,13 +60,13 @@ class TaskHyperModel(keras_tuner.HyperModel):
         """Each part in words."""
         return {name: str(part) for name, part in {**self.searched, **self.fixed}.items()}
 
-    def sample(self, hp) -> dict[str, Any]:
+    def sample(self, hp: Any) -> dict[str, Any]:
         """The value of every hyperparameter that `hp` holds, asking for those that it does not hold yet."""
         values = {name: part.ask(hp, name) for name, part in self.parts.items() if name != "threshold"}
         values["threshold"] = self._sample_threshold(hp, values["clipping"])
         return values
 
-    def build(self, hp):
+    def build(self, hp: Any):
         """A compiled task, seeded by the hyperparameters: the same values give the same training.
 
         Where a trial trains more than once, each time has a seed of its own.
@@ -76,7 +76,7 @@ class TaskHyperModel(keras_tuner.HyperModel):
         keras.utils.set_random_seed(self._trial_seed(hp))
         return new_model(self.task, _settings(values))
 
-    def fit(self, hp, model, x=None, y=None, *, callbacks=(), **options):
+    def fit(self, hp: Any, model: Any, x: Any = None, y: Any = None, *, callbacks: Any = (), **options: Any):
         """Trains; batch size, clipping, guards and what they measure are added to what KerasTuner asks for."""
         values = self.sample(hp)
         self._fits[self._key(hp)] += 1
@@ -138,7 +138,9 @@ class TaskHyperModel(keras_tuner.HyperModel):
         return (key + self._fits[key]) % 2**32
 
 
-def hypermodel(task, *, seed: int = 0, guard="auto", through_time: bool = False, **space) -> TaskHyperModel:
+def hypermodel(
+    task: Any, *, seed: int = 0, guard: Any = "auto", through_time: bool = False, **space: Any
+) -> TaskHyperModel:
     """A task as a `keras_tuner.HyperModel`, for any tuner of KerasTuner.
 
         model = rnnkit.tuning.hypermodel("sentiment", cell=["lstm", "gru"], units=64, learning_rate=(1e-4, 1e-2))

@@ -2,6 +2,7 @@
 
 import math
 import time
+from typing import Any
 
 import keras
 import numpy as np
@@ -89,11 +90,11 @@ class TrialGuard(GradientCallback):
             if self._row >= self.refused:
                 raise FailedTrialError(f"non-finite: {self._row} steps in a row had gradients that are not finite")
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None):
         self._norms = []
         super().on_epoch_begin(epoch, logs)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
         super().on_epoch_end(epoch, logs)
         logs = logs or {}
         self._judge_loss(logs)

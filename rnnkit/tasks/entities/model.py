@@ -121,7 +121,7 @@ class EntityRecognizer(Task):
         self.lowercase = lowercase
         self.tokenizer = own_tokenizer(tokenizer)
 
-    def learn(self, data):
+    def learn(self, data: Any):
         sentences, tags = data["tokens"], self._checked_tags(data)
         types = sorted({span.label for row, each in enumerate(tags) for span in find_spans(each, sentence=row)})
         if not types:
@@ -136,7 +136,7 @@ class EntityRecognizer(Task):
             "joins": learn_joins(sentences, self.tokenizer),
         }
 
-    def make_network(self, learned):
+    def make_network(self, learned: dict[str, Any]):
         self.types = list(learned["types"])
         self.tags = ["O", *(f"{letter}-{label}" for label in self.types for letter in LETTERS[self.scheme])]
         self.vocabulary = Vocabulary(learned["words"])
@@ -159,12 +159,12 @@ class EntityRecognizer(Task):
         self._decode = decoder.predict_on_batch  # a method, so that Keras does not save it twice
         return network
 
-    def adapt(self, x, y=None):
+    def adapt(self, x: Any, y: Any = None):
         super().adapt(x, y)
         if self.vectors is not None:
             load_vectors(self.network.get_layer("embedding"), self.vectors, self.vocabulary)
 
-    def encode(self, data, *, target=True):
+    def encode(self, data: Any, *, target: bool = True):
         sentences = [words or [""] for words in check_sentences(data["tokens"], empty=not target)]
         x = {
             "tokens": [self.vocabulary.encode(words) for words in self._folded(sentences)],
@@ -179,7 +179,15 @@ class EntityRecognizer(Task):
     def default_compile(self):
         return {"optimizer": LazyAdam(2e-3), "loss": CRFLoss() if self.crf else TokenLoss(), "metrics": []}
 
-    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", weighted_metrics=None, **kwargs):
+    def compile(
+        self,
+        optimizer: Any = "auto",
+        loss: Any = "auto",
+        *,
+        metrics: Any = "auto",
+        weighted_metrics: Any = None,
+        **kwargs: Any,
+    ):
         """As `keras.Model.compile`; `"auto"` takes the task's own setting.
 
         A loss or metric of your own gets tag numbers with -1 in the padding, and a CRF's potentials (see `CRF`) or
@@ -192,22 +200,24 @@ class EntityRecognizer(Task):
             check_no_names(name, value)
         super().compile(optimizer, loss, metrics=metrics, weighted_metrics=weighted_metrics, **kwargs)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False):
         self._trains = bool(training)
         return super().call(inputs, training=training)
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None):
         if not self._trains:
             self.scores.update_state(y, y_pred)
         logs = super().compute_metrics(x, y, y_pred, sample_weight)
         return {name: value for name, value in logs.items() if name not in SCORES} if self._trains else logs
 
-    def epoch_logs(self, logs):
+    def epoch_logs(self, logs: dict[str, Any]):
         # Where names differ Keras keeps the last step's logs, which over several devices are not those of the epoch.
         found = self.get_metrics_result()
         return {name: found.get(name, value) for name, value in logs.items()}
 
-    def predict(self, x, batch_size=128, verbose="auto", steps=None, **kwargs):
+    def predict(
+        self, x: Any, batch_size: int = 128, verbose: int | str = "auto", steps: int | None = None, **kwargs: Any
+    ):
         """The probability of every tag for every word, after the whole sentence.
 
         Args:
@@ -223,7 +233,7 @@ class EntityRecognizer(Task):
         found = self._decoded(self.inputs(x, batch_size, steps), batch_size)
         return [decoded["probabilities"] for decoded in found]
 
-    def predict_tags(self, x, batch_size=128) -> list[list[str]]:
+    def predict_tags(self, x: Any, batch_size: int = 128) -> list[list[str]]:
         """The best tag sequence of each sentence, in the scheme IOB2.
 
         Args:
@@ -233,12 +243,12 @@ class EntityRecognizer(Task):
         found = self._decoded(self.read(x, target=False), batch_size)
         return [repair([self.tags[number] for number in decoded["tags"]], "IOB2") for decoded in found]
 
-    def score(self, x, y=None, batch_size=128) -> EntityScores:
+    def score(self, x: Any, y: Any = None, batch_size: int = 128) -> EntityScores:
         """Precision, recall and F1, over all and by type, of raw data in any form that `evaluate` takes."""
         data = self.read(x, y)
         return score_entities(self._checked_tags(data), self.predict_tags(data, batch_size))
 
-    def tag(self, texts, batch_size=128):
+    def tag(self, texts: Any, batch_size: int = 128):
         """The entities in a text, with their place and probability.
 
         Args:
@@ -262,10 +272,10 @@ class EntityRecognizer(Task):
         answers = [entities_in(document, decoded, self.tags) for document in documents]
         return answers[0] if isinstance(texts, str) else answers
 
-    def score_floor(self, valid):
+    def score_floor(self, valid: Any):
         return 0.0  # F1 until the first entity is found
 
-    def preview(self, data, rows=6):
+    def preview(self, data: Any, rows: int = 6):
         import pandas as pd
 
         tokens, gold = data.sample(rows, seed=0)

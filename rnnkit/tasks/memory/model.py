@@ -115,12 +115,12 @@ class MemoryModel(Task):
         self.target = one_of("target", target, TARGETS)
         self.unclassed = "" if target == "class" else f"a target of {target}"
 
-    def score_floor(self, valid):
+    def score_floor(self, valid: Any):
         """The loss of the best answer that remembers nothing, less a margin for what a loss varies by."""
         y = valid["target"]
         return FLOOR_MARGIN * (float(np.var(y)) if self.target == "number" else step_crossentropy(y, y))
 
-    def learn(self, data):
+    def learn(self, data: Any):
         x, y = check_sequences(data["sequence"]), check_targets(data["target"], self.target)
         symbols = x[0].ndim == 1
         return {
@@ -129,7 +129,7 @@ class MemoryModel(Task):
             "outputs": 1 if self.target == "number" else _count("y", y),
         }
 
-    def make_network(self, learned):
+    def make_network(self, learned: dict[str, Any]):
         self.symbols, self.features, self.outputs = (learned[name] for name in ("symbols", "features", "outputs"))
         lengths = keras.Input((), dtype="int32", name="lengths")
         if self.symbols:
@@ -142,14 +142,14 @@ class MemoryModel(Task):
         answer = read_off(self.stack(steps, lengths))
         return keras.Model({"sequence": sequence, "lengths": lengths}, answer, name="network")
 
-    def encode(self, data, *, target=True):
+    def encode(self, data: Any, *, target: bool = True):
         x = check_sequences(data["sequence"])
         self._check_known(x)
         lengths = np.array([len(row) for row in x], "int32")
         y = self._known_targets(data["target"], lengths) if target else None
         return {"x": {"sequence": x, "lengths": lengths}, "y": y, "lengths": lengths}
 
-    def known_lag(self, median_length):
+    def known_lag(self, median_length: float):
         return median_length - 1, "the length of the sequences, as what is asked for may come first"
 
     def default_compile(self):
@@ -160,7 +160,9 @@ class MemoryModel(Task):
         }[self.target]
         return {"optimizer": keras.optimizers.Adam(1e-3), "loss": loss, "metrics": metrics}
 
-    def predict(self, x, batch_size=128, verbose="auto", steps=None, **kwargs):
+    def predict(
+        self, x: Any, batch_size: int = 128, verbose: int | str = "auto", steps: int | None = None, **kwargs: Any
+    ):
         """As `keras.Model.predict`, on raw data.
 
         Returns:
@@ -178,12 +180,12 @@ class MemoryModel(Task):
         lengths = batches.x["lengths"]
         return [rows[place][: lengths[row]] for row, place in enumerate(np.argsort(batches.order))]
 
-    def answer(self, sequences, batch_size=128) -> list:
+    def answer(self, sequences: Any, batch_size: int = 128) -> list:
         """What the model says to each of a list of sequences: a float, a class number, or a list of symbols."""
         found = self.predict(sequences, batch_size=batch_size, verbose=0)
         return [float(row[0]) if self.target == "number" else row.argmax(axis=-1).tolist() for row in found]
 
-    def preview(self, data, rows=6):
+    def preview(self, data: Any, rows: int = 6):
         import pandas as pd
 
         sequences, targets = data.sample(rows, seed=0)

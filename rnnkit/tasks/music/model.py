@@ -103,7 +103,7 @@ class MusicGenerator(Task):
         self.head_units = whole("head_units", head_units)
         self.head_dropout = share("head_dropout", head_dropout)
 
-    def read(self, x, y=None, *, target=True):
+    def read(self, x: Any, y: Any = None, *, target: bool = True):
         """A `Dataset` with the column `roll` from any form that `roll_column` takes."""
         x, y, *_ = take_apart(x, y, columns=self.columns, rank=self.rank)
         if y is not None:
@@ -112,7 +112,7 @@ class MusicGenerator(Task):
         known = isinstance(x, Dataset) and x.columns == self.columns
         return x if known else Dataset({"roll": rolls}, name=getattr(x, "name", None) or "")
 
-    def learn(self, data):
+    def learn(self, data: Any):
         rolls = check_rolls(data["roll"])
         sounding = np.sum([roll.sum(axis=0, dtype=int) for roll in rolls], axis=0)
         if not sounding.any():
@@ -128,7 +128,7 @@ class MusicGenerator(Task):
             "grid": _common_grid(data["roll"]),
         }
 
-    def make_network(self, learned):
+    def make_network(self, learned: dict[str, Any]):
         self._measured: dict[str, Any] = learned
         sounding = np.array(learned["sounding"])
         rate = sounding_rate(sounding, learned["frames"])
@@ -150,7 +150,7 @@ class MusicGenerator(Task):
         self._sample = sampler.predict_on_batch  # a method, so that Keras does not save it twice
         return network
 
-    def encode(self, data, *, target=True):
+    def encode(self, data: Any, *, target: bool = True):
         rolls = check_rolls(data["roll"])
         lengths = np.array([len(roll) for roll in rolls], "int32")
         y = rolls if target else None
@@ -161,7 +161,9 @@ class MusicGenerator(Task):
         optimizer = Adam(4e-3, use_ema=True, ema_momentum=0.98, global_clipnorm=1.0)
         return {"optimizer": optimizer, "loss": RollLoss(), "metrics": metrics}
 
-    def predict(self, x, batch_size=128, verbose="auto", steps=None, **kwargs):
+    def predict(
+        self, x: Any, batch_size: int = 128, verbose: int | str = "auto", steps: int | None = None, **kwargs: Any
+    ):
         """The probability of each key to sound in each frame, given the frames before, and for `joint` the keys below.
 
         Args:
@@ -179,17 +181,17 @@ class MusicGenerator(Task):
 
     def generate(
         self,
-        count=1,
-        length=None,
-        primer=None,
-        temperature=1.0,
-        top_k=None,
-        top_p=None,
-        seed=None,
-        tempo=None,
-        steps_per_beat=None,
-        max_hold=None,
-        max_silence=None,
+        count: int = 1,
+        length: int | None = None,
+        primer: Any = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        tempo: float | None = None,
+        steps_per_beat: int | None = None,
+        max_hold: int | None = None,
+        max_silence: int | None = None,
     ):
         """New pieces, all at once, from nothing or going on from a primer.
 
@@ -243,7 +245,7 @@ class MusicGenerator(Task):
         pieces = [Piece(roll, **grid) for roll in rolls]
         return pieces[0] if count == 1 else pieces
 
-    def preview(self, data, rows=6):
+    def preview(self, data: Any, rows: int = 6):
         import pandas as pd
 
         rolls = check_rolls(data.sample(rows, seed=0)[0])

@@ -99,7 +99,7 @@ class SentimentClassifier(Task):
         self.lowercase = lowercase
         self.tokenizer = own_tokenizer(tokenizer)
 
-    def learn(self, data):
+    def learn(self, data: Any):
         texts, labels = check_texts(data["text"]), check_labels(data["label"])
         classes = find_classes(labels)
         counts = Counter(labels)
@@ -118,7 +118,7 @@ class SentimentClassifier(Task):
         if max(counts) > UNEQUAL * min(counts):
             self.monitor = ("val_macro_f1", "max")
 
-    def make_network(self, learned):
+    def make_network(self, learned: dict[str, Any]):
         self._take_labels(learned)
         self.vocabulary = Vocabulary(learned["words"])
         policy = self.dtype_policy
@@ -134,12 +134,12 @@ class SentimentClassifier(Task):
         scores = keras.layers.Dense(len(self.labels), activation="softmax", dtype="float32", name="scores")(x)
         return keras.Model({"tokens": tokens, "lengths": lengths}, scores, name="network")
 
-    def adapt(self, x, y=None):
+    def adapt(self, x: Any, y: Any = None):
         super().adapt(x, y)
         if self.vectors is not None:
             load_vectors(self.network.get_layer("embedding"), self.vectors, self.vocabulary)
 
-    def encode(self, data, *, target=True):
+    def encode(self, data: Any, *, target: bool = True):
         sentences = [self.vocabulary.encode(sentence) for sentence in self._words(check_texts(data["text"]))]
         lengths = np.array([len(sentence) for sentence in sentences], dtype="int32")
         labels = self._label_numbers(check_labels(data["label"])) if target else None
@@ -151,7 +151,15 @@ class SentimentClassifier(Task):
         metrics = [accuracy] if self.monitor == type(self).monitor else [accuracy, macro_f1()]
         return {"optimizer": LazyAdam(2e-3), "loss": "sparse_categorical_crossentropy", "metrics": metrics}
 
-    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", weighted_metrics=None, **kwargs):
+    def compile(
+        self,
+        optimizer: Any = "auto",
+        loss: Any = "auto",
+        *,
+        metrics: Any = "auto",
+        weighted_metrics: Any = None,
+        **kwargs: Any,
+    ):
         """As `keras.Model.compile`; `"auto"` takes the task's own setting.
 
         Any metric of Keras works: one for two classes, such as `AUC` or `Precision`, sees the probability of the
@@ -160,14 +168,14 @@ class SentimentClassifier(Task):
         metrics, weighted_metrics = (for_classes(given) for given in (metrics, weighted_metrics))
         super().compile(optimizer, loss, metrics=metrics, weighted_metrics=weighted_metrics, **kwargs)
 
-    def score_floor(self, valid):
+    def score_floor(self, valid: Any):
         """Accuracy or macro F1 of saying the most frequent label to every text."""
         most, count = max(Counter(valid["label"]).values()), len(valid)
         if most == count:
             return None
         return most / count if self.monitor == type(self).monitor else 2 * most / (most + count) / len(self.labels)
 
-    def class_weights(self, weights, y):
+    def class_weights(self, weights: Any, y: Any):
         """`class_weight` by label name, or by class number as in Keras."""
         if not weights or weights == "balanced":
             return super().class_weights(weights, y)
@@ -178,7 +186,7 @@ class SentimentClassifier(Task):
             raise ArgumentError(f"class_weight: expected weights by label, of {known}, got {list(weights)}.")
         return weights
 
-    def classify(self, texts, batch_size=128):
+    def classify(self, texts: Any, batch_size: int = 128):
         """The most probable label of each text, with its probability.
 
         Args:
@@ -192,7 +200,7 @@ class SentimentClassifier(Task):
         best = [Classified(self.labels[int(row.argmax())], float(row.max())) for row in scores]
         return best[0] if isinstance(texts, str) else best
 
-    def score(self, x, y=None, batch_size=128) -> ClassScores:
+    def score(self, x: Any, y: Any = None, batch_size: int = 128) -> ClassScores:
         """Accuracy, F1, confusion and more, over all and by class, of raw data in any form that `evaluate` takes."""
         data = self.read(x, y)
         gold = self._label_numbers(check_labels(data["label"]))
@@ -204,7 +212,7 @@ class SentimentClassifier(Task):
         wrong = frame[self._label_numbers(frame["label"]) != self._label_numbers(frame["predicted"])]
         return wrong.sort_values("score", ascending=False, kind="stable").head(rows).reset_index(drop=True)
 
-    def preview(self, data, rows=6):
+    def preview(self, data: Any, rows: int = 6):
         return self._answered(*data.sample(rows, seed=0))
 
     def _answered(self, texts, labels):

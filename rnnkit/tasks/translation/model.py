@@ -112,7 +112,7 @@ class Translator(Task):
         self.decoder_cell = stack.cell.name
         self.decoder = AttentionDecoder(stack, embedding_dim, attention, input_feeding, **options)
 
-    def learn(self, data):
+    def learn(self, data: Any):
         texts = {"source": check_texts(data["source"]), "target": check_texts(data["target"], "y")}
         both = [*texts["source"], *texts["target"]]
         subwords = {
@@ -125,7 +125,7 @@ class Translator(Task):
             "bleu_tokenizer": bleu_tokenizer(texts["target"], self.bleu_tokenize),
         }
 
-    def make_network(self, learned):
+    def make_network(self, learned: dict[str, Any]):
         self.source_subwords, self.target_subwords = (tokenization_from_config(learned[side]) for side in self.columns)
         self.longest = learned.get("longest", np.inf)  # files of version 0.1 have neither of the two
         self.bleu_tokenizer = learned.get("bleu_tokenizer", USUAL)
@@ -136,7 +136,7 @@ class Translator(Task):
         self._attend = attend.predict_on_batch  # a method, so that Keras does not save it twice
         return network
 
-    def encode(self, data, *, target=True):
+    def encode(self, data: Any, *, target: bool = True):
         sources = self._sources(data["source"])
         lengths = np.array([len(source) for source in sources], "int32")
         if not target:
@@ -149,7 +149,7 @@ class Translator(Task):
         x = {"source": first_batch_longest(sources, by), "lengths": lengths, "target": told}
         return {"x": x, "y": y, "lengths": by}
 
-    def predicts_each_step_of(self, layer):
+    def predicts_each_step_of(self, layer: Any):
         return not any(each is layer for each in layers_of(self.stack))  # the source's steps are others
 
     def default_compile(self):
@@ -158,14 +158,14 @@ class Translator(Task):
 
     def evaluate(
         self,
-        x=None,
-        y=None,
-        batch_size=128,
-        verbose="auto",
-        sample_weight=None,
-        steps=None,
-        return_dict=False,
-        **kwargs,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int = 128,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        return_dict: bool = False,
+        **kwargs: Any,
     ):
         """As `keras.Model.evaluate`, on raw data; also translates it greedily, for BLEU, chrF and exact matches."""
         self._need_network()
@@ -178,10 +178,12 @@ class Translator(Task):
         logs |= {"bleu": found.bleu, "chrf": found.chrf, "exact_match": found.exact_match}
         return logs if return_dict else list(logs.values())
 
-    def score_floor(self, valid):
+    def score_floor(self, valid: Any):
         return 0.0  # BLEU without a right word
 
-    def predict(self, x, batch_size=128, verbose="auto", steps=None, **kwargs):
+    def predict(
+        self, x: Any, batch_size: int = 128, verbose: int | str = "auto", steps: int | None = None, **kwargs: Any
+    ):
         """The subword numbers of each greedy translation, the end included.
 
         Args:
@@ -198,17 +200,17 @@ class Translator(Task):
 
     def translate(
         self,
-        texts,
-        beam=4,
+        texts: Any,
+        beam: int = 4,
         *,
-        length_penalty=1.0,
-        coverage_penalty=0.0,
-        temperature=None,
-        seed=None,
-        max_length=None,
-        n_best=None,
-        split_sentences=True,
-        batch_size=64,
+        length_penalty: float = 1.0,
+        coverage_penalty: float = 0.0,
+        temperature: float | None = None,
+        seed: int | None = None,
+        max_length: int | None = None,
+        n_best: int | None = None,
+        split_sentences: bool = True,
+        batch_size: int = 64,
     ):
         """Translates, sentence by sentence.
 
@@ -257,7 +259,7 @@ class Translator(Task):
         found = self._search(texts, search, batch_size, max_length, seed)
         return [answers.decoded(self.target_subwords, *each) for each in zip(texts, found, strict=True)]
 
-    def attention_weights(self, text, translation=None) -> Alignment:
+    def attention_weights(self, text: str, translation: str | None = None) -> Alignment:
         """Where the model attends to as it writes a translation.
 
         Args:
@@ -273,11 +275,11 @@ class Translator(Task):
         subwords = self.source_subwords, self.target_subwords
         return answers.align(self._attend, self._sources([text])[0], numbers, subwords)
 
-    def plot_attention(self, text, translation=None):
+    def plot_attention(self, text: str, translation: str | None = None):
         """The picture of `attention_weights`, a matplotlib figure."""
         return self.attention_weights(text, translation).plot()
 
-    def preview(self, data, rows=6):
+    def preview(self, data: Any, rows: int = 6):
         import pandas as pd
 
         sources, targets = data.sample(rows, seed=0)
