@@ -105,7 +105,8 @@ def _check(spec, space: dict[str, Any], trials, minutes, objective: str | None, 
     one_of("algorithm", algorithm, ALGORITHMS)
     known = spec.known_objectives
     if objective is not None and objective not in known:
-        raise ArgumentError(f"objective: {spec.task} has no log '{objective}'.{close_to(objective, known)}")
+        names = f"{close_to(objective, known)} Known for {spec.task}: {', '.join(known)}."
+        raise ArgumentError(f"objective: unknown objective '{objective}'.{names}")
     for cell in _values(space, "cell"):
         find_named(cell)
     for rule in _values(space, "clipping"):

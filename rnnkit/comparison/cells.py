@@ -16,6 +16,7 @@ from rnnkit.errors import ArgumentError
 from rnnkit.recurrent.cells import find_cell
 from rnnkit.recurrent.table import usual_cells
 from rnnkit.study.files import write_text
+from rnnkit.study.made import keep_made, read_made
 from rnnkit.study.training import Training, new_model
 from rnnkit.study.work_folder import expect_intact, fingerprint, label, open_folder
 from rnnkit.tasks import find_task
@@ -91,6 +92,8 @@ def compare(
     units = _matching(task_class, first, cells, options) if match_parameters else {}
     identity = _identity(task_class, settings, options, first.stack.cell.name if match_parameters else None)
     folder = None if directory is None else open_folder(Path(directory), FILE, identity, overwrite)
+    if folder is not None:
+        keep_made(folder, train=train, valid=valid, test=test)
     spec = spec_of(name)
     metric, mode = spec.metric(first)
     rows = Rows(folder, f"valid_{metric}", say)
@@ -129,7 +132,7 @@ def _write(comparison: Comparison, folder: Path, identity: dict[str, Any]) -> No
     from rnnkit.comparison.page import comparison_page
 
     write_text(folder / "summary.csv", comparison.summary.to_csv())
-    write_text(folder / "report.html", comparison_page(comparison, identity))
+    write_text(folder / "report.html", comparison_page(comparison, identity, read_made(folder)))
 
 
 def _matching(task: type[Task], reference: Task, cells: list[str], options: dict) -> dict[str, dict[str, int]]:

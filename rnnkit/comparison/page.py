@@ -11,9 +11,10 @@ from rnnkit.comparison.plot import cost_plot, runs_plot
 from rnnkit.comparison.runs import RUNS, in_order, read_runs
 from rnnkit.comparison.table import Comparison
 from rnnkit.recurrent.table import title as title_of
-from rnnkit.report.markup import Markup, duration, facts, number, table, tag, whole
+from rnnkit.report.markup import Markup, duration, number, table, tag, whole
 from rnnkit.report.page import Section, figure, page, text, tiles
 from rnnkit.study.files import read_json
+from rnnkit.study.made import made_section, read_made
 from rnnkit.study.training_page import metric_name
 from rnnkit.study.work_folder import expect_intact
 from rnnkit.tasks.specs import SPECS
@@ -21,12 +22,13 @@ from rnnkit.tasks.specs import SPECS
 THROUGH_TIME = ("gain_min", "gain_max", "horizon_min", "grad_norm", "clip_rate")
 
 
-def comparison_page(comparison: Comparison, identity: Mapping[str, Any]) -> str:
+def comparison_page(comparison: Comparison, identity: Mapping[str, Any], told: Mapping[str, Any] | None = None) -> str:
     """The page of a comparison, as text.
 
     Args:
         comparison: with at least one run.
         identity: what was compared, in words.
+        told: see `made`.
     """
     summary = comparison.summary.rename(index=title_of)
     title = f"{identity['task']}: {', '.join(summary.index[summary['kind'] == 'recurrent'])}"
@@ -34,12 +36,12 @@ def comparison_page(comparison: Comparison, identity: Mapping[str, Any]) -> str:
         _results(comparison, summary),
         Section("cost", "What it costs", [figure(cost_plot(comparison))]),
         _inside(summary),
-        _runs(comparison.frame),
+        _runs(comparison),
     ]
     options = {f"{name}": value for name, value in identity.get("options", {}).items()}
     named = {name: value for name, value in identity.items() if name not in ("options", "train", "valid", "test")}
     settings = {name: value for name, value in {**named, **options}.items() if value is not None}
-    sections.append(Section("configuration", "Configuration", [facts(settings)]))
+    sections.append(made_section(told or {}, settings))
     return page(f"{title} · rnnkit", _top(title, comparison, summary), sections)
 
 
@@ -51,7 +53,8 @@ def comparison_report(folder: Path) -> str:
     """
     with expect_intact(folder):
         runs, summary = read_runs(folder / RUNS), pd.read_csv(folder / "summary.csv", index_col="model")
-        return comparison_page(found_again(in_order(runs), summary), read_json(folder / "comparison.json"))
+        found, identity = found_again(in_order(runs), summary), read_json(folder / "comparison.json")
+        return comparison_page(found, identity, read_made(folder))
 
 
 def found_again(frame: pd.DataFrame, summary: pd.DataFrame) -> Comparison:
@@ -99,12 +102,12 @@ def _results(comparison: Comparison, summary: pd.DataFrame) -> Section:
             pairs = zip(summary[part], summary[f"{part}_std"], strict=True)
             shown[name] = [_spread(mean, std) for mean, std in pairs]
     shown["parameters"] = summary["parameters"].map(whole)
-    shown["seconds to best"], shown["a second"] = summary["seconds_to_best"], summary["per_second"]
+    shown["seconds to best"], shown["gain per second"] = summary["seconds_to_best"], summary["per_second"]
     end = {"max": "highest", "min": "lowest"}[comparison.mode]
     told = text(
         f"Mean and standard deviation of the {comparison.metric} over the seeds, {end} first, at the epoch that is "
-        f"best on validation. A second: how much better than the first rule, {number(comparison.chance)}, a model is "
-        "on validation for each second of training up to that epoch."
+        f"best on validation. Gain per second: how much better than the first rule, {number(comparison.chance)}, a "
+        "model is on validation for each second of training up to that epoch."
     )
     return Section("results", "Results", [table(shown, "Models"), told, figure(runs_plot(comparison))])
 
@@ -112,17 +115,20 @@ def _results(comparison: Comparison, summary: pd.DataFrame) -> Section:
 def _inside(summary: pd.DataFrame) -> Section:
     shown = summary.loc[summary["grad_norm"].notna(), list(THROUGH_TIME)].dropna(axis=1, how="all").reset_index()
     told = text(
-        "Gain is the factor by which an error grows or fades a step back through time, horizon how many steps it "
-        "reaches, both of the trained model; gradient norms and the share of clipped steps are means over all steps."
+        "Gain is the factor by which the backpropagated gradient grows or shrinks per step, horizon the number of "
+        "steps after which 1 % of it is left, both of the trained model; gradient norms and the fraction of clipped "
+        "steps are means over all steps."
     )
     return Section("gradients", "Gradients", [told, table(shown, "Means over the seeds")])
 
 
-def _runs(frame: pd.DataFrame) -> Section:
-    shown = frame.dropna(axis=1, how="all").assign(
+def _runs(comparison: Comparison) -> Section:
+    frame, scores = comparison.frame, [f"{part}_{comparison.metric}" for part in ("valid", "test")]
+    kept = ["model", "seed", "units", *scores, "epochs", "seconds", "parameters", "grad_norm", "horizon_min"]
+    shown = frame[[name for name in kept if name in frame]].assign(
         parameters=frame["parameters"].map(whole), seed=frame["seed"].map(whole), units=frame["units"].fillna("")
     )
-    return Section("runs", "Runs", [table(shown, "All runs, as in runs.csv")])
+    return Section("runs", "Runs", [table(shown.dropna(axis=1, how="all"), "All runs; runs.csv has more on each")])
 
 
 def _spread(mean: float, deviation: float) -> str:

@@ -39,7 +39,7 @@ def join(parts: Iterable) -> Markup:
 
 
 def table(frame: pd.DataFrame, caption: str, *, heads: dict[str, str] | None = None, wrap: bool = False) -> Markup:
-    """A table that scrolls within itself where it is too wide; numbers are set right.
+    """A table; numbers are set right. On a phone each row is a list of its cells, each with its heading.
 
     Args:
         frame: its columns and cells, the index left out.
@@ -50,14 +50,26 @@ def table(frame: pd.DataFrame, caption: str, *, heads: dict[str, str] | None = N
     heads = heads or {}
     numbers = {name for name in frame if all(isinstance(value, Real) for value in frame[name])}
     kind = {name: "number" if name in numbers else None for name in frame}
-    head = [tag("th", heads.get(str(name), name), scope="col", class_=kind[name]) for name in frame]
+    named = {name: heads.get(str(name), str(name)) for name in frame}
+    head = [tag("th", _breakable(named[name]), scope="col", class_=kind[name]) for name in frame]
     rows = [
-        tag("tr", *(tag("td", number(value), class_=kind[name]) for name, value in zip(frame, row, strict=True)))
+        tag(
+            "tr",
+            *(
+                tag("td", number(value), class_=kind[name], data_head=named[name] or None)
+                for name, value in zip(frame, row, strict=True)
+            ),
+        )
         for row in frame.itertuples(index=False)
     ]
     parts = (tag("caption", caption), tag("thead", tag("tr", *head)), tag("tbody", *rows))
     body = tag("table", *parts, class_="prose" if wrap else None)
     return tag("div", body, class_="scroll", role="region", tabindex="0", aria_label=caption)
+
+
+def _breakable(name: str) -> Markup:
+    """A heading that may go on in the next line after an underscore."""
+    return Markup(escape(name).replace("_", "_<wbr>"))
 
 
 def facts(pairs: dict[str, object]) -> Markup:

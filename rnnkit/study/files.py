@@ -60,7 +60,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"run: {path} cannot be read as JSON ({error}). Is the run finished?") from error
+        raise DataError(f"run: {path} cannot be read as JSON ({error}). Was the run finished?") from error
     if not isinstance(found, dict):
         raise DataError(f"run: {path} holds no JSON object, but a {type(found).__name__}.")
     return found

@@ -167,7 +167,7 @@ class RunFolder:
         try:
             frame = pd.read_csv(path)
         except (OSError, ValueError) as error:
-            raise DataError(f"run: {path} cannot be read as a table ({error}). Is the run finished?") from error
+            raise DataError(f"run: {path} cannot be read as a table ({error}). Was the run finished?") from error
         if "gate" in frame:  # empty where a cell has none
             frame["gate"] = frame["gate"].astype(object).where(frame["gate"].notna(), "")
         return frame

@@ -118,6 +118,7 @@ def train(
     import pandas as pd
 
     from rnnkit.callbacks import RecurrentSpectrum, Resume, TensorBoardImages, ThroughTime
+    from rnnkit.study.made import made
     from rnnkit.study.training import Training
 
     model = model or prepare(config, splits)
@@ -147,6 +148,9 @@ def train(
         "seconds": round(seconds, 2),
         "examples_per_second": round(len(splits.train) * len(frame) / seconds, 1),
         "epochs": len(frame),
+        "parameters": model.count_params(),
+        "units": list(model.stack.units),
+        **made(**splits._asdict()),
         "kernels": _kernels(model),
         "versions": versions(),
     }

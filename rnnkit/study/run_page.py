@@ -8,8 +8,9 @@ import pandas as pd
 
 from rnnkit.diagnosis.page import history_map, sections
 from rnnkit.recurrent.table import title as title_of
-from rnnkit.report.markup import Markup, duration, facts, number, table, tag
+from rnnkit.report.markup import Markup, duration, facts, number, table, tag, whole
 from rnnkit.report.page import Section, conclusion, page, text, tiles
+from rnnkit.study.made import made_section
 from rnnkit.study.training_page import gradients, learning, metric_name, spectrum
 from rnnkit.tasks.config import RunConfig
 from rnnkit.tasks.parts import PageParts
@@ -47,7 +48,7 @@ def run_page(folder: "RunFolder") -> str:
                 table(tables["samples"].map(_short), "A few of the test examples", wrap=True),
             ],
         ),
-        _configuration(config),
+        _configuration(config, metrics),
         _timing(metrics),
     ]
     return page(f"{_title(config)} · rnnkit", _top(config, metrics, found, said), body)
@@ -97,16 +98,17 @@ def _through_time(found, said: Mapping[str, Any], more) -> list[Section]:
     return [absent, Section("spectrum", "Recurrent spectrum", [kernels])] if kernels else [absent]
 
 
-def _configuration(config) -> Section:
+def _configuration(config, metrics) -> Section:
     given = {name: value for name, value in config.items() if value is not None}
-    again = tag("pre", tag("code", RunConfig.from_dict(config).command()))
-    return Section("configuration", "Configuration", [text("The same run again:"), again, facts(given)])
+    if "units" in metrics:
+        given |= {"units": ", ".join(map(str, metrics["units"])), "parameters": whole(metrics["parameters"])}
+    return made_section({**metrics, "command": RunConfig.from_dict(config).command()}, given)
 
 
 def _timing(metrics) -> Section:
     speed = {
         "training": duration(metrics["seconds"]),
-        "a second": f"{metrics['examples_per_second']:,.0f} examples",
+        "speed": f"{metrics['examples_per_second']:,.0f} examples/s",
         "epochs": metrics["epochs"],
     }
     kernels = pd.DataFrame(list(metrics["kernels"].items()), columns=["layer", "kernel and reason"])

@@ -17,6 +17,7 @@ from rnnkit.compat import own_oracle, search_files_by, without_trial_tracebacks
 from rnnkit.errors import ArgumentError
 from rnnkit.study.files import read_json, write_json, write_text
 from rnnkit.study.graphs import graphs_freed
+from rnnkit.study.made import read_made
 from rnnkit.study.work_folder import expect_intact
 from rnnkit.tuning.chief import answered, part_in_search
 from rnnkit.tuning.full_disk import ends_a_search
@@ -202,7 +203,9 @@ class GuidedSearch(keras_tuner.Tuner):
         from rnnkit.tuning.page import search_page
 
         trials, search = self.results, self._folder / SEARCH
-        page = {"report.html": search_page(read_json(search), trials, self.spent)} if search.is_file() else {}
+        page = {}
+        if search.is_file():
+            page["report.html"] = search_page(read_json(search), trials, self.spent, read_made(self._folder))
         return {"results.csv": trials.to_csv(index=False), **page}
 
     @property

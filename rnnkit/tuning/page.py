@@ -9,20 +9,25 @@ import pandas as pd
 from rnnkit.report.markup import Markup, duration, facts, number, table, tag, whole
 from rnnkit.report.page import Section, figure, page, text, tiles
 from rnnkit.study.files import read_json
+from rnnkit.study.made import made_section, read_made
 from rnnkit.study.work_folder import expect_intact
 from rnnkit.tuning.plot import course_plot, importance_plot, values_plot
 from rnnkit.tuning.results import best_trials, importance, time_spent
 
+MEASURED = ("epochs", "seconds", "parameters", "grad_norm_max")
 LONGEST = 90  # characters of a reason
 
 
-def search_page(search: Mapping[str, Any], trials: pd.DataFrame, spent: float) -> str:
+def search_page(
+    search: Mapping[str, Any], trials: pd.DataFrame, spent: float, told: Mapping[str, Any] | None = None
+) -> str:
     """The page of a search that has begun, as text.
 
     Args:
         search: what is searched, as in `search.json`.
         trials: see `GuidedSearch.results`.
         spent: seconds in which trials ran.
+        told: see `made`.
     """
     goal, shares, objective = ", ".join(search["objective"]), importance(trials), objective_of(search["objective"])
     best = best_trials(trials, objective.direction)
@@ -32,7 +37,7 @@ def search_page(search: Mapping[str, Any], trials: pd.DataFrame, spent: float) -
     if len(best):
         sections.insert(0, _best(best.iloc[0], list(shares.index)))
         sections.append(_matters(trials, shares, goal, search["space"]))
-    sections += [_trials(trials), _configuration(search)]
+    sections += [_trials(trials, list(shares.index)), _configuration(search, told or {})]
     return page(f"{title} · rnnkit", _top(title, trials, best, objective, spent), sections)
 
 
@@ -44,7 +49,7 @@ def search_report(folder: Path) -> str:
     """
     with expect_intact(folder):
         trials = pd.read_csv(folder / "results.csv", dtype={"trial": str, "reason": object}).fillna({"reason": ""})
-        return search_page(read_json(folder / "search.json"), trials, time_spent(folder))
+        return search_page(read_json(folder / "search.json"), trials, time_spent(folder), read_made(folder))
 
 
 class Objective(NamedTuple):
@@ -87,25 +92,26 @@ def _matters(trials: pd.DataFrame, importance: pd.Series, goal: str, space: dict
     return Section("matters", "What matters", [shares, figure(values_plot(done, order, goal, space))])
 
 
-def _trials(trials: pd.DataFrame) -> Section:
+def _trials(trials: pd.DataFrame, asked: list[str]) -> Section:
     reason = trials["reason"].map(lambda said: said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…")
     shown = trials.assign(parameters=trials["parameters"].map(whole), reason=reason)
-    first = ["trial", "status", "score"]
-    shown = shown[[*first, *shown.columns.drop([*first, "reason"]), "reason"]]
+    names = ["trial", "status", "score", *asked, *MEASURED, "reason"]
+    shown = shown[[name for name in names if name in shown]]
     failed = trials[trials["status"] == "failed"]
     kind = failed["reason"].map(lambda said: said.partition(":")[0])
     kinds = failed["wall"].groupby(kind).agg(["size", "sum"]).reset_index()
     kinds.columns = pd.Index(["reason", "trials", "seconds"])
     parts = [table(kinds, "Why trials failed")] if len(kinds) else []
     told = text(
-        "Metrics are those of a trial's best epoch; gradient norms are before clipping. results.csv has the same."
+        "Scores are those of a trial's best epoch; the largest gradient norm is before clipping. results.csv also has "
+        "the metrics, and what was measured of gradients and of them through time."
     )
     return Section("trials", "Trials", [*parts, table(shown, "All trials"), told])
 
 
-def _configuration(identity: Mapping[str, Any]) -> Section:
+def _configuration(identity: Mapping[str, Any], told: Mapping[str, Any]) -> Section:
     parts = ("task", "algorithm", "objective", "seed", "epochs", "rnnkit")
     own = {name: identity[name] for name in parts if identity.get(name) is not None}
     own["objective"] = ", ".join(identity["objective"])
     space = pd.DataFrame(list(identity["space"].items()), columns=["hyperparameter", "values"])
-    return Section("configuration", "Configuration", [facts(own), table(space, "Space")])
+    return made_section(told, own, table(space, "Space"))

@@ -7,6 +7,7 @@ from typing import Any
 
 from rnnkit.checks import whole
 from rnnkit.errors import ArgumentError
+from rnnkit.study.made import keep_made
 from rnnkit.study.work_folder import join_folder, open_folder
 from rnnkit.tuning.chief import lead, part_in_search
 from rnnkit.tuning.guided import SEARCH, GuidedSearch
@@ -89,6 +90,7 @@ def tune(
         join_folder(folder, SEARCH, planned.identity)
     else:
         open_folder(folder, SEARCH, planned.identity, overwrite)
+        keep_made(folder, train=planned.train, valid=planned.valid)
     settings: dict[str, Any] = {
         "algorithm": planned.algorithm,
         "model": planned.model,

@@ -81,6 +81,7 @@ def test_a_run_leaves_its_folder(run):
     assert metrics.keys() == {
         *("task", "data", "cell", "seed", "test", "valid"),
         *("seconds", "examples_per_second", "epochs", "kernels", "versions"),
+        *("parameters", "units", "examples", "date", "hardware"),
     }
     assert (metrics["task"], metrics["cell"], metrics["seed"], metrics["epochs"]) == ("sentiment", "gru", 3, 2)
     scores = {"macro_f1", "weighted_f1", "average_precision", "auc"}

@@ -32,7 +32,7 @@ MISTAKES = {
     "tune sentiment --dry-run --search dropout=0.4:3": "dropout: expected a fraction in [0, 1), got 3.",
     "tune sentiment --dry-run --search cell=lstm,grru": "unknown cell 'grru'. Did you mean 'gru'?",
     "tune sentiment --dry-run --search clipping=none,nrom": "unknown rule 'nrom'. Did you mean 'norm'?",
-    "tune sentiment --dry-run --objective val_acuracy": "has no log 'val_acuracy'. Did you mean 'val_accuracy'?",
+    "tune sentiment --dry-run --objective val_acuracy": "unknown objective 'val_acuracy'. Did you mean 'val_accuracy'?",
     "tune sentiment --dry-run --algorithm beysian": "algorithm: expected one of bayesian, random, hyperband, grid",
     "tune sentiment --trials 0": "trials: expected a positive integer, got 0.",
     "tune sentiment --out .": "out: . exists already and holds no search.json.",

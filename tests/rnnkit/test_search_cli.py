@@ -82,7 +82,7 @@ def test_dry_runs_say_what_would_be_done_and_do_nothing(cli, tmp_path):
         (["tune", "sentiment", "--data", "{reviews}", "--objective", "val_f1"], "Known for sentiment: val_loss"),
         (
             ["tune", "sentiment", "--data", "{reviews}", "--trials", "0"],
-            "max_trials: expected a positive integer, got 0",
+            "trials: expected a positive integer, got 0",
         ),
         (["tune", "sentiment", "--data", "{reviews}", "--trials", "1", "--out", "{file}/a"], "cannot be written"),
         (["compare", "sentiment", "--data", "{reviews}", "--cells", "ltsm"], "Known cells"),

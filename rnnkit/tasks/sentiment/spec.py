@@ -84,7 +84,7 @@ class SentimentSpec(TaskSpec):
 
         titles = {
             "classes": "Test data by class",
-            "confusion": "How many texts of the label of the row were given that of the column",
+            "confusion": "Confusion matrix: true labels in rows, predicted labels in columns",
             "errors": "Errors on test data, worst first: wrong answers with the highest probability",
         }
         found = {name: folder.table(name) for name in titles if folder.has(name)}

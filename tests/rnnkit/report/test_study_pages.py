@@ -48,7 +48,9 @@ def test_the_page_of_a_search_has_every_trial_its_reason_and_the_best(read):
     assert "9 completed, 2 failed, 1 running" in page
     assert "<dt>On failed trials</dt><dd>20 s</dd>" in page
     assert page.count("chance: long") == 2
-    rows = re.findall(r"<tr><td>(\d+)</td><td>(completed|failed|running)</td>", page)
+    rows = re.findall(
+        r'<tr><td data-head="trial">(\d+)</td><td data-head="status">(completed|failed|running)</td>', page
+    )
     assert rows == list(zip(table["trial"], table["status"], strict=True))
     first = page[page.index("by trial") : page.index("by the time of a trial")]
     dots = re.findall(r'<use[^>]*style="fill:var\((--c\d)\)', first)
