@@ -17,7 +17,7 @@ from rnnkit.diagnosis.verdict import Facts, Finding
 from rnnkit.recurrent.table import CELLS, Cell, key
 
 USUAL_UPDATE, LARGEST_UPDATE = 0.01, 0.03  # norm of an update over that of the weights: usually, and in the first step
-LESS_DROPOUT = 0.2
+LESS_DROPOUT = 0.1  # little enough to see whether it is the cause
 STRAIGHT_THROUGH = "x = x + keras.ops.stop_gradient(keras.ops.round(x) - x)  # or leave out what has no derivative"
 LEAKY = 'keras.layers.Dense(units, activation="leaky_relu")  # in a new model'
 

@@ -107,7 +107,7 @@ def look_at_data(x, y, look: Look) -> Data:
         return Data(broken_x=broken_x, broken_y=broken_y, broken_at=where_x or where_y)
     if not look.signal.sound:
         return Data()
-    correlation, dispersion = order(seen, y)
+    correlation, dispersion = (float("nan"), float("nan")) if _words(x) else order(seen, y)
     explained, lag = dependence(seen, y)
     return Data(
         inputs=_inputs(call.layer.path, seen, x),
@@ -168,6 +168,11 @@ def _same(read: Read, array) -> bool:
     if given.shape != read.inputs.shape:
         return False
     return np.allclose(np.abs(given).max(axis=1), np.abs(read.inputs).max(axis=1), rtol=1e-5)
+
+
+def _words(x) -> bool:
+    """Whether the inputs are numbers of words, which a text has in any order: it has a subject, and no values."""
+    return all(np.asarray(array).dtype.kind in "iu" for array in keras.tree.flatten(x))
 
 
 def _target(y, predictions) -> Target | None:

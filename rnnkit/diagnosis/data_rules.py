@@ -62,14 +62,15 @@ def arrival(facts: Facts) -> Rule:
     elif signal.ends_how == "unread":
         yield Finding(v.IGNORED, "The predictions stay the same whatever the recurrent layers return.")
     elif not signal.ends_how:
+        stuck = any(layer.arrives and layer.saturated for layer in layers)  # what lies behind it gets no gradient
         for layer in layers:
-            if not layer.arrives:
+            if not layer.arrives and not stuck:
                 yield Finding(
                     v.IGNORED,
                     "No gradient of the loss arrives at it: the loss does not depend on what it returns.",
                     layer,
                 )
-            elif layer.read < EARLY and not facts.training.content:
+            elif layer.arrives and layer.read < EARLY and not facts.training.content:
                 yield Finding(
                     v.IGNORED,
                     f"What it returns is read up to {layer.read:.0%} of its steps only, so that it "

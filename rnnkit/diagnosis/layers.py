@@ -19,7 +19,7 @@ FAR = 1e6  # a state that only an activation without a bound can take
 FORETELLS = 0.3  # R^2 of a linear model, from which the steps that it needs count
 GROWTH = 100.0  # a backpropagated gradient that grows this much explodes: the mirror image of the horizon's 0.01
 RANK_STEPS, COLLAPSED = 5, 1.5  # this many steps back no more than one direction is left
-FEW = 3.0  # directions of a kernel
+FEW, SMALL_SHARE = 3.0, 0.2  # directions of a kernel, and their share of its units: a random one has a half
 DIRECTIONS = 4  # a state with fewer cannot collapse
 EARLY = 0.5  # of the steps: a layer that is read before them ignores the rest
 
@@ -46,6 +46,7 @@ class Layer:
         rank: effective rank of the Jacobians' product over 5 steps, among the leading 8 directions; NaN if unknown.
         directions: how many there can be.
         kernel_rank: effective rank of the recurrent kernel, of the gate where it is largest.
+        units: of the cell, or of the smallest of several.
         saturated: letters of the gates that are.
         bias: the median size of the cell's biases, of the gate where it is largest.
         zeros: fraction of the layer's weights, without biases, that are zero.
@@ -78,6 +79,7 @@ class Layer:
     read: float = 1.0
     directions: int = 8
     kernel_rank: float = float("inf")
+    units: int = 0
     saturated: tuple[str, ...] = ()
     bias: float = 0.0
     zeros: float = 0.0
@@ -104,7 +106,8 @@ class Layer:
     @property
     def collapsed(self) -> bool:
         """Whether one direction is left of all; vanishing errors lose theirs too, then the kernel has to have none."""
-        return self.directions >= DIRECTIONS and self.rank < COLLAPSED and (not self.short or self.kernel_rank < FEW)
+        lost = self.kernel_rank < max(FEW, SMALL_SHARE * self.units)
+        return self.directions >= DIRECTIONS and self.rank < COLLAPSED and (not self.short or lost)
 
 
 def needed_steps(model, recording: Recording, needed_lag: int | None, linear: float, lag: float) -> tuple[float, str]:
@@ -146,6 +149,7 @@ def known_of_layer(recording: Recording, tables: dict, needed: float, needed_fro
         rank=rank_after(tables["lyapunov"]["exponent"].to_numpy(dtype=float)),
         directions=min(EXPONENTS, *(math.prod(shape) for shape in recording.shapes[1:])),
         kernel_rank=max(map(kernel_rank, cells)),
+        units=min(math.prod(shape) for shape in recording.shapes[1:]),
         saturated=tuple(gates["gate"][gates["saturated"].astype(bool)]),
         bias=max(map(_largest_bias, cells)),
         zeros=_zeros(recording.layer),

@@ -174,12 +174,12 @@ def underfitting(facts: Facts) -> Rule:
     training, history = facts.training, facts.training.history
     if history.paired and training.dropout >= STRONG_DROPOUT and not training.content:
         ratios = np.array(history.loss) / np.array(history.val_loss)
-        if min(history.val_loss) > 0 and ratios[1:].min() > ABOVE:
+        if min(history.val_loss) > 0 and ratios[len(ratios) // 2 :].min() > ABOVE:
             yield Finding(
                 v.UNDERFITTING,
                 f"The training loss, with a dropout of {training.dropout:.2g}, was above the "
-                f"validation loss in every epoch: {history.loss[-1]:.3g} and {history.val_loss[-1]:.3g} in the "
-                "last.",
+                f"validation loss in every epoch of the second half: {history.loss[-1]:.3g} and "
+                f"{history.val_loss[-1]:.3g} in the last.",
             )
 
 
@@ -205,13 +205,13 @@ RULES: tuple[Callable[[Facts], Rule], ...] = (
     unbounded,
     rate_too_high,
     order,
+    overfitting,
     exploding,
     saturated,
     too_deep,
     collapsed,
     null,
     rate_too_low,
-    overfitting,
     underfitting,
     vanishing,
     labels,

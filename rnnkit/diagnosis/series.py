@@ -15,7 +15,7 @@ PENALTIES = (0.03, 0.3, 3.0, 30.0)  # of ridge regression, over the mean square 
 GAIN = 0.05  # of R^2 that a longer window has to bring
 CHANCE = 0.01  # that a step without influence is chosen
 INTERCEPT = 1e6  # a kernel's share for it, so that it is not penalised
-SHUFFLES = 5  # of the targets, for what is explained by chance
+SHUFFLES = 19  # of the targets, for what is explained by chance: 1 in 20 that it is more
 COMPARED = 400  # sequences, for a dependence
 MEASURABLE = 16  # sequences; fewer say nothing about a dependence
 FIXED = 0.01  # dispersion of means that are the same by construction
@@ -74,7 +74,7 @@ def _serial(column: np.ndarray) -> tuple[float, float]:
 
 
 def dependence(read: Read, y) -> tuple[float, float]:
-    """R^2 of a linear model of the last steps, and the steps that it needs.
+    """R^2 of a linear model of the last steps, beyond chance, and the steps that it needs.
 
     A lower bound of what can be known: a dependence that is not linear is not seen. Two ways are tried, and the better
     one counts, by what it explains beyond chance: ridge regression on windows of the last 1, 2, 4, ... steps, where the
@@ -94,10 +94,10 @@ def _by_windows(inputs: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
     windows = sorted({min(2**power, steps) for power in range(int(np.ceil(np.log2(steps))) + 1)})
     shuffled = [targets[rng.permutation(len(targets))] for _ in range(SHUFFLES)]
     found = [[_left_out(inputs[:, -w:].reshape(len(targets), -1), y) for y in (targets, *shuffled)] for w in windows]
-    own, chance = np.array(found)[:, 0], np.array(found)[:, 1:].max()
-    if own.max() <= max(chance, 0.0):
+    own, chance = np.array(found)[:, 0], max(0.0, np.array(found)[:, 1:].max())
+    if own.max() <= chance:
         return 0.0, float("nan")
-    return float(own.max()), float(windows[int(np.argmax(own >= own.max() - GAIN))] - 1)
+    return float((own.max() - chance) / (1 - chance)), float(windows[int(np.argmax(own >= own.max() - GAIN))] - 1)
 
 
 def _by_steps(inputs: np.ndarray, targets: np.ndarray) -> tuple[float, float]:

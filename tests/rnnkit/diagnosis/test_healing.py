@@ -91,7 +91,6 @@ CASES = {
 }
 
 
-
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")  # Keras says it of what lies before the rounding
 @pytest.mark.parametrize("name", CASES)
 def test_the_first_cure_heals_and_the_next_best_does_not(name):
