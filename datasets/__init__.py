@@ -10,6 +10,7 @@ from rnnkit.datasets.memory import MEMORY_PROBLEMS, memory
 from rnnkit.datasets.midi import read_midi_folder
 from rnnkit.datasets.pairs import read_pairs
 from rnnkit.datasets.readers import read
+from rnnkit.datasets.series import Series, split_by_time
 from rnnkit.datasets.source import Source, SourceFile
 from rnnkit.datasets.splits import read_split, split_pairs, stratified_split
 from rnnkit.datasets.tables import read_csv, read_tsv
@@ -17,6 +18,7 @@ from rnnkit.datasets.tables import read_csv, read_tsv
 __all__ = [
     "MEMORY_PROBLEMS",
     "Dataset",
+    "Series",
     "Source",
     "SourceFile",
     "Splits",
@@ -37,6 +39,7 @@ __all__ = [
     "read_pairs",
     "read_split",
     "read_tsv",
+    "split_by_time",
     "split_pairs",
     "stratified_split",
 ]

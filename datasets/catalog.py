@@ -26,6 +26,9 @@ MODULES = (
     "piano_rolls",
     "translation_sample",
     "multi30k",
+    "forecasting_sample",
+    "ett",
+    "exchange_rate",
 )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rnnkit.recurrent.kernel_choice import kernels
     from rnnkit.recurrent.table import cell_names
     from rnnkit.saving import load
-    from rnnkit.tasks import EntityRecognizer, MemoryModel, MusicGenerator, SentimentClassifier, Translator
+    from rnnkit.tasks import EntityRecognizer, Forecaster, MemoryModel, MusicGenerator, SentimentClassifier, Translator
     from rnnkit.tasks.music.piece import Piece
     from rnnkit.tuning import tune
 
@@ -30,6 +30,7 @@ _HOMES = {
     "Comparison": "rnnkit.comparison",
     "Diagnosis": "rnnkit.diagnosis",
     "EntityRecognizer": "rnnkit.tasks",
+    "Forecaster": "rnnkit.tasks",
     "LazyAdam": "rnnkit.optimizers",
     "MemoryModel": "rnnkit.tasks",
     "MusicGenerator": "rnnkit.tasks",
@@ -50,6 +51,7 @@ __all__ = [
     "Comparison",
     "Diagnosis",
     "EntityRecognizer",
+    "Forecaster",
     "LazyAdam",
     "MemoryModel",
     "MusicGenerator",

@@ -51,6 +51,7 @@ def typed(option: Option, *flags: str) -> Any:
         typer.Option(
             "/".join((option.flag, *flags)) if option.kind is bool else option.flag,
             *(() if option.kind is bool else flags),
+            *filter(None, [option.short]),
             help=option.help,
             metavar=None if option.kind is bool else option.metavar,
             rich_help_panel=option.panel,
@@ -107,14 +108,18 @@ def union(pick: Callable[[Any], Iterable[Option]]) -> list[Option]:
     for spec in SPECS.values():
         for option in pick(spec):
             found.setdefault(option.name, (option, []))[1].append(spec.task)
-    return [_of(OPTIONS.get(name, option), tasks) for name, (option, tasks) in found.items()]
+    common = {
+        name: dataclasses.replace(OPTIONS[name], default=None)
+        for name, (_, tasks) in found.items()
+        if name in OPTIONS and len(tasks) > 1
+    }
+    return [common.get(name) or _of(option, tasks) for name, (option, tasks) in found.items()]
 
 
 def _of(option: Option, tasks: list[str]) -> Option:
     *others, last = tasks
     owners = f"For {', '.join(others)} and {last}" if others else f"For {last}"
-    text = option.help if option.name in OPTIONS else f"{owners}: {option.help[0].lower()}{option.help[1:]}"
-    return dataclasses.replace(option, help=text, default=None)
+    return dataclasses.replace(option, help=f"{owners}: {option.help[0].lower()}{option.help[1:]}", default=None)
 
 
 def help_text(docstring: str | None, examples: Iterable[str] = ()) -> str:

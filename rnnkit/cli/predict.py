@@ -56,22 +56,50 @@ def _options(spec):
 evaluate = command("evaluate", _evaluate, union(_options), _evaluate.__doc__ or "")
 
 
-def predict(run: Run, texts: Texts = None, file: File = None, device: Device = "auto", as_json: Json = False) -> None:
-    """Answer with a run's model, one line per text.
+def _predict(
+    run: Run,
+    options: dict[str, Any],
+    texts: Texts = None,
+    file: File = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Answer with a run's model, one line per text; or forecast what comes after a file of series.
 
     Sentiment: the label, its probability and the text, with tabs between them. Entities: the text with each entity in
     brackets, with its type and probability; --json has their places too. Memory: each text is a JSON list, a sequence
-    of symbols or of lists of numbers; the line is the answer. Music: use rnnkit generate. Translation: use rnnkit
-    translate.
+    of symbols or of lists of numbers; the line is the answer. Forecasting: a table with time stamps. Music: use rnnkit
+    generate. Translation: use rnnkit translate.
     """
     saved = find_model(run)
     console = terminal.console(stderr=True)
     model = None if saved.task else open_model(console, saved, device)
     spec = find_spec(saved.task) if saved.task else spec_of_model(model, run)
-    spec.check_predict(run)
-    inputs = read_texts(texts, file)
+    given = _of_task(spec, options)
+    spec.check_predict(run, **given)
+    inputs = None if spec.predict_options else read_texts(texts, file)
     model = model or open_model(console, saved, device)
+    if inputs is None:
+        with notices(console):
+            spec.predict(console, model, **given)
+        return
     with console.status("Answering"):
         answers = list(spec.answers(model, inputs, as_json))
     for line in answers:
         print(line) if isinstance(line, str) else terminal.console().print(line, soft_wrap=True)
+
+
+def _of_task(spec, options: dict[str, Any]) -> dict[str, Any]:
+    """The values that were given, of the task's own options.
+
+    Raises:
+        ArgumentError: options of other tasks.
+    """
+    known = {each.name: each for each in spec.predict_options}
+    given = {name: value for name, value in options.items() if value is not None}
+    if foreign := [name for name in given if name not in known]:
+        raise ArgumentError(f"{', '.join(foreign)}: a model of {spec.task} answers texts. Leave it out.")
+    return {name: known[name].checked(value) for name, value in given.items()}
+
+
+predict = command("predict", _predict, union(lambda spec: spec.predict_options), _predict.__doc__ or "")

@@ -103,10 +103,10 @@ def compare(
     for kind, group in {"recurrent": recurrent, "network": networks}.items():
         for seed, (model, (trained, own)) in itertools.product(range(seeds), group.items()):
             rows.add(model, kind, seed, functools.partial(train_once, trained, own, settings, seed))
-    rules = spec.rules if baselines else {}
+    rules = spec.rules_for(first) if baselines else {}
     for rule, score in rules.items():
         rows.add(rule, "rule", None, functools.partial(scored, score, settings))
-    first_rule: Rule = next(iter(spec.rules.values()), lambda *data: {})
+    first_rule: Rule = next(iter(spec.rules_for(first).values()), lambda *data: {})
     floor = first_rule(settings.train, settings.valid).get(metric, math.nan)
     comparison = Comparison(rows.frame([*recurrent, *networks, *rules], seeds), metric, mode, floor)
     if folder is not None:

@@ -146,7 +146,7 @@ def train(
         "test": metrics_of(model, splits.test),
         "valid": metrics_of(model, splits.valid),
         "seconds": round(seconds, 2),
-        "examples_per_second": round(len(splits.train) * len(frame) / seconds, 1),
+        "examples_per_second": round(len(model.encoded(splits.train)["lengths"]) * len(frame) / seconds, 1),
         "epochs": len(frame),
         "parameters": model.count_params(),
         "units": list(model.stack.units),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rnnkit.tasks.entities.model import EntityRecognizer
+    from rnnkit.tasks.forecasting.model import Forecaster
     from rnnkit.tasks.memory.model import MemoryModel
     from rnnkit.tasks.music.model import MusicGenerator
     from rnnkit.tasks.sentiment.model import SentimentClassifier
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "EntityRecognizer": "rnnkit.tasks.entities.model",
+    "Forecaster": "rnnkit.tasks.forecasting.model",
     "MemoryModel": "rnnkit.tasks.memory.model",
     "MusicGenerator": "rnnkit.tasks.music.model",
     "SentimentClassifier": "rnnkit.tasks.sentiment.model",
@@ -28,6 +30,7 @@ _HOMES = {
 __all__ = [
     "TASKS",
     "EntityRecognizer",
+    "Forecaster",
     "MemoryModel",
     "MusicGenerator",
     "SentimentClassifier",

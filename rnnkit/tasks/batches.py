@@ -26,7 +26,7 @@ class Batches(keras.utils.PyDataset):
 
     Args:
         x: dict of columns. A list of arrays (T_i, ...) is padded with zeros to the longest of the batch; an array of
-            N rows is taken by row.
+            N rows, or what gives rows for an array of their numbers, is taken by row.
         y: the target column, or None; a list of arrays is padded with -1, which no loss or metric counts.
         lengths: int array, shape (N,): what to sort by.
         batch_size: examples a batch.
@@ -194,7 +194,7 @@ def _packed(by_length, lengths, batch_size: int, max_steps: int) -> list[np.ndar
 
 def _take(column, rows, like_all: bool, padding=0):
     """Rows of a column, sequences padded to the longest of them, or of the whole column."""
-    if isinstance(column, np.ndarray):
+    if not isinstance(column, list):
         return column[rows]
     parts = [column[row] for row in rows]
     longest = max(map(len, column if like_all else parts))

@@ -33,6 +33,7 @@ class Option:
         suggested: what the shell completes, where other values can be given too.
         check: called with name and value, where the value is not None; raises an `ArgumentError`.
         flag: as it is written on the command line.
+        short: the same in one letter, such as `-o`.
         of_files: why a known data set cannot take it; `{data}` stands for its name. Empty where it can.
     """
 
@@ -46,6 +47,7 @@ class Option:
     suggested: Callable[[], Sequence[str]] | Sequence[str] = ()
     check: Callable[[str, Any], Any] | None = None
     flag: str = ""
+    short: str = ""
     of_files: str = ""
 
     def __post_init__(self):

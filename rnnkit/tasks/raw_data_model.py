@@ -85,6 +85,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
             self.adapt(data)
         self._prepare()
         encoded = self.encoded(data)
+        weights = self.example_weights(weights, encoded)
         weights = weighted(weights, self.class_weights(class_weight, encoded["y"]), encoded["y"])
         order = {"batch_size": batch_size or own_size or size, "shuffle": shuffle, "seed": seed}
         batches = Batches(**encoded, **order, weights=weights, steps=steps_per_epoch)
@@ -177,8 +178,9 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
         """
         self._need_network()
         data = self.read(x, target=False)
-        encoded, rows = self.encode(data, target=False)["x"], len(data)
-        arrays = Batches(encoded, lengths=np.zeros(rows), batch_size=rows)[0][0]
+        encoded = self.encode(data, target=False)
+        rows = len(encoded["lengths"])
+        arrays = Batches(encoded["x"], lengths=np.zeros(rows), batch_size=rows)[0][0]
         return {name: array.astype(self.network.input[name].dtype) for name, array in arrays.items()}
 
     def _taken(self, x, y=None, weights=None, argument="steps", steps=None, batch_size=1, target=True):
@@ -195,7 +197,9 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
         if steps is not None:
             rows = range(min(len(data), steps * (own_size or batch_size)))
             data, weights = data.take(rows), None if weights is None else weights[: len(rows)]
-        return BatchAdapter(Batches(**self.encoded(data), batch_size=batch_size, weights=weights), data)
+        encoded = self.encoded(data)
+        weights = self.example_weights(weights, encoded)
+        return BatchAdapter(Batches(**encoded, batch_size=batch_size, weights=weights), data)
 
     def inputs(self, x: Any, batch_size: int, steps: int | None) -> Dataset:
         """What to predict: all inputs of `x`, or those of the first `steps` batches."""
@@ -210,8 +214,9 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
             return x, y, weighted(weights, self.class_weights(class_weight, y), y)
         data, weights, _ = self._taken(x, y, weights, argument="")
         encoded = {**self.encode(data), "max_steps": math.inf}
+        weights = self.example_weights(weights, encoded)
         weights = weighted(weights, self.class_weights(class_weight, encoded["y"]), encoded["y"])
-        x, y, *weights = Batches(**encoded, batch_size=len(data), weights=weights)[0]
+        x, y, *weights = Batches(**encoded, batch_size=len(encoded["lengths"]), weights=weights)[0]
         return x, y, *(weights or [None])
 
     def _prepare(self) -> None:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 # What a training measures of its gradients, and of them through time: each with its better end, `"min"` or `"max"`.
 GRADIENTS = {"grad_norm": "min", "grad_norm_max": "min", "clip_rate": "min", "skipped_steps": "min"}
 THROUGH_TIME = {"gain_min": "max", "gain_max": "min", "horizon_min": "max"}
-FEWEST = 10  # rows that can be parted into training, validation and test data
 
 
 class TaskSpec:
@@ -40,7 +39,9 @@ class TaskSpec:
         counted: what a row of its data is called.
         options: what a run can be asked for beside the options of every task, or in their place.
         shorthands: those of them that only say what others are, see `resolve`.
+        fewest: rows of a file that can be split into training, validation and test data.
         evaluate_options: what `rnnkit evaluate` can be asked for beside its data.
+        predict_options: what `rnnkit predict` can be asked for in place of texts; see `predict`.
         examples: command lines that its help shows.
         space: what a search tries besides what is tried for every task, or in its place; see `read_part`.
         objectives: the metrics in its logs, each with its better end, `"min"` or `"max"`.
@@ -61,7 +62,9 @@ class TaskSpec:
     counted: ClassVar[str] = "rows"
     options: ClassVar[tuple[Option, ...]] = ()
     shorthands: ClassVar[tuple[str, ...]] = ()
+    fewest: ClassVar[int] = 10
     evaluate_options: ClassVar[tuple[Option, ...]] = ()
+    predict_options: ClassVar[tuple[Option, ...]] = ()
     examples: ClassVar[tuple[str, ...]] = ()
     space: ClassVar[dict[str, Any]] = {}
     objectives: ClassVar[dict[str, str]] = {}
@@ -140,9 +143,9 @@ class TaskSpec:
 
     def _read(self, config: Config, path: Any) -> Dataset:
         found = self.read(config, str(path))
-        if str(path) == config.data and len(found) < FEWEST and None in self._parts(config):
+        if str(path) == config.data and len(found) < self.fewest and None in self._parts(config):
             raise DataError(
-                f"data: {path} has {len(found)} {self.counted} that can be used; a run needs at least {FEWEST} to "
+                f"data: {path} has {len(found)} {self.counted} that can be used; a run needs at least {self.fewest} to "
                 "train, validate and test on.",
                 advice="Name files of those parts with <valid> and <test>, or give more.",
             )
@@ -212,6 +215,10 @@ class TaskSpec:
         """
         return None
 
+    def rules_for(self, model: "Task") -> dict[str, Rule]:
+        """`rules`, on the terms of a model, such as its horizon."""
+        return self.rules
+
     def networks(self) -> "dict[str, type[Task]]":
         """Networks without recurrence for the same data, by name."""
         return {}
@@ -238,12 +245,15 @@ class TaskSpec:
         """
         return metrics_of(model, data), lambda: None
 
-    def check_predict(self, run: Path) -> None:
-        """Raises where `rnnkit predict` is not the command for this task.
+    def check_predict(self, run: Path, **options: Any) -> None:
+        """Raises where `rnnkit predict` is not the command for this task, or lacks something.
 
         Raises:
             ArgumentError: it names the command.
         """
+
+    def predict(self, console: "Console", model: "Task", **options: Any) -> None:
+        """What `rnnkit predict` does for a task that has `predict_options`, with those that were given."""
 
     def answers(self, model: "Task", texts: list[str], as_json: bool) -> Iterator[Any]:
         """What `rnnkit predict` prints: a line for each text.

@@ -114,6 +114,10 @@ class Task(RawDataModel):
             raise ArgumentError(f"class_weight: {self.unclassed} has no class. Leave it out, or give a sample_weight.")
         return balanced(y) if weights == "balanced" else weights
 
+    def example_weights(self, weights, encoded: dict[str, Any]):
+        """Weights of rows (N,), or None, as those of the examples that `encode` made of them."""
+        return weights
+
     def read(self, x: Any, y: Any = None, *, target: bool = True) -> Dataset:
         """Raw data in any form that `as_dataset` takes, with the task's columns; without the target, its inputs."""
         return as_dataset(x, y, columns=self.columns, target=target, rank=self.rank)

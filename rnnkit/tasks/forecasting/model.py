@@ -1,0 +1,377 @@
+"""Forecasting: what a series has been in, and what it will be out.
+
+Legend: `N` series, `T` steps, `C` targets, `L` steps looked back on, `H` steps ahead, `P` numbers that describe a step.
+"""
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from rnnkit.checks import one_of, share, whole
+from rnnkit.datasets import Dataset
+from rnnkit.datasets.series import Roles, Series, split_by_time
+from rnnkit.datasets.time_grid import season_of
+from rnnkit.errors import ArgumentError, DataError
+from rnnkit.tasks.batches import BatchAdapter, Batches
+from rnnkit.tasks.forecasting.conformal import Calibration, calibrate
+from rnnkit.tasks.forecasting.frames import forecast_frame, series_column, with_future
+from rnnkit.tasks.forecasting.heads import LOSSES, QUANTILES, ForecastLoss, ForecastMetric, Head, check_levels
+from rnnkit.tasks.forecasting.leaks import ends_of, told_leaks
+from rnnkit.tasks.forecasting.network import DECODERS, NORMALIZATIONS, forecast_network
+from rnnkit.tasks.forecasting.scaling import KINDS
+from rnnkit.tasks.forecasting.windows import Windows, learn_encoding
+from rnnkit.tasks.inputs import take_apart
+from rnnkit.tasks.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rnnkit.report.plot import Plot
+    from rnnkit.tasks.forecasting.backtest import Backtest
+
+LONGEST_SEGMENT = 48  # that of SegRNN
+PROBED = 64  # windows for a diagnosis
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class Forecaster(Task):
+    """Learns from series and forecasts how they go on.
+
+        model = rnnkit.Forecaster(horizon=24, lookback=168, loss="quantiles")
+        model.fit(frame, target="load", time="date", known=["holiday"], validation_split=0.2)
+        model.forecast(frame, quantiles=[0.1, 0.9])
+
+    Each target is forecast from its own past and from the columns in `past`, `known` and `static`: one network for all
+    targets and series, which learns which one it has before it. Scales are learned from the training steps, saved with
+    the model, and inverted in its answers; `loss`, `mse` and `mae` are in scaled units. Missing values (NaN, or steps
+    that are left out) are zero after scaling with a mark beside them, and count in no loss.
+
+    Args:
+        horizon: H, steps ahead.
+        lookback: L, steps of the past that a forecast is made from. A shorter series is filled up with missing values.
+        cell: a name of the cell table, or a Keras recurrent layer or cell class (see `rnnkit.recurrent.cells`).
+        units: int, the width, or a list with one width a layer.
+        layers: how many recurrent layers.
+        decoder: `"segments"`: segments of the window in, those of the horizon out, all at once (Lin et al., "SegRNN",
+            2023); `"direct"`: step by step in, all steps out by one linear map; `"recursive"`: step by step in and out.
+        segment: steps of a segment, a divisor of `lookback` and `horizon`; None takes the largest up to 48.
+        loss: `"quantiles"`, the mean pinball loss; `"mae"`, `"mse"`, `"huber"`; or the likelihood of `"normal"`, or for
+            counts `"negative_binomial"` (Salinas et al., "DeepAR", 2020).
+        quantiles: the levels of `"quantiles"`, with 0.5 among them.
+        scaling: `"standard"` (mean and deviation), `"robust"` (median and quartiles) or `"none"`.
+        per_series: whether each group has scales of its own, so that one never seen cannot be forecast.
+        normalization: what is taken out of each window: its `"last"` value, mean and deviation (`"instance"`), its
+            `"mean"` size, or `"none"`.
+        calendar: whether to add the time of day, day of week and day of year.
+        group_embedding: whether to learn a vector for each group, so that one never seen cannot be forecast.
+        head_dropout: fraction of the last layer's inputs dropped in training, in [0, 1).
+        options: any other argument of `RecurrentStack`, such as `activation`, `dropout` and `bidirectional`; and `name`
+            and `dtype` as for a `keras.Model`.
+
+    Raises:
+        ArgumentError: an argument out of its range.
+        DataError: from `fit` and `adapt`, data that cannot be used.
+    """
+
+    columns = ("series",)
+    rank = 2
+    unclassed = "a time series"
+    monitor = ("val_loss", "min")
+    batch_size = 64
+
+    def __init__(
+        self,
+        horizon: int = 24,
+        lookback: int = 96,
+        cell: Any = "gru",
+        units: int | Sequence[int] = 128,
+        layers: int = 1,
+        decoder: str = "segments",
+        segment: int | None = None,
+        loss: str = "quantiles",
+        quantiles: Sequence[float] = QUANTILES,
+        scaling: str | None = None,
+        per_series: bool = True,
+        normalization: str | None = None,
+        calendar: bool = False,
+        group_embedding: bool = False,
+        head_dropout: float = 0.0,
+        **options: Any,
+    ):
+        super().__init__(cell, units, layers, return_sequences=False, **options)
+        self.horizon, self.lookback = whole("horizon", horizon), whole("lookback", lookback)
+        self.decoder = one_of("decoder", decoder, DECODERS)
+        self.segment = _segment(segment, self.lookback, self.horizon)
+        self.head = Head(one_of("loss", loss, LOSSES), quantiles)
+        self.quantiles = list(quantiles)
+        counts = loss == "negative_binomial"
+        self.scaling = one_of("scaling", scaling or ("none" if counts else "standard"), KINDS)
+        self.normalization = one_of("normalization", normalization or ("mean" if counts else "last"), NORMALIZATIONS)
+        if counts and (self.scaling != "none" or self.normalization not in ("mean", "none")):
+            raise ArgumentError("loss: a negative binomial is one of counts: leave scaling and normalization out.")
+        self.per_series, self.calendar, self.group_embedding = per_series, calendar, group_embedding
+        self.head_dropout = share("head_dropout", head_dropout)
+        self._roles = Roles()
+
+    @property
+    def roles(self) -> Roles:
+        """What the columns of a frame are: those of the training data, or those that `fit` was given."""
+        if self._learned is None:
+            return self._roles
+        return Roles(**{k: tuple(v) if isinstance(v, list) else v for k, v in self._learned["roles"].items()})
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        *,
+        target: str | Sequence[str] = (),
+        time: str | None = None,
+        past: str | Sequence[str] = (),
+        known: str | Sequence[str] = (),
+        static: str | Sequence[str] = (),
+        group: str | None = None,
+        frequency: str | int | None = None,
+        validation_split: float = 0.0,
+        validation_data=None,
+        **options,
+    ):
+        """As `Task.fit`, on a frame, an array (N, T, C), a list of arrays (T, C), or a `Dataset`.
+
+        Args:
+            x: the data. A frame has one row per step, and per group, in any order. Steps that are left out are missing.
+            y: not used, the targets are columns of `x`.
+            target: the columns to forecast, of a frame.
+            time: its column of dates or whole numbers; None takes the rows as they come.
+            past: columns that are known up to the present only, such as a temperature that was measured.
+            known: columns that are known ahead, such as holidays.
+            static: columns that never change within a group: numbers or text.
+            group: the column that says which series a row is of.
+            frequency: the step, such as `"h"` or `"D"`; None finds it.
+            validation_split: fraction of the steps of each series, its last ones, to validate on; their windows look
+                back on the steps before.
+            validation_data: as `x`.
+            options: the other arguments of `Task.fit`; `sample_weight` has a weight for each series.
+
+        Warns:
+            DataNotice: validation data overlap the training data, or a known column gives the target away.
+        """
+        if self._learned is None:
+            self._roles = Roles.of(target, time, past, known, static, group, frequency)
+        if validation_split and validation_data is None:
+            x, validation_data = split_by_time(self.read(x), validation_split)
+        for notice in told_leaks(x, validation_data, self.roles):
+            warnings.warn(notice, stacklevel=2)
+        return super().fit(x, y, validation_data=validation_data, **options)
+
+    def adapt(self, x, y=None, **roles) -> None:
+        """As `Task.adapt`; `roles` are those that `fit` takes."""
+        self._roles = Roles.of(**roles) if roles else self._roles
+        super().adapt(x, y)
+
+    def read(self, x, y=None, *, target=True):
+        """A `Dataset` with the column `series`, of any form that `fit` takes."""
+        x, y, *_ = take_apart(x, y, columns=self.columns, rank=self.rank)
+        if y is not None:
+            raise DataError("y: the targets are columns of the series. Leave y out.")
+        return series_column(x, self.roles, target=target)
+
+    def learn(self, data):
+        series = series_column(data, self.roles)["series"]
+        learned = learn_encoding(series, self.scaling, self.per_series, self.calendar, self.group_embedding)
+        if self.head.loss == "negative_binomial" and any((each.values < 0).any() for each in series):
+            raise DataError("target: a negative binomial forecasts counts from 0, got negative values. Use 'normal'.")
+        return {**learned, "season": season_of(series[0].frequency), "ends": ends_of(series), "conformal": None}
+
+    def make_network(self, learned):
+        return forecast_network(self, learned)
+
+    def windows(self, data, *, target: bool = True) -> Windows:
+        """All windows of series, or the last one of each, which has no target.
+
+        Raises:
+            DataError: other columns than in training, or no window fits.
+        """
+        series, learned = series_column(data, self.roles)["series"], self._learned or {}
+        count = series[0].values.shape[1]
+        if count != len(learned["targets"]):
+            raise DataError(f"x: expected {len(learned['targets'])} targets as in training, got {count}.")
+        windows = Windows(learned, series, self.lookback, self.horizon, target)
+        if not len(windows):
+            longest = max(len(each) - each.start for each in series)
+            raise DataError(
+                f"x: no window fits: a forecast of {self.horizon} steps after at least one needs as many, the longest "
+                f"series has {longest}. Give longer series (or a longer part to validate on), or a smaller horizon."
+            )
+        return windows
+
+    def encode(self, data, *, target=True):
+        windows = self.windows(data, target=target)
+        lengths = np.broadcast_to(np.int32(self.lookback), len(windows))
+        return {"x": windows.x, "y": windows.y, "lengths": lengths, "max_steps": math.inf}
+
+    def example_weights(self, weights, encoded):
+        return weights if weights is None else weights[encoded["y"].owners(slice(None))]
+
+    def default_compile(self):
+        place = self.head.levels.index(0.5) if self.head.levels else 0
+        metrics = [ForecastMetric(kind, place) for kind in ("mae", "mse")]
+        optimizer = keras.optimizers.Adam(1e-3, global_clipnorm=1.0)
+        return {"optimizer": optimizer, "loss": ForecastLoss(self.head.loss, self.head.levels), "metrics": metrics}
+
+    def predict(self, x, batch_size=512, verbose="auto", steps=None, **kwargs):
+        """What comes after the end of each series, in the units of the data.
+
+        Returns:
+            Shape (N, H, C): the forecasts; for quantiles (N, H, C, Q), for a distribution (N, H, C, 2): its parameters.
+        """
+        self._need_network()
+        windows = self.windows(self.inputs(x, batch_size, steps), target=False)
+        found = self._by_series(self.described(windows, batch_size, verbose))
+        return found if self.head.size > 1 else found[..., 0]
+
+    def forecast(
+        self, history, steps: int | None = None, quantiles: Sequence[float] = (), *, future=None, batch_size: int = 512
+    ) -> "pd.DataFrame":
+        """How series go on, as a frame with time stamps: a column for each target, and one for each quantile.
+
+        Args:
+            history: up to the present, in any form that `fit` takes; the rows of a frame may go on with what is known
+                ahead, without a target.
+            steps: how many, at most `horizon`; None is `horizon`.
+            quantiles: levels; the column of the level 0.9 of `load` is `load_0.9`. A model of a point loss has none
+                before `calibrate`.
+            future: a frame with the known columns of the steps ahead, and their time and group.
+            batch_size: windows per step.
+
+        Raises:
+            ArgumentError: `steps` or `quantiles` that the model cannot give.
+            DataError: data that cannot be used, or a known column that is not known far enough.
+        """
+        self._need_network()
+        steps = whole("steps", self.horizon if steps is None else steps, most=self.horizon)
+        levels = check_levels(quantiles) if len(quantiles) else []
+        data = self.read(with_future(history, future, self.roles), target=True)
+        windows = self.windows(data, target=False)
+        described = self.described(windows, batch_size)
+        asked = {"": self.head.point(described)} | {
+            f"_{level:g}": each for level, each in self.quantiles_of(windows, described, levels).items()
+        }
+        shaped = {name: self._by_series(values)[:, :steps] for name, values in asked.items()}
+        return forecast_frame(data["series"], self.roles, shaped)
+
+    def described(self, windows: Windows, batch_size: int = 512, verbose: Any = 0) -> np.ndarray:
+        """What describes each step of each window, (R, H, P), in the units of the data."""
+        lengths = np.broadcast_to(np.int32(self.lookback), len(windows))
+        batches = Batches(windows.x, lengths=lengths, batch_size=batch_size, max_steps=math.inf)
+        found = keras.Model.predict(self, BatchAdapter(batches), verbose=verbose)[np.argsort(batches.order)]
+        return self.head.unscaled(np.asarray(found, "float64"), *windows.scales(slice(None)))
+
+    def quantiles_of(self, windows: Windows, described, levels: Sequence[float]) -> dict[float, np.ndarray]:
+        """Quantiles by level, (R, H) each, conformal ones after `calibrate`.
+
+        Raises:
+            ArgumentError: the model has none, or not of this level.
+        """
+        calibration = Calibration.of((self._learned or {}).get("conformal"))
+        return calibration.quantiles(self.head, described, windows.scales(slice(None))[1], levels)
+
+    def calibrate(self, data, levels: Sequence[float] = QUANTILES, batch_size: int = 512) -> None:
+        """Conformal quantiles: shifts each by what it was off on data that the model was not trained on.
+
+        For each level and step ahead the shift is the quantile of what the targets were above the forecast, with the
+        correction for a finite sample (Romano, Patterson and Candès, "Conformalized quantile regression", 2019). It is
+        saved with the model. A model of a point loss gives quantiles only after this.
+
+        Args:
+            data: in any form that `fit` takes, such as the validation data.
+            levels: the quantiles that `forecast` can then give; others are interpolated.
+        """
+        self._need_network()
+        windows = self.windows(self.read(data))
+        described = self.described(windows, batch_size)
+        self._learned = {**(self._learned or {}), "conformal": calibrate(self.head, windows, described, levels)}
+
+    def backtest(
+        self, data, windows: int | None = None, stride: int | None = None, refit: bool = False, **options
+    ) -> "Backtest":
+        """Forecasts of what has already come, beside baselines; see `rnnkit.tasks.forecasting.backtest.backtest`."""
+        from rnnkit.tasks.forecasting.backtest import backtest
+
+        self._need_network()
+        return backtest(self, self.read(data), windows, stride, refit, **options)
+
+    def anomalies(self, data, level: float = 0.99) -> "pd.DataFrame":
+        """Values outside the interval in which the step before expected them; see `backtest.anomalies`."""
+        from rnnkit.tasks.forecasting.backtest import anomalies
+
+        self._need_network()
+        return anomalies(self, self.read(data), level)
+
+    def plot(self, history, quantiles: Sequence[float] = (), *, future=None, shown: int | None = None) -> "Plot":
+        """The end of each series and how it goes on; `.figure()` draws it. See `plots.forecast_plot`."""
+        from rnnkit.tasks.forecasting.plots import forecast_plot
+
+        return forecast_plot(self, history, quantiles, future, shown or 2 * self.horizon)
+
+    def probe_batch(self, x, y=None):
+        """Windows that lie evenly over the series, as one batch."""
+        windows = self.windows(self.read(x, y))
+        rows = np.unique(np.linspace(0, len(windows) - 1, PROBED).astype(int))
+        return {name: column[rows] for name, column in windows.x.items()}, windows.y[rows]
+
+    def known_lag(self, median_length):
+        season = (self._learned or {}).get("season", 1)
+        step = self.segment if self.decoder == "segments" else 1
+        if season <= 1 or math.ceil(season / step) > median_length - 1:
+            return None
+        return math.ceil(season / step), f"the season of the data, {season} steps"
+
+    def predicts_each_step_of(self, layer):
+        return False  # what is read are other steps than those that are forecast
+
+    def preview(self, data, rows=6):
+        import pandas as pd
+
+        [series, *_] = series_column(data.take(range(1)), self.roles)["series"]
+        windows = self.windows(Dataset({"series": [series]}))
+        last = len(windows) // len(self.roles.target) - 1
+        point, scales = self.head.point(self.described(_only(self, series))), windows.scales(slice(last, last + 1))
+        steps = np.unique(np.linspace(0, self.horizon - 1, rows).astype(int))
+        actual = windows.y[np.array([last])][0] * scales[1, 0] + scales[0, 0]
+        stamps = series.stamps(0)[len(series) - self.horizon :]
+        columns = {"time": stamps[steps], "actual": actual[steps], "forecast": point[0, steps]}
+        return pd.DataFrame({"target": self.roles.target[0], "step": steps + 1, **columns})
+
+    def get_config(self):
+        own = ("horizon", "lookback", "decoder", "segment", "quantiles", "scaling", "per_series", "normalization")
+        return {
+            **super().get_config(),
+            **{name: getattr(self, name) for name in (*own, "calendar", "group_embedding", "head_dropout")},
+            "loss": self.head.loss,
+        }
+
+    def _by_series(self, rows: np.ndarray) -> np.ndarray:
+        """Rows of a series' targets one after the other, (N * C, H, ...) -> (N, H, C, ...)."""
+        count = len(self.roles.target)
+        return np.moveaxis(rows.reshape(len(rows) // count, count, *rows.shape[1:]), 1, 2)
+
+
+def _only(model: Forecaster, series: Series) -> Windows:
+    """The window before the last horizon of a series."""
+    before = series.cut(len(series) - model.horizon)
+    before.known, before.index = series.known, series.index
+    return model.windows(Dataset({"series": [before]}), target=False)
+
+
+def _segment(segment: int | None, lookback: int, horizon: int) -> int:
+    common = math.gcd(lookback, horizon)
+    if segment is None:
+        return max(size for size in range(1, LONGEST_SEGMENT + 1) if common % size == 0)
+    if common % whole("segment", segment):
+        raise ArgumentError(f"segment: expected a divisor of lookback {lookback} and horizon {horizon}, got {segment}.")
+    return segment
