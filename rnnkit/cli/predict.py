@@ -8,6 +8,7 @@ from typing import Any
 from rnnkit.cli.model import check_data_options, data_of, data_options, find_model, open_model, spec_of_model
 from rnnkit.cli.options import Device, Json, Run, command, union
 from rnnkit.cli.texts import File, Texts, read_texts
+from rnnkit.errors import ArgumentError
 from rnnkit.report import terminal
 from rnnkit.report.terminal import notices, reading
 from rnnkit.tasks.specs import find_spec
