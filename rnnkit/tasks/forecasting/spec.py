@@ -8,7 +8,7 @@ from rnnkit import datasets
 from rnnkit.datasets import Dataset
 from rnnkit.datasets.series import Roles, series_of, split_by_time
 from rnnkit.errors import ArgumentError, DataError
-from rnnkit.report.terminal import data_table
+from rnnkit.report.terminal import show_table
 from rnnkit.tasks.options import TEST, VALID, Option, counting, of_file
 from rnnkit.tasks.parts import PageParts, Results, Rule
 from rnnkit.tasks.spec import TaskSpec
@@ -102,11 +102,12 @@ class ForecastingSpec(TaskSpec):
     def evaluate(self, console, model, data, folder, name, **options):
         metrics, _ = super().evaluate(console, model, data, folder, name)
         scores = model.backtest(data, windows=None).scores.reset_index()
-        return metrics, lambda: console.print(data_table(scores, "Backtest, in the units of the data"))
+        return metrics, lambda: show_table(console, scores, "Backtest, in the units of the data")
 
     def show(self, console, trained, folder, test):
         shown = trained.tables["scores"].drop(columns=["nominal"], errors="ignore")
-        console.print(data_table(shown, "Backtest on test data, in its units; coverage is that of the 90 % interval"))
+        title = "Backtest on test data, in its units; coverage is that of the 90 % interval"
+        show_table(console, shown, title, "scores.csv")
         return f"rnnkit evaluate {folder}"
 
     def check_predict(self, run, **options):
