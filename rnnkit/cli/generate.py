@@ -12,7 +12,7 @@ from rnnkit.cli.model import find_model, open_model
 from rnnkit.cli.options import Device
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.report import terminal
-from rnnkit.tasks.music.generation import check_seed
+from rnnkit.tasks.sampling import check_seed
 
 Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run music made it, or a .keras file.")]
 Out = Annotated[

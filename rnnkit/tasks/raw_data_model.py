@@ -88,7 +88,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
         weights = self.example_weights(weights, encoded)
         weights = weighted(weights, self.class_weights(class_weight, encoded["y"]), encoded["y"])
         order = {"batch_size": batch_size or own_size or size, "shuffle": shuffle, "seed": seed}
-        batches = Batches(**encoded, **order, weights=weights, steps=steps_per_epoch)
+        batches = self.make_batches(**encoded, **order, weights=weights, steps=steps_per_epoch, training=True)
         valid = None
         if validation_data is not None:
             limit = ("validation_steps", validation_steps)
@@ -199,7 +199,11 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
             data, weights = data.take(rows), None if weights is None else weights[: len(rows)]
         encoded = self.encoded(data)
         weights = self.example_weights(weights, encoded)
-        return BatchAdapter(Batches(**encoded, batch_size=batch_size, weights=weights), data)
+        return BatchAdapter(self.make_batches(**encoded, batch_size=batch_size, weights=weights), data)
+
+    def make_batches(self, *, training: bool = False, **encoded: Any) -> keras.utils.PyDataset:
+        """What `fit` trains on, or `evaluate` measures, from what `encode` gave and the options of `Batches`."""
+        return Batches(**encoded)
 
     def inputs(self, x: Any, batch_size: int, steps: int | None) -> Dataset:
         """What to predict: all inputs of `x`, or those of the first `steps` batches."""

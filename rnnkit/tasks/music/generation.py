@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.checks import is_number, whole
+from rnnkit.checks import whole
 from rnnkit.datasets.piano_rolls import KEYS
 from rnnkit.errors import ArgumentError
 from rnnkit.tasks.music.piece import Piece
+from rnnkit.tasks.sampling import NO_LIMIT, sampling_settings
 
-NO_LIMIT = 2**31 - 1
 USUAL_GRID = 4  # steps of a quarter note, where nothing says it
 
 
@@ -21,31 +21,15 @@ def sampler_settings(temperature, top_k, top_p, max_hold, max_silence) -> dict[s
     Raises:
         ArgumentError: one of them is out of its range.
     """
-    if not is_number(temperature) or not 0 < temperature < math.inf:
-        raise ArgumentError(
-            f"temperature: expected a positive number, got {temperature!r}. For almost only the most probable keys "
-            "take a small one, such as 0.1."
-        )
-    if top_k is not None:
-        whole("top_k", top_k)
-    if top_p is not None and (not is_number(top_p) or not 0 < top_p <= 1):
-        raise ArgumentError(f"top_p: expected a share in (0, 1], got {top_p!r}.")
+    settings = sampling_settings(temperature, top_k, top_p)
     for name, frames in {"max_hold": max_hold, "max_silence": max_silence}.items():
         if frames != math.inf:
             whole(name, frames)
     return {
-        "temperature": np.float32(temperature),
-        "top_k": np.int32(min(top_k or NO_LIMIT, NO_LIMIT)),
-        "top_p": np.float32(top_p or 2),  # 2, since shares may add up to a little more than 1
+        **settings,
         "max_hold": np.int32(min(max_hold, NO_LIMIT)),
         "max_silence": np.int32(min(max_silence, NO_LIMIT)),
     }
-
-
-def check_seed(seed) -> None:
-    """Raises `ArgumentError` unless a seed is None or a whole number from 0."""
-    if seed is not None:
-        whole("seed", seed, least=0)
 
 
 def read_primer(primer, steps_per_beat: int | None):

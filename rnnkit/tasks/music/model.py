@@ -19,7 +19,6 @@ from rnnkit.tasks.batches import Batches
 from rnnkit.tasks.inputs import take_apart
 from rnnkit.tasks.music.baselines import sounding_rate
 from rnnkit.tasks.music.generation import (
-    check_seed,
     find_grid,
     lengthen,
     primer_roll,
@@ -30,6 +29,7 @@ from rnnkit.tasks.music.likelihood import FrameAccuracy, FrameNLL, RollLoss
 from rnnkit.tasks.music.piece import Piece
 from rnnkit.tasks.music.rolls import check_rolls, longest_runs, roll_column
 from rnnkit.tasks.music.sampling import RollSampler
+from rnnkit.tasks.sampling import check_seed
 from rnnkit.tasks.task import Task
 
 HEADS = ("independent", "joint")

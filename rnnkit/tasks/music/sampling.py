@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from rnnkit.layers.sampling import drawn, filtered
 from rnnkit.layers.sequence import FORBIDDEN
 
 
@@ -65,8 +66,9 @@ class RollSampler(keras.Model):
         last = ops.where(must_change, key, -1)
 
         def draw(note, frame, last):
-            scores = self._filtered(self._next_note(context, before, frame, last), settings)
-            key = _drawn(scores, ops.take(uniforms, note + 1, axis=1))
+            scores = self._next_note(context, before, frame, last)
+            scores = filtered(scores, *(settings[name] for name in ("temperature", "top_k", "top_p")))
+            key = drawn(scores, ops.take(uniforms, note + 1, axis=1))
             return note + 1, frame + ops.one_hot(key, self.keys, dtype=frame.dtype), key
 
         return ops.while_loop(lambda note, frame, last: ops.any(last < self.keys), draw, (0, frame, last))[1]
@@ -88,28 +90,10 @@ class RollSampler(keras.Model):
         free = ops.logical_and(free, self.playable)
         agrees = ops.where(free, before * log_odds - ops.softplus(log_odds), 0.0)
         differs = ops.where(free, (1 - before) * log_odds - ops.softplus(log_odds), FORBIDDEN)
-        key = _drawn(differs + ops.cumsum(agrees, axis=-1) - agrees, uniforms)
+        key = drawn(differs + ops.cumsum(agrees, axis=-1) - agrees, uniforms)
         place = ops.arange(self.keys)
         frame = ops.where(place < key[:, None], before, ops.where(place == key[:, None], 1 - before, 0.0))
         return frame, key
 
     def _log_odds(self, context, before, frame):
         return self.head(context[:, None], before[:, None], frame[:, None])[:, 0]
-
-    def _filtered(self, scores, settings):
-        """Log-probabilities at a temperature, with those that top-k and top-p leave out forbidden."""
-        allowed = scores > FORBIDDEN / 2
-        scores = ops.where(allowed, scores / settings["temperature"], FORBIDDEN)
-        ordered = ops.flip(ops.sort(scores, axis=-1), axis=-1)
-        share = ops.softmax(ordered, axis=-1)
-        more_probable = ops.cumsum(share, axis=-1) - share
-        rank = ops.arange(self.keys + 1)
-        kept = ops.logical_and(rank < settings["top_k"], more_probable < settings["top_p"])
-        least = ops.min(ops.where(kept, ordered, -FORBIDDEN), axis=-1, keepdims=True)
-        return ops.where(scores >= least, scores, FORBIDDEN)
-
-
-def _drawn(scores, uniforms):
-    """The place, int32 (B,), that a uniform number in (0, 1] draws from unnormalised log-probabilities (B, n)."""
-    reached = ops.cumsum(ops.softmax(scores, axis=-1), axis=-1)
-    return ops.sum(ops.cast(reached < uniforms[:, None] * reached[:, -1:], "int32"), axis=-1)

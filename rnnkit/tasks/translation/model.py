@@ -13,11 +13,11 @@ from rnnkit.layers import AttentionDecoder
 from rnnkit.optimizers import Adam
 from rnnkit.tasks.batches import BatchAdapter
 from rnnkit.tasks.columns import as_text, check_texts
+from rnnkit.tasks.next_token import Perplexity, SubwordLoss
 from rnnkit.tasks.task import Task
 from rnnkit.tasks.translation import answers
 from rnnkit.tasks.translation.answers import Alignment, Translation
 from rnnkit.tasks.translation.decoder import Decoders, Search
-from rnnkit.tasks.translation.loss import Perplexity, SubwordLoss
 from rnnkit.tasks.translation.network import connect, decoder_stack, first_batch_longest
 from rnnkit.tasks.translation.scores import TOKENIZERS, USUAL, bleu_tokenizer, score_translations
 from rnnkit.text.tokenization import BEGIN, END, TOKENIZATIONS, learn_tokenization, tokenization_from_config

@@ -182,7 +182,7 @@ def places(run, tunes, tmp_path_factory):
         ("generate {run} -o {here}/a.mid --temperature -1", "temperature: expected a positive number, got -1"),
         ("generate {run} -o {here}/a.mid --temperature nan", "temperature: expected a positive number, got nan"),
         ("generate {run} -o {here}/a.mid --top-k 0", "top_k: expected a positive integer, got 0"),
-        ("generate {run} -o {here}/a.mid --top-p 1.5", "top_p: expected a share in (0, 1], got 1.5"),
+        ("generate {run} -o {here}/a.mid --top-p 1.5", "top_p: expected a probability in (0, 1], got 1.5"),
         ("generate {run} -o {here}/a.mid --length 0", "length: expected a positive integer, got 0"),
         ("generate {run} -o {here}/a.mid --tempo 0", "tempo: expected 4 to 1000 beats per minute"),
         ("generate {run} -o {here}/a.mid --steps-per-beat 0", "steps_per_beat: expected a whole number from 1 to 480"),

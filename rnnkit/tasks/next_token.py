@@ -1,5 +1,7 @@
 """How well each next subword is predicted. Legend: `B` batch, `U` steps of the target, `V` subwords."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -38,13 +40,16 @@ class SubwordLoss(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
-class Perplexity(keras.metrics.Metric):
-    """exp of the mean negative log likelihood over all subwords of the data set, as `SubwordLoss` without smoothing."""
+class TokenNLL(keras.metrics.Metric):
+    """The mean negative log likelihood over all tokens of the data set, as `SubwordLoss` without smoothing, in nats.
 
-    def __init__(self, name="perplexity", dtype=None):
+    Sum and count are kept apart, so that it does not matter how the data are cut into batches.
+    """
+
+    def __init__(self, name="nll", dtype=None):
         super().__init__(name=name, dtype=dtype)
         self.nats = self.add_variable((), "zeros", dtype="float32", name="nats")
-        self.subwords = self.add_variable((), "zeros", dtype="float32", name="subwords")
+        self.tokens = self.add_variable((), "zeros", dtype="float32", name="tokens")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         labels, valid = padded_labels(y_true)
@@ -53,7 +58,29 @@ class Perplexity(keras.metrics.Metric):
         if sample_weight is not None:
             counts = counts * ops.cast(sample_weight, "float32")[:, None]
         self.nats.assign_add(ops.sum(losses * counts))
-        self.subwords.assign_add(ops.sum(counts))
+        self.tokens.assign_add(ops.sum(counts))
 
     def result(self):
-        return ops.exp(ops.divide_no_nan(self.nats, self.subwords))
+        return ops.divide_no_nan(self.nats, self.tokens)
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class TokenBits(TokenNLL):
+    """The same in bits."""
+
+    def __init__(self, name="bits", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+
+    def result(self):
+        return super().result() / math.log(2)
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class Perplexity(TokenNLL):
+    """exp of the same: among how many equally probable tokens one would be as undecided."""
+
+    def __init__(self, name="perplexity", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+
+    def result(self):
+        return ops.exp(super().result())

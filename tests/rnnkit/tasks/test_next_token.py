@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from rnnkit.tasks.translation.loss import Perplexity, SubwordLoss
+from rnnkit.tasks.next_token import Perplexity, SubwordLoss
 
 LABELS = np.array([[3, 1, 4, -1], [5, -1, -1, -1], [0, 2, 2, 6]])
 LOGITS = np.random.default_rng(0).normal(size=(3, 4, 7)).astype("float32") * 3

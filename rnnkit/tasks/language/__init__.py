@@ -1,0 +1,1 @@
+"""Language models: a stream of tokens in, the next token out."""

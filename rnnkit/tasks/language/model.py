@@ -1,0 +1,343 @@
+"""Language models: a stream of tokens in, the next token out.
+
+Legend: `B` batch, `T` steps, `D` directions, `V` tokens of the vocabulary.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from rnnkit.checks import one_of, share, whole
+from rnnkit.datasets import Dataset
+from rnnkit.errors import ArgumentError, DataError
+from rnnkit.layers import RecurrentStack
+from rnnkit.optimizers import Adam
+from rnnkit.tasks.columns import as_text, check_texts
+from rnnkit.tasks.inputs import take_apart
+from rnnkit.tasks.language.carried import CarriedState, ResumedState, check_one_device
+from rnnkit.tasks.language.generation import Generator
+from rnnkit.tasks.language.stream import Pieces, Strips, backwards, before, interleaved
+from rnnkit.tasks.next_token import Perplexity, SubwordLoss, TokenBits, TokenNLL
+from rnnkit.tasks.task import Task
+from rnnkit.text.corpus import Corpus, open_corpus
+from rnnkit.text.tokenization import END, TOKENIZATIONS, Tokenization, learn_tokenization, tokenization_from_config
+
+DIRECTIONS = ("forward", "both")
+SIZES = {"characters": 10_000, "bytes": 260, "words": 30_000, "subwords": 8_000}
+NAMES = ("tokens", "backward")
+PROBE_STEPS = 2  # of a probe, in chunks of training
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class LanguageModel(Task):
+    """Predicts the next character, word or subword of a text from all before it, and writes texts.
+
+        model = rnnkit.LanguageModel(cell="lstm", units=256)
+        model.fit("book.txt", epochs=5)
+        print(model.generate("It was ", length=200, seed=1))
+        model.score("It was the best of times.")  # log probability of each character, and of the end
+
+    Data are texts, in any form that other tasks take for their texts, or the path of a file or folder of text files,
+    plain or `.gz`, of which a part at a time is in memory (see `rnnkit.text.Corpus`). There is no y.
+
+    Training reads all texts as one stream, each with an end behind it, in `batch_size` parallel strips. The state is
+    carried from batch to batch and starts anew with each pass, and the gradient reaches back `bptt_steps` steps
+    (Zaremba, Sutskever and Vinyals, "Recurrent neural network regularization", 2014). Evaluation reads each text from
+    a fresh state; `nll` is the mean over all tokens, ends included, in nats, and the same however texts are cut into
+    batches. With characters or bytes there is `bits_per_character` or `bits_per_byte`, else `perplexity`.
+
+    Args:
+        tokenization: `"characters"`, `"bytes"`, `"words"` or `"subwords"` (see `rnnkit.text.tokenization`).
+        vocabulary_size: entries of the vocabulary at most; None takes 10,000 characters, 30,000 words, 8,000 subwords.
+        cell, units, layers: of the recurrent stack (see `RecurrentStack`).
+        direction: `"forward"`; or `"both"`: a second stack reads from the end of each text to its beginning, with the
+            same embeddings (Peters et al., "Deep contextualized word representations", 2018), and each measure is the
+            mean of both. Only the forward one writes.
+        embedding_dim: size of a token's vector.
+        tied_embeddings: predict the next token with the matrix that embeds tokens (Press and Wolf, "Using the output
+            embedding to improve language models", 2017).
+        dropout: fraction of the features dropped before each recurrent layer and before the output, in [0, 1).
+        bptt_steps: steps of a batch, through which the gradient goes.
+        options: any other argument of `RecurrentStack`, but `bidirectional` and `gradient_penalty`; and `name` and
+            `dtype` as for a `keras.Model`.
+
+    Raises:
+        ArgumentError: an argument out of its range.
+        DataError: from `fit` and `adapt`, data that cannot be used.
+    """
+
+    columns = ("text",)
+    unclassed = "a token"
+    monitor = ("val_nll", "min")
+    max_epochs = 100
+    patience = 3
+    halve_after = 1
+    batch_size = 32
+
+    def __init__(
+        self,
+        tokenization: str = "characters",
+        vocabulary_size: int | None = None,
+        cell: Any = "lstm",
+        units: int | Sequence[int] = 256,
+        layers: int = 1,
+        direction: str = "forward",
+        embedding_dim: int = 128,
+        tied_embeddings: bool = True,
+        dropout: float = 0.2,
+        bptt_steps: int = 64,
+        **options: Any,
+    ):
+        for name in ("bidirectional", "gradient_penalty"):
+            if options.get(name):
+                raise ArgumentError(f"{name}: a language model cannot have it. For two directions: direction='both'.")
+        super().__init__(cell, units, layers, dropout=dropout, **options)
+        self.tokenization = one_of("tokenization", tokenization, TOKENIZATIONS)
+        self.vocabulary_size = whole("vocabulary_size", vocabulary_size or SIZES[tokenization], least=5)
+        self.direction = one_of("direction", direction, DIRECTIONS)
+        self.embedding_dim = whole("embedding_dim", embedding_dim)
+        self.tied_embeddings = tied_embeddings
+        self.bptt_steps = whole("bptt_steps", bptt_steps)
+        self.output_dropout = keras.layers.Dropout(share("dropout", dropout), name="output_dropout")
+        self.stacks = [self.stack]
+        if direction == "both":
+            settings = {**self.stack.get_config(), "name": "backward_stack"}
+            self.stacks.append(RecurrentStack.from_config(settings))
+        # Hidden from Keras, which would save what no model is made of.
+        self._carried = {training: [CarriedState() for _ in self.stacks] for training in (False, True)}
+
+    @property
+    def tokens(self) -> Tokenization:
+        """The learned vocabulary: `encode` and `decode` go between texts and token numbers.
+
+        Raises:
+            ArgumentError: nothing has been learned yet.
+        """
+        self._need_network()
+        return self._tokens
+
+    def read(self, x, y=None, *, target=True):
+        """A `Dataset` with the column `text`, or a `Corpus`, which is read anew whenever it is needed."""
+        if y is not None:
+            raise DataError("y: the target of a language model is the text itself. Leave y out.")
+        if isinstance(x, Corpus):
+            return x
+        if isinstance(x, (str, os.PathLike)):
+            return open_corpus(x)
+        x, y, *_ = take_apart(x, columns=self.columns, rank=self.rank)
+        if y is not None:
+            raise DataError("y: the target of a language model is the text itself. Leave y out.")
+        if isinstance(x, Dataset) and "text" in x.columns and x.columns != self.columns:
+            x = Dataset({"text": x["text"]}, name=x.name)  # labelled texts are texts
+        return super().read(x)
+
+    def learn(self, data):
+        texts = data["text"]
+        if isinstance(data, Dataset):
+            check_texts(texts)
+        found = learn_tokenization(self.tokenization, texts, self.vocabulary_size)
+        if len(found) < 6 and self.tokenization != "bytes":
+            raise DataError(f"x: expected texts of at least two different {self.tokenization}. Give more text.")
+        return found.to_config()
+
+    def make_network(self, learned):
+        self._tokens = tokenization_from_config(learned)
+        size, policy = len(self._tokens), self.dtype_policy
+        options = {"tie_weights": self.tied_embeddings, "embeddings_initializer": "glorot_uniform", "dtype": policy}
+        self.embedding = keras.layers.ReversibleEmbedding(size, self.embedding_dim, name="embedding", **options)
+        self.projections = [
+            keras.layers.Dense(self.embedding_dim, name=f"{name}_projection", dtype=policy) for name in self._names
+        ]
+        inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in self._names}
+        inputs["lengths"] = keras.Input((), dtype="int32", name="lengths")
+        contexts = [
+            stack(self.embedding(inputs[name]), inputs["lengths"])
+            for stack, name in zip(self.stacks, self._names, strict=True)
+        ]
+        network = keras.Model(inputs, self._logits(contexts), name="network")
+        self._generator = Generator(self.embedding, self.stack, self._next, dtype="float32").predict_on_batch
+        return network
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return NAMES[: len(self.stacks)]
+
+    def _logits(self, contexts, training=None):
+        """Logits (B, T * D, V) from the contexts (B, T, H) of each direction."""
+        found = [self._next(each, index, training) for index, each in enumerate(contexts)]
+        if len(found) == 1:
+            return found[0]
+        joined = ops.concatenate([each[:, :, None] for each in found], axis=2)
+        return keras.layers.Reshape((-1, found[0].shape[-1]))(joined)
+
+    def _next(self, context, index=0, training=None):
+        """Logits of the next token, float32, from a context of the stack with this number."""
+        vector = self.projections[index](self.output_dropout(context, training=training))
+        return ops.cast(self.embedding(vector, reverse=True), "float32")
+
+    def call(self, inputs, training=False):
+        if "fresh" not in inputs:
+            return self.network({name: inputs[name] for name in self.network.input}, training=training)
+        return self._carried_on(inputs, training)
+
+    def _carried_on(self, inputs, training):
+        """Logits of a batch of a stream, from the states that the batch before has left."""
+        contexts = []
+        for stack, name, carried in zip(self.stacks, self._names, self._carried[bool(training)], strict=True):
+            zero = stack.initial_states(ops.shape(inputs[name])[0])
+            states = carried.begin(zero, inputs["fresh"])
+            context, states = stack.carry(self.embedding(inputs[name]), states, training=training)
+            carried.keep(states)
+            contexts.append(context)
+        return self._logits(contexts, training)
+
+    def encode(self, data, *, target=True):
+        """Each text by itself: its tokens with the end of another before them, and, as targets, with its own behind."""
+        texts = [np.array([*numbers, END], "int32") for numbers in self.tokens.encode(list(data["text"]))]
+        ways = [texts, [backwards(text) for text in texts]][: len(self.stacks)]
+        lengths = np.array([len(text) for text in texts], "int32")
+        x = {name: [before(text) for text in way] for name, way in zip(self._names, ways, strict=True)}
+        y = [interleaved(each) for each in zip(*ways, strict=True)] if target else None
+        return {"x": {**x, "lengths": lengths}, "y": y, "lengths": lengths}
+
+    def encoded(self, data):
+        if data not in self._encodings:
+            self._encodings[data] = {"texts": self._texts(data), "y": None}
+        return self._encodings[data]
+
+    def _texts(self, data) -> list:
+        """The tokens of each text with its end; of a corpus one stream, in a file."""
+        if isinstance(data, Corpus):
+            return [data.encoded(self.tokens)]
+        return [np.array([*numbers, END], "int32") for numbers in self.tokens.encode(data["text"])]
+
+    def make_batches(self, texts, y=None, *, training=False, weights=None, steps=None, seed=0, **order):
+        if weights is not None:
+            raise ArgumentError("sample_weight: a stream has no examples that could be weighted. Leave it out.")
+        if not training:
+            size, directions = len(self.tokens), len(self.stacks)
+            return Pieces(texts, size=size, directions=directions, batch_size=order["batch_size"])
+        stream = texts[0] if len(texts) == 1 else np.concatenate(texts)
+        options = {"directions": len(self.stacks), "steps": self.bptt_steps, "steps_per_epoch": steps, "seed": seed}
+        return Strips(stream, **options, **order)
+
+    def fit(self, x=None, y=None, batch_size=None, epochs="auto", verbose="auto", callbacks=None, **options):
+        """As `Task.fit`, on texts or the path of a file or folder; `batch_size` is the number of strips.
+
+        Raises:
+            ArgumentError: an argument out of its range, or several devices.
+            DataError: data that cannot be used.
+        """
+        check_one_device(self)
+        own = callbacks if isinstance(callbacks, (list, tuple)) else [] if callbacks is None else [callbacks]
+        resumed = ResumedState(self._carried[True])
+        return super().fit(x, y, batch_size, epochs, verbose, [resumed, *own], **options)
+
+    def default_compile(self):
+        kind = self.tokenization.removesuffix("s")
+        usual = TokenBits(f"bits_per_{kind}") if kind in ("character", "byte") else Perplexity()
+        optimizer = Adam(3e-3, global_clipnorm=1.0)
+        return {"optimizer": optimizer, "loss": SubwordLoss(), "metrics": [TokenNLL(), usual]}
+
+    def predict(self, x, batch_size=128, verbose="auto", steps=None, **kwargs):
+        """The probability of each token to be next after each text: shape (N, V).
+
+        Args:
+            x: texts, in any form that `fit` takes.
+            batch_size: texts per step.
+            steps: batches to predict, the first ones; None predicts all.
+            verbose, kwargs: for Keras' sake; nothing is printed.
+        """
+        self._need_network()
+        texts = [np.array([END, *numbers], "int32") for numbers in self._numbers(self.inputs(x, batch_size, steps))]
+        found = np.empty((len(texts), len(self.tokens)), "float32")
+        for rows in np.array_split(np.argsort([len(text) for text in texts]), -(-len(texts) // batch_size)):
+            logits = self._forward([texts[row] for row in rows])
+            last = [logits[place, len(texts[row]) - 1] for place, row in enumerate(rows)]
+            found[rows] = ops.softmax(np.stack(last), axis=-1)
+        return found
+
+    def score(self, text: str) -> np.ndarray:
+        """The log probability of each token of a text, and of its end after them, in nats: shape (T + 1,).
+
+        Args:
+            text: what is scored, from a fresh state. Its tokens are those of `model.tokens.tokens(text)`.
+
+        Raises:
+            DataError: it is no text.
+        """
+        self._need_network()
+        [numbers] = self._numbers({"text": check_texts([as_text(text)])})
+        logits = self._forward([np.array([END, *numbers], "int32")])[0]
+        return np.asarray(ops.log_softmax(logits, axis=-1))[np.arange(len(logits)), [*numbers, END]]
+
+    def generate(self, prompt="", length=200, temperature=1.0, top_k=None, top_p=None, seed=None) -> str:
+        """A text that goes on from a prompt, the prompt not included.
+
+        Args:
+            prompt: what stands before; empty begins a text.
+            length: tokens to write at most; the text ends before where the model ends it.
+            temperature: positive. The probabilities are raised to the power of 1 / temperature: below 1 the model plays
+                safer, above 1 bolder.
+            top_k: draw from that many most probable tokens only.
+            top_p: draw from the most probable tokens only that together reach this probability, in (0, 1].
+            seed: the same seed gives the same text; None takes one from NumPy's global generator.
+
+        Raises:
+            ArgumentError: an argument is out of its range, or the cell cannot be run step by step.
+        """
+        return "".join(self.stream(prompt, length, temperature, top_k, top_p, seed))
+
+    def stream(
+        self, prompt="", length=200, temperature=1.0, top_k=None, top_p=None, seed=None, ends: bool = True
+    ) -> Iterator[str]:
+        """What `generate` writes, piece by piece as it is drawn.
+
+        Args:
+            prompt, length, temperature, top_k, top_p, seed: as for `generate`.
+            ends: False goes on behind the end of a text with the next one, on a new line.
+        """
+        from rnnkit.tasks.language.generation import written
+
+        self._need_network()
+        settings = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+        return written(self._generator, self.stack, self.tokens, prompt, length, settings, ends)
+
+    def probe_batch(self, x, y=None):
+        """Pieces of the texts as inputs of the network and targets of the loss, for `rnnkit.diagnose`."""
+        steps, rows = PROBE_STEPS * self.bptt_steps, []
+        for text in self._texts(self.read(x)):
+            rows += [np.asarray(text[start : start + steps]) for start in range(0, len(text), steps)]
+        [x, y] = Pieces(rows[:32], size=len(self.tokens), directions=len(self.stacks), steps=steps)[0]
+        lengths = np.sum(np.asarray(y) >= 0, axis=1).astype("int32") // len(self.stacks)
+        return {**{name: x[name] for name in self._names}, "lengths": lengths}, y
+
+    def preview(self, data, rows=6):
+        import pandas as pd
+
+        texts = data.sample(min(rows, len(data)), seed=0)[0] if isinstance(data, Dataset) else []
+        scores = [self.score(text[:1000]) for text in texts]
+        told = {"text": [text[:200] for text in texts], "nll": [-float(score.mean()) for score in scores]}
+        return pd.DataFrame({**told, "written": [self.generate(text[:20], 60, seed=0) for text in texts]})
+
+    def get_config(self):
+        own = ("tokenization", "vocabulary_size", "direction", "embedding_dim", "tied_embeddings", "bptt_steps")
+        config = {**super().get_config(), **{name: getattr(self, name) for name in own}}
+        return {name: value for name, value in config.items() if name not in ("bidirectional", "gradient_penalty")}
+
+    def _is_encoded(self, x) -> bool:
+        return self.network is not None and isinstance(x, dict) and set(self._names) <= x.keys()
+
+    def _numbers(self, data) -> list[list[int]]:
+        return self.tokens.encode(check_texts(list(data["text"])))
+
+    def _forward(self, rows: list[np.ndarray]) -> np.ndarray:
+        """Logits (B, T, V) of the forward stack."""
+        steps = max(map(len, rows))
+        tokens = np.stack([np.pad(row, (0, steps - len(row))) for row in rows])
+        context = self.stack(self.embedding(tokens), np.array([len(row) for row in rows], "int32"))
+        return np.asarray(self._next(context))
