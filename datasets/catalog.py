@@ -29,6 +29,8 @@ MODULES = (
     "forecasting_sample",
     "ett",
     "exchange_rate",
+    "language_sample",
+    "tiny_shakespeare",
 )
 
 

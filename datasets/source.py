@@ -30,7 +30,7 @@ class Source:
 
     Attributes:
         name: what `load` finds it by.
-        task: what it is for: `"sentiment"`, `"ner"`, `"music"`, `"translation"` or `"forecasting"`.
+        task: what it is for: `"sentiment"`, `"ner"`, `"music"`, `"translation"`, `"forecasting"` or `"language-model"`.
         description: what it holds, in a sentence or two.
         licence: as its source states it.
         homepage: where to read about it.

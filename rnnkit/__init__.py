@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from rnnkit.recurrent.kernel_choice import kernels
     from rnnkit.recurrent.table import cell_names
     from rnnkit.saving import load
-    from rnnkit.tasks import EntityRecognizer, Forecaster, MemoryModel, MusicGenerator, SentimentClassifier, Translator
+    from rnnkit.tasks import (
+        EntityRecognizer,
+        Forecaster,
+        LanguageModel,
+        MemoryModel,
+        MusicGenerator,
+        SentimentClassifier,
+        Translator,
+    )
     from rnnkit.tasks.music.piece import Piece
     from rnnkit.tuning import tune
 
@@ -31,6 +39,7 @@ _HOMES = {
     "Diagnosis": "rnnkit.diagnosis",
     "EntityRecognizer": "rnnkit.tasks",
     "Forecaster": "rnnkit.tasks",
+    "LanguageModel": "rnnkit.tasks",
     "LazyAdam": "rnnkit.optimizers",
     "MemoryModel": "rnnkit.tasks",
     "MusicGenerator": "rnnkit.tasks",
@@ -52,6 +61,7 @@ __all__ = [
     "Diagnosis",
     "EntityRecognizer",
     "Forecaster",
+    "LanguageModel",
     "LazyAdam",
     "MemoryModel",
     "MusicGenerator",

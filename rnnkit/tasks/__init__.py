@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rnnkit.tasks.entities.model import EntityRecognizer
     from rnnkit.tasks.forecasting.model import Forecaster
+    from rnnkit.tasks.language.model import LanguageModel
     from rnnkit.tasks.memory.model import MemoryModel
     from rnnkit.tasks.music.model import MusicGenerator
     from rnnkit.tasks.sentiment.model import SentimentClassifier
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "EntityRecognizer": "rnnkit.tasks.entities.model",
     "Forecaster": "rnnkit.tasks.forecasting.model",
+    "LanguageModel": "rnnkit.tasks.language.model",
     "MemoryModel": "rnnkit.tasks.memory.model",
     "MusicGenerator": "rnnkit.tasks.music.model",
     "SentimentClassifier": "rnnkit.tasks.sentiment.model",
@@ -31,6 +33,7 @@ __all__ = [
     "TASKS",
     "EntityRecognizer",
     "Forecaster",
+    "LanguageModel",
     "MemoryModel",
     "MusicGenerator",
     "SentimentClassifier",

@@ -11,6 +11,7 @@ from rnnkit.checks import close_to
 from rnnkit.errors import ArgumentError
 from rnnkit.tasks.entities.spec import EntitySpec
 from rnnkit.tasks.forecasting.spec import ForecastingSpec
+from rnnkit.tasks.language.spec import LanguageSpec
 from rnnkit.tasks.memory.spec import MemorySpec
 from rnnkit.tasks.music.spec import MusicSpec
 from rnnkit.tasks.parts import Results
@@ -96,7 +97,7 @@ def find_task(task: Any) -> "tuple[str, type[Task]]":
     return (names or [task.__name__])[0], task
 
 
-for built_in in (SentimentSpec, EntitySpec, MemorySpec, MusicSpec, TranslationSpec, ForecastingSpec):
+for built_in in (SentimentSpec, EntitySpec, MemorySpec, MusicSpec, TranslationSpec, ForecastingSpec, LanguageSpec):
     register_task(built_in)
 for entry_point in entry_points(group=ENTRY_POINTS):
     register_task(entry_point.load())

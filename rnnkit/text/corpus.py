@@ -52,6 +52,19 @@ class Corpus:
             else:
                 yield from _whole(lines(file, self.encoding))
 
+    def texts(self) -> list[str]:
+        """All texts, in memory."""
+        texts: list[str] = []
+        parts: list[str] = []
+        for block, ends in self.blocks():
+            parts.append(block)
+            if ends:
+                texts.append("".join(parts))
+                parts = []
+        if not texts:
+            raise DataError(f"x: {self.name} holds no text. Give a file with some.")
+        return texts
+
     def encoded(self, tokens: Tokenization) -> np.ndarray:
         """All texts as one stream of token numbers, each with an end behind it, in a temporary file: shape (N,).
 

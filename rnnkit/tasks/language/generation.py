@@ -24,8 +24,8 @@ class Generator(keras.Model):
     """Draws a block of tokens, each from the state that all before it have left.
 
     The inputs are a dict: `forced`, int32 (B, T), tokens that are read and not drawn, -1 where one is drawn;
-    `uniforms`, (B, T), in (0, 1]; `last`, int32 (B,), the token before the block; `states`, nested lists (B, H); and the
-    scalars `temperature`, `top_k` and `top_p`. The output is the tokens (B, T) and the states after them.
+    `uniforms`, (B, T), in (0, 1]; `last`, int32 (B,), the token before the block; `states`, nested lists (B, H); and
+    the scalars `temperature`, `top_k` and `top_p`. The output is the tokens (B, T) and the states after them.
 
     Args:
         embedding: a layer that takes tokens to vectors.

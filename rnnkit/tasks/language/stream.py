@@ -1,8 +1,8 @@
 """Tokens as batches: a stream in parallel strips to train on, whole texts in pieces to measure.
 
-Legend: `N` tokens, `B` strips or texts, `T` steps of a batch, `D` directions. In both, `fresh` (B,) is 1 where the state
-begins anew, and 0 where it is that after the batch before. Targets are numbers, and -1 where there is nothing to predict;
-with two directions the targets of a step stand next to each other: (B, T * D).
+Legend: `N` tokens, `B` strips or texts, `T` steps of a batch, `D` directions. In both, `fresh` (B,) is 1 where the
+state begins anew, and 0 where it is that after the batch before. Targets are numbers, and -1 where there is nothing to
+predict; with two directions the targets of a step stand next to each other: (B, T * D).
 """
 
 import math
