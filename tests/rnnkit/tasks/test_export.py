@@ -1,6 +1,7 @@
 """What `export` writes says what Keras says: for every task, every cell, several lengths and batch sizes."""
 
 import importlib.util
+import itertools
 import subprocess
 import sys
 
@@ -25,8 +26,9 @@ RAW = {
     "translation": (TEXTS, ["ein feiner Film", "öde", "gar nicht übel"]),
     "memory": ([[0, 1, 2, 3, 1], [2], [1, 3]], [0, 1, 0]),
     "forecasting": ([[[0.5 * step + row] for step in range(14 + row)] for row in range(3)],),
+    "language-model": (TEXTS,),
 }
-CELLS = dict(zip(TASKS, ["gru", "lstm", "min_gru", "simple_rnn", "min_lstm", "gru"], strict=True))
+CELLS = dict(zip(TASKS, itertools.cycle(["gru", "lstm", "min_gru", "simple_rnn", "min_lstm"]), strict=False))
 OPTIONS = {
     "memory": {"target": "class"},
     "forecasting": {"lookback": 8, "horizon": 4},

@@ -1,0 +1,91 @@
+"""Streams in strips and pieces, against plain loops over the tokens."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rnnkit.tasks.language.stream import Pieces, Strips, backwards
+from rnnkit.text.tokenization import END
+
+texts = st.lists(st.lists(st.integers(4, 9), max_size=12).map(lambda ids: np.array([*ids, END], "int32")), min_size=1)
+
+
+def pairs_of(inputs, targets, directions, way):
+    """(token before, target) where there is a target, of one direction."""
+    name = ("tokens", "backward")[way]
+    targets = np.reshape(targets, (len(targets), -1, directions))[:, :, way]
+    return [pair for pair in zip(np.ravel(inputs[name]), np.ravel(targets), strict=True) if pair[1] >= 0]
+
+
+@given(texts, st.integers(1, 5), st.integers(1, 7), st.booleans(), st.sampled_from([1, 2]))
+def test_a_pass_predicts_each_token_once_from_the_one_before(texts, batch_size, steps, shuffle, directions):
+    stream = np.concatenate(texts)
+    strips = Strips(stream, directions=directions, batch_size=batch_size, steps=steps, shuffle=shuffle, seed=3)
+    batches = [strips[index] for index in range(strips.num_batches)]
+    forward = sorted((int(stream[i - 1]), int(stream[i])) for i in range(len(stream)))
+    reverse = np.concatenate([backwards(text) for text in reversed(texts)])
+    backward = sorted((int(reverse[i - 1]), int(reverse[i])) for i in range(len(reverse)))
+    for way, expected in list(enumerate([forward, backward]))[:directions]:
+        assert sorted(pair for batch in batches for pair in pairs_of(*batch, directions, way)) == expected
+    assert [int(x["fresh"].max()) for x, _ in batches] == [1] + [0] * (len(batches) - 1)
+
+
+@given(texts, st.integers(1, 5), st.integers(1, 7))
+def test_a_strip_goes_on_where_it_ended(texts, batch_size, steps):
+    stream = np.concatenate(texts)
+    strips = Strips(stream, batch_size=batch_size, steps=steps, seed=1)
+    batches = [strips[index] for index in range(strips.num_batches)]
+    joined = np.concatenate([x["tokens"] for x, _ in batches], axis=1), np.concatenate([y for _, y in batches], axis=1)
+    for inputs, targets in zip(*joined, strict=True):
+        length = np.sum(targets >= 0)
+        np.testing.assert_array_equal(inputs[1:length], targets[: length - 1] if length else inputs[:0])
+        assert (targets[length:] == -1).all()
+
+
+def test_a_pass_is_cut_elsewhere_each_time_and_the_same_for_the_same_seed():
+    first, same, other = (Strips(np.r_[4:100, END], batch_size=2, steps=5, seed=seed) for seed in (0, 0, 1))
+    assert np.array_equal(first[0][1], same[0][1])
+    assert not np.array_equal(first[0][1], other[0][1])
+    first.epoch = 1
+    assert not np.array_equal(first[0][1], same[0][1])
+
+
+def test_epochs_of_fewer_batches_go_on_in_the_pass():
+    whole = Strips(np.r_[4:100, END], batch_size=2, steps=5, seed=0)
+    parts = Strips(np.r_[4:100, END], batch_size=2, steps=5, seed=0, steps_per_epoch=4)
+    assert (whole.num_batches, parts.num_batches) == (10, 4)
+    for epoch in range(2):
+        parts.epoch = epoch
+        for index in range(4):
+            np.testing.assert_array_equal(parts[index][1], whole[4 * epoch + index][1])
+            assert parts[index][0]["fresh"].max() == int(epoch == index == 0)
+
+
+@given(texts, st.integers(1, 4), st.integers(1, 6), st.sampled_from([1, 2]))
+def test_pieces_hold_each_text_whole_and_begin_it_anew(texts, batch_size, steps, directions):
+    pieces = Pieces(texts, size=10, directions=directions, batch_size=batch_size, steps=steps)
+    found = {way: [] for way in range(directions)}
+    for index in range(pieces.num_batches):
+        x, y = pieces[index]
+        for way in range(directions):
+            found[way] += pairs_of(x, y, directions, way)
+    for way in range(directions):
+        read = texts if way == 0 else [backwards(text) for text in texts]
+        expected = sorted((int(text[i - 1]) if i else END, int(text[i])) for text in read for i in range(len(text)))
+        assert sorted(found[way]) == expected
+
+
+def test_keras_sees_two_shapes_before_it_settles_on_one():
+    """It learns the shape of the data from the first two batches."""
+    rows = [np.array([*range(4, 4 + n), END], "int32") for n in (30, 28, 3, 2, 9)]
+    shapes = [y.shape[1] for _, y in map(Pieces(rows, size=40, batch_size=2, steps=8).__getitem__, range(6))]
+    assert shapes[0] != shapes[1]
+    assert set(shapes[1:]) <= {8, 10}
+
+
+@pytest.mark.parametrize("steps", [1, 3, 100])
+def test_backwards_is_its_own_inverse(steps):
+    text = np.array([*range(4, 4 + steps), END])
+    np.testing.assert_array_equal(backwards(backwards(text)), text)
+    np.testing.assert_array_equal(backwards(text)[:-1], text[:-1][::-1])
