@@ -18,7 +18,7 @@ def generate(seed: int = 0) -> Splits:
 
 
 SOURCE = Source(
-    name="language-sample",
+    name="language-model-sample",
     task="language-model",
     description="Generated reviews of films, books, restaurants and hotels, without labels: 4000, 500 and 1000.",
     licence="Apache-2.0, as rnnkit",

@@ -61,6 +61,7 @@ def workplace(tmp_path, monkeypatch, own_cells):
             roll = np.zeros((16, 88), "uint8")
             roll[:8, 40 + number], roll[8:, 44 + number] = 1, 1
             rnnkit.Piece(roll).save(f"{folder}/{number}.mid")
+    Path("book.txt").write_text("It was the best of times,\nit was the worst of times,\n" * 20, encoding="utf-8")
     Path("pairs.tsv").write_text("".join(f"good morning {n}\tguten Morgen {n}\n" for n in range(40)), encoding="utf-8")
     return tmp_path
 

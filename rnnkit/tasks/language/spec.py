@@ -29,7 +29,7 @@ class LanguageSpec(TaskSpec):
     title = "Language model"
     about = "Learn to write text, from text alone."
     time = "4 minutes"
-    sample = "language-sample"
+    sample = "language-model-sample"
     headline = ("bits_per_character", "bits_per_byte", "perplexity", "nll")
     counted = "texts"
     options = (

@@ -9,7 +9,7 @@ from rnnkit.tasks.config import RunConfig
 from rnnkit.tasks.specs import SPECS, find_spec
 
 OPTIONS = sorted({each.name for spec in SPECS.values() for each in spec.options} - {"data", "problem", "length"})
-VALUES = {"steps_per_beat": 2, "header": False, "horizon": 4, "lookback": 8}
+VALUES = {"tokenization": "words", "steps_per_beat": 2, "header": False, "horizon": 4, "lookback": 8}
 
 
 def test_every_task_can_be_run():
