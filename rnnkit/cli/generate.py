@@ -1,5 +1,6 @@
-"""`rnnkit generate`: pieces of music from a trained model."""
+"""`rnnkit generate`: pieces of music, or text, from a trained model."""
 
+import itertools
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -12,16 +13,18 @@ from rnnkit.cli.model import find_model, open_model
 from rnnkit.cli.options import Device
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.report import terminal
-from rnnkit.tasks.sampling import check_seed
+from rnnkit.tasks.sampling import check_seed, sampling_settings
 
-Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run music made it, or a .keras file.")]
+Run = Annotated[Path, typer.Argument(help="A run folder of music or of a language model, or a .keras file.")]
 Out = Annotated[
-    Path, typer.Option("--out", "-o", help="The MIDI file to write. Several pieces are numbered: NAME-1.mid, ...")
+    Path | None,
+    typer.Option("--out", "-o", help="The MIDI file to write. Several pieces are numbered: NAME-1.mid, ..."),
 ]
+Prompt = Annotated[str | None, typer.Option(help="Of a language model: the text to go on from.")]
 Primer = Annotated[Path | None, typer.Option(help="A MIDI file to go on from; the pieces begin with it.")]
 Length = Annotated[
     int | None,
-    typer.Option(help="Steps of a piece, those of the primer included; default: as long as training pieces."),
+    typer.Option(help="Steps of a piece with its primer (default: as training pieces), or tokens of a text (500)."),
 ]
 Count = Annotated[int, typer.Option(help="How many pieces.")]
 Temperature = Annotated[float, typer.Option(help="Below 1 the model plays safer, above 1 bolder.")]
@@ -34,13 +37,16 @@ Wav = Annotated[Path | None, typer.Option(help="Write the sound as well, numbere
 Plot = Annotated[Path | None, typer.Option(help="Write the picture as well: .png, .svg or .pdf, numbered likewise.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 
+TEXT = "language-model"
+LENGTH = 500  # tokens of a text
 MOST_STEPS = 1_000_000  # of all pieces together
 SUFFIXES = {"out": (".mid", ".midi"), "wav": (".wav",), "plot": (".png", ".svg", ".pdf")}
 
 
 def generate(
     run: Run,
-    out: Out,
+    out: Out = None,
+    prompt: Prompt = None,
     primer: Primer = None,
     length: Length = None,
     count: Count = 1,
@@ -55,12 +61,19 @@ def generate(
     overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
-    """Generate pieces of music, from nothing or going on from a primer, and write them as MIDI files.
+    """Generate music as MIDI files, or print text, from nothing or going on from a primer or prompt.
 
     Files that exist are left as they are, unless --overwrite is given.
     """
     _check_sizes(count, length or 1)
     check_seed(seed)
+    drawn = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+    if find_model(run).task == TEXT or prompt is not None:
+        of_music = {"out": out, "primer": primer, "steps_per_beat": steps_per_beat, "wav": wav, "plot": plot}
+        _print_text(run, prompt or "", length or LENGTH, count, drawn, of_music, device)
+        return
+    if out is None:
+        raise ArgumentError("out: expected the MIDI file to write, such as --out piece.mid.")
     wanted = {"out": out, "wav": wav, "plot": plot}
     files = {name: _numbered(name, path, count, overwrite) for name, path in wanted.items() if path is not None}
     saved = find_model(run, "music")
@@ -74,16 +87,30 @@ def generate(
             count=count,
             length=length,
             primer=primer,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            seed=seed,
+            **{**drawn, "seed": seed},
             steps_per_beat=steps_per_beat,
             tempo=tempo,
         )
     for number, piece in enumerate([pieces] if count == 1 else pieces):
         _write(piece, {name: paths[number] for name, paths in files.items()})
         console.print(f"[bold]{escape(str(files['out'][number]))}[/]  {piece!r}", highlight=False, soft_wrap=True)
+    console.print(f"seed {seed}", highlight=False)
+
+
+def _print_text(run, prompt: str, length: int, count: int, drawn: dict, of_music: dict, device) -> None:
+    """Prints texts as they are drawn, each behind its prompt."""
+    if wrong := [name for name, value in of_music.items() if value is not None]:
+        raise ArgumentError(f"{', '.join(wrong)}: a language model writes text, to standard output. Leave it out.")
+    sampling_settings(**{name: value for name, value in drawn.items() if name != "seed"})
+    saved = find_model(run, TEXT)
+    seed = secrets.randbelow(2**31) if drawn["seed"] is None else drawn["seed"]
+    console = terminal.console(stderr=True)
+    model = open_model(console, saved, device, TEXT)
+    for number in range(count):
+        pieces = model.stream(prompt, length, **{**drawn, "seed": seed + number}, ends=False)
+        for piece in itertools.chain([prompt], pieces):
+            print(piece, end="", flush=True)
+        print()
     console.print(f"seed {seed}", highlight=False)
 
 

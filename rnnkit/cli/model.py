@@ -54,9 +54,13 @@ def find_model(path: Path, task: str | None = None) -> Saved:
         ArgumentError: a folder of another task, or of a comparison.
         DataError: there is no model.
     """
+    from rnnkit.study.folder import RunFolder
+
     saved = _find(path)
     if task is not None and saved.task not in (None, task):
         raise ArgumentError(f"run: {path} is a run of {saved.task}; expected one of {task}.")
+    if saved.config is not None and saved.file.name != BEST:
+        RunFolder(path).expect_finished()
     return saved
 
 
@@ -71,7 +75,6 @@ def _find(path: Path) -> Saved:
     if (path / "search.json").is_file():
         return Saved(_best(path), path, _task_of_search(path), _config_of_best(path))
     folder = RunFolder(path)
-    folder.expect_finished()
     config = RunConfig.from_dict(folder.config)
     return Saved(folder.model, path, config.task, config)
 

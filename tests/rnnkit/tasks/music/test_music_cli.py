@@ -197,7 +197,7 @@ def places(run, tunes, tmp_path_factory):
         ("generate {run} -o {here}/a.wav", "expected a name that ends on .mid or .midi"),
         ("generate {run} -o {here}/a.mid --plot {here}/a.txt", "plot: expected a name that ends on .png or .svg"),
         ("generate {run} -o {here}/primer.mid", "primer.mid exists already"),
-        ("generate {run}", "Missing option"),
+        ("generate {run}", "out: expected the MIDI file to write"),
         ("predict {run} text", "Use rnnkit generate"),
         ("run music --data {here}/other", "has no MIDI file"),
         ("run music --data {here}/primer.mid", "is no folder"),
