@@ -32,9 +32,9 @@ PUBLISHED = {  # SegRNN, then DLinear, as their papers print them
 }
 
 
-def rate(epoch, _):
-    """The learning rate of SegRNN's schedule."""
-    return 1e-3 * 0.8 ** max(0, epoch - 2)
+def rate(first):
+    """SegRNN's schedule of the learning rate."""
+    return keras.callbacks.LearningRateScheduler(lambda epoch, _: first * 0.8 ** max(0, epoch - 2))
 
 
 def one_run(data, horizon, settings, seed, folder):
@@ -48,15 +48,17 @@ def one_run(data, horizon, settings, seed, folder):
         loss=settings["loss"],
         segment=settings["segment"],
         head_dropout=settings["dropout"],
+        normalization=settings["normalization"],
     )
     start = time.perf_counter()
-    schedule = keras.callbacks.LearningRateScheduler(rate)
     model.patience = 5
+    schedule = rate(settings["learning_rate"])
     options = {"batch_size": settings["batch_size"], "steps_per_epoch": STEPS, "verbose": 0, "callbacks": [schedule]}
     history = model.fit(splits.train, validation_data=splits.valid, validation_batch_size=1024, **options)
     seconds = time.perf_counter() - start
     valid = model.evaluate(splits.valid, batch_size=1024, verbose=0, return_dict=True)
-    file = folder / f"{data}-{horizon}-{settings['units']}-{settings['cell']}-{settings['loss']}-{seed}.keras"
+    name = "-".join(str(value) for value in (data, horizon, *settings.values(), seed))
+    file = folder / f"{name}.keras"
     model.save(file)
     return {"valid": valid["mse"], "epochs": len(history.epoch), "seconds": seconds, "file": str(file)}
 
@@ -113,6 +115,8 @@ def main():
     parser.add_argument("--lookback", type=int, default=LOOKBACK)
     parser.add_argument("--segment", type=int, default=48)
     parser.add_argument("--dropout", type=float, default=0.5)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--normalization", default="last")
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--test", action="store_true", help="evaluate the best of each on the test part")
@@ -120,7 +124,7 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("forecasting.json"))
     arguments = parser.parse_args()
     runs = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out.exists() else []
-    names = ("lookback", "cell", "units", "loss", "segment", "dropout", "batch_size")
+    names = ("lookback", "cell", "units", "loss", "segment", "dropout", "batch_size", "learning_rate", "normalization")
     settings = {name: getattr(arguments, name) for name in names}
     for horizon in map(int, arguments.horizons.split(",")):
         for data in arguments.data:

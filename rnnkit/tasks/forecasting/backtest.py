@@ -155,7 +155,8 @@ def anomalies(model: "Forecaster", data: Dataset, level: float = 0.99) -> "pd.Da
 
     Args:
         model: trained; of quantiles that reach as far, of a distribution, or calibrated.
-        data: series; the first `lookback` steps of each, or those before its start, are only looked back on.
+        data: series; the first `lookback` steps of each, or those before its start, are only looked back on, and so
+            are its last ones where what is known ahead ends before their horizon.
         level: of the interval; a fraction of 1 - level of usual values lies outside of it.
 
     Returns:

@@ -54,7 +54,6 @@ def trained(decoder="segments", loss="quantiles", **options):
         ("segments", {}),
         ("segments", {"loss": "mae", "calendar": True, "cell": "lstm", "layers": 2, "group_embedding": True}),
         ("direct", {"loss": "normal", "bidirectional": True, "normalization": "instance"}),
-        ("recursive", {"loss": "quantiles", "cell": "lstm", "scaling": "robust"}),
         ("recursive", {"loss": "negative_binomial", "cell": "min_gru", "per_series": False}),
     ],
 )
