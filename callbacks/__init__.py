@@ -4,6 +4,7 @@ Names are imported when they are first used, so that importing this package does
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 _HOMES = {
     "GradientHealth": "gradient_health",
@@ -23,7 +24,41 @@ _HOMES = {
     "ZScoreClip": "clipping_rules",
 }
 
-__all__ = sorted(_HOMES)
+if TYPE_CHECKING:
+    from rnnkit.callbacks.clipping_rule import ClippingRule, GradientStep
+    from rnnkit.callbacks.clipping_rules import (
+        AdaptiveClip,
+        GlobalNormClip,
+        NormClip,
+        PercentileClip,
+        ValueClip,
+        ZScoreClip,
+    )
+    from rnnkit.callbacks.gradient_clipping import GradientClipping
+    from rnnkit.callbacks.gradient_guard import GradientGuard
+    from rnnkit.callbacks.gradient_health import GradientHealth
+    from rnnkit.callbacks.recurrent_spectrum import RecurrentSpectrum
+    from rnnkit.callbacks.resume import Resume
+    from rnnkit.callbacks.tensorboard import TensorBoardImages
+    from rnnkit.callbacks.through_time import ThroughTime
+
+__all__ = [
+    "AdaptiveClip",
+    "ClippingRule",
+    "GlobalNormClip",
+    "GradientClipping",
+    "GradientGuard",
+    "GradientHealth",
+    "GradientStep",
+    "NormClip",
+    "PercentileClip",
+    "RecurrentSpectrum",
+    "Resume",
+    "TensorBoardImages",
+    "ThroughTime",
+    "ValueClip",
+    "ZScoreClip",
+]
 
 
 def __getattr__(name: str):

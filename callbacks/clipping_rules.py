@@ -207,7 +207,7 @@ def make_rule(rule, threshold=None, options: dict | None = None) -> ClippingRule
     if isinstance(rule, ClippingRule):
         if threshold is not None or options:
             raise ArgumentError(
-                f"threshold: {type(rule).__name__} is a finished rule. Set its arguments when making it."
+                f"threshold: {type(rule).__name__} is an instance of a rule. Set its arguments when making it."
             )
         return rule
     factory = RULES.get(rule) if isinstance(rule, str) else rule

@@ -37,6 +37,18 @@ class GradientClipping(GradientCallback):
         ArgumentError: an unknown rule, or an argument that cannot be used; in `fit`, a model without trainable weights
             or a second `GradientClipping`.
         DeviceError: in `fit`, where gradients cannot be seen (another backend than TensorFlow).
+
+    Examples:
+        >>> import keras
+        >>> import numpy as np
+        >>> from rnnkit import callbacks
+        >>> model = keras.Sequential([keras.Input((10, 2)), keras.layers.LSTM(4), keras.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> x, y = np.ones((32, 10, 2)), np.ones((32, 1))
+        >>> clipping = callbacks.GradientClipping("global_norm", 1e-3)
+        >>> history = model.fit(x, y, epochs=1, verbose=0, callbacks=[clipping])
+        >>> history.history["clip_rate"]
+        [1.0]
     """
 
     def __init__(

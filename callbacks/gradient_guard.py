@@ -54,6 +54,19 @@ class GradientGuard(GradientCallback):
         ArgumentError: an argument that cannot be used, or nothing to do; in `fit`, a model without trainable weights, a
             second guard, or `"rollback"` with a learning rate schedule, which cannot be lowered.
         DeviceError: in `fit`, where gradients cannot be seen (another backend than TensorFlow).
+
+    Examples:
+        >>> import keras
+        >>> import numpy as np
+        >>> from rnnkit import callbacks
+        >>> model = keras.Sequential([keras.Input((10, 2)), keras.layers.LSTM(4), keras.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> x, y = np.ones((32, 10, 2)), np.ones((32, 1))
+        >>> x[0] = np.nan  # a batch that would leave only NaN in the weights
+        >>> guard = callbacks.GradientGuard("skip")
+        >>> history = model.fit(x, y, batch_size=16, epochs=1, verbose=0, shuffle=False, callbacks=[guard])
+        >>> bool(np.isfinite(model.get_weights()[0]).all())
+        True
     """
 
     decides = True

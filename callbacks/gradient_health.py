@@ -47,6 +47,18 @@ class GradientHealth(GradientCallback):
 
     Raises:
         ArgumentError: an argument that cannot be used; in `fit`, a model without trainable weights.
+
+    Examples:
+        >>> import keras
+        >>> import numpy as np
+        >>> from rnnkit import callbacks
+        >>> model = keras.Sequential([keras.Input((10, 2)), keras.layers.LSTM(4), keras.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> x, y = np.ones((32, 10, 2)), np.ones((32, 1))
+        >>> health = callbacks.GradientHealth(level="gate")
+        >>> history = model.fit(x, y, epochs=2, verbose=0, callbacks=[health])
+        >>> health.steps["status"].tolist()
+        ['taken', 'taken']
     """
 
     required = False

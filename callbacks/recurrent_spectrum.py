@@ -41,6 +41,18 @@ class RecurrentSpectrum(keras.callbacks.Callback):
 
     Raises:
         ArgumentError: `every` is neither of these.
+
+    Examples:
+        >>> import keras
+        >>> import numpy as np
+        >>> from rnnkit import callbacks
+        >>> model = keras.Sequential([keras.Input((10, 2)), keras.layers.LSTM(4), keras.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> x, y = np.ones((32, 10, 2)), np.ones((32, 1))
+        >>> spectrum = callbacks.RecurrentSpectrum()
+        >>> history = model.fit(x, y, epochs=1, verbose=0, callbacks=[spectrum])
+        >>> spectrum.frame["gate"].unique().tolist()
+        ['i', 'f', 'c', 'o']
     """
 
     def __init__(self, every: str | int = "epoch"):

@@ -66,11 +66,27 @@ class Resume(keras.callbacks.Callback):
         seconds_before: how long the processes before this one have trained up to the state that was taken over.
 
     Raises:
-        ArgumentError: `every` is neither of these; in `fit`, data that cannot be set back, or a callback whose state
+        ArgumentError: `every` is neither of these; in `fit`, data that cannot be rewound, or a callback whose state
             cannot be saved.
         DeviceError: in `fit`, another backend than TensorFlow.
         ResumeError: in `fit`, saves of another training, whose differences are named, or of one with more epochs, or
             only damaged ones; with `finish`, no finished epoch.
+
+    Examples:
+        >>> import tempfile
+        >>> import keras
+        >>> import numpy as np
+        >>> from rnnkit import callbacks
+        >>> model = keras.Sequential([keras.Input((10, 2)), keras.layers.LSTM(4), keras.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> x, y = np.ones((32, 10, 2)), np.ones((32, 1))
+        >>> folder = tempfile.mkdtemp()
+        >>> keras.utils.set_random_seed(0)
+        >>> history = model.fit(x, y, epochs=2, verbose=0, callbacks=[callbacks.Resume(folder)])
+        >>> keras.utils.set_random_seed(0)
+        >>> longer = model.fit(x, y, epochs=3, verbose=0, callbacks=[callbacks.Resume(folder)])
+        >>> longer.epoch
+        [0, 1, 2]
     """
 
     def __init__(self, directory: str | os.PathLike, every: int | str = "epoch", *, finish: bool = False):
@@ -191,7 +207,7 @@ class Resume(keras.callbacks.Callback):
         else:
             return
         warnings.warn(
-            f"Resume: {reason}, so a training that goes on differs from one that was never stopped. {cure}.",
+            f"Resume: {reason}, so a resumed training differs from one that was never stopped. {cure}.",
             stacklevel=2,
         )
 
@@ -229,7 +245,9 @@ class Resume(keras.callbacks.Callback):
     def _check_parts(self, saved) -> None:
         there = isinstance(saved, dict) and saved.keys() >= {"identity", "seconds", *PLACE, *STATE}
         if not there or not all(type(saved[name]) is int and saved[name] >= 0 for name in PLACE):
-            raise ResumeError(f"directory: the saves in {self.directory} are none of Resume. Name another folder.")
+            raise ResumeError(
+                f"directory: the saves in {self.directory} were not written by Resume. Name another folder."
+            )
 
     @contextlib.contextmanager
     def _taking_over(self):
@@ -241,7 +259,7 @@ class Resume(keras.callbacks.Callback):
         except Exception as error:
             raise ResumeError(
                 f"directory: the newest save in {self.directory} does not fit this training ({error}). "
-                "Delete it to go on from the one before."
+                "Delete it to resume from the one before."
             ) from error
 
     def _go_on(self) -> None:

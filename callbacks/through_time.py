@@ -56,6 +56,18 @@ class ThroughTime(keras.callbacks.Callback):
 
     Attributes:
         reason: why nothing was measured the last time; empty if it was.
+
+    Examples:
+        >>> import keras
+        >>> import numpy as np
+        >>> from rnnkit import callbacks
+        >>> model = keras.Sequential([keras.Input((10, 2)), keras.layers.LSTM(4), keras.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> x, y = np.ones((32, 10, 2)), np.ones((32, 1))
+        >>> through_time = callbacks.ThroughTime((x, y))
+        >>> history = model.fit(x, y, epochs=1, verbose=0, callbacks=[through_time])
+        >>> sorted(through_time.diagnoses)
+        [0, 1]
     """
 
     def __init__(self, probe: Any, budget: float = 0.03, *, fallback: Any = None, warn: bool = True, **options: Any):

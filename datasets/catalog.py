@@ -45,7 +45,13 @@ MORE = {source.name: source for source in PAIRS.values()}  # too many for a list
 
 
 def names() -> list[str]:
-    """The names of the data sets; of Multi30k's twelve pairs of languages, one (see `info`)."""
+    """The names of the data sets; of Multi30k's twelve pairs of languages, one (see `info`).
+
+    Examples:
+        >>> from rnnkit import datasets
+        >>> datasets.names()[:3]
+        ['sentiment-sample', 'sst2', 'imdb']
+    """
     return list(SOURCES)
 
 
@@ -62,6 +68,11 @@ def info(name: str) -> Source:
 
     Raises:
         DataError: there is no such data set.
+
+    Examples:
+        >>> from rnnkit import datasets
+        >>> datasets.info("sst2").task
+        'sentiment'
     """
     if not is_known(name):
         raise DataError(
@@ -127,5 +138,11 @@ def load(name: str, *, directory: str | os.PathLike[str] | None = None) -> Split
     Raises:
         DataError: there is no such data set.
         DownloadError: a file cannot be had, or has the wrong digest.
+
+    Examples:
+        >>> from rnnkit import datasets
+        >>> train, valid, test = datasets.load("music-sample")
+        >>> len(train), len(valid), len(test)
+        (200, 40, 40)
     """
     return info(name).splits(fetch(name, directory))

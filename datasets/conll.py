@@ -68,7 +68,7 @@ def read_conll(
         DataNotice: lines were taken for comments without being asked to.
     """
     if separator == "":
-        raise ArgumentError("separator: expected what stands between columns, or None to find out, got ''.")
+        raise ArgumentError("separator: expected the separator of columns, or None to detect it, got ''.")
     if columns is not None:
         token_column, tag_column = _picked(columns)
     path = Path(path)
@@ -80,7 +80,7 @@ def read_conll(
         warnings.warn(_told(path, comments), stacklevel=2)
     rows = [zip(*(table.row(*line) for line in sentence), strict=True) for sentence in sentences]
     if not rows:
-        raise DataError(f"{path} holds no sentence: no line has a token.")
+        raise DataError(f"{path} has no sentence: no line has a token.")
     found = zip(wanted, zip(*rows, strict=True), strict=True)
     return Dataset({f"{name}s": [list(cells) for cells in column] for name, column in found}, name=path.name)
 

@@ -53,7 +53,7 @@ def read_conllu(path: str | os.PathLike[str], *, tag: str = "UPOS", encoding: st
                 sentences[-1][1].append(value or "O")
     rows = [row for row in sentences if row[0]]
     if not rows:
-        raise DataError(f"{path} holds no sentence: no line has a word.")
+        raise DataError(f"{path} has no sentence: no line has a word.")
     if not found:
         raise DataError(f"tag: {path} has no column or attribute '{tag}'; its columns are {listed(names)}.")
     tokens, tags = zip(*rows, strict=True)

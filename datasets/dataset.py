@@ -29,6 +29,12 @@ class Dataset:
 
     Raises:
         DataError: `columns` is no mapping, has no columns, a column is no sequence, or their lengths differ.
+
+    Examples:
+        >>> from rnnkit.datasets import Dataset
+        >>> data = Dataset({"text": ["good", "bad", "not bad"], "label": ["+", "-", "+"]})
+        >>> data.take([2, 0])["text"]
+        ['not bad', 'good']
     """
 
     def __init__(self, columns: Mapping[str, Sequence[Any]], *, name: str = ""):

@@ -147,7 +147,7 @@ def _named(line: _Line, tag: Any, names: Sequence[str] | None) -> Any:
         return tag
     if names is None:
         raise line.error(
-            "its tags are numbers.", advice="Pass what 0, 1, ... stand for, in this order: <names=O,B-PER,I-PER>."
+            "its tags are numbers.", advice="Pass the tags that 0, 1, ... mean, in this order: <names=O,B-PER,I-PER>."
         )
     if not 0 <= tag < len(names):
         raise line.error(f"expected a number from 0 to {len(names) - 1}, which have names, found {tag}.")

@@ -161,6 +161,12 @@ def memory(
 
     Raises:
         DataError: an unknown problem, a length too short for it, or a part without examples.
+
+    Examples:
+        >>> from rnnkit import datasets
+        >>> train, valid, test = datasets.memory("adding", length=20, train=100)
+        >>> train["sequence"][0].shape
+        (20, 2)
     """
     make = memory_problem(problem, length).make
     rng = np.random.default_rng(seed)

@@ -103,7 +103,7 @@ def read_midi(path: str | os.PathLike[str], *, steps_per_beat: int = 4, max_step
     events = _events(path)
     steps = _nearest(events.length * steps_per_beat / events.ticks_per_beat)
     if not steps:
-        raise DataError(f"{path} holds no music: it has no length.")
+        raise DataError(f"{path} has no music: its length is zero.")
     if steps > max_steps:
         raise DataError(
             f"{path} has {steps} steps at {steps_per_beat} steps per beat; at most {max_steps} are read.",
@@ -124,7 +124,7 @@ def _events(path: Path) -> Events:
     except DataError:
         raise
     except ValueError as error:
-        raise DataError(f"{path} is no whole MIDI file: {error}.") from error
+        raise DataError(f"{path} is not a complete MIDI file: {error}.") from error
 
 
 def _on_grid(events: Events, steps: int, steps_per_tick: float) -> MidiRoll:
@@ -179,11 +179,11 @@ def _without_silence(music: MidiRoll) -> np.ndarray:
 
 def _midi_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise DataError(f"{folder} is no folder; expected one with MIDI files.")
+        raise DataError(f"{folder} is not a folder; expected one with MIDI files.")
     try:
         files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
     except RecursionError as error:
         raise DataError(f"{folder} has too many folders within one another. Name an inner one.") from error
     if not files:
-        raise DataError(f"{folder} has no MIDI file: none in it or in its folders ends on {' or '.join(SUFFIXES)}.")
+        raise DataError(f"{folder} has no MIDI file: no file in it or in its folders ends in {' or '.join(SUFFIXES)}.")
     return files

@@ -57,7 +57,7 @@ def parse(content: bytes) -> Events:
         ValueError: it is no MIDI file, is cut short, or its tracks share no beat.
     """
     if not content.startswith(b"MThd"):
-        raise ValueError("it has not the head of one")
+        raise ValueError("its header is missing")
     chunks = list(_chunks(content))
     if not chunks or len(chunks[0][1]) < 6:
         raise ValueError("it is cut short")
@@ -107,7 +107,7 @@ class _Track:
                 running = status
                 self.channel_event(status)
             else:
-                raise ValueError("an event in it says not what it is")
+                raise ValueError("an event in it has no status byte")
         self.end()
 
     def meta(self) -> bool:
@@ -157,7 +157,7 @@ class _Track:
             number = number << 7 | byte & 0x7F
             if byte < 0x80:
                 return number
-        raise ValueError("a number in it does not end")
+        raise ValueError("a number in it is not terminated")
 
     def byte(self) -> int:
         return self.take(1)[0]

@@ -72,7 +72,7 @@ def read_pairs(
         elif source or target:
             blank.append(number)
     if not sources:
-        raise DataError(f"{path} holds no pair: no line has both a text and its translation.")
+        raise DataError(f"{path} has no pair: no line has both a text and its translation.")
     if blank:
         notices.append(DataNotice(f"{path}: {counted('pair', blank)} without text or translation left out."))
     for notice in notices:

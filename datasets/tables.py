@@ -60,9 +60,19 @@ def read_csv(
 
     Warns:
         DataNotice: the delimiter of a file without a header was found to be another one than a comma.
+
+    Examples:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from rnnkit import datasets
+        >>> file = Path(tempfile.mkdtemp(), "reviews.csv")
+        >>> _ = file.write_text("text,label\\ngood film,1\\nbad film,0\\n")
+        >>> data = datasets.read_csv(file)
+        >>> data["text"], data["label"]
+        (['good film', 'bad film'], ['1', '0'])
     """
     if delimiter is not None and (not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '\r\n"'):
-        raise ArgumentError(f"delimiter: expected the character that stands between cells, got {delimiter!r}.")
+        raise ArgumentError(f"delimiter: expected one character, the delimiter of cells, got {delimiter!r}.")
     path = Path(path)
     text_lines = lines(path, encoding, newline="")
     with _long_cells():

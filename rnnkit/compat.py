@@ -9,6 +9,10 @@ Libraries are imported inside the functions, so that importing this module costs
 
 import contextlib
 import functools
+import os
+import re
+import sys
+import tempfile
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -342,6 +346,35 @@ def rewrite_csv(logger, keys, text: str) -> None:
 
 
 # ---- TensorFlow ----
+
+START_UP = re.compile(  # lines that its libraries write as they are loaded, before anybody can set a level of logging
+    rb"WARNING: All log messages before absl|[IWE]\d{4} |\d{4}-\d\d-\d\d \S+ [IWE] |To enable the following instruc"
+)
+
+
+@contextlib.contextmanager
+def quiet_start() -> Iterator[None]:
+    """Within, TensorFlow is imported without its start-up lines; all else on standard error is written afterwards.
+
+    They come from native code, some before `TF_CPP_MIN_LOG_LEVEL` is read; set that variable yourself to see the later
+    ones. Where TensorFlow is loaded already, nothing is held back.
+    """
+    if "tensorflow" in sys.modules or sys.stderr is None:
+        yield
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            held.seek(0)
+            os.write(saved, b"".join(line for line in held if not START_UP.match(line)))
+            os.close(saved)
 
 
 def global_seed() -> int | None:

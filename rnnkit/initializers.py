@@ -90,7 +90,7 @@ class Chrono(keras.initializers.Initializer):
     def __call__(self, shape, dtype=None):
         """A bias of shape (G * H,), or (2, G * H) for a GRU with `reset_after`, whose second row stays zero."""
         if not self.gates:
-            raise ArgumentError("gates: expected one letter a gate, such as 'ifco' for an LSTM, got none.")
+            raise ArgumentError("gates: expected one letter per gate, such as 'ifco' for an LSTM, got none.")
         units = shape[-1] // len(self.gates)
         lag = keras.random.uniform((units,), 1.0, self.max_lag - 1.0, dtype=dtype, seed=self.seed)
         keep = ops.log(lag)

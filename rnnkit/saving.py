@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnnkit.compat import quiet_start
 from rnnkit.errors import ModelFileError
 
 if TYPE_CHECKING:
@@ -37,6 +38,17 @@ def load(path: str | Path, **kwargs: Any) -> "keras.Model":
     Raises:
         ModelFileError: there is no such file, it is not a complete Keras model file, or it unpacks to more than 100
             MB and 100 times its size.
+
+    Examples:
+        >>> import tempfile
+        >>> import rnnkit
+        >>> model = rnnkit.MemoryModel("number", units=4)
+        >>> history = model.fit([[0, 1, 2], [2, 1, 0]] * 4, [1.0, 0.0] * 4, epochs=1, verbose=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(f"{folder}/model.keras")
+        ...     again = rnnkit.load(f"{folder}/model.keras")
+        >>> type(again).__name__
+        'MemoryModel'
     """
     import keras
 
@@ -94,7 +106,7 @@ def _from_config(stand_in, config):
 
 
 class _AfterKeras(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Imports Keras as it would have been, and registers the names then."""
+    """Imports Keras as it would have been, without TensorFlow's start-up lines, and registers the names then."""
 
     def find_spec(self, fullname, path=None, target=None):
         if fullname != "keras" or self not in sys.meta_path:
@@ -110,5 +122,6 @@ class _AfterKeras(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module):
         module.__spec__.loader = module.__loader__ = self.loader
-        self.loader.exec_module(module)
+        with quiet_start():  # Keras imports TensorFlow
+            self.loader.exec_module(module)
         _register()

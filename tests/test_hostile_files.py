@@ -256,7 +256,7 @@ def test_a_pickle_in_a_save_is_not_run(tmp_path):
 
 def test_a_save_takes_no_more_memory_than_its_file():
     bomb = saved({"tree": array(np.zeros(50_000_000, "uint8"))}, zipfile.ZIP_DEFLATED)
-    with pytest.raises(ValueError, match="it is packed, which no save is"):
+    with pytest.raises(ValueError, match="it is compressed, which no save is"):
         unpacked(bomb)
     tree = array(np.frombuffer(json.dumps([{"__array__": 0}] * 1000).encode(), "uint8"))
     again = saved({"tree": tree, "0": array(np.zeros(10**6, "uint8"))})

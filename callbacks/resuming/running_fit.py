@@ -37,7 +37,7 @@ class RunningFit:
         if self.iterator.steps_per_epoch:
             raise ArgumentError("steps_per_epoch: Resume needs epochs that end where the data ends. Leave it out.")
         if compat.is_generator(self.iterator.data_adapter):
-            raise ArgumentError("x: a Python generator cannot be set back for Resume. Give a keras.utils.PyDataset.")
+            raise ArgumentError("x: a Python generator cannot be rewound for Resume. Give a keras.utils.PyDataset.")
         self.first_batches = self._first_batches()
 
     def end_first(self, callback) -> None:

@@ -47,7 +47,7 @@ class StateFiles:
             try:
                 state = unpacked(path.read_bytes())
             except Exception as error:  # broken bytes make zipfile and NumPy raise errors of many types
-                warnings.warn(f"Resume: {path} is damaged and is passed over: {error}.", stacklevel=2)
+                warnings.warn(f"Resume: {path} is damaged and is skipped: {error}.", stacklevel=2)
             else:
                 self.number = number
                 return state
@@ -104,13 +104,13 @@ def unpacked(content: bytes):
         Exception: it is not what was written.
     """
     if not content.startswith(FORMAT):
-        raise ValueError("it does not begin as a state of this version of rnnkit does")
+        raise ValueError("it is not a training state of this version of rnnkit")
     digest, _, archive = content[len(FORMAT) :].partition(b"\n")
     if digest != hashlib.sha256(archive).hexdigest().encode():
         raise ValueError("its checksum is wrong")
     with zipfile.ZipFile(io.BytesIO(archive)) as members:
         if sum(each.file_size for each in members.infolist()) > len(archive):
-            raise ValueError("it is packed, which no save is")  # and might unpack to any size
+            raise ValueError("it is compressed, which no save is")  # and might unpack to any size
     with np.load(io.BytesIO(archive), allow_pickle=False) as arrays:
         loaded = dict(arrays)
     return _with_arrays(json.loads(loaded.pop("tree").tobytes()), loaded)

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from importlib.metadata import metadata
 from typing import Annotated, NoReturn
 
 import typer
@@ -26,11 +27,18 @@ class InOrder(TyperGroup):
         return list(ORDER)
 
 
+def _documentation() -> str | None:
+    """Where to read more, as the package's metadata have it."""
+    urls = dict(line.split(", ", 1) for line in metadata("rnnkit").get_all("Project-URL") or [])
+    return f"Documentation: {urls['Documentation']}" if "Documentation" in urls else None
+
+
 app = typer.Typer(
     cls=InOrder,
     name="rnnkit",
-    help="Recurrent networks for Keras: train, try out and look into ready-made tasks.",
+    help="Recurrent networks for Keras: train, evaluate and inspect ready-made tasks.",
     no_args_is_help=True,
+    epilog=_documentation(),
     pretty_exceptions_enable=False,
 )
 for name, group in {"run": run.app, "compare": compare.app, "tune": tune.app, "data": data.app}.items():
@@ -54,7 +62,7 @@ def options(
         bool, typer.Option("--version", help="Print the version and stop.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Recurrent networks for Keras: train, try out and look into ready-made tasks."""
+    """Recurrent networks for Keras: train, evaluate and inspect ready-made tasks."""
 
 
 def main() -> None:

@@ -31,11 +31,12 @@ option = functools.partial(typer.Option, rich_help_panel="Comparison")
 Cells = Annotated[
     str, option(help="Cells, separated by commas.", metavar="NAME,NAME", autocompletion=some_of(*cell_names()))
 ]
-Seeds = Annotated[int, option(help="Trainings of each cell.", metavar="N")]
+Seeds = Annotated[int, option(help="Number of seeds per cell.", metavar="N")]
 Match = Annotated[
-    bool, option("--match-parameters", help="Give each cell the units that make it as large as the first.")
+    bool,
+    option("--match-parameters", help="Choose the units of each cell so that it has as many parameters as the first."),
 ]
-NoBaselines = Annotated[bool, option("--no-baselines", help="Leave out what is not recurrent.")]
+NoBaselines = Annotated[bool, option("--no-baselines", help="Leave out the baselines without recurrence.")]
 
 
 def compare(

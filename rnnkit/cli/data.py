@@ -12,7 +12,9 @@ app = typer.Typer(help="List, describe, download and find data sets.", no_args_i
 
 Name = Annotated[
     str,
-    typer.Argument(help="A data set's name, as rnnkit data list shows it.", autocompletion=among(*datasets.names())),
+    typer.Argument(
+        help="Name of a data set, see rnnkit data list.", metavar="NAME", autocompletion=among(*datasets.names())
+    ),
 ]
 
 

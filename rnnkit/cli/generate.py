@@ -15,27 +15,44 @@ from rnnkit.errors import ArgumentError, DataError
 from rnnkit.report import terminal
 from rnnkit.tasks.sampling import check_seed, sampling_settings
 
-Run = Annotated[Path, typer.Argument(help="A run folder of music or of a language model, or a .keras file.")]
+Run = Annotated[
+    Path, typer.Argument(help="A run folder of music or of a language model, or a .keras file.", metavar="RUN")
+]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", "-o", help="The MIDI file to write. Several pieces are numbered: NAME-1.mid, ..."),
+    typer.Option(
+        "--out", "-o", help="The MIDI file to write. Several pieces are numbered: NAME-1.mid, ...", metavar="FILE"
+    ),
 ]
-Prompt = Annotated[str | None, typer.Option(help="Of a language model: the text to go on from.")]
-Primer = Annotated[Path | None, typer.Option(help="A MIDI file to go on from; the pieces begin with it.")]
+Prompt = Annotated[str | None, typer.Option(help="Of a language model: the text to continue.", metavar="TEXT")]
+Primer = Annotated[Path | None, typer.Option(help="A MIDI file to continue; the pieces begin with it.", metavar="FILE")]
 Length = Annotated[
     int | None,
-    typer.Option(help="Steps of a piece with its primer (default: as training pieces), or tokens of a text (500)."),
+    typer.Option(
+        help="Steps of a piece with its primer (default: as training pieces), or tokens of a text (500).", metavar="N"
+    ),
 ]
-Count = Annotated[int, typer.Option(help="How many pieces.")]
-Temperature = Annotated[float, typer.Option(help="Below 1 the model plays safer, above 1 bolder.")]
-TopK = Annotated[int | None, typer.Option("--top-k", help="Draw from the K most probable answers only.")]
-TopP = Annotated[float | None, typer.Option("--top-p", help="Draw from the most probable answers that make up P.")]
-Seed = Annotated[int | None, typer.Option(help="Gives the same pieces again; without it they are new each time.")]
-Grid = Annotated[int | None, typer.Option(help="Steps of a quarter note; default: as in the training data.")]
-Tempo = Annotated[float | None, typer.Option(help="Quarter notes a minute; default: that of the primer, or 120.")]
-Wav = Annotated[Path | None, typer.Option(help="Write the sound as well, numbered likewise.")]
-Plot = Annotated[Path | None, typer.Option(help="Write the picture as well: .png, .svg or .pdf, numbered likewise.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
+Count = Annotated[int, typer.Option(help="Number of pieces.", metavar="N")]
+Temperature = Annotated[float, typer.Option(help="Sampling temperature: below 1 safer, above 1 bolder.", metavar="T")]
+TopK = Annotated[int | None, typer.Option("--top-k", help="Sample from the K most probable choices only.", metavar="K")]
+TopP = Annotated[
+    float | None,
+    typer.Option("--top-p", help="Sample from the most probable choices whose probabilities sum to P.", metavar="P"),
+]
+Seed = Annotated[int | None, typer.Option(help="Random seed; without it, the pieces are new each time.", metavar="N")]
+Grid = Annotated[
+    int | None, typer.Option(help="Steps per quarter note; default: as in the training data.", metavar="N")
+]
+Tempo = Annotated[
+    float | None, typer.Option(help="Quarter notes per minute; default: as in the primer, or 120.", metavar="BPM")
+]
+Wav = Annotated[
+    Path | None, typer.Option(help="Also write the sound as a WAV file, numbered likewise.", metavar="FILE")
+]
+Plot = Annotated[
+    Path | None, typer.Option(help="Also write the piano roll: .png, .svg or .pdf, numbered likewise.", metavar="FILE")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 
 TEXT = "language-model"
 LENGTH = 500  # tokens of a text
@@ -61,9 +78,9 @@ def generate(
     overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
-    """Generate music as MIDI files, or print text, from nothing or going on from a primer or prompt.
+    """Generate music as MIDI files, or print text, from scratch or continuing a primer or prompt.
 
-    Files that exist are left as they are, unless --overwrite is given.
+    Existing files are kept, unless --overwrite is given.
     """
     _check_sizes(count, length or 1)
     check_seed(seed)
@@ -123,7 +140,7 @@ def _check_sizes(count: int, length: int) -> None:
 def _numbered(name: str, path: Path, count: int, overwrite: bool) -> list[Path]:
     """The files to write, which may be written as far as one can tell before."""
     if path.suffix.lower() not in SUFFIXES[name]:
-        raise ArgumentError(f"{name}: expected a name that ends on {' or '.join(SUFFIXES[name])}, got '{path}'.")
+        raise ArgumentError(f"{name}: expected a name that ends in {' or '.join(SUFFIXES[name])}, got '{path}'.")
     if not path.parent.is_dir():
         raise ArgumentError(f"{name}: there is no folder {path.parent}. Make it first, or name another.")
     numbered = [path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(1, count + 1)]

@@ -71,7 +71,7 @@ def _find(path: Path) -> Saved:
     if path.suffix == ".keras":
         return Saved(path, path.parent)
     if (path / "comparison.json").is_file():
-        raise ArgumentError(f"run: {path} is a comparison, which keeps no models. See rnnkit report {path}.")
+        raise ArgumentError(f"run: {path} is a comparison, which has no models. See rnnkit report {path}.")
     if (path / "search.json").is_file():
         return Saved(_best(path), path, _task_of_search(path), _config_of_best(path))
     folder = RunFolder(path)
@@ -158,7 +158,7 @@ def open_model(console: Console, saved: Saved, device: str, task: str | None = N
     expected = task or saved.task
     if expected is not None and not isinstance(model, find_spec(expected).task_class):
         name = find_spec(expected).task_class.__name__
-        raise ArgumentError(f"run: {saved.file} holds a {type(model).__name__}, expected a {name}.")
+        raise ArgumentError(f"run: {saved.file} contains a {type(model).__name__}, expected a {name}.")
     return model
 
 
@@ -173,4 +173,6 @@ def spec_of_model(model, path: Path):
     try:
         return find_spec(find_task(type(model))[0])
     except ArgumentError as error:
-        raise ArgumentError(f"run: {path} holds a {type(model).__name__}, which is no task of rnnkit.") from error
+        raise ArgumentError(
+            f"run: {path} contains a {type(model).__name__}, which is not one of rnnkit's tasks."
+        ) from error

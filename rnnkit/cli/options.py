@@ -12,10 +12,11 @@ import typer
 from rnnkit.tasks.options import COMMON, Option
 from rnnkit.tasks.specs import SPECS
 
-Run = Annotated[
-    Path, typer.Argument(help="A run folder, as rnnkit run wrote it, a search folder, or a .keras file.", metavar="RUN")
+Run = Annotated[Path, typer.Argument(help="A run folder, a search folder, or a .keras file.", metavar="RUN")]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="The folder to write. Default: a new one in runs.", metavar="DIR", rich_help_panel="Output"),
 ]
-Out = Annotated[Path | None, typer.Option(help="The folder to write.", metavar="DIR", rich_help_panel="Output")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel="Output")]
 OPTIONS = {option.name: option for option in COMMON}
 

@@ -30,7 +30,7 @@ def show_results(console: Console, config, trained, folder: Path, test) -> None:
     _say_steps(console, trained.health.steps)
     _say_diagnosis(console, trained, config)
     line = find_spec(config.task).show(console, trained, str(folder), test)
-    console.print(f"Everything is in [bold]{escape(str(folder))}[/]; open report.html there. Try it:", highlight=False)
+    console.print(f"Results are in [bold]{escape(str(folder))}[/]; open report.html there. Try it:", highlight=False)
     console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
 
 
@@ -50,6 +50,6 @@ def _say_steps(console: Console, steps) -> None:
     refused = steps[steps["status"] != "taken"]
     if len(refused):
         reasons = ", ".join(f"{count} {status}" for status, count in refused["status"].value_counts().items() if count)
-        console.print(f"[yellow]{len(refused)} steps were not taken[/] ({reasons}); see gradients.csv")
+        console.print(f"[yellow]{len(refused)} steps were skipped[/] ({reasons}); see gradients.csv")
     if steps["clipped"].any():
-        console.print(f"clipping made {steps['clipped'].mean():.0%} of the recorded steps smaller", highlight=False)
+        console.print(f"clipping was active in {steps['clipped'].mean():.0%} of the recorded steps", highlight=False)

@@ -20,7 +20,7 @@ OTHER_SPLIT = (
 
 
 def _evaluate(run: Run, options: dict[str, Any], device: Device = "auto", as_json: Json = False) -> None:
-    """Measure a run's model again: on its own test data, on another data set's, or on the whole of a file.
+    """Evaluate a saved model on its own test data, on another data set, or on a file.
 
     Translations are also written into the run's folder, with their sources and references.
     """
@@ -35,7 +35,7 @@ def _evaluate(run: Run, options: dict[str, Any], device: Device = "auto", as_jso
         test = data_of(spec, saved, options, "test")
     model = model or open_model(console, saved, device)
     name = f"on-{Path(options['data']).name.split('.')[0]}" if options["data"] else "test"
-    with notices(console), console.status("Measuring"):
+    with notices(console), console.status("Evaluating"):
         metrics, show_more = spec.evaluate(console, model, test, saved.folder, name, **ways)
     figures = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
     console.print(f"{len(test)} examples  {figures}", highlight=False)
@@ -65,7 +65,7 @@ def _predict(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Answer with a run's model, one line per text; or forecast what comes after a file of series.
+    """Predict with a saved model, one line per text; or forecast what comes after a file of series.
 
     Sentiment: the label, its probability and the text, with tabs between them. Entities: the text with each entity in
     brackets, with its type and probability; --json has their places too. Memory: each text is a JSON list, a sequence
@@ -84,7 +84,7 @@ def _predict(
         with notices(console):
             spec.predict(console, model, **given)
         return
-    with console.status("Answering"):
+    with console.status("Predicting"):
         answers = list(spec.answers(model, inputs, as_json))
     for line in answers:
         print(line) if isinstance(line, str) else terminal.console().print(line, soft_wrap=True)

@@ -18,7 +18,7 @@ Out = Annotated[
         metavar="FILE",
     ),
 ]
-Folder = Annotated[Path, typer.Argument(help="The folder that holds run folders.", metavar="FOLDER")]
+Folder = Annotated[Path, typer.Argument(help="The folder that contains run folders.", metavar="FOLDER")]
 
 
 def report(runs: Runs, out: Out = None) -> None:
@@ -39,7 +39,7 @@ def runs(folder: Folder = Path("runs")) -> None:
     found = runs_in(folder)
     if found.empty:
         raise ArgumentError(
-            f"folder: {folder} holds no runs. Name the folder that holds them, or train with rnnkit run."
+            f"folder: {folder} contains no runs. Name the folder that contains them, or train with rnnkit run."
         )
     terminal.show_table(terminal.console(), found, f"Runs in {folder}, the newest first", "their metrics.json")
 

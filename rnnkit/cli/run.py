@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from rnnkit.cli.by_task import by_task
 from rnnkit.cli.ended import can_go_on, resume_words
@@ -98,13 +97,11 @@ def _expect_resume(**values: Any) -> None:
 
 def _show_tasks(console: Console) -> None:
     """Prints each task with a line, and how long its built-in sample takes."""
-    table = Table("task", "what it does", "on its sample", title="Tasks", title_justify="left")
-    for name, spec in SPECS.items():
-        table.add_row(name, spec.about, spec.time)
-    console.print(table)
-    console.print(
-        "Times are of `rnnkit run TASK` on two processor cores. Other data: rnnkit data list.", highlight=False
-    )
+    import pandas as pd
+
+    rows = [{"task": name, "time": spec.time, "what it does": spec.about} for name, spec in SPECS.items()]
+    terminal.show_table(console, pd.DataFrame(rows), "Tasks, and what their samples take on two processor cores")
+    console.print("Train one with rnnkit run TASK; its options: rnnkit run TASK --help. Other data: rnnkit data list.")
 
 
 def _interrupted(context: typer.Context, path: Path, task: str | None = None):
@@ -150,7 +147,7 @@ def _longer(folder, config, epochs: int):
     """
     done = folder.epochs
     if epochs <= done:
-        raise ArgumentError(f"epochs: {folder.path} has {done} epochs already. Give a larger number, got {epochs}.")
+        raise ArgumentError(f"epochs: {folder.path} has {done} already. Give a larger number, got {epochs}.")
     config = config.replaced(epochs=epochs)
     folder.continue_to(config)
     return config

@@ -21,17 +21,15 @@ if TYPE_CHECKING:
 Out = Annotated[
     Path | None,
     typer.Option(
-        help="The folder; one with interrupted work is resumed. Default: a new one in runs.",
+        help="The folder; interrupted work in it is resumed. Default: a new one in runs.",
         metavar="DIR",
         rich_help_panel="Output",
     ),
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Start again where other work is.", rich_help_panel="Output")
+    bool, typer.Option("--overwrite", help="Replace other work in the folder.", rich_help_panel="Output")
 ]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Print what would be done, and stop.", rich_help_panel="Output")
-]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.", rich_help_panel="Output")]
 
 
 def options_of(spec: TaskSpec, *names: str) -> list[Option]:
@@ -64,9 +62,7 @@ class Study(NamedTuple):
     def end(self, folder: Path) -> None:
         """Says where everything is."""
         where = escape(str(folder))
-        self.console.print(
-            f"Everything is in [bold]{where}[/]; open report.html there.", highlight=False, soft_wrap=True
-        )
+        self.console.print(f"Results are in [bold]{where}[/]; open report.html there.", highlight=False, soft_wrap=True)
 
 
 def check_out(out: Path | None, file: str) -> None:
@@ -82,7 +78,7 @@ def check_out(out: Path | None, file: str) -> None:
     if out is None or not out.exists():
         return
     if not out.is_dir() or (any(out.iterdir()) and not (out / file).is_file()):
-        raise ArgumentError(f"out: {out} exists already and holds no {file}. Name another folder.")
+        raise ArgumentError(f"out: {out} exists already and has no {file}. Name another folder.")
 
 
 def begin(spec: TaskSpec, options: dict[str, Any]) -> Study:

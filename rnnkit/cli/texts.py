@@ -8,8 +8,10 @@ import typer
 
 from rnnkit.errors import ArgumentError, DataError
 
-Texts = Annotated[list[str] | None, typer.Argument(help="Texts; without any, lines of standard input.")]
-File = Annotated[Path | None, typer.Option(help="A file with one text a line, plain or .gz.")]
+Texts = Annotated[
+    list[str] | None, typer.Argument(help="Texts; without any, the lines of standard input.", metavar="[TEXT...]")
+]
+File = Annotated[Path | None, typer.Option(help="A file with one text per line, plain or .gz.", metavar="FILE")]
 
 
 def read_texts(texts: list[str] | None, file: Path | None) -> list[str]:
@@ -20,7 +22,7 @@ def read_texts(texts: list[str] | None, file: Path | None) -> list[str]:
         DataError: there is no text, or what is read is no UTF-8 text.
     """
     if texts and file:
-        raise ArgumentError("texts, file: give the one or the other.")
+        raise ArgumentError("texts, file: give one of the two.")
     return texts or (_file_lines(file) if file else _input_lines())
 
 
@@ -39,5 +41,5 @@ def _input_lines() -> list[str]:
     except UnicodeDecodeError as error:
         raise DataError(f"texts: standard input cannot be read as UTF-8 text: {error}.") from error
     if not text:
-        raise DataError("texts: there is none. Give texts, --file, or lines on standard input.")
+        raise DataError("texts: expected texts, --file, or lines on standard input, got none.")
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]

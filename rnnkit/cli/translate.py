@@ -14,10 +14,10 @@ from rnnkit.errors import ArgumentError
 from rnnkit.report import terminal
 from rnnkit.report.terminal import counted, notices
 
-Run = Annotated[Path, typer.Argument(help="A run folder, as rnnkit run translation made it, or a .keras file.")]
-Beam = Annotated[int | None, typer.Option(help="Hypotheses followed side by side; 1 is greedy. Default: 4.")]
-NBest = Annotated[int | None, typer.Option("--n-best", help="Print the N best translations of each text.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a text.")]
+Run = Annotated[Path, typer.Argument(help="A run folder of rnnkit run translation, or a .keras file.", metavar="RUN")]
+Beam = Annotated[int | None, typer.Option(help="Beam width; 1 is greedy. Default: 4.", metavar="N")]
+NBest = Annotated[int | None, typer.Option("--n-best", help="Print the N best translations of each text.", metavar="N")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per text.")]
 
 
 def translate(
@@ -29,9 +29,10 @@ def translate(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Translate with a run's model, one line a text; blank lines stay blank.
+    """Translate with a saved model, one line per text; blank lines stay blank.
 
-    With --n-best, N lines a text, best first: the text's number from 1, the score and the translation, parted by tabs.
+    With --n-best, N lines per text, best first: the number of the text from 1, the score and the translation, separated
+    by tabs.
     """
     _check_sizes(beam, n_best)
     saved = find_model(run, "translation")
@@ -40,7 +41,7 @@ def translate(
     model = open_model(console, saved, device, "translation")
     from rnnkit.tasks.translation.results import BEAM, translate_lines
 
-    with notices(console), counted(console, "translating", len(sources)) as progress:
+    with notices(console), counted(console, "Translating", len(sources)) as progress:
         answers = translate_lines(model, sources, beam or max(BEAM, n_best or 1), n_best, progress)
     for number, (source, answer) in enumerate(zip(sources, answers, strict=True), start=1):
         for line in _lines(number, source, answer, as_json):

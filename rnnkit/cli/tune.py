@@ -26,22 +26,25 @@ PLAIN = (str, int, float, bool, type(None))  # values that a command line can gi
 ALGORITHMS = ("bayesian", "random", "hyperband", "grid")
 
 option = functools.partial(typer.Option, rich_help_panel="Search")
-Trials = Annotated[int | None, option(help="Trials in all. Default: 20, or what --minutes allow.", metavar="N")]
+Trials = Annotated[
+    int | None, option(help="Number of trials. Default: 20, or as many as --minutes allow.", metavar="N")
+]
 Minutes = Annotated[float | None, option(help="Time for all trials; the last one ends with its epoch.", metavar="N")]
 Objective = Annotated[
-    str | None, option(help="A log, such as val_accuracy or grad_norm_max; default by task.", metavar="NAME")
+    str | None,
+    option(help="Epoch log to optimize, such as val_accuracy or grad_norm_max; default by task.", metavar="NAME"),
 ]
 Algorithm = Annotated[
     str, option(help="bayesian, random, hyperband or grid.", metavar="NAME", autocompletion=among(*ALGORITHMS))
 ]
 Search = Annotated[
     list[str] | None,
-    option(help="Values of a hyperparameter to search; repeatable.", metavar="NAME=A,B|NAME=LOW:HIGH"),
+    option(help="Values or range of a hyperparameter; repeatable.", metavar="NAME=A,B|NAME=LOW:HIGH"),
 ]
 Seed = Annotated[int, option(help="Random seed of the search and of each trial.", metavar="N")]
 Isolate = Annotated[bool, option("--isolate", help="Run each trial in a process of its own.")]
 Workers = Annotated[
-    int | None, option(help="Number of parallel workers; one that is killed is started again.", metavar="N")
+    int | None, option(help="Number of parallel workers; one that is killed is restarted.", metavar="N")
 ]
 
 
@@ -62,11 +65,12 @@ def tune(
 ) -> None:
     """Search the hyperparameters of a task.
 
-    The folder gets results.csv and report.html, the best model and its metrics.
+    Writes results.csv, report.html, the best model and its metrics into the folder.
 
     Several machines share a search if each runs this command with the same --out, a folder that all of them see, and
-    in its environment KERASTUNER_ORACLE_IP and KERASTUNER_ORACLE_PORT, where trials are dealt out, and
-    KERASTUNER_TUNER_ID: chief on the machine that deals them out, worker-1, worker-2 and so on where they run.
+    in its environment KERASTUNER_ORACLE_IP and KERASTUNER_ORACLE_PORT, the address of the
+    machine that distributes trials, and KERASTUNER_TUNER_ID: chief on that machine, and worker-1, worker-2 and so on
+    on those that run them.
     """
     spec = find_spec(task)
     space = space_of(searched_values("search", search or []), fixed_values("set", options.pop("settings") or []))
@@ -90,7 +94,7 @@ def tune(
     with can_go_on(f"Resume with: {same_command(out, folder)}"):
         tuner = rnnkit.tune(task, study.splits.train, study.splits.valid, **ways, say=study.say, **search_of)
         if tuner.is_worker:
-            study.say("The search has ended; its chief has the results.")
+            study.say("The search has ended; the chief has the results.")
         else:
             _report(study, tuner)
 
@@ -149,7 +153,7 @@ def _report(study: Study, tuner) -> None:
     show_table(study.console, best_trials, "Best trials, by importance of their hyperparameters", "results.csv")
     for part, figures in metrics.items():
         study.console.print(f"best on {part}: {', '.join(f'{name} {value:.4f}' for name, value in figures.items())}")
-    study.say("\n".join(["settings of the best:", *(f"  {name} = {value}" for name, value in values.items())]))
+    study.say("\n".join(["settings of the best trial:", *(f"  {name} = {value}" for name, value in values.items())]))
     if config is not None:
         study.say(f"Train it again: {config.command()}")
     study.say(f"Use it: rnnkit evaluate {folder}")

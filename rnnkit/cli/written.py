@@ -22,7 +22,7 @@ def fixed_values(option: str, written: list[str]) -> dict[str, Any]:
         if not equals or not name or not value.strip():
             raise ArgumentError(f"{option}: expected NAME=VALUE, got '{each}'.")
         if name in values:
-            raise ArgumentError(f"{option}: '{name}' is there twice.")
+            raise ArgumentError(f"{option}: '{name}' is given twice.")
         values[name] = read_value(value)
     return values
 
@@ -37,7 +37,7 @@ def searched_values(option: str, written: list[str]) -> dict[str, Any]:
     for each in written:
         [(name, text)] = fixed_values(option, [each]).items()
         if name in texts:
-            raise ArgumentError(f"{option}: '{name}' is there twice.")
+            raise ArgumentError(f"{option}: '{name}' is given twice.")
         texts[name] = _several(str(each.partition("=")[2]))
         if texts[name] is None:
             raise ArgumentError(f"{option}: expected NAME=A,B or NAME=LOW:HIGH, got '{each}' ({text!r} alone).")
@@ -54,7 +54,7 @@ def space_of(searched: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str,
     """
     for name in searched:
         if name in fixed:
-            raise ArgumentError(f"search, set: '{name}' stands in both. Search it, or set it.")
+            raise ArgumentError(f"search, set: '{name}' is in both. Search it, or set it.")
     return {**searched, **fixed}
 
 

@@ -38,6 +38,18 @@ class CRF(keras.layers.Layer):
 
     Raises:
         ArgumentError: an argument, or the width of the emissions, does not fit.
+
+    Examples:
+        >>> import keras
+        >>> import numpy as np
+        >>> from rnnkit.layers import CRF, CRFLoss
+        >>> emissions, lengths = keras.Input((None, 4)), keras.Input((), dtype="int32")
+        >>> model = keras.Model([emissions, lengths], CRF(4)(emissions, lengths))
+        >>> model.compile("adam", CRFLoss())
+        >>> x = [np.ones((2, 6, 4)), np.array([6, 3])]
+        >>> history = model.fit(x, np.zeros((2, 6), "int32"), epochs=1, verbose=0)
+        >>> sorted(history.history)
+        ['loss']
     """
 
     def __init__(self, labels: int, allowed: Any = None, constrain_training: bool = False, **kwargs: Any):
@@ -50,7 +62,7 @@ class CRF(keras.layers.Layer):
     def build(self, emissions_shape: Any, lengths_shape: Any = None):
         if emissions_shape[-1] != self.labels:
             raise ArgumentError(
-                f"emissions: expected one score a label, shape (B, T, {self.labels}), got {tuple(emissions_shape)}. "
+                f"emissions: expected one score per label, shape (B, T, {self.labels}), got {tuple(emissions_shape)}. "
                 f"Put a Dense({self.labels}) before the layer."
             )
         self.transitions = self._scores("transitions", (self.labels, self.labels))

@@ -24,6 +24,12 @@ class SequencePooling(keras.layers.Layer):
 
     Raises:
         ArgumentError: `pooling` is none of these.
+
+    Examples:
+        >>> import numpy as np
+        >>> from rnnkit.layers import SequencePooling
+        >>> tuple(SequencePooling("mean")(np.ones((2, 5, 3)), np.array([5, 2], "int32")).shape)
+        (2, 3)
     """
 
     def __init__(self, pooling: str = "max", **kwargs: Any):

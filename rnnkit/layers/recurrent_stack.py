@@ -60,6 +60,13 @@ class RecurrentStack(keras.layers.Layer):
 
     Raises:
         ArgumentError: an unknown cell, or an argument out of its range.
+
+    Examples:
+        >>> import numpy as np
+        >>> from rnnkit.layers import RecurrentStack
+        >>> stack = RecurrentStack("gru", units=8, layers=2, bidirectional=True, residual=True)
+        >>> tuple(stack(np.ones((2, 5, 3)), np.array([5, 2], "int32")).shape)  # inputs and lengths
+        (2, 5, 16)
     """
 
     def __init__(

@@ -98,6 +98,12 @@ class WordDropout(keras.layers.Layer):
     Args:
         rate: fraction of the words, in [0, 1).
         seed: int, or None for the global seed.
+
+    Examples:
+        >>> import numpy as np
+        >>> from rnnkit.layers import WordDropout
+        >>> tuple(WordDropout(0.5, seed=0)(np.array([[5, 6, 7]])).shape)  # nothing is dropped outside of training
+        (1, 3)
     """
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):

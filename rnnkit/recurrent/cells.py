@@ -28,6 +28,13 @@ def register_cell(name: str, factory: type, *, gates: str = "", **defaults: Any)
 
     Raises:
         ArgumentError: `name` is taken by a class that is defined elsewhere, or `factory` is not a recurrent class.
+
+    Examples:
+        >>> import keras
+        >>> import rnnkit
+        >>> cell = rnnkit.register_cell("slow_gru", keras.layers.GRUCell, gates="zrh")
+        >>> "slow_gru" in rnnkit.cell_names()
+        True
     """
     if not (inspect.isclass(factory) and (issubclass(factory, keras.layers.RNN) or _is_cell(factory))):
         raise ArgumentError(

@@ -55,7 +55,14 @@ class FusedRNN(compat.OpenRNN, keras.layers.RNN):
 
 @keras.saving.register_keras_serializable(package="rnnkit")
 class LSTM(FusedRNN, keras.layers.LSTM):
-    """`keras.layers.LSTM` (Hochreiter and Schmidhuber, "Long short-term memory", 1997), faster on a CPU."""
+    """`keras.layers.LSTM` (Hochreiter and Schmidhuber, "Long short-term memory", 1997), faster on a CPU.
+
+    Examples:
+        >>> import numpy as np
+        >>> from rnnkit.layers import LSTM
+        >>> tuple(LSTM(8, return_sequences=True)(np.ones((2, 5, 3))).shape)
+        (2, 5, 8)
+    """
 
     steps = "LSTMSteps"
 
@@ -63,14 +70,28 @@ class LSTM(FusedRNN, keras.layers.LSTM):
 @keras.saving.register_keras_serializable(package="rnnkit")
 class GRU(FusedRNN, keras.layers.GRU):
     """`keras.layers.GRU` (Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014), faster on a
-    CPU."""
+    CPU.
+
+    Examples:
+        >>> import numpy as np
+        >>> from rnnkit.layers import GRU
+        >>> tuple(GRU(8, return_sequences=True)(np.ones((2, 5, 3))).shape)
+        (2, 5, 8)
+    """
 
     steps = "GRUSteps"
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
 class SimpleRNN(FusedRNN, keras.layers.SimpleRNN):
-    """`keras.layers.SimpleRNN` (Elman, "Finding structure in time", 1990), faster on a CPU."""
+    """`keras.layers.SimpleRNN` (Elman, "Finding structure in time", 1990), faster on a CPU.
+
+    Examples:
+        >>> import numpy as np
+        >>> from rnnkit.layers import SimpleRNN
+        >>> tuple(SimpleRNN(8, return_sequences=True)(np.ones((2, 5, 3))).shape)
+        (2, 5, 8)
+    """
 
     steps = "SimpleRNNSteps"
 

@@ -31,6 +31,13 @@ def kernels(model: keras.Model) -> dict[str, Kernel]:
     rnnkit's own loop runs its LSTM, GRU and SimpleRNN on a CPU; a parallel cell runs as a scan; all else in Keras' loop
     over time. rnnkit's stacks pass no mask to the kernel, so masks never stand in the way there; a layer of your own
     that gets one runs in Keras' loop for that call.
+
+    Examples:
+        >>> import keras
+        >>> import rnnkit
+        >>> model = keras.Sequential([keras.Input((None, 4)), rnnkit.layers.LSTM(8, name="lstm")])
+        >>> [kernel.kernel for kernel in rnnkit.kernels(model).values()]
+        ['fused']
     """
     gpu = gpu_in_use()
     return {layer.path: kernel(layer, gpu=gpu) for layer in recurrent_layers(model)}

@@ -120,6 +120,12 @@ class MinGRU(ParallelRNN):
         use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, kernel_constraint,
             bias_constraint: as in `keras.layers.GRU`; `rnnkit.initializers.Chrono("zh")` is a bias initializer for it.
         kwargs: as for `keras.layers.RNN`: `return_sequences`, `return_state`, `go_backwards`, `stateful`, ...
+
+    Examples:
+        >>> import numpy as np
+        >>> from rnnkit.layers import MinGRU
+        >>> tuple(MinGRU(8, return_sequences=True)(np.ones((2, 5, 3))).shape)
+        (2, 5, 8)
     """
 
     cell_class = MinGRUCell
@@ -143,6 +149,12 @@ class MinLSTM(ParallelRNN):
             bias_constraint: as in `keras.layers.LSTM`; `rnnkit.initializers.Chrono("fih")` is a bias initializer for
             it.
         kwargs: as for `keras.layers.RNN`: `return_sequences`, `return_state`, `go_backwards`, `stateful`, ...
+
+    Examples:
+        >>> import numpy as np
+        >>> from rnnkit.layers import MinLSTM
+        >>> tuple(MinLSTM(8, return_sequences=True)(np.ones((2, 5, 3))).shape)
+        (2, 5, 8)
     """
 
     cell_class = MinLSTMCell

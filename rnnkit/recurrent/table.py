@@ -108,7 +108,13 @@ class Cell:
 
 
 def cell_names() -> list[str]:
-    """The names that `cell=` takes, in the order they were registered."""
+    """The names that `cell=` takes, in the order they were registered.
+
+    Examples:
+        >>> import rnnkit
+        >>> rnnkit.cell_names()
+        ['simple_rnn', 'lstm', 'gru', 'min_gru', 'min_lstm']
+    """
     return [cell.name for cell in CELLS.values()]
 
 

@@ -62,7 +62,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"run: {path} cannot be read as JSON ({error}). Was the run finished?") from error
     if not isinstance(found, dict):
-        raise DataError(f"run: {path} holds no JSON object, but a {type(found).__name__}.")
+        raise DataError(f"run: {path} is not a JSON object, but a {type(found).__name__}.")
     return found
 
 
@@ -75,6 +75,6 @@ def check_inside(folder: Path) -> None:
     own = folder.resolve()
     for path in [*folder.glob("*"), *folder.glob("*/*")]:  # those hold no others
         if path.is_symlink() and not path.resolve().is_relative_to(own):
-            raise DataError(f"run: {path} is a link that leads out of its folder. Put a copy in its place.")
+            raise DataError(f"run: {path} is a link to outside of its folder. Replace it by a copy.")
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise DataError(f"run: {path} is a pipe or a device. Remove it.")

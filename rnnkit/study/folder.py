@@ -42,7 +42,7 @@ class RunFolder:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         if not (self.path / "config.json").is_file():
-            raise DataError(f"run: {self.path} is no run folder: it holds no config.json. Make one with rnnkit run.")
+            raise DataError(f"run: {self.path} is not a run folder: it has no config.json. Make one with rnnkit run.")
         check_inside(self.path)
 
     @classmethod
@@ -116,7 +116,7 @@ class RunFolder:
         """
         if self.finished:
             if not self.final_state.is_dir():
-                raise ArgumentError(f"epochs: {self.path} holds no final_state to continue from. Start a new run.")
+                raise ArgumentError(f"epochs: {self.path} has no final_state to continue from. Start a new run.")
             shutil.rmtree(self.state, ignore_errors=True)
             self.final_state.replace(self.state)
         write_json(self.path / "config.json", config.as_dict())
@@ -227,7 +227,7 @@ class RunFolder:
             raise
         except Exception as error:  # files that were changed by hand, in any way
             said = f"{type(error).__name__}: {error}"
-            raise DataError(f"run: the files in {self.path} do not go together ({said}). Run it again.") from error
+            raise DataError(f"run: the files in {self.path} are inconsistent ({said}). Run it again.") from error
 
     def _write_diagnosis(self, diagnosis, cause=None, floor: str = "") -> None:
         from rnnkit.diagnosis.page import tables_of, words_of

@@ -93,7 +93,7 @@ def _through_time(found, said: Mapping[str, Any], more) -> list[Section]:
     if found:
         heat = history_map(more["through_time"]) if "through_time" in more else None
         return sections(found, (heat, kernels))
-    reason = said.get("missing") or "This run folder holds no diagnosis."
+    reason = said.get("missing") or "This run folder has no diagnosis."
     absent = Section("through-time", "Through time", [text("No diagnosis was made. ", reason)])
     return [absent, Section("spectrum", "Recurrent spectrum", [kernels])] if kernels else [absent]
 

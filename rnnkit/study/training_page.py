@@ -41,8 +41,8 @@ def learning(history: pd.DataFrame, valid: dict[str, float]) -> Section:
     legend = [Legend("training", COLORS[0])] * both + [Legend("validation", COLORS[1], "dashed")]
     caption = (
         f"{_kept(kept, len(epochs))} Training figures are "
-        "means over the epoch, with dropout; validation is measured at its end, without. Where validation turns "
-        "while training goes on, the model has begun to learn the examples by heart."
+        "means over the epoch, with dropout; validation is measured at its end, without. Where validation gets "
+        "worse while training improves, the model overfits."
     )
     return Section("learning", "Learning", [figure(Plot("Metrics by epoch", panels, caption, legend))])
 
@@ -117,7 +117,7 @@ def _norm_table(layers: dict[str, pd.DataFrame]) -> Markup:
 def _clipping(steps: pd.DataFrame, history: pd.DataFrame) -> str:
     taken = steps["status"] == "taken"
     rate, refused = steps.loc[taken, "clipped"].mean() if taken.any() else 0.0, int((~taken).sum())
-    said = f"Clipping made {rate:.0%} of the recorded steps smaller." if rate else "No recorded step was clipped."
+    said = f"Clipping was active in {rate:.0%} of the recorded steps." if rate else "No recorded step was clipped."
     if rate and "clip_threshold" in history and np.isfinite(history["clip_threshold"]).any():
         said += f" The threshold at the end was {history['clip_threshold'].dropna().iloc[-1]:.3g}."
-    return said + (f" {refused} recorded steps were not taken." if refused else "")
+    return said + (f" {refused} recorded steps were skipped." if refused else "")

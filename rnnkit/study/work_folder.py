@@ -67,7 +67,7 @@ def join_folder(folder: Path, file: str, identity: Mapping[str, Any], patience: 
 
 def _check_same(folder: Path, file: str, identity: Mapping[str, Any]) -> None:
     if not (folder / file).is_file():
-        raise ArgumentError(f"directory: {folder} holds other things: there is no {file} in it. Name another folder.")
+        raise ArgumentError(f"directory: {folder} contains other files, and no {file}. Name another folder.")
     check_inside(folder)
     with expect_intact(folder):
         before = dict(json.loads((folder / file).read_text(encoding="utf-8")))
@@ -101,7 +101,7 @@ def expect_intact(folder: Path) -> Iterator[None]:
             raise
         said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise DataError(
-            f"directory: the files in {folder} are damaged or do not go together ({said}). Name another folder, or "
+            f"directory: the files in {folder} are damaged or inconsistent ({said}). Name another folder, or "
             "replace it with overwrite=True."
         ) from error
 

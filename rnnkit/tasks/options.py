@@ -100,7 +100,7 @@ def _settings(name: str, value) -> None:
         raise ArgumentError(f"{name}: expected names and values, got {value!r}.")
 
 
-OF_FILES = "'{data}' is no file of yours, and is read as it is."
+OF_FILES = "'{data}' is a known data set, and is read as it is."
 SPLIT = "'{data}' has its own validation and test data."
 
 
@@ -109,14 +109,14 @@ def of_file(name: str, text: str, kind: type = str, metavar: str = "TEXT", why: 
     return Option(name, text, kind, panel="Data", metavar=metavar, of_files=why)
 
 
-VALID = of_file("valid", "File of the validation data; without it, a tenth is split off.", metavar="FILE", why=SPLIT)
-TEST = of_file("test", "File of the test data; without it, a tenth is split off.", metavar="FILE", why=SPLIT)
+VALID = of_file("valid", "File of the validation data; default: a tenth, split off.", metavar="FILE", why=SPLIT)
+TEST = of_file("test", "File of the test data; default: a tenth, split off.", metavar="FILE", why=SPLIT)
 COLUMNS = of_file("columns", "Columns of a file, by name or number from 0.", metavar="NAME,NAME")
-HEADER = of_file("header", "Whether the first line of a file holds the names of its columns.", bool)
-DELIMITER = of_file("delimiter", "Character between the cells of a table; default: found out.", metavar="CHARACTER")
+HEADER = of_file("header", "Whether the first line of a file has the names of its columns.", bool)
+DELIMITER = of_file("delimiter", "Delimiter of the cells of a table; default: detected.", metavar="CHARACTER")
 ENCODING = of_file("encoding", "Encoding of the files, such as latin-1; default: UTF-8.", metavar="NAME")
-SEPARATOR = of_file("separator", "What stands between columns; default: tabs, or runs of spaces.")
-COMMENT = of_file("comment", "What comment lines begin with; default: found out.")
+SEPARATOR = of_file("separator", "Separator of columns; default: tabs, or runs of spaces.")
+COMMENT = of_file("comment", "Prefix of comment lines; default: detected.")
 # What the readers of `rnnkit.datasets` are told, as they name it.
 OF_READERS = ("text", "label", "columns", "header", "delimiter", "encoding", "separator", "comment")
 
@@ -133,15 +133,15 @@ DATA = Option(
 COMMON = (
     DATA,
     Option("cell", "Recurrent cell; default by task.", metavar="NAME", suggested=cell_names),
-    Option("units", "Units of each direction of a recurrent layer; default by task.", int, metavar="N", check=counting),
+    Option("units", "Units per direction of a recurrent layer; default by task.", int, metavar="N", check=counting),
     Option("layers", "Number of recurrent layers.", int, 1, metavar="N", check=counting),
     Option("activation", "Activation of the cell, such as tanh, relu or sigmoid; default by cell.", metavar="NAME"),
     Option(
         "initializer", "Initializer of the recurrent weights; default by cell.", metavar="NAME", suggested=INITIALIZERS
     ),
-    Option("precision", "Precision in which layers compute.", str, "float32", metavar="NAME", choices=PRECISIONS),
+    Option("precision", "Dtype policy of the layers.", str, "float32", metavar="NAME", choices=PRECISIONS),
     Option(
-        *("epochs", "Number of epochs; without it, until validation no longer improves.", int),
+        *("epochs", "Number of epochs; default: until validation no longer improves.", int),
         panel="Training",
         metavar="N",
         check=counting,
@@ -168,8 +168,14 @@ COMMON = (
         flag="--set",
     ),
     Option("seed", "Random seed.", int, 0, panel="Training", metavar="N", check=_seed),
-    Option("device", "Where to compute.", str, "auto", "Training", metavar="auto|cpu|gpu", choices=DEVICES),
-    Option("devices", "Devices that share each batch.", int, 1, "Training", metavar="N", check=counting),
-    Option("deterministic", "The same numbers each time on one machine; slower.", bool, False, "Training"),
-    Option("tensorboard", "Also write TensorBoard events, into tensorboard in the folder.", bool, False, "Output"),
+    Option("device", "Device to compute on.", str, "auto", "Training", metavar="auto|cpu|gpu", choices=DEVICES),
+    Option("devices", "Number of devices that share each batch.", int, 1, "Training", metavar="N", check=counting),
+    Option(
+        "deterministic",
+        "Deterministic operations: the same results each time on one machine; slower.",
+        bool,
+        False,
+        "Training",
+    ),
+    Option("tensorboard", "Also write TensorBoard events into the folder.", bool, False, "Output"),
 )

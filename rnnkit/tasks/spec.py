@@ -261,7 +261,7 @@ class TaskSpec:
         Raises:
             ArgumentError: the task answers no texts.
         """
-        raise ArgumentError(f"run: a model of {self.task} answers no texts. Load it in Python with rnnkit.load.")
+        raise ArgumentError(f"run: a model of {self.task} does not answer texts. Load it in Python with rnnkit.load.")
 
     def page(self, folder: Saved) -> PageParts:
         """What the page of a run shows beyond what all pages show."""

@@ -86,6 +86,11 @@ def find_task(task: Any) -> "tuple[str, type[Task]]":
 
     Raises:
         ArgumentError: no task.
+
+    Examples:
+        >>> from rnnkit.tasks import find_task
+        >>> find_task("ner")
+        ('ner', <class 'rnnkit.tasks.entities.model.EntityRecognizer'>)
     """
     from rnnkit.tasks.task import Task
 

@@ -64,7 +64,7 @@ def tokenize_with(tokenizer: Callable[[str], Iterable[str]], text: str) -> list[
         start = text.find(word, place) if isinstance(word, str) and word else -1
         if start < 0:
             raise DataError(
-                f"tokenizer: expected words as they stand in the text, in its order, got {word!r}, which does not "
+                f"tokenizer: expected words as they are in the text, in its order, got {word!r}, which does not "
                 f"follow in {text[place : place + 40]!r}. Return them unchanged."
             )
         place = start + len(word)

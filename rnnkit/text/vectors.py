@@ -16,7 +16,7 @@ def vector_size(path: str | Path) -> int:
     first, second = (line.split() for line in [*islice(_lines(path), 2), "", ""][:2])
     width = len(second if _is_header(first) else first) - 1
     if width < 1:
-        raise DataError(f"vectors: {path} does not hold word vectors: expected lines of a word and its numbers.")
+        raise DataError(f"vectors: {path} is not a file of word vectors: expected lines of a word and its numbers.")
     return width
 
 

@@ -25,7 +25,7 @@ class Vocabulary:
         self.words = list(words)
         self._numbers = {word: number for number, word in enumerate(self.words, len(SPECIAL))}
         if len(self._numbers) != len(self.words):
-            raise ArgumentError("words: a vocabulary cannot hold a word twice.")
+            raise ArgumentError("words: a vocabulary cannot have a word twice.")
 
     @classmethod
     def learn(cls, sentences: Iterable[Sequence[str]], *, min_count: int = 1, max_words: int | None = None):
@@ -61,6 +61,6 @@ def _warn_of_rare_words(counts: Counter) -> None:
     if counts.total() >= FEW_WORDS and once > counts.total() / 2:
         warnings.warn(
             f"words: {once} of the {counts.total()} words of the training data occur once, so there is little to learn "
-            "about them. Where no blanks stand between words, they need a tokenizer; see the argument of that name.",
+            "about them. Words that are not separated by blanks need a tokenizer; see the argument of that name.",
             stacklevel=3,
         )

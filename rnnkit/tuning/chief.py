@@ -33,7 +33,7 @@ def part_in_search() -> str | None:
         return None
     for name in ("KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID"):
         if name not in os.environ:
-            raise ArgumentError(f"KERASTUNER_ORACLE_IP: it is set, but {name} is not. Set both, or none.")
+            raise ArgumentError(f"KERASTUNER_ORACLE_IP: it is set, but {name} is not. Set both, or neither.")
     return "chief" if "chief" in os.environ["KERASTUNER_TUNER_ID"] else "worker"
 
 
@@ -48,7 +48,7 @@ def answered() -> Iterator[None]:
         yield
     except grpc.RpcError as error:
         words = " ".join(str(error).split())[:300]
-        raise ArgumentError(f"KERASTUNER_ORACLE_IP: the chief does not answer. Is it there still? {words}") from error
+        raise ArgumentError(f"KERASTUNER_ORACLE_IP: the chief does not answer. Is it still running? {words}") from error
 
 
 class Chief(chief_service()):  # type: ignore[misc]
@@ -88,7 +88,7 @@ class Chief(chief_service()):  # type: ignore[misc]
         try:
             port = server.add_insecure_port(address)
         except RuntimeError as error:
-            raise ArgumentError(f"KERASTUNER_ORACLE_PORT: {address} cannot be listened on ({error}).") from error
+            raise ArgumentError(f"KERASTUNER_ORACLE_PORT: {address} cannot be used to listen on ({error}).") from error
         server.start()
         try:
             yield port

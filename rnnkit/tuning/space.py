@@ -142,5 +142,10 @@ def default_space(task: Any) -> dict[str, Any]:
     Returns:
         Hyperparameter -> a list of choices, or a tuple `(low, high)`. The threshold of clipping depends on the rule,
         see `ClippingRule.searched`.
+
+    Examples:
+        >>> from rnnkit import tuning
+        >>> tuning.default_space("sentiment")["units"]
+        [32, 64, 128]
     """
     return {**SHARED, **spec_of(find_task(task)[0]).space}

@@ -165,6 +165,14 @@ def hypermodel(
 
     Raises:
         ArgumentError: no task, or a part that cannot be read.
+
+    Examples:
+        >>> import keras_tuner
+        >>> from rnnkit import tuning
+        >>> model = tuning.hypermodel("sentiment", cell=["lstm", "gru"], units=(8, 16))
+        >>> hp = keras_tuner.HyperParameters()
+        >>> type(model.build(hp)).__name__, hp.values["cell"], hp.values["units"]
+        ('SentimentClassifier', 'lstm', 8)
     """
     return TaskHyperModel(task, seed=seed, guard=guard, through_time=through_time, **space)
 

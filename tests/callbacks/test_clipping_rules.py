@@ -202,7 +202,7 @@ def test_a_threshold_that_is_not_positive_is_refused(name, bad):
         (("globalnorm",), "rule: unknown rule 'globalnorm'. Choose one of value, norm, global_norm"),
         ((3,), "rule: unknown rule 3"),
         (("value", 1.0, {"window": 3}), "rule: ValueClip does not take"),
-        ((NormClip(1.0), 2.0), "threshold: NormClip is a finished rule"),
+        ((NormClip(1.0), 2.0), "threshold: NormClip is an instance of a rule"),
         (("percentile", 101), "percentile: expected a positive number of at most 100"),
         (("percentile", 10, {"window": 0}), "window: expected a positive integer"),
         (("percentile", 10, {"max_norm": 0}), "max_norm: expected a positive number"),

@@ -172,7 +172,7 @@ def test_a_rule_of_the_users_own_with_a_memory(kit, data):
         ({"rule": "glob"}, "rule: unknown rule 'glob'"),
         ({"rule": "norm", "threshold": 0}, "threshold: expected a positive number"),
         ({"rule": "norm", "threshold": -3}, "threshold: expected a positive number"),
-        ({"rule": NormClip(1.0), "threshold": 2}, "NormClip is a finished rule"),
+        ({"rule": NormClip(1.0), "threshold": 2}, "NormClip is an instance of a rule"),
         ({"rule": "norm", "windows": 2}, "NormClip does not take"),
         ({"warm_up": -1}, "warm_up: expected a whole number from 0"),
     ],

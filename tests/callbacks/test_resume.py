@@ -58,7 +58,7 @@ def test_killed_while_it_saves_and_in_an_epoch_and_its_last_save_damaged(whole, 
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 1
     newest.write_bytes(content)
-    with pytest.warns(UserWarning, match=f"{newest.name} is damaged and is passed over: its checksum is wrong"):
+    with pytest.warns(UserWarning, match=f"{newest.name} is damaged and is skipped: its checksum is wrong"):
         ended = killed_fit.train(folder)
     assert ended == whole[1]
 
@@ -180,7 +180,7 @@ def test_what_cannot_be_set_back_is_refused(tmp_path):
     with pytest.raises(ArgumentError, match="steps_per_epoch: Resume needs epochs"):
         begun(tmp_path, steps_per_epoch=2)
     model, (x, y) = killed_fit.compiled(), killed_fit.data()
-    with pytest.raises(ArgumentError, match="x: a Python generator cannot be set back"):
+    with pytest.raises(ArgumentError, match="x: a Python generator cannot be rewound"):
         model.fit(((x[:4], y[:4]) for _ in range(3)), callbacks=[Resume(tmp_path)], shuffle=False)
     with pytest.raises(ArgumentError, match="every: expected a positive integer"):
         Resume(tmp_path, every=0)

@@ -74,7 +74,7 @@ def test_a_damaged_save_falls_back_to_the_one_before_and_is_replaced(tmp_path):
         files.write(number)
     (tmp_path / "00000003.state").write_bytes(b"")
     again = StateFiles(tmp_path)
-    with pytest.warns(UserWarning, match="00000003.state is damaged and is passed over"):
+    with pytest.warns(UserWarning, match="00000003.state is damaged and is skipped"):
         assert again.read() == 1
     again.write("new")
     assert StateFiles(tmp_path).read() == "new"

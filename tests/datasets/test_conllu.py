@@ -42,8 +42,8 @@ def test_columns_of_conllu_plus(write):
 @pytest.mark.parametrize(
     ("content", "options", "named"),
     [
-        ("", {}, "holds no sentence"),
-        ("# text = a\n", {}, "holds no sentence"),
+        ("", {}, "has no sentence"),
+        ("# text = a\n", {}, "has no sentence"),
         ("1 a O\n", {}, "line 1: expected the 10 columns ID FORM.*found 1 cells.*read_conll"),
         ("1\t\ta\tX\tX\t_\t0\troot\t_\t_\n", {}, "none empty"),
         (TEXT, {"tag": "NE"}, "tag: .* has no column or attribute 'NE'"),

@@ -67,7 +67,7 @@ def test_which_columns_are_pairs_is_found_and_told(text, told, tmp_path):
 
 def test_marks_alone_are_no_header(tmp_path):
     assert len(datasets.read_pairs(write(tmp_path / "a", "!\t?\n?\t!\n"))) == 2
-    with pytest.raises(DataError, match="holds no pair"):
+    with pytest.raises(DataError, match="has no pair"):
         datasets.read_pairs(write(tmp_path / "a", "en\tde\n"), header=True)
 
 
@@ -128,8 +128,8 @@ def test_another_encoding(tmp_path):
         ("1\tgood day\n2\tyes\n", None, "not clear which .*: 0 numbers, 1 texts.*columns="),
         ("good day\t5\nyes\t3\n", None, "not clear which .*: 0 texts, 1 numbers"),
         ("1\teng\tI go.\n2\teng\tYes.\n", None, "0 numbers, 1 the code of a language, 2 texts"),
-        ("\n", None, "holds no pair"),
-        ("", "", "holds no pair"),
+        ("\n", None, "has no pair"),
+        ("", "", "has no pair"),
         ("a\n\nb\n", "x\n\ny\nz\n", "first has 3 lines and .*second has 4"),
         ("a\nb\n", "x\n", "first has 2 lines and .*second has 1"),
     ],

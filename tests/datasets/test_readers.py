@@ -82,7 +82,7 @@ def test_the_delimiter_is_found(delimiter, write):
     with pytest.raises(DataError, match="no column 'text'"):
         read(path, delimiter="&")
     for wrong in ("", ";;", '"', 3):
-        with pytest.raises(ArgumentError, match="delimiter: expected the character"):
+        with pytest.raises(ArgumentError, match="delimiter: expected one character"):
             read_csv(path, delimiter=wrong)
 
 

@@ -193,7 +193,7 @@ def test_the_longest_lag_is_set_by_the_user_and_the_gates_by_the_cell(cell, tmp_
 
 
 def test_chrono_as_a_plain_bias_initializer_asks_for_the_gates():
-    with pytest.raises(ArgumentError, match="gates: expected one letter a gate"):
+    with pytest.raises(ArgumentError, match="gates: expected one letter per gate"):
         Chrono()((12,))
 
 

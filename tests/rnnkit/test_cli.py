@@ -109,7 +109,7 @@ def test_a_run_says_what_it_does_and_where_things_are(run):
     assert "best so far" in done.stderr
     assert "grad_norm" in done.stderr
     assert "Gradient norms by layer" in done.stderr
-    assert "clipping made 100%" in done.stderr
+    assert "clipping was active in 100%" in done.stderr
     assert str(folder) in done.stderr
     assert "E0000" not in done.stderr
     assert "oneDNN" not in done.stderr

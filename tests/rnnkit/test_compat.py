@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -369,6 +370,22 @@ def test_op_determinism_is_known_in_a_process_that_asked_for_it():
         "tf.config.experimental.enable_op_determinism()\nassert compat.is_op_determinism_enabled() is True"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_tensorflow_is_imported_without_its_start_up_lines_and_all_else_is_heard(capfd, monkeypatch):
+    monkeypatch.delitem(sys.modules, "tensorflow")
+    lines = [b"I0000 00:00:17 1 port.cc:153] oneDNN\n", b"To enable the following instructions: AVX2\n", b"a warning\n"]
+    with compat.quiet_start():
+        os.write(2, b"".join(lines))
+    assert capfd.readouterr().err == "a warning\n"
+
+
+def test_a_notebook_sees_no_start_up_lines():
+    """With the level of logging that a user has who has set none."""
+    code = "import rnnkit; from rnnkit.layers import LSTM; import tensorflow as tf; tf.zeros(3)"
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=280, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_traced_custom_gradient_is_in_the_registry():

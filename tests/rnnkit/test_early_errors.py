@@ -35,14 +35,14 @@ MISTAKES = {
     "tune sentiment --dry-run --objective val_acuracy": "unknown objective 'val_acuracy'. Did you mean 'val_accuracy'?",
     "tune sentiment --dry-run --algorithm beysian": "algorithm: expected one of bayesian, random, hyperband, grid",
     "tune sentiment --trials 0": "trials: expected a positive integer, got 0.",
-    "tune sentiment --out .": "out: . exists already and holds no search.json.",
+    "tune sentiment --out .": "out: . exists already and has no search.json.",
     "compare sentiment --cells lstm,grru": "unknown cell 'grru'. Did you mean 'gru'?",
-    "compare sentiment --out .": "out: . exists already and holds no comparison.json.",
-    "predict nothing text": "run: nothing is no run folder",
-    "diagnose reviews.csv": "run: reviews.csv is no run folder",
+    "compare sentiment --out .": "out: . exists already and has no comparison.json.",
+    "predict nothing text": "run: nothing is not a run folder",
+    "diagnose reviews.csv": "run: reviews.csv is not a run folder",
     "data show sst3": "Did you mean 'sst2'?",
     "runs nothing": "folder: there is no folder nothing.",
-    "runs .": "folder: . holds no runs.",
+    "runs .": "folder: . contains no runs.",
 }
 SCRIPT = """
 import contextlib, io, json, shlex, sys

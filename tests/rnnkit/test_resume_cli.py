@@ -104,7 +104,7 @@ def test_a_run_that_is_interrupted_and_killed_goes_on_to_the_same_end(cli, tmp_p
         (["run", "--resume", "{run}", "--finish", "--epochs", "3"], "finish, epochs: --finish trains no further."),
         (["predict", "{run}", "good"], "or keep its best epoch with rnnkit run --resume {run} --finish."),
         (["report", "{run}"], "is not finished. Resume it with rnnkit run --resume {run}, or keep"),
-        (["run", "--resume", "nothing"], "is no run folder"),
+        (["run", "--resume", "nothing"], "is not a run folder"),
         (["run", "music", "--resume", "{run}"], "is a run of sentiment. Leave music out."),
         (["run", "sentiment", "--resume", "{run}", "--epochs", "3", "--batch-size", "32"], "Leave out --batch-size."),
     ],
@@ -145,7 +145,7 @@ def test_a_run_is_finished_early_and_continued(cli, tmp_path, monkeypatch):
     assert tables(run) == tables(tmp_path / "1")
     assert json.loads((run / "config.json").read_text(encoding="utf-8"))["epochs"] == 1
     assert "--finish" not in cli("predict", run, "good").err
-    assert "has 1 epochs already. Give a larger number, got 1" in cli("run", "--resume", run, "--epochs", 1).err
+    assert "has 1 already. Give a larger number, got 1" in cli("run", "--resume", run, "--epochs", 1).err
     assert cli("run", "--resume", run, "--epochs", 2).code == 0
     assert tables(run) == tables(tmp_path / "2")
     assert len(list((run / "final_state").iterdir())) == 1

@@ -96,7 +96,7 @@ def test_dry_runs_say_what_would_be_done_and_do_nothing(cli, tmp_path):
             "'epochs' has an option of its own, --epochs",
         ),
         (["tune", "sentiment", "--data", "{reviews}", "--fix", "directory=x"], "has no argument 'directory'"),
-        (["tune", "sentiment", "--fix", "units=2", "--search", "units=2,3"], "'units' stands in both"),
+        (["tune", "sentiment", "--fix", "units=2", "--search", "units=2,3"], "'units' is in both"),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_exit_code_2(cli, arguments, named, reviews, tmp_path):

@@ -76,7 +76,7 @@ def tag_numbers(sentences: list[list[str]], tags: list[str], scheme: str) -> lis
     unseen = sorted({span.label for each in sentences for span in find_spans(each)} - set(known))
     if unseen:
         raise DataError(
-            f"y: the types {', '.join(unseen[:5])} were not seen in training; it knew {', '.join(known)}. "
+            f"y: the types {', '.join(unseen[:5])} were not seen in training; the model knows {', '.join(known)}. "
             "Train on sentences that have them too, or leave these out."
         )
     return [np.array([numbers[tag] for tag in repair(each, scheme)], "int32") for each in sentences]

@@ -77,6 +77,14 @@ class EntityRecognizer(Task):
     Raises:
         ArgumentError: an argument out of its range.
         DataError: from `fit` and `adapt`, data that cannot be used.
+
+    Examples:
+        >>> from rnnkit import EntityRecognizer
+        >>> words, tags = [["He", "took", "aspirin"]] * 8, [["O", "O", "B-Drug"]] * 8
+        >>> model = EntityRecognizer(cell="gru", units=8, chars=None)
+        >>> history = model.fit(words, tags, epochs=1, verbose=0)
+        >>> model.types
+        ['Drug']
     """
 
     columns = ("tokens", "tags")

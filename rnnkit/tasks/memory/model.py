@@ -96,6 +96,14 @@ class MemoryModel(Task):
     Raises:
         ArgumentError: an argument out of its range.
         DataError: from `fit` and `adapt`, data that cannot be used.
+
+    Examples:
+        >>> from rnnkit import MemoryModel, datasets
+        >>> train, valid, test = datasets.memory("temporal-order", length=10, train=64, valid=16, test=16)
+        >>> model = MemoryModel("class", cell="min_gru", units=8)
+        >>> history = model.fit(train, validation_data=valid, epochs=1, verbose=0)
+        >>> sorted(model.evaluate(test, return_dict=True, verbose=0))
+        ['accuracy', 'loss']
     """
 
     columns = ("sequence", "target")
@@ -201,8 +209,8 @@ class MemoryModel(Task):
             raise DataError(f"x: expected {known} as in training, got a sequence of shape {x[0].shape} in row 0.")
         if self.symbols and _count("x", x) > self.features:
             raise DataError(
-                f"x: the symbol {_count('x', x) - 1} was not seen in training; it knew 0 to {self.features - 1}. "
-                "Leave such rows out."
+                f"x: the symbol {_count('x', x) - 1} was not seen in training; the model knows 0 to "
+                f"{self.features - 1}. Leave such rows out."
             )
 
     def _known_targets(self, values, lengths):
@@ -210,7 +218,7 @@ class MemoryModel(Task):
         if self.target == "number":
             return np.array(y, "float32")
         if _count("y", y) > self.outputs:
-            seen = f"it knew 0 to {self.outputs - 1}. Leave such rows out."
+            seen = f"the model knows 0 to {self.outputs - 1}. Leave such rows out."
             raise DataError(f"y: {_count('y', y) - 1} was not seen in training; {seen}")
         if self.target == "class":
             return np.array(y, "int32")

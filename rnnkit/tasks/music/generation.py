@@ -89,7 +89,7 @@ def lengthen(primer: np.ndarray, length: int) -> np.ndarray:
     """
     if len(primer) >= length:
         raise ArgumentError(
-            f"primer, length: the primer has {len(primer)} frames, and all {length} of the piece count it in. Ask for "
-            "a greater length, or give a shorter primer."
+            f"primer, length: the primer has {len(primer)} frames, and the length of the piece, {length}, includes it. "
+            "Ask for a greater length, or give a shorter primer."
         )
     return np.pad(primer, ((0, length - len(primer)), (0, 0)))

@@ -96,7 +96,9 @@ class MusicGenerator(Task):
         **options: Any,
     ):
         if options.get("bidirectional"):
-            raise ArgumentError("bidirectional: music is written forwards, and a backward layer would see the future.")
+            raise ArgumentError(
+                "bidirectional: music is generated forwards, and a backward layer would see the future."
+            )
         super().__init__(cell, units, layers, dropout=dropout, **options)
         self.head = one_of("head", head, HEADS)
         self.embedding_dim = whole("embedding_dim", embedding_dim)

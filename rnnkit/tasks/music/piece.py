@@ -42,6 +42,15 @@ class Piece:
 
     Raises:
         ArgumentError: an argument is not as described.
+
+    Examples:
+        >>> import numpy as np
+        >>> from rnnkit import Piece
+        >>> roll = np.zeros((8, 88), "uint8")
+        >>> roll[:4, [39, 43, 46]] = 1
+        >>> piece = Piece(roll, steps_per_beat=1)
+        >>> piece.roll.sum(axis=1).tolist()
+        [3, 3, 3, 3, 0, 0, 0, 0]
     """
 
     def __init__(self, roll: np.ndarray, *, steps_per_beat: int = 4, tempo: float = 120.0):
@@ -67,7 +76,7 @@ class Piece:
 
         Raises:
             ArgumentError: `steps_per_beat` or `max_steps` is no positive whole number.
-            DataError: the file is missing, too large, no whole MIDI file, empty, or longer than `max_steps`.
+            DataError: the file is missing, too large, not a complete MIDI file, empty, or longer than `max_steps`.
 
         Warns:
             DataNotice: notes of the file were left out, or what is damaged in it was repaired.

@@ -65,6 +65,14 @@ class SentimentClassifier(Task):
     Raises:
         ArgumentError: an argument out of its range.
         DataError: from `fit` and `adapt`, data that cannot be used.
+
+    Examples:
+        >>> from rnnkit import SentimentClassifier
+        >>> texts, labels = ["a good film", "a bad film", "not bad"] * 8, ["positive", "negative", "positive"] * 8
+        >>> model = SentimentClassifier(cell="gru", units=8)
+        >>> history = model.fit(texts, labels, epochs=1, verbose=0)
+        >>> model.classify("not bad").label in model.labels
+        True
     """
 
     columns = ("text", "label")
@@ -250,7 +258,7 @@ class SentimentClassifier(Task):
         if unseen:
             known = ", ".join(map(repr, self.labels))
             raise DataError(
-                f"y: the labels {', '.join(unseen[:5])} were not seen in training; it knew {known}. "
+                f"y: the labels {', '.join(unseen[:5])} were not seen in training; the model knows {known}. "
                 "Train on examples of them too, or leave these out."
             )
         return np.array(found, dtype="int32")

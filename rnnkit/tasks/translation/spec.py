@@ -131,7 +131,7 @@ class TranslationSpec(TaskSpec):
         from rnnkit.tasks.translation.results import translate_set
 
         metrics, _ = super().evaluate(console, model, data, folder, name)
-        with notices(console), counted(console, "translating", len(data)) as progress:
+        with notices(console), counted(console, "Translating", len(data)) as progress:
             translated = translate_set(model, data, beam or DEFAULT, progress)
 
         def write() -> None:

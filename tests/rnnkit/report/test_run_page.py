@@ -67,7 +67,7 @@ def test_a_page_says_what_the_run_found(runs, task):
 
 
 def test_what_belongs_to_one_task(runs):
-    assert "Clipping made 100% of the recorded steps smaller. The threshold at the end was 0.01." in page_of(
+    assert "Clipping was active in 100% of the recorded steps. The threshold at the end was 0.01." in page_of(
         runs["sentiment"]
     )
     assert "No recorded step was clipped." in page_of(runs["ner"])

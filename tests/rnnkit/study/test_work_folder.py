@@ -52,7 +52,7 @@ def test_a_folder_is_found_again_by_the_same_work_only(tmp_path):
 def test_a_folder_with_other_things_is_never_touched(tmp_path):
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
     for overwrite in (False, True):
-        with pytest.raises(ArgumentError, match=r"holds other things: there is no work.json"):
+        with pytest.raises(ArgumentError, match=r"contains other files, and no work.json"):
             open_folder(tmp_path, "work.json", {}, overwrite)
     assert (tmp_path / "mine.txt").read_text(encoding="utf-8") == "mine"
     with pytest.raises(ArgumentError, match=r"cannot be written"):

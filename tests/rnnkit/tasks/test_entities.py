@@ -213,7 +213,7 @@ def test_bad_data_is_named_by_its_sentence(tokens, tags, named):
 
 def test_bad_arguments_and_unknown_types_are_named(trained):
     model, _ = trained
-    with pytest.raises(DataError, match="types DATE, ORG were not seen in training; it knew LOC, PER"):
+    with pytest.raises(DataError, match="types DATE, ORG were not seen in training; the model knows LOC, PER"):
         model.evaluate([["May", "in", "Acme"]], [["B-DATE", "O", "B-ORG"]], verbose=0)
     for texts in ([3], 3, None, {"Ada": 1}):
         with pytest.raises(DataError, match="texts"):

@@ -120,8 +120,8 @@ def test_an_unknown_target_lists_the_known_ones():
     [
         ("adding", [[1, 2, 3]], [0.5], "steps of 2 numbers"),
         ("temporal-order", [[[1, 2]]], [0], "expected symbols"),
-        ("temporal-order", [[1, 9]], [0], "symbol 9 was not seen in training; it knew 0 to 7"),
-        ("temporal-order", [[1, 2]], [4], "4 was not seen in training; it knew 0 to 3"),
+        ("temporal-order", [[1, 9]], [0], "symbol 9 was not seen in training; the model knows 0 to 7"),
+        ("temporal-order", [[1, 2]], [4], "4 was not seen in training; the model knows 0 to 3"),
     ],
 )
 def test_data_that_training_did_not_prepare_for_is_named(problem, x, y, message):

@@ -263,7 +263,7 @@ def test_what_cannot_be():
     for name in ("embedding_dim", "head_units"):
         with pytest.raises(ArgumentError, match=f"{name}: expected a positive integer, got 0"):
             rnnkit.MusicGenerator(**{name: 0})
-    with pytest.raises(ArgumentError, match="head_dropout: expected a share in"):
+    with pytest.raises(ArgumentError, match="head_dropout: expected a fraction in"):
         rnnkit.MusicGenerator(head_dropout=1)
     with pytest.raises(ArgumentError, match="bidirectional: .*see the future"):
         rnnkit.MusicGenerator(bidirectional=True)

@@ -296,7 +296,7 @@ def test_labels_are_known_as_text_and_as_numbers():
     expected = model.evaluate(TEXTS, [1, 5] * 3, verbose=0)
     for labels in (["1", "5"] * 3, [1.0, 5.0] * 3, np.array([1, 5] * 3, "int8")):
         assert model.evaluate(TEXTS, labels, verbose=0) == expected
-    with pytest.raises(DataError, match=r"the labels '7' were not seen in training; it knew 1, 5"):
+    with pytest.raises(DataError, match=r"the labels '7' were not seen in training; the model knows 1, 5"):
         model.evaluate(TEXTS, ["1", "7"] * 3, verbose=0)
 
 

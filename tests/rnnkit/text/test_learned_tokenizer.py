@@ -84,7 +84,7 @@ def test_tweets(public_data):
 
 def test_a_tokenizer_of_the_users_must_give_the_words_of_the_text():
     assert tokenize_with(str.split, " a  b a") == [("a", 1, 2), ("b", 4, 5), ("a", 6, 7)]
-    with pytest.raises(DataError, match="tokenizer: expected words as they stand in the text, .* got 'a'"):
+    with pytest.raises(DataError, match="tokenizer: expected words as they are in the text, .* got 'a'"):
         tokenize_with(lambda text: ["b", "a", "b"], "a b")
     with pytest.raises(DataError, match="got 'x'"):
         tokenize_with(lambda text: ["x"], "a b")

@@ -68,7 +68,7 @@ def test_a_run_leaves_pieces_and_measures(run):
 def test_a_run_says_what_was_skipped_and_what_the_figures_are_worth(run):
     folder, done = run
     assert "12 of 13 MIDI files read" in done.err
-    assert "broken.mid: skipped; is no whole MIDI file" in done.err
+    assert "broken.mid: skipped; is not a complete MIDI file" in done.err
     assert "music on" in done.err
     assert "(10 train, 1 valid, 1 test)" in done.err
     assert "pitch_class_distance" in done.err
@@ -169,13 +169,13 @@ def places(run, tunes, tmp_path_factory):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ("generate {here}/none -o {here}/a.mid", "is no run folder"),
+        ("generate {here}/none -o {here}/a.mid", "is not a run folder"),
         ("generate {here}/none.keras -o {here}/a.mid", "there is no model file"),
         ("generate {here}/dense.keras -o {here}/a.mid", "holds a Sequential, expected a MusicGenerator"),
         ("generate {here}/other -o {here}/a.mid", "is a run of sentiment; expected one of music"),
         ("generate {run} -o {here}/a.mid --primer {here}/none.mid", "there is no file"),
-        ("generate {run} -o {here}/a.mid --primer {here}/cut.mid", "is no whole MIDI file"),
-        ("generate {run} -o {here}/a.mid --primer {here}/nothing.mid", "is no whole MIDI file"),
+        ("generate {run} -o {here}/a.mid --primer {here}/cut.mid", "is not a complete MIDI file"),
+        ("generate {run} -o {here}/a.mid --primer {here}/nothing.mid", "is not a complete MIDI file"),
         ("generate {run} -o {here}/a.mid --primer {here}/silence.mid", "silence.mid has no notes"),
         ("generate {run} -o {here}/a.mid --primer {here}/primer.mid --length 16", "16"),
         ("generate {run} -o {here}/a.mid --temperature 0", "temperature: expected a positive number, got 0"),
@@ -194,13 +194,13 @@ def places(run, tunes, tmp_path_factory):
         ("generate {run} -o {here}/a.mid --count 99999 --length 11", "1000000 steps in all at most, got 99999"),
         ("generate {run} -o {here}/a.mid --seed -1", "seed: expected a whole number from 0, got -1"),
         ("generate {run} -o {here}/none/a.mid", "there is no folder"),
-        ("generate {run} -o {here}/a.wav", "expected a name that ends on .mid or .midi"),
-        ("generate {run} -o {here}/a.mid --plot {here}/a.txt", "plot: expected a name that ends on .png or .svg"),
+        ("generate {run} -o {here}/a.wav", "expected a name that ends in .mid or .midi"),
+        ("generate {run} -o {here}/a.mid --plot {here}/a.txt", "plot: expected a name that ends in .png or .svg"),
         ("generate {run} -o {here}/primer.mid", "primer.mid exists already"),
         ("generate {run}", "out: expected the MIDI file to write"),
         ("predict {run} text", "Use rnnkit generate"),
         ("run music --data {here}/other", "has no MIDI file"),
-        ("run music --data {here}/primer.mid", "is no folder"),
+        ("run music --data {here}/primer.mid", "is not a folder"),
         ("run music --data {here}/few", "has 9 pieces that can be used; a run needs at least 10"),
         (
             "run music --data {tunes} --steps-per-beat 0",

@@ -223,11 +223,11 @@ def test_files_that_are_skipped_are_named_with_the_reason(chord, tmp_path):
         "cut.mid": "it is cut short",
         "huge.mid": "has 1.0 MB",
         "inner/drums.mid": "no notes",
-        "no-length.mid": "no length",
-        "nothing.mid": "is no whole MIDI file",
+        "no-length.mid": "its length is zero",
+        "nothing.mid": "is not a complete MIDI file",
         "one-step.mid": "a single step of music",
         "smpte.mid": "not timed in beats",
-        "text.mid": "is no whole MIDI file: it has not the head of one",
+        "text.mid": "is not a complete MIDI file: its header is missing",
         "three-hours.mid": "has 86400 steps at 4 steps per beat; at most 20000 are read",
     }
     assert list(reasons) == sorted(expected)
@@ -248,9 +248,9 @@ def test_a_fast_tick_cannot_fill_the_memory(tmp_path):
 @pytest.mark.parametrize(
     ("make", "named"),
     [
-        (lambda path: path / "none", "is no folder"),
-        (lambda path: path, "has no MIDI file: none in it .* ends on .mid or .midi"),
-        (lambda path: write_midi(path / "a.mid", note(60, 0, 96)), "is no folder"),
+        (lambda path: path / "none", "is not a folder"),
+        (lambda path: path, "has no MIDI file: no file in it .* ends in .mid or .midi"),
+        (lambda path: write_midi(path / "a.mid", note(60, 0, 96)), "is not a folder"),
     ],
 )
 def test_folders_that_cannot_be_read(make, named, tmp_path):

@@ -112,7 +112,7 @@ def test_texts_as_arguments_and_answers_as_json(cli, run):
         (["translate", "{run}", "--file", "{missing}"], b"", "there is no file"),
         (["translate", "{run}"], b"", "texts: there is none"),
         (["translate", "{run}"], b"caf\xe9", "standard input cannot be read as UTF-8"),
-        (["translate", "{folder}", "a"], b"", "is no run folder"),
+        (["translate", "{folder}", "a"], b"", "is not a run folder"),
         (["translate", "{missing}.keras", "a"], b"", "no model file"),
         (["evaluate", "{run}", "--target", "{long}"], b"", "expected --data as well"),
         (["predict", "{run}", "a"], b"", "Use rnnkit translate"),
