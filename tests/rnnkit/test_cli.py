@@ -241,7 +241,7 @@ def test_run_without_a_task_lists_them_all(cli):
     listed = cli("run")
     assert listed.code == 0
     for name, spec in SPECS.items():
-        (line,) = [line for line in listed.out.splitlines() if line.startswith(f"│ {name} ")]
+        (line,) = [line for line in listed.out.splitlines() if line.startswith(f"{name} ")]
         assert spec.about in line
         assert spec.time in line
 
@@ -294,8 +294,8 @@ def test_answers_to_sequences_on_the_command_line(cli, memory_run):
         (["run", "memory", "--length", "-1"], "at least 2, got -1"),
         (["run", "memory", "--data", "{reviews}"], "PROBLEM-LENGTH"),
         (["run", "memory", "--problem", "copy", "--data", "adding-9"], "leave out data"),
-        (["evaluate", "{full}"], "no run folder"),
-        (["predict", "{full}", "text"], "no run folder"),
+        (["evaluate", "{full}"], "not a run folder"),
+        (["predict", "{full}", "text"], "not a run folder"),
         (["data", "path", "no-such-data"], "sst2"),
         (["run", "sentiment", "--colour", "red"], "--colour"),
     ],

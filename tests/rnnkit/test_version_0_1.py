@@ -87,7 +87,7 @@ def test_a_run_on_a_file_says_that_its_test_part_was_another(cli, folder):
 
 def test_a_comparison_has_no_model_to_answer(cli, folder):
     done = cli("predict", "comparison", "a good film", cwd=folder)
-    assert (done.code, "keeps no models" in done.err) == (2, True)
+    assert (done.code, "has no models" in done.err) == (2, True)
 
 
 def test_modules_are_found_where_they_stood():
