@@ -206,7 +206,8 @@ class LanguageModel(Task):
 
     def encoded(self, data):
         if data not in self._encodings:
-            self._encodings[data] = {"texts": self._texts(data), "y": None}
+            texts = self._texts(data)
+            self._encodings[data] = {"texts": texts, "y": None, "lengths": np.array([len(text) for text in texts])}
         return self._encodings[data]
 
     def _texts(self, data) -> list:
@@ -215,7 +216,7 @@ class LanguageModel(Task):
             return [data.encoded(self.tokens)]
         return [np.array([*numbers, END], "int32") for numbers in self.tokens.encode(data["text"])]
 
-    def make_batches(self, texts, y=None, *, training=False, weights=None, steps=None, seed=0, **order):
+    def make_batches(self, texts, y=None, lengths=None, *, training=False, weights=None, steps=None, seed=0, **order):
         if weights is not None:
             raise ArgumentError("sample_weight: a stream has no examples that could be weighted. Leave it out.")
         if not training:
