@@ -136,6 +136,16 @@ def test_shuffled_steps_are_told_from_a_series_and_from_independent_ones(data_of
     assert named(shuffled, steps=1000, explained=0.95)[0] == []
 
 
+def test_words_of_texts_with_a_subject_each_are_not_shuffled():
+    rng = np.random.default_rng(0)
+    words = np.where(rng.random((N, STEPS)) < 0.8, rng.integers(2, size=(N, 1)), rng.integers(2, size=(N, STEPS)))
+    words = (2 * words + rng.integers(1, 3, size=words.shape)).astype("int32")
+    model = keras.Sequential([keras.Input((STEPS,), dtype="int32"), L.Embedding(5, 3), L.GRU(4), L.Dense(1)])
+    data = looked(model, words, words[:, :1] / 2.0)
+    assert np.isnan(data.correlation)
+    assert v.ORDER not in named(data, steps=1000, explained=0.0)[0]
+
+
 def test_targets_of_each_step_tell_their_order_too(compiled, noise):
     rng = np.random.default_rng(1)
     tags = (ar(rng)[:, 1:] > 0).astype("float32")

@@ -1,5 +1,7 @@
 """The diagnosis as users call it: any Keras model, nothing changed, clear errors."""
 
+from xml.etree import ElementTree
+
 import keras
 import numpy as np
 import pytest
@@ -81,6 +83,22 @@ def test_tables_of_a_subclassed_model(probe):
     assert set(found.gates["gate"]) == set("zrhifco")
     assert found.profile.groupby(["layer", "path"])["steps_back"].max().eq(STEPS - 1).all()
     assert np.isfinite(found.profile[["decay", "rank"]].to_numpy()).all()
+
+
+def test_a_diagnosis_prints_and_shows_its_verdict_its_cure_and_a_row_a_layer(compiled, noise):
+    model = compiled(keras.layers.SimpleRNN(4, name="<rnn>"), keras.layers.Dense(1))
+    found = diagnose(model, 1e4 * (1 + noise(BATCH, STEPS, 3)), noise(BATCH, 1), lyapunov=False)
+    first, *lines = repr(found).splitlines()
+    assert first == "Diagnosis"
+    assert [line.strip() for line in lines[:-1]] == found.verdict.splitlines()
+    assert lines[-1] == f"  Try first: {found.cure}"
+    page = ElementTree.fromstring(f"<div>{found._repr_html_()}</div>")  # what is not escaped cannot be read
+    assert [line.text for line in page.iter("li")] == found.verdict.splitlines()
+    assert page.find("p/b").text == f"Try first: {found.cure.name}."
+    assert page.find("pre").text == found.cure.line
+    shown = dict(zip((each.text for each in page.iter("th")), (each.text for each in page.iter("td")), strict=True))
+    assert shown["layer"] == found.facts.layers[0].layer
+    assert int(shown["horizon"]) == found.layers["horizon"][0]
 
 
 def snapshot(model):

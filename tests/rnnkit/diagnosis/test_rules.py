@@ -52,6 +52,7 @@ def found(**given):
 
 RISING = History((1.0, 0.5, 0.3, 0.2, 0.1), (1.0, 0.7, 0.6, 0.8, 1.1))
 HELD_UP = History((1.5, 1.3, 1.2, 1.2), (1.2, 1.0, 0.9, 0.9))
+HELD_UP_LATER = History((1.3, 1.2, 1.2, 1.1), (1.2, 1.15, 1.0, 0.9))
 FALLING = History((1.0, 0.98, 0.96, 0.94, 0.92, 0.90))
 
 
@@ -85,6 +86,8 @@ FALLING = History((1.0, 0.98, 0.96, 0.94, 0.92, 0.90))
         ({"layer": {"rank": 1.4, "directions": 1}, "training": FAILED}, v.NOT_KNOWN),
         ({"layer": {"rank": 1.4, **SHORT}, "training": FAILED}, v.VANISHING),
         ({"layer": {"rank": 1.4, "kernel_rank": 1.1, **SHORT}, "training": FAILED}, v.COLLAPSE),
+        ({"layer": {"rank": 1.4, "kernel_rank": 3.6, "units": 24, **SHORT}, "training": FAILED}, v.COLLAPSE),
+        ({"layer": {"rank": 1.4, "kernel_rank": 6.0, "units": 24, **SHORT}, "training": FAILED}, v.VANISHING),
         ({"layer": {"rank": float("nan")}}, None),
         ({"layer": {"zeros": 1.0}}, v.NULL),
         ({"training": {**FAILED, "depth": 8}}, v.DEEP),
@@ -111,7 +114,12 @@ FALLING = History((1.0, 0.98, 0.96, 0.94, 0.92, 0.90))
         ({"layer": {"unbounded": True, "cell": "lstm"}}, None),
         ({"training": {"history": RISING}}, v.OVERFITTING),
         ({"training": {"history": RISING, "explained": 0.95}}, None),
+        (
+            {"training": {**FAILED, "history": RISING}, "layer": {"rank": 1.4}},
+            v.OVERFITTING,
+        ),  # what it learned is not lost
         ({"training": {"history": HELD_UP, "dropout": 0.6}}, v.UNDERFITTING),
+        ({"training": {"history": HELD_UP_LATER, "dropout": 0.6}}, v.UNDERFITTING),
         ({"training": {"history": HELD_UP}}, None),
         # the data
         ({"data": {"inputs": SCALED}}, None),
@@ -188,6 +196,15 @@ def test_what_causes_the_others_comes_first_and_each_cure_once():
     assert [finding.name for finding in findings(twice)] == [v.EXPLODING, v.EXPLODING, v.VANISHING, v.VANISHING]
     listed = [cure.name for cure in cures(findings(twice), twice)]
     assert listed == list(dict.fromkeys(listed))
+
+
+@pytest.mark.parametrize(("above", "name"), [({"saturated": ("z",)}, v.SATURATED), ({}, v.IGNORED)])
+def test_a_layer_behind_saturated_gates_is_not_one_that_nobody_reads(above, name):
+    known = facts(training=FAILED, signal={"loss": 1.0}, layer={"arrives": False, "read": 0.0})
+    upper = dataclasses.replace(WELL, layer="upper", **above)
+    found = findings(dataclasses.replace(known, layers=(*known.layers, upper)))
+    assert found[0].name == name
+    assert (v.IGNORED in {finding.name for finding in found}) == (name == v.IGNORED)
 
 
 def test_not_known_says_what_was_ruled_out():
