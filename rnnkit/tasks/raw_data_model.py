@@ -100,7 +100,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
             epochs=epochs,
             verbose=verbose,
             shuffle=shuffle,
-            callbacks=joined(self, [FollowEpoch(batches), *averaging(self.optimizer), *stopping], callbacks),
+            callbacks=joined(self, [*self.callbacks_of_fit(batches), *stopping], callbacks),
             validation_data=valid,
             **kwargs,
         )
@@ -200,6 +200,10 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
         encoded = self.encoded(data)
         weights = self.example_weights(weights, encoded)
         return BatchAdapter(self.make_batches(**encoded, batch_size=batch_size, weights=weights), data)
+
+    def callbacks_of_fit(self, batches: Any) -> list[keras.callbacks.Callback]:
+        """What every `fit` needs."""
+        return [FollowEpoch(batches), *averaging(self.optimizer)]
 
     def make_batches(self, *, training: bool = False, **encoded: Any) -> keras.utils.PyDataset:
         """What `fit` trains on, or `evaluate` measures, from what `encode` gave and the options of `Batches`."""

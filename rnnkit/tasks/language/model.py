@@ -216,27 +216,20 @@ class LanguageModel(Task):
             return [data.encoded(self.tokens)]
         return [np.array([*numbers, END], "int32") for numbers in self.tokens.encode(data["text"])]
 
-    def make_batches(self, texts, y=None, lengths=None, *, training=False, weights=None, steps=None, seed=0, **order):
-        if weights is not None:
+    def make_batches(self, *, training: bool = False, **encoded: Any):
+        if encoded.pop("weights", None) is not None:
             raise ArgumentError("sample_weight: a stream has no examples that could be weighted. Leave it out.")
+        texts, directions = encoded["texts"], len(self.stacks)
         if not training:
-            size, directions = len(self.tokens), len(self.stacks)
-            return Pieces(texts, size=size, directions=directions, batch_size=order["batch_size"])
-        stream = texts[0] if len(texts) == 1 else np.concatenate(texts)
-        options = {"directions": len(self.stacks), "steps": self.bptt_steps, "steps_per_epoch": steps, "seed": seed}
-        return Strips(stream, **options, **order)
-
-    def fit(self, x=None, y=None, batch_size=None, epochs="auto", verbose="auto", callbacks=None, **options):
-        """As `Task.fit`, on texts or the path of a file or folder; `batch_size` is the number of strips.
-
-        Raises:
-            ArgumentError: an argument out of its range, or several devices.
-            DataError: data that cannot be used.
-        """
+            return Pieces(texts, size=len(self.tokens), directions=directions, batch_size=encoded["batch_size"])
         check_one_device(self)
-        own = callbacks if isinstance(callbacks, (list, tuple)) else [] if callbacks is None else [callbacks]
-        resumed = ResumedState(self._carried[True])
-        return super().fit(x, y, batch_size, epochs, verbose, [resumed, *own], **options)
+        stream = texts[0] if len(texts) == 1 else np.concatenate(texts)
+        order = {name: encoded[name] for name in ("batch_size", "shuffle", "seed")}
+        options = {"steps": self.bptt_steps, "steps_per_epoch": encoded["steps"]}
+        return Strips(stream, directions=directions, **options, **order)
+
+    def callbacks_of_fit(self, batches: Any) -> list[keras.callbacks.Callback]:
+        return [*super().callbacks_of_fit(batches), ResumedState(self._carried[True])]
 
     def default_compile(self):
         kind = self.tokenization.removesuffix("s")

@@ -79,7 +79,7 @@ class LanguageSpec(TaskSpec):
             console.print(escape(text), highlight=False, soft_wrap=True)
         return f"rnnkit generate {folder}"
 
-    def check_predict(self, run):
+    def check_predict(self, run, **options):
         raise ArgumentError(f'run: {run} is a run of a language model. Use rnnkit generate {run} --prompt "...".')
 
 

@@ -101,7 +101,7 @@ class MusicSpec(TaskSpec):
         console.print(f"NLL on test data, in nats per frame: {own:.2f}. Without a network: {floors}.", highlight=False)
         return f"rnnkit generate {folder} -o piece.mid"
 
-    def check_predict(self, run):
+    def check_predict(self, run, **options):
         raise ArgumentError(f"run: {run} is a run of music. Use rnnkit generate {run} -o piece.mid.")
 
     def page(self, folder):
