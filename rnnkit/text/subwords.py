@@ -53,8 +53,8 @@ class Subwords(Tokenization):
         return self._tokenizer.get_vocab_size()
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        check_encodable(texts)
-        return [found.ids for found in self._tokenizer.encode_batch_fast([_with_blank(text) for text in texts])]
+        given = [_with_blank(text) for text in self._read(texts)]
+        return [found.ids for found in self._tokenizer.encode_batch_fast(given)]
 
     def decode(self, numbers: Iterable[int]) -> str:
         return self._tokenizer.decode(body(numbers)).removeprefix(" ")

@@ -34,6 +34,7 @@ class Tokenization:
     """
 
     kind: ClassVar[str]
+    lowercase: bool = False  # whether capital letters are folded first
 
     def __init__(self, entries: Sequence[str]):
         self.entries = list(entries)
@@ -72,7 +73,17 @@ class Tokenization:
 
     def to_config(self) -> dict[str, Any]:
         """A JSON-able dict, for `tokenization_from_config`."""
-        return {"kind": self.kind, "entries": self.entries}
+        folded = {"lowercase": True} if self.lowercase else {}
+        return {"kind": self.kind, "entries": self.entries, **folded}
+
+    def _read(self, texts: Sequence[str]) -> Sequence[str]:
+        """The texts as they are encoded.
+
+        Raises:
+            DataError: one of them is no whole Unicode text.
+        """
+        check_encodable(texts)
+        return [text.lower() for text in texts] if self.lowercase else texts
 
 
 class WholeWords(Tokenization):
@@ -102,8 +113,7 @@ class WholeWords(Tokenization):
         return len(self.vocabulary)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        check_encodable(texts)
-        found = map(words, texts)
+        found = map(words, self._read(texts))
         return [self.vocabulary.encode(each).tolist() if each else [] for each in found]
 
     def decode(self, numbers: Iterable[int]) -> str:
@@ -111,7 +121,7 @@ class WholeWords(Tokenization):
 
     def tokens(self, text: str) -> list[str]:
         """The words of a text, for labels of plots."""
-        return words(text)
+        return words(*self._read([text]))
 
 
 class Characters(Tokenization):
@@ -143,15 +153,14 @@ class Characters(Tokenization):
         return RESERVED + len(self.entries)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        check_encodable(texts)
-        return [[self._numbers.get(character, UNKNOWN) for character in text] for text in texts]
+        return [[self._numbers.get(character, UNKNOWN) for character in text] for text in self._read(texts)]
 
     def decode(self, numbers: Iterable[int]) -> str:
         return "".join(self.entries[each - RESERVED] if each >= RESERVED else "\ufffd" for each in body(numbers))
 
     def tokens(self, text: str) -> list[str]:
         """The characters of a text."""
-        return list(text)
+        return list(*self._read([text]))
 
 
 class Bytes(Tokenization):
@@ -176,15 +185,14 @@ class Bytes(Tokenization):
         return RESERVED + 256
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        check_encodable(texts)
-        return [[RESERVED + byte for byte in text.encode()] for text in texts]
+        return [[RESERVED + byte for byte in text.encode()] for text in self._read(texts)]
 
     def decode(self, numbers: Iterable[int]) -> str:
         return bytes(each - RESERVED for each in body(numbers) if each >= RESERVED).decode(errors="replace")
 
     def tokens(self, text: str) -> list[str]:
         """The bytes of a text, each as a character where it is one."""
-        return [chr(byte) if byte < 128 else f"\\x{byte:02x}" for byte in text.encode()]
+        return [chr(byte) if byte < 128 else f"\\x{byte:02x}" for byte in self._read([text])[0].encode()]
 
 
 HOMES = {  # `tokenizers`, which subwords need, is an extra
@@ -206,23 +214,30 @@ def find_tokenization(kind: str) -> type[Tokenization]:
     return getattr(import_module(module), name)
 
 
-def learn_tokenization(kind: str, texts: Iterable[str], size: int) -> Tokenization:
+def learn_tokenization(kind: str, texts: Iterable[str], size: int, lowercase: bool = False) -> Tokenization:
     """The tokenization that texts teach.
 
     Args:
         kind: one of `TOKENIZATIONS`.
         texts, size: see `Tokenization.learn`.
+        lowercase: fold capital letters, here and in all that is encoded.
 
     Raises:
         ArgumentError: an unknown kind, or `size` is too small.
         DataError: one of the texts is no whole Unicode text.
     """
-    return find_tokenization(kind).learn(texts, size)
+    if lowercase:
+        texts = (text.lower() if isinstance(text, str) else text for text in texts)
+    found = find_tokenization(kind).learn(texts, size)
+    found.lowercase = lowercase
+    return found
 
 
 def tokenization_from_config(config: dict[str, Any]) -> Tokenization:
     """The tokenization whose `to_config` gave this dict."""
-    return find_tokenization(config["kind"])(config["entries"])
+    found = find_tokenization(config["kind"])(config["entries"])
+    found.lowercase = config.get("lowercase", False)
+    return found
 
 
 def body(numbers: Iterable[int]) -> list[int]:

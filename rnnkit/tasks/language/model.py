@@ -53,6 +53,7 @@ class LanguageModel(Task):
     Args:
         tokenization: `"characters"`, `"bytes"`, `"words"` or `"subwords"` (see `rnnkit.text.tokenization`).
         vocabulary_size: entries of the vocabulary at most; None takes 10,000 characters, 30,000 words, 8,000 subwords.
+        lowercase: fold capital letters.
         cell, units, layers: of the recurrent stack (see `RecurrentStack`).
         direction: `"forward"`; or `"both"`: a second stack reads from the end of each text to its beginning, with the
             same embeddings (Peters et al., "Deep contextualized word representations", 2018), and each measure is the
@@ -82,6 +83,7 @@ class LanguageModel(Task):
         self,
         tokenization: str = "characters",
         vocabulary_size: int | None = None,
+        lowercase: bool = False,
         cell: Any = "lstm",
         units: int | Sequence[int] = 256,
         layers: int = 1,
@@ -98,6 +100,7 @@ class LanguageModel(Task):
         super().__init__(cell, units, layers, dropout=dropout, **options)
         self.tokenization = one_of("tokenization", tokenization, TOKENIZATIONS)
         self.vocabulary_size = whole("vocabulary_size", vocabulary_size or SIZES[tokenization], least=5)
+        self.lowercase = lowercase
         self.direction = one_of("direction", direction, DIRECTIONS)
         self.embedding_dim = whole("embedding_dim", embedding_dim)
         self.tied_embeddings = tied_embeddings
@@ -139,7 +142,7 @@ class LanguageModel(Task):
         texts = data["text"]
         if isinstance(data, Dataset):
             check_texts(texts)
-        found = learn_tokenization(self.tokenization, texts, self.vocabulary_size)
+        found = learn_tokenization(self.tokenization, texts, self.vocabulary_size, self.lowercase)
         if len(found) < 6 and self.tokenization != "bytes":
             raise DataError(f"x: expected texts of at least two different {self.tokenization}. Give more text.")
         return found.to_config()
@@ -319,7 +322,15 @@ class LanguageModel(Task):
         return pd.DataFrame({**told, "written": [self.generate(text[:20], 60, seed=0) for text in texts]})
 
     def get_config(self):
-        own = ("tokenization", "vocabulary_size", "direction", "embedding_dim", "tied_embeddings", "bptt_steps")
+        own = (
+            "tokenization",
+            "vocabulary_size",
+            "lowercase",
+            "direction",
+            "embedding_dim",
+            "tied_embeddings",
+            "bptt_steps",
+        )
         config = {**super().get_config(), **{name: getattr(self, name) for name in own}}
         return {name: value for name, value in config.items() if name not in ("bidirectional", "gradient_penalty")}
 

@@ -1,5 +1,6 @@
 """Sentiment classification: a text in, a label out. Legend: `B` batch, `T` words, `C` classes."""
 
+import inspect
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +16,7 @@ from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import SequencePooling, WordDropout
 from rnnkit.optimizers import LazyAdam
 from rnnkit.tasks.columns import as_text, check_labels, check_texts, find_classes
+from rnnkit.tasks.language.pretrained import joined_words, like_pretrained, open_pretrained, start_from
 from rnnkit.tasks.sentiment.metrics import for_classes, macro_f1
 from rnnkit.tasks.sentiment.scores import ClassScores, score_classes
 from rnnkit.tasks.task import Task
@@ -23,6 +25,11 @@ from rnnkit.text.vectors import load_vectors, vector_size
 from rnnkit.text.vocabulary import Vocabulary
 
 UNEQUAL = 2  # times as many examples of the most frequent class as of the rarest: accuracy misses the rare one
+
+
+def _defaults(names: Iterable[str]) -> dict[str, Any]:
+    parameters = inspect.signature(SentimentClassifier).parameters
+    return {name: parameters[name].default for name in names}
 
 
 class Classified(NamedTuple):
@@ -49,6 +56,10 @@ class SentimentClassifier(Task):
         bidirectional: read the text in both directions.
         embedding_dim: size of a word's vector, learned from scratch.
         vectors: path of a GloVe or word2vec text file to start the word vectors from; it sets `embedding_dim`.
+        pretrained: a `LanguageModel` of words, or the path of one, to start the word vectors and the recurrent layers
+            from; it sets `cell`, `units`, `embedding_dim` and `lowercase`, and its words come first in the vocabulary
+            (Dai and Le, "Semi-supervised sequence learning", 2015). To read in both directions, it must have been
+            trained with `direction="both"`.
         pooling: how the words' outputs are joined: `"max"`, `"mean"`, `"attention"` or `"last"`.
         dropout: fraction of the features dropped before each recurrent layer and before the output, in [0, 1).
         word_dropout: fraction of the words replaced by the unknown word in training, in [0, 1).
@@ -86,6 +97,7 @@ class SentimentClassifier(Task):
         bidirectional: bool = True,
         embedding_dim: int = 128,
         vectors: str | Path | None = None,
+        pretrained: Any = None,
         pooling: str = "max",
         dropout: float = 0.4,
         word_dropout: float = 0.1,
@@ -96,7 +108,11 @@ class SentimentClassifier(Task):
         tokenizer: Callable[[str], Iterable[str]] | None = None,
         **options: Any,
     ):
+        given = {"cell": cell, "units": units, "embedding_dim": embedding_dim, "lowercase": lowercase}
+        if (source := open_pretrained(pretrained, bidirectional)) is not None:
+            cell, units, embedding_dim, lowercase = like_pretrained(source, given, _defaults(given)).values()
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
+        self._source = lambda: source  # which Keras does not take for a part of this model
         self.pooling = SequencePooling(pooling, dtype=self.dtype_policy, name="pooling")
         self.embedding_dim = whole("embedding_dim", embedding_dim)
         self.vectors = None if vectors is None else str(vectors)
@@ -113,8 +129,9 @@ class SentimentClassifier(Task):
         counts = Counter(labels)
         vocabulary = Vocabulary.learn(self._words(texts), min_count=self.min_count, max_words=self.max_words)
         size = self.embedding_dim if self.vectors is None else vector_size(self.vectors)
+        words = vocabulary.words if self._source() is None else joined_words(self._source(), vocabulary)
         return {
-            "words": vocabulary.words,
+            "words": words,
             "labels": classes,
             "counts": [counts[label] for label in classes],
             "embedding_dim": size,
@@ -144,8 +161,11 @@ class SentimentClassifier(Task):
 
     def adapt(self, x: Any, y: Any = None):
         super().adapt(x, y)
+        embedding = self.network.get_layer("embedding")
+        if self._source() is not None:
+            start_from(self._source(), embedding, self.stack, self.vocabulary)
         if self.vectors is not None:
-            load_vectors(self.network.get_layer("embedding"), self.vectors, self.vocabulary)
+            load_vectors(embedding, self.vectors, self.vocabulary)
 
     def encode(self, data: Any, *, target: bool = True):
         sentences = [self.vocabulary.encode(sentence) for sentence in self._words(check_texts(data["text"]))]
