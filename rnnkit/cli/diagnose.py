@@ -12,6 +12,7 @@ from rnnkit.cli.model import check_data_options, data_of, data_options, find_mod
 from rnnkit.cli.options import Device, Run, command, union
 from rnnkit.errors import ArgumentError
 from rnnkit.report import terminal
+from rnnkit.report.page import Section, extended
 from rnnkit.report.terminal import notices, reading, show_table, show_words
 from rnnkit.tasks.specs import find_spec
 
@@ -41,6 +42,7 @@ def _diagnose(
         data = data_of(spec, saved, options, "valid")
     model = model or open_model(console, saved, device)
     import rnnkit
+    from rnnkit.study.made import made, made_section, running_command
 
     with notices(console), console.status("Measuring gradients through time"):
         found = rnnkit.diagnose(model, *data.sample(examples))
@@ -48,15 +50,18 @@ def _diagnose(
     show_table(console, found.layers[list(SHOWN)], title, "the page that --out writes")
     show_words(console, found.verdict, found.cure, saved.config)
     if out is not None:
-        _write(console, found, out)
+        told = {**made(sequences=data.sample(examples)), "command": running_command()}
+        trained_on = options["data"] or (saved.config.data if saved.config else None)
+        settings = {"model": str(saved.file), "data": trained_on, "parameters": f"{model.count_params():,}"}
+        _write(console, found, out, made_section(told, settings))
 
 
 diagnose = command("diagnose", _diagnose, union(data_options), _diagnose.__doc__ or "")
 
 
-def _write(console: Console, found, out: Path) -> None:
-    try:
-        found.to_html(out)
-    except OSError as error:
-        raise ArgumentError(f"out: {out} cannot be written ({error.strerror}). Name another file.") from error
+def _write(console: Console, found, out: Path, how_made: Section) -> None:
+    from rnnkit.diagnosis.page import diagnosis_page
+    from rnnkit.study.files import write_page
+
+    write_page(out, extended(diagnosis_page(found), how_made))
     console.print(f"All tables and figures are in [bold]{escape(str(out))}[/]", highlight=False, soft_wrap=True)

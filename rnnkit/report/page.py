@@ -46,6 +46,12 @@ def page(title: str, top: Markup, sections: Sequence[Section]) -> str:
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
 
 
+def extended(written: str, section: Section) -> str:
+    """A page with one more section at its end."""
+    link = tag("li", tag("a", section.heading, href=f"#{section.anchor}"))
+    return written.replace("</ul></nav>", f"{link}</ul></nav>", 1).replace("</main>", f"{_section(section)}</main>", 1)
+
+
 def text(*parts) -> Markup:
     """A paragraph."""
     return tag("p", *parts)

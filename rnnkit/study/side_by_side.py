@@ -11,8 +11,10 @@ from rnnkit.report.curves import curve
 from rnnkit.report.markup import join, table, tag
 from rnnkit.report.page import Section, figure, page, text
 from rnnkit.report.plot import COLORS, Legend, Panel, Plot
+from rnnkit.report.ticks import some_of
 from rnnkit.study.folder import RunFolder
 from rnnkit.study.training_page import metric_name
+from rnnkit.tasks.config import RunConfig
 from rnnkit.tasks.specs import spec_of
 
 COLUMNS = ["run", "score", "test", "valid", "epochs", "cell", "data", "task", "seconds"]
@@ -63,13 +65,15 @@ def side_by_side(folders: Sequence[Path]) -> str:
     if len(tasks) > 1:
         raise ArgumentError(f"runs: expected runs of one task, got {', '.join(sorted(tasks))}. Leave some out.")
     names = _names(runs)
-    frame = pd.DataFrame([{"run": name, **_settings(run, runs), **_figures(run)} for name, run in names.items()])
+    columns = {name: {**_settings(run, runs), **_figures(run)} for name, run in names.items()}
+    frame = pd.DataFrame(columns).rename_axis("").reset_index()
     top = join([tag("p", "rnnkit · runs side by side", class_="over"), tag("h1", f"{len(runs)} runs of {tasks.pop()}")])
     parts = [
         text("Scores are those of the epoch that is best on validation data."),
         table(frame, "Settings and scores"),
     ]
-    return page("Runs side by side · rnnkit", top, [Section("runs", "Runs", parts), _curves(names)])
+    sections = [Section("runs", "Runs", parts), _curves(names), _again(names)]
+    return page("Runs side by side · rnnkit", top, sections)
 
 
 def _names(runs: Sequence[RunFolder]) -> dict[str, RunFolder]:
@@ -94,6 +98,19 @@ def _figures(run: RunFolder) -> dict[str, Any]:
     return {**scores, "epochs": metrics["epochs"], "seconds": metrics["seconds"]}
 
 
+def _again(names: dict[str, RunFolder]) -> Section:
+    """How each of them is made again, and when and where it was made."""
+    rows = [
+        {
+            "run": name,
+            "command": RunConfig.from_dict(run.config).command(),
+            **{each: str(run.metrics.get(each, "")) for each in ("date", "hardware")},
+        }
+        for name, run in names.items()
+    ]
+    return Section("configuration", "Configuration", [table(pd.DataFrame(rows), "The commands", wrap=True)])
+
+
 def _curves(names: dict[str, RunFolder]) -> Section:
     histories = {name: run.table("history") for name, run in names.items()}
     shown = [each for each in next(iter(histories.values())) if str(each).startswith("val_")]
@@ -106,7 +123,9 @@ def _panel(name: str, histories: dict[str, pd.DataFrame]) -> Panel:
     def draw(axis) -> None:
         for place, history in enumerate(histories.values()):
             curve(axis, history["epoch"].to_numpy(float) + 1, history[name], COLORS[place % len(COLORS)])
+        epochs = some_of(max((history["epoch"] + 1 for history in histories.values()), key=len))
         axis.set_xlabel("epoch")
+        axis.set_xticks(epochs, [f"{epoch:.0f}" for epoch in epochs])
 
     title = metric_name(name.removeprefix("val_"))
     return Panel(title, draw, f"{title} on validation data by epoch, one line per run.")

@@ -225,6 +225,8 @@ def test_the_diagnosis_of_a_run(cli, memory_run, tmp_path):
     assert f" {same.layers['gain'].iloc[0]:.3g} " in words
     page = " ".join((tmp_path / "page.html").read_text(encoding="utf-8").split())
     assert all(line in page for line in same.verdict.splitlines())
+    assert f"<code>rnnkit diagnose {folder} --examples 32" in page
+    assert "<dt>examples</dt><dd>32 sequences</dd>" in page
     nowhere = cli("diagnose", folder, "--out", tmp_path / "none" / "page.html")
     assert (nowhere.code, "there is no folder" in nowhere.err) == (2, True)
 

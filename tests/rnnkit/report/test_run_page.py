@@ -60,6 +60,8 @@ def test_a_page_says_what_the_run_found(runs, task):
     assert all(f">{number(value)}</td>" in page for value in metrics["test"].values())
     assert all(escape(name) in page for name in metrics["kernels"])
     assert metrics["versions"]["tensorflow"] in page
+    assert all(f"<dd>{escape(str(value))}</dd>" in page for value in (metrics["date"], metrics["hardware"]))
+    assert f"<dt>parameters</dt><dd>{metrics['parameters']:,}</dd>" in page
     assert all(f">{escape(str(value))}</dd>" in page for value in folder.config.values() if value is not None)
     assert escape(said["verdict"].splitlines()[0]) in page
     assert all(status in page for status in tables["layers"]["status"])

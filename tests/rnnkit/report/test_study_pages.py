@@ -1,6 +1,7 @@
 """The pages of searches and comparisons, from tables made by hand."""
 
 import re
+import sys
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,8 @@ import pytest
 
 from rnnkit.comparison import Comparison
 from rnnkit.comparison.page import comparison_page
+from rnnkit.datasets import Dataset
+from rnnkit.study.made import keep_made, read_made
 from rnnkit.tuning.page import search_page
 
 SPACE = {"cell": "one of lstm, <b>gru", "learning_rate": "0.001 to 0.1 by orders of magnitude", "units": "8 (fixed)"}
@@ -68,6 +71,35 @@ def test_a_search_that_has_hardly_begun_has_a_page(table, read):
     read(page)
     assert ("Too few trials" in page) == (table["status"] == "completed").any()
     assert "none yet" in page or "completed" in page
+
+
+TOLD = {
+    "date": "2026-01-02 03:04",
+    "hardware": "a CPU, 2 cores, 8 GiB",
+    "examples": {"train": 4000, "valid": 500},
+    "command": "rnnkit tune memory --set name='a b'",
+}
+
+
+def test_pages_say_how_they_are_made_again_when_and_where():
+    identity = {"task": "MemoryModel", "algorithm": "grid", "objective": ["val_loss (min)"], "seed": 7, "space": SPACE}
+    compared_to = {"task": "MemoryModel", "options": {}, "seed": 7}
+    for page in (search_page(identity, trials(2), 1.0, TOLD), comparison_page(compared(), compared_to, TOLD)):
+        assert "<code>rnnkit tune memory --set name=&#x27;a b&#x27;</code>" in page
+        for name, value in (("date", TOLD["date"]), ("hardware", TOLD["hardware"]), ("seed", "7")):
+            assert f"<dt>{name}</dt><dd>{value}</dd>" in page
+        assert "<dd>4,000 train, 500 valid</dd>" in page
+
+
+def test_made_names_the_command_only_where_the_shell_runs_it(monkeypatch, tmp_path):
+    for program, command in (("/bin/rnnkit", "rnnkit compare ner --seeds 2"), ("train.py", None)):
+        monkeypatch.setattr(sys, "argv", [program, "compare", "ner", "--overwrite", "--seeds", "2"])
+        folder = tmp_path / str(command)
+        folder.mkdir()
+        keep_made(folder, train=Dataset({"text": ["a", "b"]}), test=None)
+        told = read_made(folder)
+        assert (told["command"], told["examples"]) == (command, {"train": 2})
+        assert told["hardware"].count(",") >= 1
 
 
 def compared(mode="max"):
