@@ -114,7 +114,7 @@ class PercentileClip(JointRule):
         self.window = whole("window", window)
         self.max_norm = max_norm if max_norm is None else positive("max_norm", max_norm)
 
-    def initial_state(self):
+    def initial_state(self) -> dict[str, Any]:
         return {"norms": np.full(self.window, np.inf, "float32"), "seen": np.zeros((), "int64")}
 
     def limit(self, step: Any, state: Any):
@@ -157,7 +157,7 @@ class ZScoreClip(JointRule):
         self.initial_steps = whole("initial_steps", initial_steps)
         self.max_norm = max_norm if max_norm is None else positive("max_norm", max_norm)
 
-    def initial_state(self):
+    def initial_state(self) -> dict[str, Any]:
         return {name: np.zeros((), "float32") for name in ("mean", "variance", "seen")}
 
     def limit(self, step: Any, state: Any):

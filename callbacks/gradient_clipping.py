@@ -64,7 +64,7 @@ class GradientClipping(GradientCallback):
         super().__init__()
         self._taken, self._clipped, self._threshold = 0, 0, float("nan")
 
-    def initial_state(self):
+    def initial_state(self) -> dict[str, Any]:
         return {"clip_calls": np.zeros((), "int64"), **self.rule.initial_state()}
 
     @property
@@ -106,7 +106,7 @@ class GradientClipping(GradientCallback):
         self._taken, self._clipped, self._threshold = 0, 0, float("nan")
         super().on_epoch_begin(epoch, logs)
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         return {**super().get_state(), "epoch": [self._taken, self._clipped, self._threshold]}
 
     def set_state(self, state: Any):
@@ -114,6 +114,6 @@ class GradientClipping(GradientCallback):
         self._taken, self._clipped, self._threshold = state.pop("epoch")
         super().set_state(state)
 
-    def epoch_logs(self):
+    def epoch_logs(self) -> dict[str, Any]:
         rate = self._clipped / self._taken if self._taken else float("nan")
         return {"clip_rate": rate, "clip_threshold": self._threshold}

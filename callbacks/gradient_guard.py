@@ -103,7 +103,7 @@ class GradientGuard(GradientCallback):
         self._warned = False
         self._snapshot: Snapshot | None = None
 
-    def initial_state(self):
+    def initial_state(self) -> dict[str, Any]:
         return {name: np.zeros((), "float32") for name in ("mean", "seen", "waiting")}
 
     @property
@@ -169,10 +169,10 @@ class GradientGuard(GradientCallback):
         self.reports += [self._describe(block, int(row)) for row in refused if block.status[row] != WAITING]
         self.reports = self.reports[-MAX_REPORTS:]
 
-    def epoch_logs(self):
+    def epoch_logs(self) -> dict[str, Any]:
         return {"skipped_steps": self._refused}
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         state = super().get_state()  # first, as it may bring new reports
         snapshot = self._snapshot.values if self._snapshot else None
         more = {"reports": self.reports, "rollbacks": self.rollbacks, "refused": self._refused, "snapshot": snapshot}

@@ -15,6 +15,8 @@ from rnnkit.checks import one_of, whole
 from rnnkit.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from rnnkit.callbacks.tensorboard import ScalarWriter
 
 LEVELS = ("layer", "variable", "gate")
@@ -126,7 +128,7 @@ class GradientHealth(GradientCallback):
             raise ArgumentError("suggest_threshold: no step has been recorded. Pass the callback to `fit` first.")
         return float(np.percentile(norms, percentile))
 
-    def plot(self):
+    def plot(self) -> "Figure":
         """A `matplotlib.figure.Figure`: global norm, norms by layer, and update ratios over the steps."""
         from rnnkit.callbacks.health_plot import health_plot
 
@@ -160,11 +162,11 @@ class GradientHealth(GradientCallback):
         self._norms, self._ratios = Running(), Running()
         super().on_epoch_begin(epoch, logs)
 
-    def epoch_logs(self):
+    def epoch_logs(self) -> dict[str, Any]:
         norms, ratios = self._norms, self._ratios
         return {"grad_norm": norms.mean, "grad_norm_max": norms.largest, "update_ratio": ratios.mean}
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         state = super().get_state()  # first, as it may bring new records
         epoch = {name: list(astuple(each)) for name, each in (("norms", self._norms), ("ratios", self._ratios))}
         at = self._seam.weights_at if self._seam else []

@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -13,6 +13,9 @@ from rnnkit.callbacks.gradients.seam import steps_taken
 from rnnkit.callbacks.gradients.units import Naming
 from rnnkit.checks import whole
 from rnnkit.recurrent.spectrum import block_spectra, is_blocks
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLUMNS = ["epoch", "step", "layer", "gate", "radius", "sigma"]
 
@@ -72,7 +75,7 @@ class RecurrentSpectrum(keras.callbacks.Callback):
         """
         return pd.DataFrame(self.rows, columns=COLUMNS)
 
-    def plot(self):
+    def plot(self) -> "Figure":
         """A `matplotlib.figure.Figure`: for each layer, largest singular value and radius of each gate."""
         from rnnkit.callbacks.spectrum_plot import spectrum_plot
 

@@ -3,7 +3,7 @@
 import time
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import pandas as pd
@@ -13,6 +13,9 @@ from rnnkit.callbacks.gradients.seam import steps_taken
 from rnnkit.diagnosis import Diagnosis, diagnose
 from rnnkit.diagnosis.verdict import COLLAPSE, EXPLODING, LABELS, NOT_KNOWN, SATURATED, UNBOUNDED, VANISHING
 from rnnkit.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CAUSES = {EXPLODING, SATURATED, COLLAPSE, UNBOUNDED}
 RESULTS = {NOT_KNOWN, VANISHING, LABELS}
@@ -128,7 +131,7 @@ class ThroughTime(keras.callbacks.Callback):
         """`Diagnosis.profile` of all diagnoses, with `epoch` and `step` as in `frame`."""
         return self._all("profile")
 
-    def plot(self):
+    def plot(self) -> "Figure":
         """A `matplotlib.figure.Figure`: what is left of an error by steps back and epochs, each layer and direction."""
         from rnnkit.diagnosis.heat_map import heat_map
 

@@ -50,7 +50,7 @@ def _diagnose(
     show_table(console, found.layers[list(SHOWN)], title, "the page that --out writes")
     show_words(console, found.verdict, found.cure, saved.config)
     if out is not None:
-        told = {**made(sequences=data.sample(examples)), "command": running_command()}
+        told = {**made(sequences=data.take(range(min(examples, len(data))))), "command": running_command()}
         trained_on = options["data"] or (saved.config.data if saved.config else None)
         settings = {"model": str(saved.file), "data": trained_on, "parameters": f"{model.count_params():,}"}
         _write(console, found, out, made_section(told, settings))

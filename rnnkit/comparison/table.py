@@ -1,9 +1,13 @@
 """The table of a comparison."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 GRADIENTS = ("gain_min", "gain_max", "horizon_min", "grad_norm", "clip_rate")
 
@@ -41,7 +45,7 @@ class Comparison:
         table = pd.DataFrame(rows).set_index("model")
         return table.sort_values("valid", ascending=self.mode == "min")
 
-    def plot(self):
+    def plot(self) -> "Figure":
         """A `matplotlib.figure.Figure`: each run's metric by model, and against the seconds to the best epoch."""
         from rnnkit.comparison.plot import comparison_plot
 

@@ -26,6 +26,7 @@ from rnnkit.tuning.trial_guard import OutOfTime, TimeLimit
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 SEARCH = "search.json"  # what is searched, as `tune` writes it
 
@@ -71,7 +72,7 @@ class GuidedSearch(keras_tuner.Tuner):
         """
         return importance(self.results)
 
-    def plot(self):
+    def plot(self) -> "Figure":
         """A `matplotlib.figure.Figure`: the objective over the trials, and `importance`."""
         from rnnkit.tuning.plot import search_plot
 
