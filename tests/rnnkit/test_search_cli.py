@@ -119,5 +119,5 @@ def test_values_as_they_are_written():
     for wrong in (["a"], ["=3"], ["a="], ["a=1", "a=2"]):
         with pytest.raises(ArgumentError, match="^fix: "):
             fixed_values("fix", wrong)
-    with pytest.raises(ArgumentError, match="there twice"):
+    with pytest.raises(ArgumentError, match="given twice"):
         searched_values("search", ["a=1,2", "a=3,4"])

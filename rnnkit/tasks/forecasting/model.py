@@ -124,7 +124,7 @@ class Forecaster(Task):
             return self._roles
         return Roles(**{k: tuple(v) if isinstance(v, list) else v for k, v in self._learned["roles"].items()})
 
-    def fit(
+    def fit(  # type: ignore[override]  # columns have roles, and fit names them
         self,
         x=None,
         y=None,
