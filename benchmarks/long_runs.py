@@ -32,7 +32,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", default=",".join(TASKS), help="parted by commas")
     parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--examples", type=int, help="of the sample; default: all")
+    parser.add_argument("--examples", type=int, help="the shortest of each part; default: all")
     parser.add_argument("--units", type=int, default=32)
     parser.add_argument("--here", action="store_true", help="in this process; print what was measured as JSON")
     options = parser.parse_args()
@@ -74,11 +74,16 @@ def measured(task, options):
     config = RunConfig(task, units=options.units, epochs=options.epochs, clip="percentile")
     splits = open_data(config)
     if options.examples:
-        splits = Splits(*(part[: options.examples] for part in splits))
+        splits = Splits(*(shortest(part, options.examples) for part in splits))
     watch = watching(options.epochs)
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(MeasuredError):
         train(config, splits, [watch], state=folder)
     return {"memory": watch.memory, "counts": watch.counts}
+
+
+def shortest(part, count):
+    """The shortest examples of a part."""
+    return part.take(sorted(range(len(part)), key=lambda row: len(part[row][part.columns[0]]))[:count])
 
 
 class MeasuredError(Exception):

@@ -81,6 +81,7 @@ class ThroughTime(keras.callbacks.Callback):
         self.budget, self.warn = budget, warn
         self.options = options
         self.diagnoses: dict[int, Diagnosis] = {}
+        self._stored: dict[str, dict] = {}  # read from them once: pandas remembers each time that a column is read
         self.next_step = 0
         self._epochs = 0
         self._numbers = dict(NOTHING)
@@ -164,11 +165,10 @@ class ThroughTime(keras.callbacks.Callback):
 
     def get_state(self) -> dict:
         """What is needed to go on after a restart."""
-        diagnoses = {str(epoch): found.as_dict() for epoch, found in self.diagnoses.items()}
         steps = {"next_step": self.next_step, "epochs": self._epochs}
         return {
             **steps,
-            "diagnoses": diagnoses,
+            "diagnoses": dict(self._stored),
             "numbers": self._numbers,
             "clock": self._clock.read(),
             "reason": self.reason,
@@ -177,7 +177,8 @@ class ThroughTime(keras.callbacks.Callback):
     def set_state(self, state: dict) -> None:
         """Takes over what `get_state` gave, before `fit` or in it."""
         self.next_step, self._epochs = int(state["next_step"]), int(state["epochs"])
-        self.diagnoses = {int(epoch): Diagnosis.from_dict(found) for epoch, found in state["diagnoses"].items()}
+        self._stored = dict(state["diagnoses"])
+        self.diagnoses = {int(epoch): Diagnosis.from_dict(found) for epoch, found in self._stored.items()}
         self._numbers, self.reason = dict(state["numbers"]), state.get("reason", "")
         self._clock.set(*state["clock"])
 
@@ -193,7 +194,7 @@ class ThroughTime(keras.callbacks.Callback):
     def _measure(self, probe, **options) -> None:
         with self._clock:
             found = diagnose(self.model, *probe, **{**options, **self.options})
-        self.diagnoses[self._epochs] = found
+        self.diagnoses[self._epochs], self._stored[str(self._epochs)] = found, found.as_dict()
         if found.layers.empty:
             self._say(found.verdict)
         joint = found.layers[found.layers["path"] == "joint"]
