@@ -24,6 +24,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 TASKS = ("sentiment", "ner", "music", "translation", "memory")
+SHORT = {"memory": "temporal-order-10"}  # the data where only some examples are asked for
 SHOWN = (5, 10, 20, 30)  # epochs; from the first on nothing has to be made any more
 COUNTED = ("variables", "graphs", "objects")
 
@@ -71,7 +72,8 @@ def measured(task, options):
     from rnnkit.study.run import open_data, train
     from rnnkit.tasks.config import RunConfig
 
-    config = RunConfig(task, units=options.units, epochs=options.epochs, clip="percentile")
+    data = SHORT.get(task) if options.examples else None
+    config = RunConfig(task, data, units=options.units, epochs=options.epochs, clip="percentile")
     splits = open_data(config)
     if options.examples:
         splits = Splits(*(shortest(part, options.examples) for part in splits))

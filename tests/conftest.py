@@ -5,6 +5,7 @@ import io
 import os
 import signal
 import sys
+import warnings
 from typing import NamedTuple
 from unittest import mock
 
@@ -45,6 +46,41 @@ def _freed(request):
     gc.collect()
     if hasattr(ctypes.CDLL(None), "malloc_trim"):  # glibc keeps freed memory for itself
         ctypes.CDLL(None).malloc_trim(0)
+
+
+@pytest.fixture(scope="session")
+def untraced():
+    """A context in which TensorFlow traces nothing: to trace a few steps of a small model takes longer than they do."""
+
+    @contextlib.contextmanager
+    def context():
+        import tensorflow as tf
+
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Even though the `tf.config.experimental_run_functions_eagerly`")
+            tf.config.run_functions_eagerly(True)
+            try:
+                yield
+            finally:
+                tf.config.run_functions_eagerly(False)
+
+    return context
+
+
+@pytest.fixture(scope="module")
+def untraced_fits(untraced):
+    """Lets every `fit` of a test file run untraced: for what surrounds a training."""
+    import keras
+
+    fit = keras.Model.fit
+
+    def run(self, *arguments, **options):
+        with untraced():
+            return fit(self, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "fit", run)
+        yield
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_a_model_takes_five_lines():
     assert len(watched) == 5
 
 
-def test_a_tsv_file_becomes_a_translator_that_answers(tmp_path, monkeypatch, capsys):
+def test_a_tsv_file_becomes_a_translator_that_answers(untraced_fits, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("rnnkit.cli.quiet.start_tensorflow", lambda *devices: "cpu")
     monkeypatch.setattr("rnnkit.recurrent.devices.strategy", lambda *devices: tf.distribute.get_strategy())

@@ -72,7 +72,7 @@ def _few(splits: Splits) -> Splits:
 
 @pytest.mark.filterwarnings("ignore:.* did not leave .* in 1 epochs")  # which is all that they train for here
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page(page, workplace, monkeypatch, capsys):
+def test_a_page(page, workplace, untraced_fits, monkeypatch, capsys):
     """Its blocks, in order and in one namespace."""
     namespace = {"__name__": page.stem}
     if page.name not in IN_FULL:

@@ -89,9 +89,25 @@ class CountingSpec(TaskSpec):
 '''
 
 
+SHELL = """
+import contextlib, io, json, sys
+for line in sys.stdin:
+    sys.argv = ["rnnkit", *json.loads(line)]
+    out, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+        from rnnkit.cli import main
+        code = 1
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code or 0
+    print(json.dumps([code, out.getvalue(), errors.getvalue()]), flush=True)
+"""
+
+
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory):
-    """Runs `rnnkit` where the package with the task is installed."""
+    """Runs `rnnkit` where the package with the task is installed: one process for all commands."""
     root = tmp_path_factory.mktemp("site")
     package, info = root / "toy_counting", root / "toy_counting-1.0.dist-info"
     for folder in (package, info):
@@ -101,22 +117,17 @@ def shell(tmp_path_factory):
     (package / "spec.py").write_text(SPEC)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-counting\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[rnnkit.tasks]\ncounting = toy_counting.spec:CountingSpec\n")
-    script = "import sys; sys.argv[0] = 'rnnkit'; from rnnkit.cli import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(root), "COLUMNS": "100", "TERM": "dumb"}
+    command, pipe = [sys.executable, "-c", SHELL], subprocess.PIPE
+    with subprocess.Popen(command, cwd=root, env=environment, stdin=pipe, stdout=pipe, text=True) as process:
 
-    def run(*arguments):
-        environment = {**os.environ, "PYTHONPATH": str(root), "COLUMNS": "100", "TERM": "dumb"}
-        return subprocess.run(
-            [sys.executable, "-c", script, *map(str, arguments)],
-            cwd=root,
-            env=environment,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=280,
-        )
+        def run(*arguments):
+            print(json.dumps([str(each) for each in arguments]), file=process.stdin, flush=True)
+            return subprocess.CompletedProcess(arguments, *json.loads(process.stdout.readline()))
 
-    run.root = root
-    return run
+        run.root = root
+        yield run
+        process.stdin.close()
 
 
 @pytest.fixture(scope="module")

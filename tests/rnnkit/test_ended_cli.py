@@ -96,7 +96,7 @@ TINY = ["--units", 3, "--cell", "gru", "--epochs", 1, "--batch-size", 8]
 
 
 @pytest.mark.filterwarnings("always:Resume:UserWarning")
-def test_a_run_whose_results_cannot_be_written_is_finished_later(cli, tmp_path, monkeypatch):
+def test_a_run_whose_results_cannot_be_written_is_finished_later(cli, untraced_fits, tmp_path, monkeypatch):
     folder = tmp_path / "run"
 
     def full(*arguments):

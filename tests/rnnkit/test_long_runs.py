@@ -1,37 +1,43 @@
-"""Memory over thirty epochs of each task, with all callbacks of a run, and over the models of searches."""
+"""Memory over thirty epochs of the largest tasks, with all callbacks of a run, and over the models of searches."""
 
 import gc
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 import tensorflow as tf
 
 import rnnkit
 from rnnkit.datasets import Dataset
+from rnnkit.study.graphs import graphs_freed
+from rnnkit.tasks import TASKS
 
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "long_runs.py"
 EPOCHS, SETTLED = 30, 8
 GROWTH = 4.0  # MiB
+LARGEST = ("ner", "music", "translation")  # the script measures every task
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-def test_memory_is_flat_over_thirty_epochs_of_each_task():
-    command = [sys.executable, SCRIPT, "--here", "--epochs", str(EPOCHS), "--examples", "16", "--units", "4"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=880)
+def test_memory_is_flat_over_thirty_epochs():
+    options = ["--tasks", ",".join(LARGEST), "--epochs", str(EPOCHS), "--examples", "16", "--units", "4"]
+    command = [sys.executable, SCRIPT, "--here", *options]
+    one_arena = {**os.environ, "MALLOC_ARENA_MAX": "1"}  # what is kept counts, not what lies between
+    done = subprocess.run(command, capture_output=True, text=True, timeout=880, env=one_arena)
     assert done.returncode == 0, done.stderr
     runs = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert [run["task"] for run in runs] == ["sentiment", "ner", "music", "translation", "memory"]
+    assert [run["task"] for run in runs] == list(LARGEST)
     for run in runs:
         assert len(run["memory"]) == EPOCHS
         early, late = run["counts"]
         assert (late["variables"], late["graphs"]) == (early["variables"], early["graphs"]), run["task"]
     growth = {run["task"]: round(run["memory"][-1] - run["memory"][SETTLED], 1) for run in runs}
-    if max(growth.values()) >= GROWTH:  # a known fault: no variable and no graph more, but objects of pandas
-        pytest.xfail(f"expected less than {GROWTH} MiB, got {growth}")
+    assert max(growth.values()) < GROWTH, growth
 
 
 TEXTS = Dataset({"text": ["good film", "bad film"] * 8, "label": ["yes", "no"] * 8})
@@ -52,9 +58,8 @@ def graphs():
     return sum(issubclass(type(each), tf.Graph) for each in gc.get_objects())
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_a_search_leaves_no_graph_of_its_models_behind(model, tmp_path):
-    task, data, options = MODELS[model]
+def test_a_search_leaves_no_graph_of_its_models_behind(tmp_path):
+    task, data, options = MODELS["fused loop"]
     alive = []
     rnnkit.tune(
         task, data, data, "random", directory=tmp_path / "search", max_trials=3, epochs=1, guard=None,
@@ -63,11 +68,23 @@ def test_a_search_leaves_no_graph_of_its_models_behind(model, tmp_path):
     assert alive[1] == alive[2]  # without `graphs_freed` a model leaves 20 to 49 behind
 
 
+@pytest.mark.parametrize("model", [model for model in MODELS if model != "fused loop"])
+def test_no_graph_of_a_model_is_left_behind(model):
+    task, data, options = MODELS[model]
+    alive = []
+    for _ in range(3):
+        with graphs_freed():
+            TASKS[task](units=3, layers=1, dropout=0.0, **options).fit(data, batch_size=8, epochs=1, verbose=0)
+            keras.backend.clear_session()
+        alive.append(graphs())
+    assert alive[1] == alive[2]
+
+
 def test_a_comparison_leaves_no_graph_of_its_models_behind(tmp_path):
     alive = []
     rnnkit.compare(
-        "memory", NUMBERS, NUMBERS, cells=["gru"], seeds=4, directory=tmp_path / "cells", epochs=1, units=3,
+        "memory", NUMBERS, NUMBERS, cells=["gru"], seeds=3, directory=tmp_path / "cells", epochs=1, units=3,
         target="class", baselines=False, say=lambda line: alive.append(graphs()),
     )  # fmt: skip
-    assert len(alive) >= 4
+    assert len(alive) >= 3
     assert alive[-1] == alive[-2]

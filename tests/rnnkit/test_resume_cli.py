@@ -26,13 +26,6 @@ def started(*arguments):
     )
 
 
-def shell(*arguments):
-    with started(*arguments) as process:
-        out, errors = process.communicate(timeout=280)
-    assert "Traceback" not in errors
-    return process.returncode, out, errors
-
-
 def trained(folder, data):
     options = ["--data", data, "--text", "review", "--label", "verdict", "--units", 3, "--cell", "gru", "--epochs", 2]
     return ["run", "sentiment", *options, "--batch-size", 8, "--seed", 3, "--clip", "zscore", "--out", folder]
@@ -56,7 +49,7 @@ def results(folder):
 def test_a_run_that_is_interrupted_and_killed_goes_on_to_the_same_end(cli, tmp_path):
     data, whole, broken = tmp_path / "reviews.csv", tmp_path / "whole", tmp_path / "broken"
     pd.DataFrame({"review": REVIEWS, "verdict": LABELS}).to_csv(data, index=False)
-    assert shell(*trained(whole, data))[0] == 0
+    assert cli(*trained(whole, data)).code == 0
     assert not (whole / "state").exists()
     with started(*trained(broken, data)) as process:
         wait_for(broken / "state" / "00000001.state", process)
@@ -79,7 +72,7 @@ def test_a_run_that_is_interrupted_and_killed_goes_on_to_the_same_end(cli, tmp_p
     assert "holds another training: build config was" in errors  # the vocabulary is another
     data.write_text(content, encoding="utf-8")
 
-    code, out, errors = shell("run", "--resume", broken, "--json")
+    code, out, errors = cli("run", "--resume", broken, "--json")
     assert code == 0, errors
     assert "epoch   2" in errors
     assert "epoch   1" not in errors

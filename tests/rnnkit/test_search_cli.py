@@ -10,6 +10,7 @@ import rnnkit
 from rnnkit.cli.written import fixed_values, searched_values
 from rnnkit.errors import ArgumentError
 
+pytestmark = pytest.mark.usefixtures("untraced_fits")
 TINY = ["--fix", "units=3", "--fix", "embedding_dim=3", "--fix", "bidirectional=false", "--epochs", 1]
 
 

@@ -36,7 +36,7 @@ def read():
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(untraced_fits, tmp_path_factory):
     """A finished run folder of each task, by the task's name."""
     from rnnkit.study.folder import RunFolder
     from rnnkit.study.run import open_data, train

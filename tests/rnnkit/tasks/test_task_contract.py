@@ -1,5 +1,6 @@
 """What every task promises, for every cell."""
 
+import contextlib
 import copy
 import functools
 import inspect
@@ -114,11 +115,12 @@ def same_weights(first, second):
 
 @pytest.mark.parametrize(("task", "bidirectional"), DIRECTIONS)
 @pytest.mark.parametrize("cell", cell_names())
-def test_every_cell_trains_and_comes_back_from_its_file(task, cell, bidirectional, tmp_path):
-    model = trained(task, cell, bidirectional=bidirectional)
-    model.save(tmp_path / "model.keras")
-    again = rnnkit.load(tmp_path / "model.keras")
-    np.testing.assert_array_equal(answers(model, EXAMPLES[task]), answers(again, EXAMPLES[task]))
+def test_every_cell_trains_and_comes_back_from_its_file(task, cell, bidirectional, tmp_path, untraced):
+    with untraced() if task != "sentiment" else contextlib.nullcontext():  # each cell is traced in one task
+        model = trained(task, cell, bidirectional=bidirectional)
+        model.save(tmp_path / "model.keras")
+        again = rnnkit.load(tmp_path / "model.keras")
+        np.testing.assert_array_equal(answers(model, EXAMPLES[task]), answers(again, EXAMPLES[task]))
     assert again.get_config() == model.get_config()
     assert again.optimizer.iterations.numpy() == model.optimizer.iterations.numpy() > 0
     same_weights(model, again)
@@ -413,12 +415,13 @@ class Twice(keras.layers.Layer):
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("given", ["twice", Twice])
-def test_a_cell_of_ones_own_goes_through_a_task(task, given, tmp_path):
+def test_a_cell_of_ones_own_goes_through_a_task(task, given, tmp_path, untraced):
     rnnkit.register_cell("twice", Twice)
-    model = trained(task, given)
-    model.save(tmp_path / "model.keras")
-    again = rnnkit.load(tmp_path / "model.keras")
-    np.testing.assert_array_equal(answers(model, EXAMPLES[task]), answers(again, EXAMPLES[task]))
+    with untraced() if task != "sentiment" else contextlib.nullcontext():
+        model = trained(task, given)
+        model.save(tmp_path / "model.keras")
+        again = rnnkit.load(tmp_path / "model.keras")
+        np.testing.assert_array_equal(answers(model, EXAMPLES[task]), answers(again, EXAMPLES[task]))
 
 
 @pytest.mark.parametrize("name", sorted(TASKS))

@@ -18,6 +18,7 @@ from rnnkit import datasets
 from rnnkit.errors import ArgumentError
 from rnnkit.tuning import TrialGuard
 
+pytestmark = pytest.mark.usefixtures("untraced_fits")
 HEALTHY, SICK = 0.01, 1e38
 BAD_INPUT = {
     "max_trials": ({"max_trials": 0}, "max_trials: expected a positive integer, got 0"),
@@ -38,7 +39,7 @@ def search(order, small, folder, **changes):
 
 
 @pytest.fixture(scope="module")
-def grid(order, small, tmp_path_factory):
+def grid(untraced_fits, order, small, tmp_path_factory):
     """A finished search with a trial that cannot be rescued, its arguments and what it said."""
     folder, said = tmp_path_factory.mktemp("grid") / "search", []
     arguments = {"algorithm": "grid", "max_trials": None, "learning_rate": [SICK, HEALTHY], "guard": "auto"}

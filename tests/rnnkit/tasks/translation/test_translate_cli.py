@@ -15,7 +15,7 @@ PAIRS = [
 
 
 @pytest.fixture(scope="module")
-def run(cli, tmp_path_factory):
+def run(cli, untraced_fits, tmp_path_factory):
     """A finished run on two files of one's own, the second packed, and what it printed."""
     folder = tmp_path_factory.mktemp("translation")
     for column, name in enumerate(("pairs.en", "pairs.es")):
