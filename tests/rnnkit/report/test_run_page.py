@@ -148,26 +148,30 @@ def test_a_heat_map_over_training_is_clear_where_nothing_is_lost_and_has_the_hor
     assert history_map(pd.DataFrame(rows)[lambda frame: frame["epoch"] == 0]) is None
 
 
-MEASURE = """<iframe id=f style="width:390px;height:844px;border:0" srcdoc="{page}"></iframe><p id=out></p><script>
+MEASURE = """<iframe id=f style="width:{width}px;height:844px;border:0" srcdoc="{page}"></iframe><p id=out></p><script>
 f.onload = () => {{ const d = f.contentDocument, e = d.documentElement, c = [...d.querySelectorAll('svg.chart')];
 out.textContent = [e.clientWidth, e.scrollWidth, c.filter(x => x.getBoundingClientRect().height > 150 &&
 [...x.querySelectorAll('path, use, image')].some(p => !/--(quiet|grid)/.test(p.getAttribute('style')) &&
-p.getBoundingClientRect().width + p.getBoundingClientRect().height > 5)).length].join(' '); }}</script>"""
+p.getBoundingClientRect().width + p.getBoundingClientRect().height > 5)).length,
+[...d.querySelectorAll('.scroll')].filter(x => x.scrollWidth > x.clientWidth).length].join(' '); }}</script>"""
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-@pytest.mark.parametrize("task", TASKS)
-def test_a_browser_draws_everything_within_a_phone(runs, tmp_path, task):
+@pytest.mark.parametrize(("task", "width"), [*((task, 390) for task in TASKS), ("memory", 1280)])
+def test_a_browser_draws_everything_and_cuts_no_table_on_a_phone_or_a_desk(runs, tmp_path, task, width):
     page = page_of(runs[task])
     frame = tmp_path / "frame.html"
-    frame.write_text(MEASURE.format(page=escape(page)), encoding="utf-8")
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--hide-scrollbars", f"--user-data-dir={tmp_path / 'profile'}"]
+    frame.write_text(MEASURE.format(page=escape(page), width=width), encoding="utf-8")
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1400,900"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}"]
     command += ["--enable-logging=stderr", "--virtual-time-budget=5000", "--dump-dom", frame.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120)
     assert "CONSOLE" not in done.stderr, done.stderr
-    width, needed, drawn = map(int, re.search(r'<p id="out">(\d+) (\d+) (\d+)</p>', done.stdout).groups())
-    assert (width, needed) == (390, 390)
+    found = re.search(r'<p id="out">(\d+) (\d+) (\d+) (\d+)</p>', done.stdout).groups()
+    has, needed, drawn, cut = map(int, found)
+    assert (has, needed) == (width, width)
     assert drawn == page.count('class="chart"')
+    assert cut == 0
 
 
 @pytest.mark.parametrize("deterministic", [True, False])
