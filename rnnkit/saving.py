@@ -2,6 +2,7 @@
 
 import importlib.abc
 import importlib.util
+import os
 import sys
 import zipfile
 from pathlib import Path
@@ -28,7 +29,7 @@ NAMES = (
 )
 
 
-def load(path: str | Path, **kwargs: Any) -> "keras.Model":
+def load(path: str | os.PathLike[str], **kwargs: Any) -> "keras.Model":
     """Loads a model that was saved with `model.save(path)`, with its vocabulary, weights and optimizer.
 
     Args:

@@ -218,7 +218,7 @@ class RecurrentStack(keras.layers.Layer):
             after.append(own)
         return inputs, after
 
-    def carry(self, inputs, states, training=False):
+    def carry(self, inputs: Any, states: Any, training: bool = False):
         """A piece of a sequence, from the states after the piece before it.
 
         Args:

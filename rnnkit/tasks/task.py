@@ -114,7 +114,7 @@ class Task(RawDataModel):
             raise ArgumentError(f"class_weight: {self.unclassed} has no class. Leave it out, or give a sample_weight.")
         return balanced(y) if weights == "balanced" else weights
 
-    def example_weights(self, weights, encoded: dict[str, Any]):
+    def example_weights(self, weights: Any, encoded: dict[str, Any]):
         """Weights of rows (N,), or None, as those of the examples that `encode` made of them."""
         return weights
 

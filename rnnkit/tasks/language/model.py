@@ -123,7 +123,7 @@ class LanguageModel(Task):
         self._need_network()
         return self._tokens
 
-    def read(self, x, y=None, *, target=True):
+    def read(self, x: Any, y: Any = None, *, target: bool = True):
         """A `Dataset` with the column `text`, or a `Corpus`, which is read anew whenever it is needed."""
         if y is not None:
             raise DataError("y: the target of a language model is the text itself. Leave y out.")
@@ -138,7 +138,7 @@ class LanguageModel(Task):
             x = Dataset({"text": x["text"]}, name=x.name)  # labelled texts are texts
         return super().read(x)
 
-    def learn(self, data):
+    def learn(self, data: Any):
         texts = data["text"]
         if isinstance(data, Dataset):
             check_texts(texts)
@@ -147,7 +147,7 @@ class LanguageModel(Task):
             raise DataError(f"x: expected texts of at least two different {self.tokenization}. Give more text.")
         return found.to_config()
 
-    def make_network(self, learned):
+    def make_network(self, learned: dict[str, Any]):
         self._tokens = tokenization_from_config(learned)
         size, policy = len(self._tokens), self.dtype_policy
         options = {"tie_weights": self.tied_embeddings, "embeddings_initializer": "glorot_uniform", "dtype": policy}
@@ -182,7 +182,7 @@ class LanguageModel(Task):
         vector = self.projections[index](self.output_dropout(context, training=training))
         return ops.cast(self.embedding(vector, reverse=True), "float32")
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False):
         if "fresh" not in inputs:
             return self.network({name: inputs[name] for name in self.network.input}, training=training)
         return self._carried_on(inputs, training)
@@ -198,7 +198,7 @@ class LanguageModel(Task):
             contexts.append(context)
         return self._logits(contexts, training)
 
-    def encode(self, data, *, target=True):
+    def encode(self, data: Any, *, target: bool = True):
         """Each text by itself: its tokens with the end of another before them, and, as targets, with its own behind."""
         texts = [np.array([*numbers, END], "int32") for numbers in self.tokens.encode(list(data["text"]))]
         ways = [texts, [backwards(text) for text in texts]][: len(self.stacks)]
@@ -207,7 +207,7 @@ class LanguageModel(Task):
         y = [interleaved(each) for each in zip(*ways, strict=True)] if target else None
         return {"x": {**x, "lengths": lengths}, "y": y, "lengths": lengths}
 
-    def encoded(self, data):
+    def encoded(self, data: Any):
         if data not in self._encodings:
             texts = self._texts(data)
             self._encodings[data] = {"texts": texts, "y": None, "lengths": np.array([len(text) for text in texts])}
@@ -240,7 +240,9 @@ class LanguageModel(Task):
         optimizer = Adam(3e-3, global_clipnorm=1.0)
         return {"optimizer": optimizer, "loss": SubwordLoss(), "metrics": [TokenNLL(), usual]}
 
-    def predict(self, x, batch_size=128, verbose="auto", steps=None, **kwargs):
+    def predict(
+        self, x: Any, batch_size: int = 128, verbose: int | str = "auto", steps: int | None = None, **kwargs: Any
+    ):
         """The probability of each token to be next after each text: shape (N, V).
 
         Args:
@@ -272,7 +274,15 @@ class LanguageModel(Task):
         logits = self._forward([np.array([END, *numbers], "int32")])[0]
         return np.asarray(ops.log_softmax(logits, axis=-1))[np.arange(len(logits)), [*numbers, END]]
 
-    def generate(self, prompt="", length=200, temperature=1.0, top_k=None, top_p=None, seed=None) -> str:
+    def generate(
+        self,
+        prompt: str = "",
+        length: int = 200,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+    ) -> str:
         """A text that goes on from a prompt, the prompt not included.
 
         Args:
@@ -290,7 +300,14 @@ class LanguageModel(Task):
         return "".join(self.stream(prompt, length, temperature, top_k, top_p, seed))
 
     def stream(
-        self, prompt="", length=200, temperature=1.0, top_k=None, top_p=None, seed=None, ends: bool = True
+        self,
+        prompt: str = "",
+        length: int = 200,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        ends: bool = True,
     ) -> Iterator[str]:
         """What `generate` writes, piece by piece as it is drawn.
 
@@ -304,7 +321,7 @@ class LanguageModel(Task):
         settings = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
         return written(self._generator, self.stack, self.tokens, prompt, length, settings, ends)
 
-    def probe_batch(self, x, y=None):
+    def probe_batch(self, x: Any, y: Any = None):
         """Pieces of the texts as inputs of the network and targets of the loss, for `rnnkit.diagnose`."""
         steps, rows = PROBE_STEPS * self.bptt_steps, []
         for text in self._texts(self.read(x)):
@@ -313,7 +330,7 @@ class LanguageModel(Task):
         lengths = np.sum(np.asarray(y) >= 0, axis=1).astype("int32") // len(self.stacks)
         return {**{name: x[name] for name in self._names}, "lengths": lengths}, y
 
-    def preview(self, data, rows=6):
+    def preview(self, data: Any, rows: int = 6):
         import pandas as pd
 
         texts = data.sample(min(rows, len(data)), seed=0)[0] if isinstance(data, Dataset) else []
