@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rnnkit.tasks.music.piece import Piece
     from rnnkit.tuning import tune
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Comparison": "rnnkit.comparison",
