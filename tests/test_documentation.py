@@ -52,6 +52,8 @@ def workplace(tmp_path, monkeypatch, own_cells):
     for csv in ("reviews.csv", "mine.csv"):
         rows = [(f"{text} {n}", label, n % 3) for n in range(20) for label, text in REVIEWS.items()]
         pd.DataFrame(rows, columns=["review", "verdict", "stars"]).to_csv(csv, index=False)
+    hours = {"date": pd.date_range("2024-01-01", periods=900, freq="h"), "load": np.arange(900) % 24}
+    pd.DataFrame({**hours, "event": np.arange(900) % 7 == 0}).to_csv("load.csv", index=False)
     for conll in ("entities.conll", "mine.conll"):
         lines = ["".join(f"{word} X O {tag}\n" for word, tag in sentence) for sentence in SENTENCES * 10]
         Path(conll).write_text("\n".join(lines), encoding="utf-8")

@@ -12,6 +12,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 LESS = {
     "entities": {"ROWS": 1200, "EPOCHS": 4, "BATCH": 8, "STEPS": ("words, CRF, characters",)},
+    "forecasting": {"EPOCHS": 4, "SHOPS": 6},
     "gradient_health": {"EPOCHS": 11, "CURES": 1},
     "music": {"EPOCHS": 6, "LENGTH": 24},
     "sentiment": {"EPOCHS": 5, "CELLS": ("lstm",)},
