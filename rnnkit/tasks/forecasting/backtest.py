@@ -1,4 +1,4 @@
-"""Forecasts of what has already come, beside baselines; and values that no forecast expected.
+"""Forecasts of what has already come, beside baselines.
 
 Legend: `R` windows of a target, `H` steps ahead, `C` targets.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from rnnkit.report.plot import Plot
-    from rnnkit.tasks.forecasting.model import Forecaster
+    from rnnkit.tasks.forecasting.answers import Answers
 
 INTERVAL = (0.05, 0.5, 0.95)
 MODEL = "model"
@@ -92,7 +92,7 @@ class Backtest:
 
 
 def backtest(
-    model: "Forecaster",
+    model: "Answers",
     data: Dataset,
     windows: int | None = None,
     stride: int | None = None,
@@ -130,7 +130,7 @@ def backtest(
     if not len(rows):
         raise DataError(f"data: no window of {model.horizon} steps fits after the training data. Give later steps.")
     shift, scale = made.scales(rows)
-    described = _refitted(model, made, series, rows, fit) if refit else model.described(_subset(made, rows))
+    described = _refitted(model, made, series, rows, fit) if refit else model.described(Subset(made, rows))
     forecasts = {MODEL: model.head.point(described)}
     season = int((model.get_build_config() or {})["season"])
     firsts = _first_origins(made, rows, len(series))
@@ -139,49 +139,18 @@ def backtest(
         found = baseline_forecasts(made, rows, season, linear)
         forecasts |= {name: values * scale + shift for name, values in found.items()}
     errors = [naive_errors(each, first, season) for each, first in zip(series, firsts, strict=True)]
-    labels, stamps = _labels(model, made, series, rows, stride)
+    labels, stamps = labels_of(model, made, series, rows, stride)
     return Backtest(
         made.y[rows] * scale + shift,
         forecasts,
-        _levels(model, made, rows, described, quantiles),
+        levels_of(model, made, rows, described, quantiles),
         np.concatenate(errors)[made.runs(rows)][:, None],
         labels,
         stamps,
     )
 
 
-def anomalies(model: "Forecaster", data: Dataset, level: float = 0.99) -> "pd.DataFrame":
-    """Each value beside the interval in which the forecast from the step before expected it.
-
-    Args:
-        model: trained; of quantiles that reach as far, of a distribution, or calibrated.
-        data: series; the first `lookback` steps of each, or those before its start, are only looked back on, and so
-            are its last ones where what is known ahead ends before their horizon.
-        level: of the interval; a fraction of 1 - level of usual values lies outside of it.
-
-    Returns:
-        One row for each value: the group, `time`, `target`, `value`, `expected`, `lower`, `upper`, and `anomaly`,
-        whether it is outside.
-    """
-    import pandas as pd
-
-    if not isinstance(level, float) or not 0 < level < 1:
-        raise ArgumentError(f"level: expected a number between 0 and 1, got {level!r}.")
-    series = [_one_step_more(each, model.horizon) for each in data["series"]]
-    windows = model.windows(Dataset({"series": series}))
-    rows = np.flatnonzero(np.isfinite(windows.y[np.arange(len(windows))][:, 0]))
-    described, (shift, scale) = model.described(_subset(windows, rows)), windows.scales(rows)
-    levels = [round((1 - level) / 2, 6), round((1 + level) / 2, 6)]
-    lower, upper = _levels(model, windows, rows, described, levels, strict=True).values()
-    value = windows.y[rows][:, 0] * scale[:, 0] + shift[:, 0]
-    labels, stamps = _labels(model, windows, series, rows, 1)
-    found = {"value": value, "expected": model.head.point(described)[:, 0], "lower": lower[:, 0], "upper": upper[:, 0]}
-    outside = (value < found["lower"]) | (value > found["upper"])
-    frame = labels.drop(columns=["window", "origin"]).assign(time=[each[0] for each in stamps])
-    return pd.DataFrame({**frame, **found, "anomaly": outside})
-
-
-def _after_training(model: "Forecaster", series: Series, windows: int | None, refit: bool) -> Series:
+def _after_training(model: "Answers", series: Series, windows: int | None, refit: bool) -> Series:
     """A series whose steps count from where the training of the model ended."""
     import pandas as pd
 
@@ -228,8 +197,8 @@ class _Rows:
         return self.column[self.rows[rows]]
 
 
-class _Subset:
-    """Some rows of windows, as much of them as a prediction asks for."""
+class Subset:
+    """Some rows of windows, with as much of `Windows` as a prediction asks for."""
 
     def __init__(self, made: Windows, rows: np.ndarray):
         self.made, self.rows = made, rows
@@ -239,23 +208,21 @@ class _Subset:
         return len(self.rows)
 
     def scales(self, rows) -> np.ndarray:
+        """As `Windows.scales`."""
         return self.made.scales(self.rows[rows])
 
 
-def _subset(made: Windows, rows: np.ndarray) -> Any:
-    return _Subset(made, rows)
-
-
-def _levels(model, made, rows, described, levels, strict: bool = False) -> dict[float, np.ndarray]:
+def levels_of(model, made, rows, described, levels, strict: bool = False) -> dict[float, np.ndarray]:
+    """Quantiles of some rows; none where the model has none, unless that is an error (`strict`)."""
     try:
-        return model.quantiles_of(_subset(made, rows), described, levels)
+        return model.quantiles_of(Subset(made, rows), described, levels)
     except ArgumentError:
         if strict:
             raise
         return {}
 
 
-def _linear(model: "Forecaster", series: Sequence[Series], firsts: list[int]) -> LinearModel | None:
+def _linear(model: "Answers", series: Sequence[Series], firsts: list[int]) -> LinearModel | None:
     """A linear model of all steps before the first forecast of each series; None where there is no window."""
     parts = [each.cut(min(first, len(each)), start=0) for each, first in zip(series, firsts, strict=True)]
     try:
@@ -282,7 +249,7 @@ def _refitted(model, made: Windows, series: Sequence[Series], rows: np.ndarray, 
     return np.stack(found)
 
 
-def _labels(model, made: Windows, series: Sequence[Series], rows: np.ndarray, stride: int):
+def labels_of(model, made: Windows, series: Sequence[Series], rows: np.ndarray, stride: int):
     """Who, when and what each row is of, and the time stamps of its steps."""
     import pandas as pd
 
@@ -298,17 +265,3 @@ def _labels(model, made: Windows, series: Sequence[Series], rows: np.ndarray, st
     labels["target"] = [model.roles.target[channel] for channel in channels]
     times = [stamps[owner][origin : origin + made.horizon] for owner, origin in zip(owners, origins, strict=True)]
     return pd.DataFrame(labels), times
-
-
-def _one_step_more(series: Series, horizon: int) -> Series:
-    """The series with missing values after its end, so that its last value has a window too."""
-    more = horizon - 1
-    if series.known.shape[1]:
-        more = min(more, len(series.known) - len(series))
-    pad = ((0, more), (0, 0))
-    made = series.cut(len(series))
-    made.values = np.pad(series.values, pad, constant_values=np.nan)
-    made.past = np.pad(series.past, pad)
-    made.known = series.known[: len(series) + more] if series.known.shape[1] else np.zeros((len(made.values), 0))
-    made.index = None if series.index is None else series.stamps(more)
-    return made

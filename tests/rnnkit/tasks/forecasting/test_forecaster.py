@@ -180,7 +180,8 @@ def test_validation_is_the_end_of_each_series_and_leaks_are_named():
     twin = Roles.of("load", "date", known="twin", group="shop")
     told = Dataset({"series": series_of(whole.assign(twin=2 * whole["load"] + 1), twin)})
     with pytest.warns(DataNotice, match="known: twin follows load with a correlation of 1.0000, which is a leak"):
-        Forecaster(loss="mae", **SMALL).fit(told, epochs=1, verbose=0, steps_per_epoch=1)
+        with pytest.raises(DataError, match="sample_weight"):
+            Forecaster(loss="mae", **SMALL).fit(told, sample_weight=np.ones(9))
 
 
 def test_calibrated_intervals_cover_what_they_should():
@@ -189,7 +190,7 @@ def test_calibrated_intervals_cover_what_they_should():
     parts = rng.normal(size=(3, 1, 600, 1))
     for loss in ("mae", "quantiles"):
         model = Forecaster(loss=loss, **SMALL)
-        model.fit(parts[0], epochs=1, steps_per_epoch=3, verbose=0)
+        model.adapt(parts[0])
         model.calibrate(parts[1], [0.05, 0.5, 0.95])
         found = model.backtest(Dataset({"series": [Series(parts[2][0])]}), windows=140, baselines=False)
         assert found.scores.loc["model", "coverage"] == pytest.approx(0.9, abs=0.04)
@@ -222,7 +223,7 @@ def test_bad_input_is_named(name):
 def test_a_series_shorter_than_the_window_is_filled_up_as_missing_and_a_constant_one_stays():
     short = [np.full((6, 1), 7.0), np.full((20, 1), 7.0)]
     model = Forecaster(loss="mae", **SMALL)
-    model.fit(short, epochs=1, verbose=0)
+    model.adapt(short)
     assert len(model.encode(Dataset({"series": short}))["lengths"]) == 1 + 9
     assert np.isfinite(model.predict(short, verbose=0)).all()
 
@@ -236,10 +237,12 @@ def test_arguments_that_cannot_be_used_are_named():
     }.values():
         with pytest.raises(ArgumentError, match=message):
             Forecaster(**given)
+    plain = Forecaster(loss="mae", **SMALL)
+    plain.adapt(np.ones((1, 30, 1)))
     for use, message in {
         "steps": (lambda: trained().forecast(shops(), 5), "steps: expected a whole number from 1 to 4, got 5"),
         "levels": (lambda: trained().forecast(shops(), quantiles=[0.999]), "learned 0.005 to 0.995, got 0.999"),
-        "no quantiles": (lambda: trained(loss="mae").forecast(shops(), quantiles=[0.9]), "Call model.calibrate"),
+        "no quantiles": (lambda: plain.forecast(np.ones((1, 30, 1)), quantiles=[0.9]), "Call model.calibrate"),
         "negative": (lambda: Forecaster(loss="negative_binomial", **SMALL).fit(-np.ones((1, 30, 1))), "counts from 0"),
     }.values():
         with pytest.raises((ArgumentError, DataError), match=message):

@@ -58,7 +58,7 @@ def test_what_is_missing_is_said_in_a_line(place, cli):
         ("predict", "run", "--data", "load.csv"): "event must be known 4 steps ahead, got 0",
         ("run", "forecasting", "--data", "load.csv"): "say which columns to forecast. load.csv has: date, load, event",
         ("run", "forecasting", "--data", "load.csv", *OPTIONS[:-4], "--horizon", 60): "no window fits",
-        ("run", "forecasting", "--target", "load"): "target: 'forecasting-sample' is no file of yours",
+        ("run", "forecasting", "--target", "load"): "target: 'forecasting-sample' is a known data set",
         ("run", "forecasting", "--data", "load.csv", "--target", "date"): "date: expected finite numbers",
     }.items():
         done = cli(*arguments, cwd=folder)
