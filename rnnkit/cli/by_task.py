@@ -24,9 +24,7 @@ class TaskGroup(TyperGroup):
                 given = ", ".join(each for each in args if each.startswith("-")) or args[0]
                 raise ArgumentError(f"resume: a run resumes with the options in its config.json. Leave out {given}.")
             if args[0].startswith("-"):
-                raise ArgumentError(
-                    f"task: expected what to train first: {', '.join(SPECS)}; the option {args[0]} comes after it."
-                )
+                raise ArgumentError(f"task: expected a task before the option {args[0]}, one of {', '.join(SPECS)}.")
             find_spec(args[0])
         return super().resolve_command(ctx, args)
 

@@ -23,6 +23,7 @@ MISTAKES = {
     "run sentiment --set embedding_dim=wide": "embedding_dim: expected a number, got 'wide'.",
     "run sentiment --set learning_rate=-1": "learning_rate: expected a number that is not negative, got -1.",
     "run memory --units 1000000 --layers 1000": "Give fewer units.",
+    "tune --trials 3": "task: expected a task before the option --trials, one of sentiment, ner,",
     "run sentimental": "task: unknown task 'sentimental'. Did you mean 'sentiment'?",
     "run sentiment --data sst3": "is neither a data set nor a file. Did you mean 'sst2'?",
     "run sentiment --data reviews.csv --text txet": 'has no column \'txet\'; its columns are: "text", "label". Did',
