@@ -1,7 +1,7 @@
 """`rnnkit diagnose`: how far the gradient of a run's model reaches back through time, and what to do about it."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,9 +12,11 @@ from rnnkit.cli.model import check_data_options, data_of, data_options, find_mod
 from rnnkit.cli.options import Device, Run, command, union
 from rnnkit.errors import ArgumentError
 from rnnkit.report import terminal
-from rnnkit.report.page import Section, extended
 from rnnkit.report.terminal import notices, reading, show_table, show_words
 from rnnkit.tasks.specs import find_spec
+
+if TYPE_CHECKING:
+    from rnnkit.report.page import Section
 
 SHOWN = ("layer", "path", "status", "gain", "horizon", "half_life")
 Examples = Annotated[int, typer.Option(help="Number of sequences to measure on, 2 or more.", metavar="N")]
@@ -59,8 +61,9 @@ def _diagnose(
 diagnose = command("diagnose", _diagnose, union(data_options), _diagnose.__doc__ or "")
 
 
-def _write(console: Console, found, out: Path, how_made: Section) -> None:
+def _write(console: Console, found, out: Path, how_made: "Section") -> None:
     from rnnkit.diagnosis.page import diagnosis_page
+    from rnnkit.report.page import extended
     from rnnkit.study.files import write_page
 
     write_page(out, extended(diagnosis_page(found), how_made))

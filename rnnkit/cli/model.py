@@ -52,7 +52,7 @@ def find_model(path: Path, task: str | None = None) -> Saved:
 
     Raises:
         ArgumentError: a folder of another task, or of a comparison.
-        DataError: there is no model.
+        DataError: there is no model, or the run is not finished.
     """
     from rnnkit.study.folder import RunFolder
 

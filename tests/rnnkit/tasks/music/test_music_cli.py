@@ -171,7 +171,7 @@ def places(run, tunes, tmp_path_factory):
     [
         ("generate {here}/none -o {here}/a.mid", "is not a run folder"),
         ("generate {here}/none.keras -o {here}/a.mid", "there is no model file"),
-        ("generate {here}/dense.keras -o {here}/a.mid", "holds a Sequential, expected a MusicGenerator"),
+        ("generate {here}/dense.keras -o {here}/a.mid", "contains a Sequential, expected a MusicGenerator"),
         ("generate {here}/other -o {here}/a.mid", "is a run of sentiment; expected one of music"),
         ("generate {run} -o {here}/a.mid --primer {here}/none.mid", "there is no file"),
         ("generate {run} -o {here}/a.mid --primer {here}/cut.mid", "is not a complete MIDI file"),
