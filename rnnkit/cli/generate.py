@@ -85,7 +85,8 @@ def generate(
     _check_sizes(count, length or 1)
     check_seed(seed)
     drawn = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
-    if find_model(run).task == TEXT or prompt is not None:
+    saved = find_model(run, "music", TEXT)
+    if saved.task == TEXT or prompt is not None:
         of_music = {"out": out, "primer": primer, "steps_per_beat": steps_per_beat, "wav": wav, "plot": plot}
         _print_text(run, prompt or "", length or LENGTH, count, drawn, of_music, device)
         return
@@ -93,7 +94,6 @@ def generate(
         raise ArgumentError("out: expected the MIDI file to write, such as --out piece.mid.")
     wanted = {"out": out, "wav": wav, "plot": plot}
     files = {name: _numbered(name, path, count, overwrite) for name, path in wanted.items() if path is not None}
-    saved = find_model(run, "music")
     if primer is not None:
         _check_primer(primer)
     seed = secrets.randbelow(2**31) if seed is None else seed

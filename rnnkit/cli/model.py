@@ -43,12 +43,12 @@ class Saved(NamedTuple):
         return of_file and self.file.name != BEST and "settings" not in RunFolder(self.folder).config
 
 
-def find_model(path: Path, task: str | None = None) -> Saved:
+def find_model(path: Path, *tasks: str) -> Saved:
     """Where a model is; it answers before TensorFlow starts.
 
     Args:
         path: a run folder, a search folder or a `.keras` file.
-        task: the task it must have, if there is one.
+        tasks: those that it may have; any without them.
 
     Raises:
         ArgumentError: a folder of another task, or of a comparison.
@@ -57,8 +57,8 @@ def find_model(path: Path, task: str | None = None) -> Saved:
     from rnnkit.study.folder import RunFolder
 
     saved = _find(path)
-    if task is not None and saved.task not in (None, task):
-        raise ArgumentError(f"run: {path} is a run of {saved.task}; expected one of {task}.")
+    if tasks and saved.task not in (None, *tasks):
+        raise ArgumentError(f"run: {path} is a run of {saved.task}; expected one of {' or '.join(tasks)}.")
     if saved.config is not None and saved.file.name != BEST:
         RunFolder(path).expect_finished()
     return saved
