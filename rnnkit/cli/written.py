@@ -50,7 +50,7 @@ def space_of(searched: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str,
     """Both together.
 
     Raises:
-        ArgumentError: a name stands in both.
+        ArgumentError: a name is in both.
     """
     for name in searched:
         if name in fixed:

@@ -4,7 +4,7 @@
 (one row per step and variable), `steps.csv` (one row per step), `spectrum.csv` (one row per epoch and gate),
 `through_time.csv` (one row per diagnosis and step back), `metrics.json` (a contract for scripts), `samples.csv`,
 `diagnosis/` (its tables at the end, and `conclusion.json`: its verdict and cure, or why there is none), what the task's
-spec leaves (for entities `types.csv`; for music `statistics.csv`, `baselines.csv` and `pieces/`; for translation
+spec adds (for entities `types.csv`; for music `statistics.csv`, `baselines.csv` and `pieces/`; for translation
 `translations/`) and `report.html`, which is made from all the others.
 While it trains there is also `state/`, from which `rnnkit run --resume` goes on; when it is finished, the newest save
 is kept in `final_state/`, from which the run can be continued. `tensorboard/` is there where it was asked for.

@@ -29,7 +29,7 @@ def learning(history: pd.DataFrame, valid: dict[str, float]) -> Section:
     """Training and validation metrics over the epochs.
 
     Args:
-        history: a row an epoch.
+        history: one row per epoch.
         valid: the validation metrics of the weights that were kept, which tell their epoch.
     """
     names = [name.removeprefix("val_") for name in map(str, history) if name.startswith("val_")]

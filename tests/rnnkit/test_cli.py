@@ -200,8 +200,8 @@ def test_a_run_on_a_memory_problem_says_what_chance_is_and_whether_it_is_solved(
     assert (metrics["task"], metrics["data"]) == ("memory", "temporal-order-10")
     assert metrics["test"].keys() == {"accuracy", "loss"}
     assert metrics["test"]["accuracy"] > 0.99
-    assert "The problem is solved: what counts is accuracy" in done.err
-    assert "reaches 0.2500, and above 0.9900 it counts as solved." in done.err
+    assert "The problem is solved: accuracy is" in done.err
+    assert "reaches 0.2500, and above 0.9900 the problem counts as solved." in done.err
     assert {"sequence", "target", "predicted"} == set(pd.read_csv(folder / "samples.csv"))
     layer = rnnkit.load(folder / "model.keras").stack.blocks[0]["forward"]
     assert layer.activation.__name__ == "relu"

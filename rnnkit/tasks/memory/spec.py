@@ -24,7 +24,7 @@ SEQUENCES = {
 }
 PROBLEM = Option(
     "problem",
-    "What is to be remembered; default: adding.",
+    "The problem, which says what has to be remembered; default: adding.",
     panel="Data",
     metavar="NAME",
     suggested=tuple(MEMORY_PROBLEMS),
@@ -139,6 +139,7 @@ def solved_or_not(metrics: Mapping[str, Any]) -> str:
     relation = "above" if problem.metric == "accuracy" else "below"
     solved = "solved" if problem.solved(metrics["test"], length) else "not solved"
     return (
-        f"The problem is {solved}: what counts is {problem.metric}, {value:.4f} on test data. An answer that remembers "
-        f"nothing reaches {problem.chance(length):.4f}, and {relation} {problem.goal(length):.4f} it counts as solved."
+        f"The problem is {solved}: {problem.metric} is {value:.4f} on test data. An answer that remembers "
+        f"nothing reaches {problem.chance(length):.4f}, and {relation} {problem.goal(length):.4f} the problem counts as "
+        "solved."
     )

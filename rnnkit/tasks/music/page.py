@@ -25,7 +25,7 @@ def floors(baselines: pd.DataFrame) -> Markup:
 def generated(statistics: pd.DataFrame, pieces: Sequence[Piece]) -> Section:
     """Pictures of generated pieces, and the statistics of all of them compared with the data's."""
     panels = [roll_panel(_beginning(piece), f"Piece {place}") for place, piece in enumerate(pieces, start=1)]
-    caption = f"Each bar is a note; up to {BEATS} beats are shown. The folder pieces has them whole, to be listened to."
+    caption = f"Each bar is a note; up to {BEATS} beats are shown. The folder pieces has the complete MIDI files."
     shown = figure(Plot("Generated from nothing", panels, caption)) if panels else None
     return Section("music", "Music", [shown, table(statistics, "Generated pieces compared with the data")])
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TABLES = (".csv", ".jsonl", ".json")  # files of pairs whose columns have names
 FOLDER = "translations"
 NO_ATTENTION = "none"
-BEAM = Option("beam", "Hypotheses that are followed; 1 is greedy. Default: 4.", int, metavar="N", check=counting)
+BEAM = Option("beam", "Beam width; 1 is greedy. Default: 4.", int, metavar="N", check=counting)
 # The sample is small, and without noise: what keeps a model of real language from overfitting only slows it down here.
 SMALL: dict[str, Any] = {
     "cell": "lstm",
