@@ -139,7 +139,6 @@ def solved_or_not(metrics: Mapping[str, Any]) -> str:
     relation = "above" if problem.metric == "accuracy" else "below"
     solved = "solved" if problem.solved(metrics["test"], length) else "not solved"
     return (
-        f"The problem is {solved}: {problem.metric} is {value:.4f} on test data. An answer that remembers "
-        f"nothing reaches {problem.chance(length):.4f}, and {relation} {problem.goal(length):.4f} the problem counts as "
-        "solved."
+        f"The problem is {solved}: {problem.metric} is {value:.4f} on test data. An answer that remembers nothing "
+        f"reaches {problem.chance(length):.4f}, and {relation} {problem.goal(length):.4f} the problem counts as solved."
     )
