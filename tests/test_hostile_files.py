@@ -214,7 +214,7 @@ def test_a_run_folder_has_no_links_that_lead_out_of_it(name, tmp_path):
     (run / "config.json").write_text("{}")
     outside.write_text("mine")
     (run / name).symlink_to(outside)
-    with pytest.raises(DataError, match=f"{name} is a link that leads out of its folder"):
+    with pytest.raises(DataError, match=f"{name} is a link to outside of its folder"):
         RunFolder(run)
     (run / name).unlink()
     (run / name).symlink_to(run / "config.json")

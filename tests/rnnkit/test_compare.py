@@ -71,7 +71,7 @@ def test_the_page_is_made_again_from_the_folder_alone(compared, cli, tmp_path):
     assert done.out.strip() == str(tmp_path / "page.html")
     assert (tmp_path / "page.html").read_bytes() == (folder / "report.html").read_bytes()
     (folder / "summary.csv").rename(tmp_path / "summary.csv")
-    with pytest.raises(DataError, match="are damaged or do not go together"):
+    with pytest.raises(DataError, match="are damaged or inconsistent"):
         comparison_report(folder)
     (tmp_path / "summary.csv").rename(folder / "summary.csv")
 

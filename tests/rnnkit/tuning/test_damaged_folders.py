@@ -65,7 +65,7 @@ def test_a_search_that_was_damaged_is_refused_before_a_trial(file, damage, searc
     folder = tmp_path / "search"
     shutil.copytree(searched, folder)
     damage(folder / file)
-    with pytest.raises(DataError, match=r"^directory: the files in .* are damaged or do not go together \(") as caught:
+    with pytest.raises(DataError, match=r"^directory: the files in .* are damaged or inconsistent \(") as caught:
         search(order, small, folder, trials=2)
     assert "\n" not in str(caught.value)
     assert not (folder / "trial_1").exists()
@@ -92,7 +92,7 @@ def test_nothing_in_a_folder_is_unpickled_and_no_link_is_followed(searched, orde
     pickle.loads((folder / "workers.pickle").read_bytes())
     assert mark.exists()
     (folder / "trial_0" / "link.json").symlink_to(tmp_path)
-    with pytest.raises(DataError, match="is a link that leads out of its folder"):
+    with pytest.raises(DataError, match="is a link to outside of its folder"):
         search(order, small, folder, trials=2)
 
 
@@ -101,7 +101,7 @@ def test_weights_that_were_damaged_are_a_clear_error(searched, order, small, tmp
     shutil.copytree(searched, folder)
     (folder / "trial_0" / "checkpoint.weights.h5").write_bytes(b"no weights")
     tuner = search(order, small, folder)
-    with pytest.raises(DataError, match="are damaged or do not go together"):
+    with pytest.raises(DataError, match="are damaged or inconsistent"):
         tuner.best_model()
 
 
@@ -137,8 +137,8 @@ def test_a_comparison_that_was_damaged_is_refused(order, tmp_path):
         "a\nb,c,d\n",
     ):
         runs.write_text(content, encoding="utf-8")
-        with pytest.raises(DataError, match="are damaged or do not go together"):
+        with pytest.raises(DataError, match="are damaged or inconsistent"):
             rnnkit.compare("memory", *order, **options)
     (tmp_path / "comparison.json").write_text("}", encoding="utf-8")
-    with pytest.raises(DataError, match="are damaged or do not go together"):
+    with pytest.raises(DataError, match="are damaged or inconsistent"):
         rnnkit.compare("memory", *order, **options)
