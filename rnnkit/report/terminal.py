@@ -123,7 +123,7 @@ def show_words(console: Console, verdict: str, cure, config) -> None:
     console.print(shown(verdict), highlight=False, soft_wrap=not console.is_terminal)
     if cure is not None:
         line = config.command_with(cure.shell) if cure.shell and config else cure.python
-        console.print(f"[bold]Try[/] {shown(cure.said(line))}", highlight=False)
+        console.print(f"[bold]Try[/] {shown(cure.said(line))}", highlight=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
