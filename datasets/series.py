@@ -62,7 +62,17 @@ class Series:
     """
 
     def __init__(
-        self, values, *, past=None, known=None, static=None, index=None, frequency=None, group=None, start=0, roles=None
+        self,
+        values: Any,
+        *,
+        past: Any = None,
+        known: Any = None,
+        static: Any = None,
+        index: Any = None,
+        frequency: str | None = None,
+        group: Any = None,
+        start: int = 0,
+        roles: Roles | None = None,
     ):
         self.values = _table("values", values)
         size = len(self.values)

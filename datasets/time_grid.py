@@ -121,7 +121,8 @@ def season_of(frequency) -> int:
     if name in SEASONS:
         count = frequency[: -len(frequency.lstrip("0123456789"))] or 1
         return max(1, SEASONS[name] // int(count))
-    seconds = pd.Timedelta(pd.tseries.frequencies.to_offset(frequency)).total_seconds()
+    step: Any = pd.tseries.frequencies.to_offset(frequency)
+    seconds = pd.Timedelta(step).total_seconds()
     return {DAY: 7, 7 * DAY: 52}.get(seconds, 1) if seconds >= DAY else max(1, round(DAY / seconds))
 
 
@@ -136,7 +137,7 @@ def calendar(index: "pd.Index") -> dict[str, np.ndarray]:
         return {}
     hour = index.hour + index.minute / 60
     phases = {"day": hour / 24, "week": index.day_of_week / 7, "year": (index.day_of_year - 1) / 365.25}
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for name, phase in phases.items():
         angle = 2 * np.pi * phase.to_numpy()
         found |= {f"{name} sine": np.sin(angle), f"{name} cosine": np.cos(angle)}

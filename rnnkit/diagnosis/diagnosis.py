@@ -138,13 +138,13 @@ COLUMNS = {
 
 def diagnose(
     model: keras.Model,
-    x,
-    y=None,
+    x: Any,
+    y: Any = None,
     *,
     needed_lag: int | None = None,
     solved: bool | None = None,
-    health=None,
-    history=None,
+    health: Any = None,
+    history: Any = None,
     seed: int = 0,
     lyapunov: bool = True,
 ) -> Diagnosis:

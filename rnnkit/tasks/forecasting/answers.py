@@ -46,9 +46,11 @@ class Answers(Task):
         """What the columns of a frame are: those of the training data, or those that `fit` was given."""
         if self._learned is None:
             return self._roles
-        return Roles(**{k: tuple(v) if isinstance(v, list) else v for k, v in self._learned["roles"].items()})
+        learned = self._learned["roles"]
+        kept: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in learned.items()}
+        return Roles(**kept)
 
-    def windows(self, data, *, target: bool = True) -> Windows:
+    def windows(self, data: Any, *, target: bool = True) -> Windows:
         """All windows of series, or the last one of each, which has no target.
 
         Raises:
@@ -67,7 +69,9 @@ class Answers(Task):
             )
         return windows
 
-    def predict(self, x, batch_size=512, verbose="auto", steps=None, **kwargs):
+    def predict(
+        self, x: Any, batch_size: int = 512, verbose: int | str = "auto", steps: int | None = None, **kwargs: Any
+    ):
         """What comes after the end of each series, in the units of the data.
 
         Returns:
@@ -79,7 +83,13 @@ class Answers(Task):
         return found if self.head.size > 1 else found[..., 0]
 
     def forecast(
-        self, history, steps: int | None = None, quantiles: Sequence[float] = (), *, future=None, batch_size: int = 512
+        self,
+        history: Any,
+        steps: int | None = None,
+        quantiles: Sequence[float] = (),
+        *,
+        future: Any = None,
+        batch_size: int = 512,
     ) -> "pd.DataFrame":
         """How series go on, as a frame with time stamps: a column for each target, and one for each quantile.
 
@@ -115,7 +125,7 @@ class Answers(Task):
         found = keras.Model.predict(self, BatchAdapter(batches), verbose=verbose)[np.argsort(batches.order)]
         return self.head.unscaled(np.asarray(found, "float64"), *windows.scales(slice(None)))
 
-    def quantiles_of(self, windows: Windows, described, levels: Sequence[float]) -> dict[float, np.ndarray]:
+    def quantiles_of(self, windows: Windows, described: Any, levels: Sequence[float]) -> dict[float, np.ndarray]:
         """Quantiles by level, (R, H) each, conformal ones after `calibrate`.
 
         Raises:
@@ -124,7 +134,7 @@ class Answers(Task):
         calibration = Calibration.of((self._learned or {}).get("conformal"))
         return calibration.quantiles(self.head, described, windows.scales(slice(None))[1], levels)
 
-    def calibrate(self, data, levels: Sequence[float] = QUANTILES, batch_size: int = 512) -> None:
+    def calibrate(self, data: Any, levels: Sequence[float] = QUANTILES, batch_size: int = 512) -> None:
         """Conformal quantiles: shifts each by what it was off on data that the model was not trained on.
 
         For each level and step ahead the shift is the quantile of what the targets were above the forecast, with the
@@ -141,7 +151,7 @@ class Answers(Task):
         self._learned = {**(self._learned or {}), "conformal": calibrate(self.head, windows, described, levels)}
 
     def backtest(
-        self, data, windows: int | None = None, stride: int | None = None, refit: bool = False, **options
+        self, data: Any, windows: int | None = None, stride: int | None = None, refit: bool = False, **options: Any
     ) -> "Backtest":
         """Forecasts of what has already come, beside baselines; see `rnnkit.tasks.forecasting.backtest.backtest`."""
         from rnnkit.tasks.forecasting.backtest import backtest
@@ -149,20 +159,22 @@ class Answers(Task):
         self._need_network()
         return backtest(self, self.read(data), windows, stride, refit, **options)
 
-    def anomalies(self, data, level: float = 0.99) -> "pd.DataFrame":
+    def anomalies(self, data: Any, level: float = 0.99) -> "pd.DataFrame":
         """Values that the step before did not expect; see `rnnkit.tasks.forecasting.anomalies.anomalies`."""
         from rnnkit.tasks.forecasting.anomalies import anomalies
 
         self._need_network()
         return anomalies(self, self.read(data), level)
 
-    def plot(self, history, quantiles: Sequence[float] = (), *, future=None, shown: int | None = None) -> "Plot":
+    def plot(
+        self, history: Any, quantiles: Sequence[float] = (), *, future: Any = None, shown: int | None = None
+    ) -> "Plot":
         """The end of each series and how it goes on; `.figure()` draws it. See `plots.forecast_plot`."""
         from rnnkit.tasks.forecasting.plots import forecast_plot
 
         return forecast_plot(self, history, quantiles, future, shown or 2 * self.horizon)
 
-    def preview(self, data, rows=6):
+    def preview(self, data: Any, rows: int = 6):
         import pandas as pd
 
         [series, *_] = series_column(data.take(range(1)), self.roles)["series"]

@@ -75,7 +75,7 @@ class Head:
                 f"quantiles: the model learned {self.levels[0]} to {self.levels[-1]}, got {level}. Train with "
                 "quantiles=[...] that reach as far."
             )
-        upper = min(np.searchsorted(self.levels, level), len(self.levels) - 1)
+        upper = min(int(np.searchsorted(self.levels, level)), len(self.levels) - 1)
         lower = max(0, upper - (self.levels[upper] != level))
         share = (level - self.levels[lower]) / ((self.levels[upper] - self.levels[lower]) or 1)
         return parameters[..., lower] * (1 - share) + parameters[..., upper] * share

@@ -110,8 +110,8 @@ class Forecaster(Answers):
 
     def fit(  # type: ignore[override]  # columns have roles, and fit names them
         self,
-        x=None,
-        y=None,
+        x: Any = None,
+        y: Any = None,
         *,
         target: str | Sequence[str] = (),
         time: str | None = None,
@@ -121,8 +121,8 @@ class Forecaster(Answers):
         group: str | None = None,
         frequency: str | int | None = None,
         validation_split: float = 0.0,
-        validation_data=None,
-        **options,
+        validation_data: Any = None,
+        **options: Any,
     ):
         """As `Task.fit`, on a frame, an array (N, T, C), a list of arrays (T, C), or a `Dataset`.
 
@@ -152,34 +152,34 @@ class Forecaster(Answers):
             warnings.warn(notice, stacklevel=2)
         return super().fit(x, y, validation_data=validation_data, **options)
 
-    def adapt(self, x, y=None, **roles) -> None:
+    def adapt(self, x: Any, y: Any = None, **roles: Any) -> None:
         """As `Task.adapt`; `roles` are those that `fit` takes."""
         self._roles = Roles.of(**roles) if roles else self._roles
         super().adapt(x, y)
 
-    def read(self, x, y=None, *, target=True):
+    def read(self, x: Any, y: Any = None, *, target: bool = True):
         """A `Dataset` with the column `series`, of any form that `fit` takes."""
         x, y, *_ = take_apart(x, y, columns=self.columns, rank=self.rank)
         if y is not None:
             raise DataError("y: the targets are columns of the series. Leave y out.")
         return series_column(x, self.roles, target=target)
 
-    def learn(self, data):
+    def learn(self, data: Any):
         series = series_column(data, self.roles)["series"]
         learned = learn_encoding(series, self.scaling, self.per_series, self.calendar, self.group_embedding)
         if self.head.loss == "negative_binomial" and any((each.values < 0).any() for each in series):
             raise DataError("target: a negative binomial forecasts counts from 0, got negative values. Use 'normal'.")
         return {**learned, "season": season_of(series[0].frequency), "ends": ends_of(series), "conformal": None}
 
-    def make_network(self, learned):
+    def make_network(self, learned: dict[str, Any]):
         return forecast_network(self, learned)
 
-    def encode(self, data, *, target=True):
+    def encode(self, data: Any, *, target: bool = True):
         windows = self.windows(data, target=target)
         lengths = np.broadcast_to(np.int32(self.lookback), len(windows))
         return {"x": windows.x, "y": windows.y, "lengths": lengths, "max_steps": math.inf}
 
-    def example_weights(self, weights, encoded):
+    def example_weights(self, weights: Any, encoded: dict[str, Any]):
         return weights if weights is None else weights[encoded["y"].owners(slice(None))]
 
     def default_compile(self):
@@ -188,20 +188,20 @@ class Forecaster(Answers):
         optimizer = keras.optimizers.Adam(1e-3, global_clipnorm=1.0)
         return {"optimizer": optimizer, "loss": ForecastLoss(self.head.loss, self.head.levels), "metrics": metrics}
 
-    def probe_batch(self, x, y=None):
+    def probe_batch(self, x: Any, y: Any = None):
         """Windows that lie evenly over the series, as one batch."""
         windows = self.windows(self.read(x, y))
         rows = np.unique(np.linspace(0, len(windows) - 1, PROBED).astype(int))
         return {name: column[rows] for name, column in windows.x.items()}, windows.y[rows]
 
-    def known_lag(self, median_length):
+    def known_lag(self, median_length: float):
         season = (self._learned or {}).get("season", 1)
         step = self.segment if self.decoder == "segments" else 1
         if season <= 1 or math.ceil(season / step) > median_length - 1:
             return None
         return math.ceil(season / step), f"the season of the data, {season} steps"
 
-    def predicts_each_step_of(self, layer):
+    def predicts_each_step_of(self, layer: Any):
         return False  # what is read are other steps than those that are forecast
 
     def get_config(self):

@@ -116,7 +116,9 @@ class ForecastingSpec(TaskSpec):
                 f"data: a forecast needs a history. Use rnnkit predict {run} --data new.csv -o out.csv."
             )
 
-    def predict(self, console, model, data: str, out: str | None = None, steps=None, quantiles=None) -> None:
+    def predict(  # type: ignore[override]  # its own options by name
+        self, console, model, data: str, out: str | None = None, steps=None, quantiles=None
+    ) -> None:
         """Forecasts what comes after a file, and writes it as a table."""
         levels = [float(level) for level in quantiles.split(",")] if quantiles else []
         frame = model.forecast(read_table(data, model.roles), steps, levels)

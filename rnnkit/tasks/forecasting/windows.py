@@ -75,7 +75,7 @@ class Windows:
         self.first_rows = np.cumsum([0, *map(len, places)])
         self._channels, self._series = channels, list(series)
         self.x: dict[str, Any] = {"history": Slices(values, lambda rows: self.starts[rows], lookback, len(self))}
-        self.y = Slices(values, lambda rows: self.starts[rows] + lookback, horizon, len(self)) if target else None
+        self.y: Any = Slices(values, lambda rows: self.starts[rows] + lookback, horizon, len(self)) if target else None
         if self.y is not None:
             self.y.owners = self.series
         self._add_covariates(pads, 0 if target else horizon)
