@@ -73,7 +73,7 @@ def figure(values):
 
 
 def show(runs):
-    print(f"{'':<26} {'dev F1':>15} {'test F1':>15} {'on plain text':>15}  seeds  seconds a run")
+    print(f"{'':<26} {'dev F1':>15} {'test F1':>15} {'on plain text':>15}  seeds  seconds/run")
     for variant in VARIANTS:
         mine = [run for run in runs if run["variant"] == variant]
         if mine:

@@ -31,7 +31,7 @@ COUNTED = ("variables", "graphs", "objects")
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", default=",".join(TASKS), help="parted by commas")
+    parser.add_argument("--tasks", default=",".join(TASKS), help="separated by commas")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--examples", type=int, help="the shortest of each part; default: all")
     parser.add_argument("--units", type=int, default=32)

@@ -108,7 +108,7 @@ def past(found, metrics, until):
 
 
 def show(runs):
-    print(f"{'':<34} {'chance':>8} {'median':>10} {'solved':>7} {'steps':>7} {'seconds a run':>14}")
+    print(f"{'':<34} {'chance':>8} {'median':>10} {'solved':>7} {'steps':>7} {'seconds/run':>14}")
     rows = {}
     for run in runs:
         rows.setdefault((run["length"], run["cell"], run["activation"], run["variant"]), []).append(run)

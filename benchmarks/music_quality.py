@@ -59,7 +59,7 @@ def figure(values):
 
 def show(data, runs):
     splits = datasets.load(data)
-    print(f"\n{data:<28} {'valid nll':>16} {'test nll':>16}  seeds  seconds a run")
+    print(f"\n{data:<28} {'valid nll':>16} {'test nll':>16}  seeds  seconds/run")
     for name, nll in baseline_nll(splits.train["roll"], splits.test["roll"]).items():
         print(f"{name:<28} {'':>16} {nll:>16.3f}")
     rows = {}

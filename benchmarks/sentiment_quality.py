@@ -5,7 +5,7 @@
     python benchmarks/sentiment_quality.py imdb --json-folder FOLDER     (train.jsonl.gz, test.jsonl.gz)
 
 The epoch is chosen on validation; the test set is looked at once a seed. IMDB has no validation set: a tenth of the
-training reviews is held out. Prints a line a seed, the mean and spread, and writes everything as JSON with --out.
+training reviews is held out. Prints one line per seed, the mean and spread, and writes everything as JSON with --out.
 """
 
 import argparse

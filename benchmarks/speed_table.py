@@ -6,7 +6,7 @@ AS_MUCH = 0.9  # of what the other side has learned
 
 
 def show(found):
-    """Prints a row a pair.
+    """Prints one row per pair.
 
     Args:
         found: name -> what `measure` or `peak` found, or why it was skipped.

@@ -60,7 +60,7 @@ def figure(values):
 
 def show(runs):
     columns = ["valid, greedy", "test, greedy", "test, beam 4"]
-    print(f"{'BLEU':<38}" + "".join(f"{name:>16}" for name in columns) + "   chrF   exact  seeds  seconds a run")
+    print(f"{'BLEU':<38}" + "".join(f"{name:>16}" for name in columns) + "   chrF   exact  seeds  seconds/run")
     for name in dict.fromkeys(run["name"] for run in runs):
         mine = [run for run in runs if run["name"] == name]
         bleu = "".join(f"{figure([run[column]['bleu'] for run in mine]):>16}" for column in columns)

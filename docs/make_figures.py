@@ -24,7 +24,7 @@ def main(folder: Path) -> None:
     """Writes every picture."""
     folder.mkdir(parents=True, exist_ok=True)
     before, after = remember(cell="simple_rnn"), remember(**CURE)
-    profiles = {"simple_rnn, before the cure": before, "gru with a chrono start": after}
+    profiles = {"simple_rnn, before the cure": before, "gru with chrono initialisation": after}
     both = pd.concat([watched[0].profile.assign(layer=name) for name, watched in profiles.items()])
     save(heat_map(both).figure(), folder / "through_time.png")
     save(before[1].plot(), folder / "spectrum.png")

@@ -17,11 +17,10 @@ from rnnkit.errors import ArgumentError
 from rnnkit.recurrent.table import find_named
 from rnnkit.report.terminal import show_table
 from rnnkit.tasks.config import read_clipping
-from rnnkit.tasks.settings import split_settings
+from rnnkit.tasks.settings import OF_TRAINING, split_settings
 from rnnkit.tasks.specs import find_spec
 
 SHOWN = 5  # of the trials, the best
-OF_TRAINING = ("clipping", "threshold", "batch_size")  # hyperparameters that are no arguments
 PLAIN = (str, int, float, bool, type(None))  # values that a command line can give
 ALGORITHMS = ("bayesian", "random", "hyperband", "grid")
 

@@ -17,7 +17,7 @@ class Comparison:
     """The runs of `compare`.
 
     Attributes:
-        frame: one row a cell and seed, and a baseline: `model`, `kind` (`recurrent`, `network` or `rule`), `seed`,
+        frame: one row per cell and seed, and per baseline: `model`, `kind` (`recurrent`, `network` or `rule`), `seed`,
             `units`, the metrics `valid_*` and `test_*` of the epoch that is best on validation, `parameters`,
             `seconds` (of the whole training), `seconds_to_best`, `epochs`, `best_epoch` (from 1), `gain_min`,
             `gain_max`, `horizon_min` of the trained model, and over all steps `grad_norm`, `grad_norm_max`,
@@ -34,7 +34,7 @@ class Comparison:
 
     @property
     def summary(self) -> pd.DataFrame:
-        """One row a model, best on validation first: `kind`, `seeds`, mean and standard deviation (`_std`) of the
+        """One row per model, best on validation first: `kind`, `seeds`, mean and standard deviation (`_std`) of the
         metric on `valid` and `test`, and the means of `parameters`, `seconds_to_best`, `gain_min`, `gain_max`,
         `horizon_min`, `grad_norm` and `clip_rate`.
 

@@ -32,7 +32,7 @@ class Baseline(NamedTuple):
 
 
 def majority_share(train: list, data: list) -> float:
-    """The share of `data` that is the most frequent value of `train`."""
+    """The fraction of `data` that is the most frequent value of `train`."""
     [(most, _)] = Counter(train).most_common(1)
     return sum(value == most for value in data) / len(data)
 

@@ -29,7 +29,7 @@ RESERVED = len(SPECIAL) + len(MARKS)
 class Tokenization:
     """Base of the ways to turn texts into numbers and back.
 
-    Number 0 is padding, 1 a word that is not known, 2 the begin of a text and 3 its end. Of these four, no text has any
+    Number 0 is padding, 1 a word that is not known, 2 the start of a text and 3 its end. Of these four, no text has any
     but the 1. `len(tokenization)` is V, the size of the vocabulary with these four.
     """
 

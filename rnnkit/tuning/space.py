@@ -25,7 +25,6 @@ SHARED: dict[str, Any] = {
     "clipping": ["none", "global_norm", "percentile"],
     "batch_size": [16, 32, 64],
 }
-OF_TRAINING = ("clipping", "threshold", "batch_size")  # all others are arguments of the task, its optimizer or `fit`
 LOG_FROM = 20  # a range of positive numbers with this ratio of its ends is searched on a log scale
 
 

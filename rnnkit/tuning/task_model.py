@@ -14,9 +14,9 @@ from rnnkit.errors import ArgumentError
 from rnnkit.study.training import Training, new_model
 from rnnkit.study.work_folder import label
 from rnnkit.tasks import find_task
-from rnnkit.tasks.settings import by_owner
+from rnnkit.tasks.settings import OF_TRAINING, by_owner
 from rnnkit.tasks.specs import spec_of
-from rnnkit.tuning.space import OF_TRAINING, Asked, Choice, Fixed, Part, Range, default_space, read_part
+from rnnkit.tuning.space import Asked, Choice, Fixed, Part, Range, default_space, read_part
 from rnnkit.tuning.trial_guard import TrialGuard
 
 NO_CLIPPING = dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm"))  # of the optimizer

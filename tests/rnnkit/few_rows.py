@@ -14,6 +14,7 @@ import rnnkit
 WORDS = ["good", "bad", "film", "not", "plot", "a", "fine", "dull"]
 LENGTHS = [7, 1, 3, 5, 4, 6, 2, 3, 5, 2, 6]
 BATCH = 5
+ONE_WAY = {"bidirectional": False, "word_dropout": 0.0}
 SIZES = {"units": 3, "embedding_dim": 4, "dropout": 0.0}
 
 
@@ -29,7 +30,7 @@ def tasks():
     backwards = [" ".join(reversed(sentence)) for sentence in sentences]
     return {
         "sentiment": ((texts, verdicts), rnnkit.SentimentClassifier, {**SIZES, "word_dropout": 0.0}),
-        "ner": ((sentences, tags), rnnkit.EntityRecognizer, {**SIZES, "word_dropout": 0.0, "char_units": 4}),
+        "ner": ((sentences, tags), rnnkit.EntityRecognizer, {**SIZES, **ONE_WAY, "char_units": 4}),
         "music": ((rolls,), rnnkit.MusicGenerator, {**SIZES, "head_units": 3, "head_dropout": 0.0}),
         "translation": ((texts, backwards), rnnkit.Translator, {**SIZES, "tokenization": "words"}),
         "memory": ((symbols, [row[::-1] for row in symbols]), rnnkit.MemoryModel, {"target": "symbols", "units": 3}),

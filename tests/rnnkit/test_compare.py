@@ -25,7 +25,7 @@ SMALL = {"units": 6, "embedding_dim": 3, "bidirectional": False, "epochs": 1, "b
 
 @pytest.fixture(scope="module")
 def compared(untraced_fits, tmp_path_factory):
-    """A comparison that was broken off after its first cell and gone on with, its folder and what it said."""
+    """A comparison that was interrupted after its first cell and resumed, its folder and what it said."""
     folder, said = tmp_path_factory.mktemp("compare") / "cells", []
     rnnkit.compare("sentiment", ROWS, ROWS[:24], ROWS[:30], cells=["gru"], seeds=1, directory=folder, **compared_as())
     before = (folder / "runs.csv").read_text(encoding="utf-8")

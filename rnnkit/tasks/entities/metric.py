@@ -97,7 +97,7 @@ def _decode(outputs):
 
 
 def _tables(tags):
-    """Whether a span starts, and whether one ends, at `tag * (K + 1) + next tag` of each pair; and a number a type.
+    """Whether a span starts, and whether one ends, at `tag * (K + 1) + next tag` of each pair; and one number per type.
 
     Tag number K is the outside.
     """

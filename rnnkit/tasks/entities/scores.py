@@ -41,7 +41,7 @@ class EntityScores(Counts):
     types: dict[str, Counts]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a type in the order of the alphabet, then `total`; fractions, not percent."""
+        """One row per type in the order of the alphabet, then `total`; fractions, not percent."""
         columns = ["gold", "found", "correct", "precision", "recall", "f1"]
         table = [[getattr(counts, column) for column in columns] for counts in (*self.types.values(), self)]
         return pd.DataFrame(table, columns=columns, index=pd.Index([*self.types, "total"], name="type"))
