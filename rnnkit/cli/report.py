@@ -9,7 +9,7 @@ from rnnkit.errors import ArgumentError
 from rnnkit.report import terminal
 
 Runs = Annotated[
-    list[Path], typer.Argument(help="A run folder, a search or a comparison; or several run folders.", metavar="RUN...")
+    list[Path], typer.Argument(help="A run folder, a search or a comparison; or several run folders.", metavar="RUN")
 ]
 Out = Annotated[
     Path | None,

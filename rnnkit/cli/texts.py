@@ -9,7 +9,7 @@ import typer
 from rnnkit.errors import ArgumentError, DataError
 
 Texts = Annotated[
-    list[str] | None, typer.Argument(help="Texts; without any, the lines of standard input.", metavar="[TEXT...]")
+    list[str] | None, typer.Argument(help="Texts; without any, the lines of standard input.", metavar="TEXT")
 ]
 File = Annotated[Path | None, typer.Option(help="A file with one text per line, plain or .gz.", metavar="FILE")]
 
