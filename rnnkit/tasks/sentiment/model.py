@@ -161,11 +161,10 @@ class SentimentClassifier(Task):
 
     def adapt(self, x: Any, y: Any = None):
         super().adapt(x, y)
-        embedding = self.network.get_layer("embedding")
         if self._source() is not None:
-            start_from(self._source(), embedding, self.stack, self.vocabulary)
+            start_from(self._source(), self.network.get_layer("embedding"), self.stack, self.vocabulary)
         if self.vectors is not None:
-            load_vectors(embedding, self.vectors, self.vocabulary)
+            load_vectors(self.network.get_layer("embedding"), self.vectors, self.vocabulary)
 
     def encode(self, data: Any, *, target: bool = True):
         sentences = [self.vocabulary.encode(sentence) for sentence in self._words(check_texts(data["text"]))]
