@@ -43,7 +43,7 @@ def one_of(name: str, value, choices: Collection, also: str = ""):
 
 def close_to(value, known: Collection[str]) -> str:
     """A question whether a known name was meant, with a space before it; empty where none is similar."""
-    close = difflib.get_close_matches(str(value), list(known), 1)
+    close = difflib.get_close_matches(str(value), list(known), 1, cutoff=0.7)
     return f" Did you mean '{close[0]}'?" if close else ""
 
 

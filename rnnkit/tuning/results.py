@@ -36,9 +36,8 @@ def _row(trial, record: dict) -> tuple[dict, dict, dict, dict]:
     if status == "failed" and not reason:
         reason = "the objective is not a number"
     head = {"trial": trial.trial_id, "status": status, "reason": reason, "score": trial.score}
-    metrics = {
-        name: value for name, value in logs.items() if name not in (*gradients, "update_ratio", "clip_threshold")
-    }
+    others = (*gradients, "update_ratio", "clip_threshold", "learning_rate")  # the last is a hyperparameter already
+    metrics = {name: value for name, value in logs.items() if name not in others}
     figures = {name: record.get(name) for name in (*MEASURED, "wall", *GRADIENTS)}
     figures |= {name: value for name, value in logs.items() if name in gradients}
     return head, _values(trial), metrics if status == "completed" else {}, figures
