@@ -232,7 +232,7 @@ def test_there_is_no_y():
         ({"top_p": 1.5}, "top_p"),
         ({"max_hold": 0}, "max_hold: .*got 0"),
         ({"max_silence": -1}, "max_silence"),
-        ({"primer": CHORDS, "length": 5}, "primer, length: the primer has 5 frames, and all 5"),
+        ({"primer": CHORDS, "length": 5}, "primer, length: the primer has 5 frames, and the length of the piece, 5,"),
         ({"primer": np.zeros((0, 88))}, "primer: .*leave it out"),
         ({"primer": [[1, 2], [3]]}, "primer: "),
         ({"tempo": 0}, "tempo"),
