@@ -158,7 +158,7 @@ def _check_memory(cell: Cell, units: int, layers: int) -> None:
     if needed > there:
         raise ArgumentError(
             f"units: expected a number whose weights fit into memory, got {units}. With the optimizer's, the recurrent "
-            f"kernels alone take {needed / 1e9:,.0f} GB of {there / 1e9:,.0f} GB. Give fewer units."
+            f"kernels alone need {needed / 1e9:,.0f} GB; there are {there / 1e9:,.0f} GB. Give fewer units."
         )
 
 
