@@ -99,7 +99,7 @@ class GradientGuard(GradientCallback):
         self.snapshot_every = whole("snapshot_every", snapshot_every)
         self.reports: list[dict] = []
         self.rollbacks = 0
-        self._refused = self._taken = 0
+        self._refused = self._taken = self._checked = 0
         self._warned = False
         self._snapshot: Snapshot | None = None
 
@@ -135,7 +135,8 @@ class GradientGuard(GradientCallback):
         }
 
     def on_train_begin(self, logs: dict[str, Any] | None = None):
-        self._check_learning_rate()
+        self._checked = 0
+        self._check_learning_rates([] if self.model.optimizer is None else [self.model.optimizer])
         super().on_train_begin(logs)
         self.state["waiting"] = np.zeros((), "float32")
         self._snapshot, self._warned = None, False
@@ -147,6 +148,8 @@ class GradientGuard(GradientCallback):
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None):
         super().on_train_batch_begin(batch, logs)
+        if self._seam and len(self._seam.optimizers) != self._checked:  # an own train_step has used others
+            self._check_learning_rates(self._seam.optimizers)
         self._act()
         if batch and batch % self.snapshot_every < self.model.steps_per_execution:
             self._keep()
@@ -194,11 +197,12 @@ class GradientGuard(GradientCallback):
         reason = f"values that are not finite are in {named}" if bad else "its inputs and targets are finite"
         warnings.warn(f"GradientGuard: no step of epoch {epoch} could be taken; {reason}.", stacklevel=2)
 
-    def _check_learning_rate(self) -> None:
-        optimizer = without_scaler(self.model.optimizer)
-        if optimizer is None or not self._rolls_back:
+    def _check_learning_rates(self, optimizers: list) -> None:
+        self._checked = len(optimizers)
+        if not self._rolls_back:
             return
-        if not isinstance(optimizer.get_config()["learning_rate"], float):
+        rates = [without_scaler(optimizer).get_config()["learning_rate"] for optimizer in optimizers]
+        if not all(isinstance(rate, float) for rate in rates):
             raise ArgumentError(
                 "on_nonfinite, on_explosion: 'rollback' lowers the learning rate, which the optimizer's schedule does "
                 "not allow. Use 'skip' or 'stop', or a learning rate that is a number."

@@ -101,7 +101,7 @@ class GradientHealth(GradientCallback):
         """One row a step: `step, epoch, norm_before, norm_after` (global norms), `update_ratio`, `threshold` (of the
         clipping rule, NaN without one), `clipped`, `status`: `taken`, or why not (`nonfinite`, `explosion`, `overflow`
         of the loss scale, `waiting` for a guard to act), and `loss`, that of the batch (NaN where train_step does not
-        give it to Keras' loss tracker, and on several devices).
+        give it to Keras' loss tracker).
         """
         return self.records.steps
 

@@ -134,7 +134,7 @@ class ThroughTime(keras.callbacks.Callback):
 
     def plot(self) -> "Figure":
         """A `matplotlib.figure.Figure`: what is left of an error by steps back and epochs, each layer and direction."""
-        from rnnkit.diagnosis.heat_map import heat_map
+        from rnnkit.diagnosis.page import heat_map
 
         return heat_map(self.profile).figure()
 

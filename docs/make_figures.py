@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from rnnkit import MemoryModel, MusicGenerator, callbacks, cell_names, compare, datasets
-from rnnkit.diagnosis.heat_map import heat_map
+from rnnkit.diagnosis.page import heat_map
 from rnnkit.initializers import Chrono
 from rnnkit.report.plot import COLORS
 

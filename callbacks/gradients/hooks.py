@@ -105,7 +105,7 @@ class Hooks:
 
     def _update_loss(self, values, sample_weight=None):
         if self.active and self.steps:
-            self.steps.loss = values if self.steps.single else None
+            self.steps.loss = values if self.steps.single else _over_replicas(values, sample_weight)
             if self.steps.guard and self.steps.guard.drops_nonfinite:
                 finite = tf.reduce_all(tf.math.is_finite(values))
                 weight = 1.0 if sample_weight is None else tf.cast(sample_weight, tf.float32)
@@ -188,6 +188,18 @@ class OptimizerHooks:
             if step:
                 step.note_overflow(finite, gradients, self.scaler.dynamic_scale)
         return finite
+
+
+def _over_replicas(loss, examples) -> tf.Tensor:
+    """The mean loss over the examples of all replicas on this machine; inside the step of one of them."""
+
+    def across(strategy, loss, weight):  # without a collective operation, whose order Keras' own would have to keep
+        losses, weights = map(strategy.experimental_local_results, (loss, weight))
+        return tf.add_n([a * b for a, b in zip(losses, weights, strict=True)]) / tf.add_n(weights)
+
+    weight = 1.0 if examples is None else tf.reduce_sum(tf.cast(examples, tf.float32))
+    values = tf.cast(tf.stop_gradient(loss), tf.float32), tf.convert_to_tensor(weight)
+    return tf.distribute.get_replica_context().merge_call(across, args=values)
 
 
 def _floats(data) -> dict[str, tf.Tensor]:

@@ -14,8 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.diagnosis.calls import Call, Order, Recorder, cells_of
-from rnnkit.diagnosis.probe import preserved
+from rnnkit.diagnosis.probe import Call, Order, Recorder, cells_of, preserved
 from rnnkit.diagnosis.signal import Losses, Signal, signal
 from rnnkit.errors import ArgumentError, DataError
 

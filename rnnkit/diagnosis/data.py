@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from rnnkit.diagnosis.calls import Call
 from rnnkit.diagnosis.capture import Look
+from rnnkit.diagnosis.probe import Call
 from rnnkit.diagnosis.series import MOST, Read, dependence, is_binary, order, read
 
 PADDED_WITHIN = 0.05  # of the steps before the end may be of zeros as well

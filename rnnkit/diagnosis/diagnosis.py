@@ -10,18 +10,16 @@ import numpy as np
 import pandas as pd
 
 from rnnkit.diagnosis.capture import Recording, capture
+from rnnkit.diagnosis.cell import effective_rank, forget_gate, gates, jacobian_sigma, kernel_spectrum, lyapunov
 from rnnkit.diagnosis.cures import Cure, cures
 from rnnkit.diagnosis.data import Data, Inputs, Target, look_at_data
-from rnnkit.diagnosis.decay import credit, fit, own_decay
-from rnnkit.diagnosis.gates import forget_gate, gates
+from rnnkit.diagnosis.decay import credit, credit_horizon, fit, own_decay, truncation
 from rnnkit.diagnosis.layers import Layer, known_of_layer, needed_steps
 from rnnkit.diagnosis.probe import Task, probe_arrays
 from rnnkit.diagnosis.replay import Replay
 from rnnkit.diagnosis.rules import findings, status
 from rnnkit.diagnosis.signal import Signal
-from rnnkit.diagnosis.spectrum import effective_rank, jacobian_sigma, kernel_spectrum, lyapunov
 from rnnkit.diagnosis.training import History, Records, Training, known_of_training
-from rnnkit.diagnosis.truncation import credit_horizon, truncation
 from rnnkit.diagnosis.verdict import Facts, Finding, learning, sentences
 
 

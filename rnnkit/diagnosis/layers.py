@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from rnnkit.diagnosis.calls import cells_of
 from rnnkit.diagnosis.capture import Recording
+from rnnkit.diagnosis.cell import EXPONENTS, effective_rank
 from rnnkit.diagnosis.decay import NEGLIGIBLE, horizon
-from rnnkit.diagnosis.probe import Task
-from rnnkit.diagnosis.spectrum import EXPONENTS, effective_rank
+from rnnkit.diagnosis.probe import Task, cells_of
 from rnnkit.initializers import GateOrthogonal
 from rnnkit.recurrent.cells import cell_of
 from rnnkit.recurrent.spectrum import square_blocks

@@ -16,8 +16,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.diagnosis.calls import cells_of
 from rnnkit.diagnosis.capture import MIN_LAG, Errors, Recording
+from rnnkit.diagnosis.probe import cells_of
 from rnnkit.errors import ArgumentError
 
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from scipy.special import stdtrit
 
-from rnnkit.diagnosis.calls import Call, Order
+from rnnkit.diagnosis.probe import Call, Order
 
 PENALTIES = (0.03, 0.3, 3.0, 30.0)  # of ridge regression, over the mean square of a sequence
 GAIN = 0.05  # of R^2 that a longer window has to bring

@@ -9,8 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.diagnosis.calls import Passage, Recorder
-from rnnkit.diagnosis.probe import Task
+from rnnkit.diagnosis.probe import Passage, Recorder, Task
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ def recorded(model, *callbacks, y=Y):
     for name in ("norm_before", "norm_after", "update_ratio"):
         result[name] = frame[name].fillna(-1).tolist()
     result["status"] = health.steps["status"].tolist()
+    result["losses"] = health.steps["loss"].tolist()
     return result
 
 

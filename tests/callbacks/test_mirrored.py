@@ -46,6 +46,12 @@ def test_behind_a_loss_scale_it_is_one_device_too(seen):
     assert_close(seen["scaled"], seen["scaled, one"], rtol=1e-3, atol=1e-5)
 
 
+def test_the_loss_of_a_step_is_that_of_the_joined_batch(seen):
+    assert len(seen["two devices"]["losses"]) == 8
+    np.testing.assert_allclose(seen["two devices"]["losses"], seen["one device"]["losses"], rtol=1e-4)
+    assert np.isnan(seen["guarded"]["losses"]).tolist() == [False, True, False, False] * 2  # NaN on one replica
+
+
 def test_rollback(seen):
     assert seen["rollback"]["rollbacks"] == 2
     assert np.isfinite(seen["rollback"]["loss"]).all()

@@ -166,6 +166,14 @@ def test_a_rollback_takes_both_optimizers_of_a_gan_back():
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
+def test_a_rollback_refuses_a_schedule_of_any_optimizer_before_the_second_batch():
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+    optimizers = keras.optimizers.SGD(0.1), keras.optimizers.SGD(schedule)
+    with pytest.raises(ArgumentError, match="'rollback' lowers the learning rate, which the optimizer's schedule"):
+        gan(GradientGuard("rollback"), optimizers=optimizers)
+    assert int(optimizers[1].iterations.numpy()) == 1
+
+
 def test_an_optimizer_that_no_attribute_holds_is_met_at_its_update(kit, data):
     optimizer = keras.optimizers.SGD(0.1)
 

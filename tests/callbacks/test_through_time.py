@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from rnnkit import MemoryModel, callbacks, datasets
 from rnnkit.callbacks.through_time import Clock
 from rnnkit.diagnosis import diagnose
-from rnnkit.diagnosis.heat_map import edges, horizons
+from rnnkit.diagnosis.page import edges, horizons
 from rnnkit.errors import ArgumentError
 
 LOGS = {"gain_min", "gain_max", "horizon_min"}

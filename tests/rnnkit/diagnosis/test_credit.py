@@ -8,9 +8,8 @@ from keras import ops
 
 import rnnkit
 from rnnkit.diagnosis import diagnose
-from rnnkit.diagnosis.decay import credit
+from rnnkit.diagnosis.decay import credit, credit_horizon, truncation
 from rnnkit.diagnosis.replay import Replay
-from rnnkit.diagnosis.truncation import credit_horizon, truncation
 
 UNITS, STEPS, BATCH = 5, 16, 4
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from rnnkit.diagnosis import diagnose
+from rnnkit.diagnosis.cell import forget_gate
 from rnnkit.diagnosis.decay import fit, own_decay
-from rnnkit.diagnosis.gates import forget_gate
 from rnnkit.diagnosis.replay import Replay
 from rnnkit.layers import MinGRU, MinLSTM
 

@@ -6,10 +6,9 @@ import pytest
 
 import rnnkit
 from rnnkit.diagnosis import diagnose
+from rnnkit.diagnosis.cell import forget_gate, gates, jacobian_sigma, kernel_spectrum, preactivations
 from rnnkit.diagnosis.decay import own_decay
-from rnnkit.diagnosis.gates import forget_gate, gates, preactivations
 from rnnkit.diagnosis.replay import Replay
-from rnnkit.diagnosis.spectrum import jacobian_sigma, kernel_spectrum
 from rnnkit.layers import MinGRU, MinGRUCell, MinLSTM
 
 UNITS, STEPS = 5, 12

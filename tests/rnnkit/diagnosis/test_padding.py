@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from rnnkit.diagnosis.cell import gates
 from rnnkit.diagnosis.decay import credit, own_decay
-from rnnkit.diagnosis.gates import gates
 from rnnkit.diagnosis.replay import Replay
 from rnnkit.layers import RecurrentStack, SequencePooling
 

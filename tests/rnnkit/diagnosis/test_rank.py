@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from rnnkit.diagnosis import diagnose
+from rnnkit.diagnosis.cell import effective_rank, lyapunov
 from rnnkit.diagnosis.replay import Replay
-from rnnkit.diagnosis.spectrum import effective_rank, lyapunov
 
 UNITS, STEPS = 10, 60
 

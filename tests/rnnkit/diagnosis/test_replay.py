@@ -7,8 +7,8 @@ import tensorflow as tf
 from keras import ops
 
 from rnnkit.diagnosis import diagnose
+from rnnkit.diagnosis.decay import AllSteps
 from rnnkit.diagnosis.replay import Replay, unit
-from rnnkit.diagnosis.truncation import AllSteps
 from rnnkit.errors import ArgumentError
 from rnnkit.recurrent.cells import cell_names, find_cell
 

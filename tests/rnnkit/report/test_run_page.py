@@ -16,8 +16,7 @@ from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from rnnkit.cli.app import app
-from rnnkit.diagnosis.heat_map import FADED, heat_map
-from rnnkit.diagnosis.page import history_map
+from rnnkit.diagnosis.page import FADED, heat_map, history_map
 from rnnkit.errors import DataError
 from rnnkit.report.markup import Markup, number, tag
 from rnnkit.study.folder import RunFolder
