@@ -22,11 +22,9 @@ def learn_scales(series: Sequence[Series], kind: str, per_series: bool) -> dict[
     names = series[0].roles.target
     if (empty := ~np.isfinite(whole).any(axis=0)).any():
         raise DataError(f"target: all values of {names[int(empty.argmax())]} are missing in the training data.")
+    everything = _statistics(whole, kind)
     groups = [each for each in series if per_series and each.group is not None]
-    return {
-        "all": _statistics(whole, kind),
-        "groups": {str(each.group): _statistics(each.values, kind, whole) for each in groups},
-    }
+    return {"all": everything, "groups": {str(each.group): _own(each.values, kind, everything) for each in groups}}
 
 
 def scale_of(scales: dict[str, Any], series: Series) -> np.ndarray:
@@ -50,17 +48,16 @@ def standard(table: np.ndarray) -> list[list[float]]:
     return _statistics(table, "standard")
 
 
-def _statistics(table: np.ndarray, kind: str, fallback: np.ndarray | None = None) -> list[list[float]]:
-    """Shift and scale of the columns (T, C); those of `fallback` where a column has no value."""
-    columns = [column[np.isfinite(column)] for column in table.T]
-    if fallback is not None:
-        columns = [each if len(each) else other for each, other in zip(columns, _finite(fallback), strict=True)]
-    pairs = [_pair(column, kind) for column in columns]
+def _own(values: np.ndarray, kind: str, everything: list[list[float]]) -> list[list[float]]:
+    """Shift and scale of one group's columns (T, C); those of all groups where a column has no value."""
+    seen = np.isfinite(values).any(axis=0)
+    return np.where(seen, _statistics(values, kind), everything).tolist()
+
+
+def _statistics(table: np.ndarray, kind: str) -> list[list[float]]:
+    """Shift and scale of the columns (T, C)."""
+    pairs = [_pair(column[np.isfinite(column)], kind) for column in table.T]
     return [[shift for shift, _ in pairs], [scale for _, scale in pairs]]
-
-
-def _finite(table: np.ndarray) -> list[np.ndarray]:
-    return [column[np.isfinite(column)] for column in table.T]
 
 
 def _pair(values: np.ndarray, kind: str) -> tuple[float, float]:

@@ -116,6 +116,14 @@ def test_scales_are_those_of_numpy_and_by_series_only_where_asked(kind):
         np.testing.assert_allclose(scale_of(learn_scales(series, kind, own), series[1])[:, 0], expected[kind])
 
 
+def test_a_group_without_a_value_of_a_target_has_the_scale_of_all():
+    first, second = walks(20, 30)
+    second.values[:, 1] = np.nan
+    scales = learn_scales([first, second], "standard", True)
+    assert np.array(scales["groups"]["walk 1"])[:, 1].tolist() == np.array(scales["all"])[:, 1].tolist()
+    np.testing.assert_allclose(scale_of(scales, second)[:, 0], [second.values[:, 0].mean(), second.values[:, 0].std()])
+
+
 def test_a_constant_series_has_a_scale_of_one():
     assert learn_scales([Series(np.full(9, 1e9))], "standard", True)["all"] == [[1e9], [1.0]]
 
