@@ -76,11 +76,12 @@ def trained_once(task):
 
 
 @functools.cache
-def trained_with_sgd(task):
+def trained_with_sgd(task, untraced):
     """Another one, with an optimizer that is not the task's own."""
     model = small(task)
     model.compile(optimizer=keras.optimizers.SGD(0.125, momentum=0.5))
-    model.fit(EXAMPLES[task], epochs=1, verbose=0)
+    with tracing_one(task, untraced):
+        model.fit(EXAMPLES[task], epochs=1, verbose=0)
     return model
 
 
@@ -103,6 +104,11 @@ def _until_it_stops(task):
     return model, history, after_batch
 
 
+def tracing_one(task, untraced):
+    """Where tasks run the same code, one of them is traced, and the others run step by step."""
+    return contextlib.nullcontext() if task == "sentiment" else untraced()
+
+
 def answers(model, data):
     """What the model predicts, one number after the other, whatever form a row has."""
     return np.concatenate([np.ravel(row) for row in model.predict(data, verbose=0)])
@@ -116,7 +122,7 @@ def same_weights(first, second):
 @pytest.mark.parametrize(("task", "bidirectional"), DIRECTIONS)
 @pytest.mark.parametrize("cell", cell_names())
 def test_every_cell_trains_and_comes_back_from_its_file(task, cell, bidirectional, tmp_path, untraced):
-    with untraced() if task != "sentiment" else contextlib.nullcontext():  # each cell is traced in one task
+    with tracing_one(task, untraced):
         model = trained(task, cell, bidirectional=bidirectional)
         model.save(tmp_path / "model.keras")
         again = rnnkit.load(tmp_path / "model.keras")
@@ -127,16 +133,17 @@ def test_every_cell_trains_and_comes_back_from_its_file(task, cell, bidirectiona
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_without_dropout_a_loaded_model_trains_on_as_if_never_saved(task, tmp_path):
-    model = small(task, **NO_DROPOUT[task])
-    model.fit(EXAMPLES[task], epochs=1, verbose=0, shuffle=False)
-    model.save(tmp_path / "model.keras")
-    again = rnnkit.load(tmp_path / "model.keras")
-    for each in (model, again):
-        each.fit(EXAMPLES[task], epochs=1, verbose=0, shuffle=False)
-    same_weights(model, again)
-    again.save(tmp_path / "again.keras")
-    same_weights(model, rnnkit.load(tmp_path / "again.keras"))
+def test_without_dropout_a_loaded_model_trains_on_as_if_never_saved(task, tmp_path, untraced):
+    with tracing_one(task, untraced):
+        model = small(task, **NO_DROPOUT[task])
+        model.fit(EXAMPLES[task], epochs=1, verbose=0, shuffle=False)
+        model.save(tmp_path / "model.keras")
+        again = rnnkit.load(tmp_path / "model.keras")
+        for each in (model, again):
+            each.fit(EXAMPLES[task], epochs=1, verbose=0, shuffle=False)
+        same_weights(model, again)
+        again.save(tmp_path / "again.keras")
+        same_weights(model, rnnkit.load(tmp_path / "again.keras"))
 
 
 FRESH = """
@@ -212,8 +219,8 @@ def test_auto_epochs_keep_the_best_of_them(task):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_one_compile_argument_leaves_the_defaults_of_the_others(task):
-    model = trained_with_sgd(task)
+def test_one_compile_argument_leaves_the_defaults_of_the_others(task, untraced):
+    model = trained_with_sgd(task, untraced)
     assert isinstance(model.optimizer, keras.optimizers.SGD)
     assert {"loss", model.monitor[0].removeprefix("val_")} <= set(
         model.evaluate(EXAMPLES[task], verbose=0, return_dict=True)
@@ -221,8 +228,8 @@ def test_one_compile_argument_leaves_the_defaults_of_the_others(task):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_saved_model_keeps_its_compile_settings(task, tmp_path):
-    model = trained_with_sgd(task)
+def test_a_saved_model_keeps_its_compile_settings(task, tmp_path, untraced):
+    model = trained_with_sgd(task, untraced)
     model.save(tmp_path / "model.keras")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -251,11 +258,12 @@ def test_config_round_trips(task):
 
 
 @pytest.mark.parametrize("task", [task for task in TASKS if task != "language-model"])
-def test_validation_split_and_weights(task):
+def test_validation_split_and_weights(task, untraced):
     data, model, before = EXAMPLES[task], small(task), []
     begin = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: before.extend(model.get_weights()))
     one_step = {"batch_size": 24, "epochs": 1, "verbose": 0}  # more steps round an average
-    history = model.fit(data, validation_split=0.25, sample_weight=np.zeros(24), callbacks=[begin], **one_step)
+    with tracing_one(task, untraced):
+        history = model.fit(data, validation_split=0.25, sample_weight=np.zeros(24), callbacks=[begin], **one_step)
     assert "val_loss" in history.history
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -290,20 +298,21 @@ def endless(task, weight=None):
 
 
 @functools.cache
-def trained_on_endless(task):
+def trained_on_endless(task, untraced):
     """A model, the steps of its epochs, and the history of a training on examples that weigh nothing."""
     model, steps = small(task), []
     count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: steps.append(batch))
     data, valid = endless(task, weight=0.0), endless(task, weight=0.0)
     limits = {"steps_per_epoch": 3, "validation_steps": 2, "epochs": 2}
-    history = model.fit(data, validation_data=valid, verbose=0, callbacks=[count], **limits).history
+    with tracing_one(task, untraced):
+        history = model.fit(data, validation_data=valid, verbose=0, callbacks=[count], **limits).history
     return model, steps, history
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("task", TASKS)
-def test_endless_data_train_for_steps_and_their_weights_count(task):
-    _, steps, history = trained_on_endless(task)
+def test_endless_data_train_for_steps_and_their_weights_count(task, untraced):
+    _, steps, history = trained_on_endless(task, untraced)
     assert steps == [0, 1, 2] * 2
     weightless = len(TASKS[task].columns) > 1
     assert (history["loss"] == [0.0, 0.0]) == (history["val_loss"] == [0.0, 0.0]) == weightless
@@ -318,14 +327,14 @@ def test_endless_data_train_for_steps_and_their_weights_count(task):
         ("steps", lambda model, data: model.predict(data)),
     ],
 )
-def test_endless_data_are_refused_with_what_to_do(named, use):
+def test_endless_data_are_refused_with_what_to_do(named, use, untraced):
     data = tf.data.Dataset.from_tensor_slices(tuple(EXAMPLES["sentiment"][name] for name in ("text", "label")))
     with pytest.raises(DataError, match=f"tf.data.Dataset is endless. Give {named} to read"):
-        use(trained_on_endless("sentiment")[0], data.repeat())
+        use(trained_on_endless("sentiment", untraced)[0], data.repeat())
 
 
-def test_steps_of_evaluation_are_the_first_batches():
-    model, data = trained_on_endless("sentiment")[0], EXAMPLES["sentiment"]
+def test_steps_of_evaluation_are_the_first_batches(untraced):
+    model, data = trained_on_endless("sentiment", untraced)[0], EXAMPLES["sentiment"]
     x, y = data["text"], data["label"]
     expected = model.evaluate(x[:6], y[:6], verbose=0)
     rows = tf.data.Dataset.from_tensor_slices((x, y)).batch(3)
@@ -335,8 +344,8 @@ def test_steps_of_evaluation_are_the_first_batches():
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_batches_of_raw_data_are_trained_tested_and_predicted(task):
-    model, _, _ = trained_on_endless(task)
+def test_batches_of_raw_data_are_trained_tested_and_predicted(task, untraced):
+    model, _, _ = trained_on_endless(task, untraced)
     data = EXAMPLES[task].take(range(5))
     tested = model.test_on_batch(data, return_dict=True)
     assert tested["loss"] == pytest.approx(model.evaluate(data, verbose=0, return_dict=True)["loss"], rel=1e-5)
@@ -417,7 +426,7 @@ class Twice(keras.layers.Layer):
 @pytest.mark.parametrize("given", ["twice", Twice])
 def test_a_cell_of_ones_own_goes_through_a_task(task, given, tmp_path, untraced):
     rnnkit.register_cell("twice", Twice)
-    with untraced() if task != "sentiment" else contextlib.nullcontext():
+    with tracing_one(task, untraced):
         model = trained(task, given)
         model.save(tmp_path / "model.keras")
         again = rnnkit.load(tmp_path / "model.keras")
