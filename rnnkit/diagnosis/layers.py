@@ -20,6 +20,7 @@ GROWTH = 100.0  # a backpropagated gradient that grows this much explodes: the m
 RANK_STEPS, COLLAPSED = 5, 1.5  # this many steps back no more than one direction is left
 FEW, SMALL_SHARE = 3.0, 0.2  # directions of a kernel, and their share of its units: a random one has a half
 DIRECTIONS = 4  # a state with fewer cannot collapse
+ESTIMATED = "a linear model"
 EARLY = 0.5  # of the steps: a layer that is read before them ignores the rest
 
 
@@ -41,6 +42,7 @@ class Layer:
         read: the last step that is read, as a fraction of all.
         needed: the steps that the task needs.
         needed_from: what these are, in words; empty where they are not known and half the length is taken.
+        estimated: whether they are what a linear model needs, and not what the user or the task says.
         span: steps back that were measured.
         rank: effective rank of the Jacobians' product over 5 steps, among the leading 8 directions; NaN if unknown.
         directions: how many there can be.
@@ -79,6 +81,7 @@ class Layer:
     directions: int = 8
     kernel_rank: float = float("inf")
     units: int = 0
+    estimated: bool = False
     saturated: tuple[str, ...] = ()
     bias: float = 0.0
     zeros: float = 0.0
@@ -117,7 +120,7 @@ def needed_steps(model, recording: Recording, needed_lag: int | None, linear: fl
     if known is not None:
         return known
     if linear >= FORETELLS:
-        return lag, f"a linear model of these explains {linear:.0%} of the target"
+        return lag, f"{ESTIMATED} of these explains {linear:.0%} of the target"
     return recording.median_length / 2, ""
 
 
@@ -144,6 +147,7 @@ def known_of_layer(recording: Recording, tables: dict, needed: float, needed_fro
         read=_read(recording),
         needed=needed,
         needed_from=needed_from,
+        estimated=needed_from.startswith(ESTIMATED),
         span=recording.max_lag,
         rank=rank_after(tables["lyapunov"]["exponent"].to_numpy(dtype=float)),
         directions=min(EXPONENTS, *(math.prod(shape) for shape in recording.shapes[1:])),

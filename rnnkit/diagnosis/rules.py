@@ -144,11 +144,11 @@ def null(facts: Facts) -> Rule:
 
 
 def vanishing(facts: Facts) -> Rule:
-    """Errors that do not reach as far as the task needs; where that is not known, only if quality is wanting."""
+    """Errors that do not reach as far as the task needs; where nobody has said that, only if quality is wanting."""
     training = facts.training
     for layer in facts.layers:
         known = bool(layer.needed_from)
-        if layer.short and not training.content and (known or training.wanting):
+        if layer.short and not training.content and ((known and not layer.estimated) or training.wanting):
             certain = known or layer.reach < layer.needed / 2
             lag = "the task needs" if known else "half of the length, if the task needs that much, is"
             said = f"1 % of a gradient or more reaches {layer.reach:.0f} steps back, and {lag} {layer.needed:.0f}."

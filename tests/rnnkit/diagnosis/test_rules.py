@@ -71,6 +71,8 @@ FALLING = History((1.0, 0.98, 0.96, 0.94, 0.92, 0.90))
         ({"layer": SHORT}, v.VANISHING),
         ({"layer": SHORT, "training": {"explained": 0.95}}, None),
         ({"layer": SHORT, "training": {"explained": 0.95, "solved": False}}, v.VANISHING),
+        ({"layer": {**SHORT, "estimated": True}}, None),
+        ({"layer": {**SHORT, "estimated": True}, "training": {"explained": 0.5, "linear": 0.8}}, v.VANISHING),
         ({"layer": GUESSED}, None),
         ({"layer": GUESSED, "training": {"steps": 0}}, None),
         ({"layer": GUESSED, "training": FAILED}, v.VANISHING),
