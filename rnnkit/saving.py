@@ -19,7 +19,8 @@ LONGEST = 1000  # characters of what Keras says
 # Keras knows the registered name of a class only once the class's module is imported, so each of these stands in its
 # registry for a class that imports the rest when it is read from a file.
 NAMES = (
-    *("EntityRecognizer", "Forecaster", "MemoryModel", "MusicGenerator", "SentimentClassifier", "Translator"),
+    *("EntityRecognizer", "Forecaster", "LanguageModel", "MemoryModel", "MusicGenerator", "SentimentClassifier"),
+    "Translator",
     *("BagOfWords", "WordConvolution", "ForecastLoss", "ForecastMetric"),
     *("CRF", "CRFLoss", "TokenLoss", "Attention", "AttentionDecoder", "CharacterEncoder", "KeyHead", "RecurrentStack"),
     *("SequencePooling", "StateBridge", "WordDropout"),
