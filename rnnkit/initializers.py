@@ -36,7 +36,7 @@ class GateOrthogonal(keras.initializers.Initializer):
     """A random orthogonal matrix for every gate of a recurrent kernel, shape (H, G * H).
 
     Keras' `"orthogonal"` makes the rows of the whole kernel orthonormal, which leaves each gate of a gated cell with
-    singular values below 1, about 1 / sqrt(G) (on orthogonal starts: Saxe, McClelland and Ganguli, "Exact solutions to
+    singular values below 1, about 1 / sqrt(G) (Saxe, McClelland and Ganguli, "Exact solutions to
     the nonlinear dynamics of learning in deep linear neural networks", 2014). With one gate both are the same.
 
     Args:

@@ -164,7 +164,7 @@ PROBLEMS = {
         simple,
         lambda rng, base: base.but(kernel="wide", gain=float(rng.uniform(3, 5))),
         ("exploding",),
-        ("orthogonal start", "gated cell"),
+        ("orthogonal initialiser", "gated cell"),
     ),
     "saturated": Problem(
         ("window", "stacked layers", "encoder-decoder"),
@@ -178,7 +178,7 @@ PROBLEMS = {
         rich,
         lambda rng, base: base.but(kernel="rank one"),
         ("rank collapse",),
-        ("orthogonal start",),
+        ("orthogonal initialiser",),
     ),
     "too deep": Problem(
         ("window", "stacked cells", "encoder-decoder"),

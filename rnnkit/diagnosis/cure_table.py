@@ -52,7 +52,7 @@ TABLE = {
         shell="--set recurrent_constraint=spectral_cap",
         argument="recurrent_constraint",
     ),
-    "orthogonal start": Entry(
+    "orthogonal initialiser": Entry(
         'recurrent_initializer="{orthogonal}"',
         "{layer}(units, recurrent_initializer={orthogonal_start})",
         "An orthogonal kernel keeps the length of what passes through it, in all directions.",
@@ -78,7 +78,7 @@ TABLE = {
         "three times the weights and the time of a step, and units that hold on learn short patterns more slowly.",
         shell="--cell gru --set recurrent_initializer=chrono",
     ),
-    "chrono start": Entry(
+    "chrono initialisation": Entry(
         "recurrent_initializer=rnnkit.initializers.Chrono(max_lag={lag})",
         "{layer}(units, {chrono})",
         "Gate biases start so that each unit holds its state for its own time, between 1 and {lag} steps.",

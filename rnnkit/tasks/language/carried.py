@@ -17,7 +17,7 @@ class CarriedState:
 
         Args:
             zero: nested lists of states (B, H), as `RecurrentStack.initial_states` gives them.
-            fresh: (B,), 1 where the state begins anew; the same for the whole batch.
+            fresh: (B,), 1 where the state is zero; the same for the whole batch.
         """
         import tensorflow as tf
 

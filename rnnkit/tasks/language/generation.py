@@ -99,7 +99,7 @@ def _pieces(draw, stack, tokens, given, length, settings, rng, ends) -> Iterator
 
 
 def _shown(tokens: Tokenization, numbers: list[int], ends: bool) -> str:
-    """The text behind numbers; where texts go on behind an end, the next one is a new line."""
+    """The text behind numbers; where texts continue after an end, the next one is on a new line."""
     if ends:
         return tokens.decode(numbers)
     parts: list[list[int]] = [[]]

@@ -45,7 +45,7 @@ class LanguageModel(Task):
     plain or `.gz`, of which a part at a time is in memory (see `rnnkit.text.Corpus`). There is no y.
 
     Training reads all texts as one stream, each with an end behind it, in `batch_size` parallel strips. The state is
-    carried from batch to batch and starts anew with each pass, and the gradient reaches back `bptt_steps` steps
+    carried from batch to batch and is zero at the start of each pass, and the gradient reaches back `bptt_steps` steps
     (Zaremba, Sutskever and Vinyals, "Recurrent neural network regularization", 2014). Evaluation reads each text from
     a fresh state; `nll` is the mean over all tokens, ends included, in nats, and the same however texts are cut into
     batches. With characters or bytes there is `bits_per_character` or `bits_per_byte`, else `perplexity`.
@@ -124,7 +124,7 @@ class LanguageModel(Task):
         return self._tokens
 
     def read(self, x: Any, y: Any = None, *, target: bool = True):
-        """A `Dataset` with the column `text`, or a `Corpus`, which is read anew whenever it is needed."""
+        """A `Dataset` with the column `text`, or a `Corpus`, which is read again whenever it is needed."""
         if y is not None:
             raise DataError("y: the target of a language model is the text itself. Leave y out.")
         if isinstance(x, Corpus):
@@ -283,7 +283,7 @@ class LanguageModel(Task):
         top_p: float | None = None,
         seed: int | None = None,
     ) -> str:
-        """A text that goes on from a prompt, the prompt not included.
+        """A continuation of a prompt, without the prompt.
 
         Args:
             prompt: what stands before; empty begins a text.
@@ -313,7 +313,7 @@ class LanguageModel(Task):
 
         Args:
             prompt, length, temperature, top_k, top_p, seed: as for `generate`.
-            ends: False goes on behind the end of a text with the next one, on a new line.
+            ends: False continues after the end of a text with the next one, on a new line.
         """
         from rnnkit.tasks.language.generation import written
 

@@ -93,6 +93,6 @@ def start_from(model, embedding: keras.layers.Embedding, stack, vocabulary: Voca
     if layers < len(stack.blocks):
         warnings.warn(
             f"pretrained: 1 of {len(stack.blocks)} layers starts from the language model; those above read both "
-            "directions here, and start anew.",
+            "directions here, and are new.",
             stacklevel=3,
         )

@@ -1,7 +1,7 @@
 """Tokens as batches: a stream in parallel strips to train on, whole texts in pieces to measure.
 
 Legend: `N` tokens, `B` strips or texts, `T` steps of a batch, `D` directions. In both, `fresh` (B,) is 1 where the
-state begins anew, and 0 where it is that after the batch before. Targets are numbers, and -1 where there is nothing to
+state is zero, and 0 where it is that after the previous batch. Targets are numbers, and -1 where there is nothing to
 predict; with two directions the targets of a step stand next to each other: (B, T * D).
 """
 
@@ -31,7 +31,7 @@ class Strips(keras.utils.PyDataset):
         batch_size, steps: B and T.
         shuffle: False begins each pass at the first token.
         seed: of the places.
-        steps_per_epoch: batches per epoch, the next goes on where this one ended; None serves a pass.
+        steps_per_epoch: batches per epoch, the next epoch continues where this one ended; None serves a pass.
     """
 
     def __init__(self, tokens, *, directions=1, batch_size=32, steps=64, shuffle=True, seed=0, steps_per_epoch=None):

@@ -164,10 +164,10 @@ def test_the_first_finding_is_the_cause(given, first):
     ("given", "first"),
     [
         ({"layer": SHORT}, "gated cell"),
-        ({"layer": {"cell": "lstm", "code": "keras.layers.LSTM", **SHORT}}, "chrono start"),
+        ({"layer": {"cell": "lstm", "code": "keras.layers.LSTM", **SHORT}}, "chrono initialisation"),
         ({"layer": {"cell": "lstm", "code": "keras.layers.LSTM", "unbounded": True, **SHORT}}, "gated cell"),
         ({"layer": {"penalised": True, **SHORT}}, "no penalty"),
-        ({"layer": {"gain_low": 2.0}}, "orthogonal start"),
+        ({"layer": {"gain_low": 2.0}}, "orthogonal initialiser"),
         ({"layer": {"gain_low": 2.0, "orthogonal": True}}, "clipping"),
         ({"layer": {"gain_low": 2.0, "unbounded": True}}, "gated cell"),
         ({"layer": {"rank": 1.0, "orthogonal": True}, "training": FAILED}, "soft orthogonality"),
