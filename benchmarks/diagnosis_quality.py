@@ -21,8 +21,9 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import pandas as pd
 from failing_models import trial
 
-TRUTHS = ("unknown", "named", "named_at_all", "healed", "has_cure", "alarm")
+TRUTHS = ("unknown", "named", "named_at_all", "healed", "next_heals", "has_cure", "alarm")
 RENEWED = 15  # cases of one process: Keras keeps what it has compiled
+PAIRS = ("finding", "first cure", "models", "heals", "next cure", "heals in its place", "first alone heals")
 HEADER = ("problem", "model", "cases", "named first", "first cure heals", "not known", "raised")
 
 
@@ -74,6 +75,19 @@ def by_problem(failing):
     return markdown(HEADER, lines)
 
 
+def by_pair(failing):
+    """A line for each finding with its first cure: what that heals, and what the next cure heals in its place."""
+    named = failing[failing["named"] & (failing["cure"] != "")]
+    lines = []
+    for (finding, cure), group in named.groupby([named["findings"].str.split("|").str[0], "cure"], sort=False):
+        other = group[group["next"] != ""]
+        only = int((other["healed"] & ~other["next_heals"]).sum())
+        cells = [", ".join(sorted(set(group["shape"]))), f"{int(group['healed'].sum())} of {len(group)}"]
+        after = ", ".join(sorted(set(other["next"]))) or "none"
+        lines.append([finding, cure, *cells, after, f"{int(other['next_heals'].sum())} of {len(other)}", only])
+    return markdown(PAIRS, lines)
+
+
 def totals(failing, healthy):
     both = pd.concat([failing, healthy])
     curable = failing[failing["has_cure"]]
@@ -95,7 +109,7 @@ def report(rows):
     failing, healthy = (counts[(counts["problem"] == "healthy") == well] for well in (False, True))
     alarms = markdown(("healthy model", "said of it"), healthy[healthy["alarm"]][["shape", "findings"]].to_numpy())
     left = f"Left out, as no drawing was what it should be: {len(rows) - len(counts)}."
-    return "\n\n".join([by_problem(failing), alarms, totals(failing, healthy), left])
+    return "\n\n".join([by_problem(failing), by_pair(failing), alarms, totals(failing, healthy), left])
 
 
 def main():

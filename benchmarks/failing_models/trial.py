@@ -26,8 +26,8 @@ NEAR_BEST, LOST_AGAIN = 0.2, 0.03  # skill that a healthy model may lack, and ma
 Case = tuple[int, str, str]  # seed, problem or "healthy", model shape or the healthy model's name
 CASE = ("seed", "problem", "shape")
 SKILLS = ("drawing", "clean", "skill", "best")
-SAID = ("findings", "cure", "line", "unknown", "raised", "diagnosis_seconds")
-JUDGED = ("named", "named_at_all", "cured", "healed", "has_cure", "alarm", "seconds")
+SAID = ("findings", "cure", "line", "next", "next_line", "unknown", "raised", "diagnosis_seconds")
+JUDGED = ("named", "named_at_all", "cured", "healed", "next_cured", "next_heals", "has_cure", "alarm", "seconds")
 COLUMNS = (*CASE, *SKILLS, *SAID, *JUDGED)
 
 
@@ -123,6 +123,7 @@ def _examine_failing(case):
     problem, found = PROBLEMS[case[1]], diagnosis_of(injected, health)
     cured = _skill_with(found["cure"], setting, found["line"])
     first = healed(clean.skill, injected.skill, cured)
+    second = _skill_with(found["next"], setting, found["next_line"]) if found["next"] else ""
     own = (_skill_with(name, setting) for name in problem.cures)
     names = found["findings"].split("|")
     skills = {"clean": clean.skill, "skill": injected.skill, "best": clean.best, "cured": cured}
@@ -133,6 +134,8 @@ def _examine_failing(case):
         "named": names[0] in problem.named,
         "named_at_all": any(name in problem.named for name in names),
         "healed": first,
+        "next_cured": second and round(second, 3),
+        "next_heals": second != "" and healed(clean.skill, injected.skill, second),
         "has_cure": first or any(healed(clean.skill, injected.skill, skill) for skill in own),
     }
 
@@ -146,14 +149,15 @@ def diagnosis_of(trained, health) -> dict:
     """What the diagnosis says, asked as its user would ask: the findings in order, and the first cure."""
     began = time.perf_counter()
     x, y = (_first(side) for side in (*trained.probe, None)[:2])
-    found = {"findings": "", "cure": "", "line": "", "unknown": False, "raised": ""}
+    found = dict.fromkeys(("findings", "cure", "line", "next", "next_line", "raised"), "") | {"unknown": False}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             diagnosis = rnnkit.diagnose(trained.model, x, y, health=health)
         names = list(dict.fromkeys(finding.name for finding in diagnosis.findings))
         found |= {"findings": "|".join(names), "unknown": names[:1] == ["not known"]}
-        found |= {"cure": diagnosis.cure.name, "line": diagnosis.cure.line} if diagnosis.cure else {}
+        for name, cure in zip(("cure", "next"), diagnosis.cures, strict=False):
+            found |= {name: cure.name, "line" if name == "cure" else "next_line": cure.line}
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         found["raised"] = f"{type(error).__name__}: {str(error)[:200]} ({Path(where.filename).name}:{where.lineno})"
