@@ -18,10 +18,11 @@ TEXTS = ["the cat sat on the mat. " * 3, "a dog ran to the cat. " * 2, "the end"
 
 
 @pytest.fixture(scope="module", params=["forward", "both"])
-def model(request):
+def model(request, untraced):
     keras.utils.set_random_seed(1)
     model = rnnkit.LanguageModel(units=8, embedding_dim=5, bptt_steps=16, direction=request.param)
-    model.fit(TEXTS * 2, epochs=2, batch_size=3, verbose=0)
+    with untraced():
+        model.fit(TEXTS * 2, epochs=2, batch_size=3, verbose=0)
     return model
 
 
@@ -122,22 +123,24 @@ def test_the_state_in_the_middle_of_a_pass_can_be_saved_and_restored(model):
 
 
 @pytest.mark.parametrize("tokenization", ["bytes", "words", "subwords"])
-def test_every_tokenization_is_learned_and_written(tokenization):
+def test_every_tokenization_is_learned_and_written(tokenization, untraced):
     model = rnnkit.LanguageModel(tokenization, units=4, embedding_dim=4, vocabulary_size=300, tied_embeddings=False)
-    history = model.fit(TEXTS * 3, validation_data=TEXTS, epochs=1, batch_size=2, verbose=0).history
+    with untraced():
+        history = model.fit(TEXTS * 3, validation_data=TEXTS, epochs=1, batch_size=2, verbose=0).history
     assert history.keys() >= {"val_nll", "val_bits_per_byte" if tokenization == "bytes" else "val_perplexity"}
     assert isinstance(model.generate(length=20, seed=0), str)
     assert model.score("the cat").shape == (len(model.tokens.tokens("the cat")) + 1,)
 
 
-def test_files_are_read_as_texts_in_memory_are(tmp_path, monkeypatch):
+def test_files_are_read_as_texts_in_memory_are(tmp_path, monkeypatch, untraced):
     monkeypatch.setattr("rnnkit.text.corpus.BLOCK", 10)
     lines = [f"line {number} of a text\n" for number in range(20)]
     (tmp_path / "a.txt").write_text("".join(lines[:10]), encoding="utf-8")
     (tmp_path / "b.txt.gz").write_bytes(gzip.compress("".join(lines[10:]).encode()))
     texts = ["".join(lines[:10]), "".join(lines[10:])]
     model = rnnkit.LanguageModel(units=4, embedding_dim=4)
-    model.fit(tmp_path, epochs=1, verbose=0)
+    with untraced():
+        model.fit(tmp_path, epochs=1, verbose=0)
     assert model.tokens.entries == rnnkit.text.tokenization.Characters.learn(texts, 100).entries
     stream = np.concatenate([[*numbers, END] for numbers in model.tokens.encode(texts)])
     np.testing.assert_array_equal(Corpus(tmp_path).encoded(model.tokens), stream)

@@ -20,6 +20,11 @@ def language_model(**options):
     return model
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _untraced(untraced_fits):
+    """What is looked at are weights, and not how they were trained."""
+
+
 @pytest.fixture(scope="module")
 def pretrained():
     return language_model()
