@@ -173,7 +173,7 @@ def test_a_configuration_is_of_the_right_types_or_refused(values):
     except RnnkitError:
         return
     values = config.as_dict()
-    assert type(values.pop("deterministic")) is bool
+    assert {type(values.pop(name)) for name in ("deterministic", "tensorboard")} == {bool}
     assert all(type(value) in (str, int, type(None)) for value in values.values())
     assert max(value for value in (config.units, config.layers, config.epochs, 1) if value is not None) <= 10**6
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from rnnkit.constraints import SpectralCap
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import RecurrentStack
-from rnnkit.recurrent.cells import cell_names, register_cell
+from rnnkit.recurrent.cells import register_cell
+from rnnkit.recurrent.table import cell_names
 from rnnkit.regularizers import GateOrthogonality, SoftOrthogonality, find_regularizer
 
 

@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import RecurrentStack, TruncatedRNN
-from rnnkit.recurrent.cells import cell_names, find_cell
+from rnnkit.recurrent.cells import find_cell
 from rnnkit.recurrent.kernel_choice import kernel
+from rnnkit.recurrent.table import cell_names
 
 LENGTHS = np.array([8, 1, 4, 6], dtype="int32")
 CELLS = [*cell_names()[:5], "leaky"]

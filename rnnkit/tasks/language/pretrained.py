@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from rnnkit.errors import ArgumentError
+from rnnkit.errors import ArgumentError, ModelFileError
 from rnnkit.text.vocabulary import SPECIAL, UNKNOWN, Vocabulary
 
 
@@ -22,12 +22,11 @@ def open_pretrained(given: Any, bidirectional: bool):
     Raises:
         ArgumentError: it is none, has seen no data, has other tokens than words, or reads in one direction only.
     """
-    from rnnkit.saving import load
     from rnnkit.tasks.language.model import LanguageModel
 
     if given is None:
         return None
-    model = load(given) if isinstance(given, (str, os.PathLike)) else given
+    model = _loaded(given) if isinstance(given, (str, os.PathLike)) else given
     if not isinstance(model, LanguageModel):
         raise ArgumentError(f"pretrained: expected a LanguageModel or the path of one, got {type(model).__name__}.")
     if model.network is None:
@@ -43,6 +42,13 @@ def open_pretrained(given: Any, bidirectional: bool):
             "direction='both', or give bidirectional=False."
         )
     return model
+
+
+def _loaded(path: str | os.PathLike[str]):
+    try:
+        return keras.saving.load_model(path)
+    except (ValueError, OSError, TypeError, KeyError) as error:
+        raise ModelFileError(f"pretrained: {path} cannot be read as a Keras model: {error!s:.200}") from error
 
 
 def like_pretrained(model, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

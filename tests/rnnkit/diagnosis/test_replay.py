@@ -10,7 +10,8 @@ from rnnkit.diagnosis import diagnose
 from rnnkit.diagnosis.decay import AllSteps
 from rnnkit.diagnosis.replay import Replay, unit
 from rnnkit.errors import ArgumentError
-from rnnkit.recurrent.cells import cell_names, find_cell
+from rnnkit.recurrent.cells import find_cell
+from rnnkit.recurrent.table import cell_names
 
 UNITS, STEPS, BATCH = 4, 9, 3
 
