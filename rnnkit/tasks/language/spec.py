@@ -28,7 +28,7 @@ class LanguageSpec(TaskSpec):
     model = "rnnkit.tasks.language.model:LanguageModel"
     title = "Language model"
     about = "Learn to write text, from text alone."
-    time = "4 minutes"
+    time = "5 minutes"
     sample = "language-model-sample"
     headline = ("bits_per_character", "bits_per_byte", "perplexity", "nll")
     counted = "texts"
