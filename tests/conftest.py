@@ -48,6 +48,14 @@ def _freed(request):
         ctypes.CDLL(None).malloc_trim(0)
 
 
+LONGEST = ("test_notebooks.py", "test_long_runs.py", "test_devices.py", "test_mirrored.py", "test_resume_cli.py")
+
+
+def pytest_collection_modifyitems(items):
+    """The longest tests come first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 @pytest.fixture(scope="session")
 def untraced():
     """A context in which TensorFlow traces nothing: to trace a few steps of a small model takes longer than they do."""

@@ -16,6 +16,11 @@ STEPS, TRAINED, H = 90, 60, 4
 ROLES = {"target": ["x", "y"], "time": "date", "known": "k", "group": "g"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _untraced(untraced_fits):
+    """The run of the command line is the one that is traced."""
+
+
 def table():
     rng = np.random.default_rng(0)
     frames = []

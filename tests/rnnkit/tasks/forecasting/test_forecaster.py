@@ -24,6 +24,11 @@ ROLES = {
 DECODERS = ["segments", "direct", "recursive"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _untraced(untraced_fits):
+    """The run of the command line is the one that is traced."""
+
+
 def shops(steps=40, ahead=4):
     """Two shops with everything a frame can have, and what is known of the steps ahead."""
     rng = np.random.default_rng(0)
