@@ -85,6 +85,6 @@ def many(count):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--series", type=int, help="measure memory with so many series instead")
+    parser.add_argument("--series", type=int, help="measure memory with this number of series instead")
     arguments = parser.parse_args()
     compare() if arguments.series is None else many(arguments.series)

@@ -1,4 +1,4 @@
-"""Time series: targets on a regular grid of time, what is known beside them, and how they are read from frames.
+"""Time series: targets on a regular grid of time, their covariates, and how they are read from frames.
 
 Legend: `T` steps, `C` targets, `P` columns known of the past only, `K` columns known ahead.
 """

@@ -1,4 +1,4 @@
-"""How an error fades or grows on its way back through one layer's own recurrence, and how far training has to look.
+"""How a backpropagated gradient shrinks or grows through one layer's own recurrence, and how far training has to look.
 
 The factor a step cannot be read off `dL/ds_t`, since errors enter at every step on the way. Here one error is followed
 alone: `delta_0 = e_tau`, `delta_k = J' delta_(k-1)`. How far back training has to look is what the gradient with all

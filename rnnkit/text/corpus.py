@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -43,6 +44,14 @@ class Corpus:
     def __getitem__(self, column: str) -> Iterator[str]:
         """The texts; of a text that is longer than a million characters, blocks of whole lines."""
         return (block for block, _ in self.blocks())
+
+    def take(self, rows: object) -> NoReturn:
+        """A part of the rows, as of a `Dataset`, which a file has not.
+
+        Raises:
+            DataError: always.
+        """
+        raise DataError(f"x: {self.name} is read as a stream, and not row by row. Give the parts as files or as texts.")
 
     def blocks(self) -> Iterator[tuple[str, bool]]:
         """Texts or parts of them, and whether a text ends there."""

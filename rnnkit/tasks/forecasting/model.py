@@ -39,7 +39,7 @@ class Forecaster(Answers):
     Each target is forecast from its own past and from the columns in `past`, `known` and `static`: one network for all
     targets and series, which learns which one it has before it. Scales are learned from the training steps, saved with
     the model, and inverted in its answers; `loss`, `mse` and `mae` are in scaled units. Missing values (NaN, or steps
-    that are left out) are zero after scaling with a mark beside them, and count in no loss.
+    that are left out) are zero after scaling, are marked by an extra input, and do not count in the loss.
 
     Args:
         horizon: H, steps ahead.

@@ -116,7 +116,7 @@ class Decoder(keras.layers.Layer):
         self.read_off = keras.layers.Dense(size, name="read_off", dtype=self.dtype_policy)
 
     def build_parts(self, features: int, summary_shape) -> None:
-        """Builds the layers for steps of so many features."""
+        """Builds the layers for steps with this number of features."""
         self.stack.build((None, None, features))
         self.bridge.build((None, 1, summary_shape[-1]))
         self.read_off.build((None, self.stack.width))

@@ -19,8 +19,8 @@ from rnnkit.optimizers import Adam
 from rnnkit.tasks.columns import as_text, check_texts
 from rnnkit.tasks.inputs import take_apart
 from rnnkit.tasks.language.carried import CarriedState, ResumedState, check_one_device
-from rnnkit.tasks.language.generation import Generator
-from rnnkit.tasks.language.stream import Pieces, Strips, backwards, before, interleaved
+from rnnkit.tasks.language.generation import Generator, written
+from rnnkit.tasks.language.stream import Pieces, Strips, interleaved, tokens_at
 from rnnkit.tasks.next_token import Perplexity, SubwordLoss, TokenBits, TokenNLL
 from rnnkit.tasks.task import Task
 from rnnkit.text.corpus import Corpus, open_corpus
@@ -42,7 +42,7 @@ class LanguageModel(Task):
         model.score("It was the best of times.")  # log probability of each character, and of the end
 
     Data are texts, in any form that other tasks take for their texts, or the path of a file or folder of text files,
-    plain or `.gz`, of which a part at a time is in memory (see `rnnkit.text.Corpus`). There is no y.
+    plain or `.gz`, of which a part at a time is in memory (see `rnnkit.text.corpus.Corpus`). There is no y.
 
     Training reads all texts as one stream, each with an end behind it, in `batch_size` parallel strips. The state is
     carried from batch to batch and is zero at the start of each pass, and the gradient reaches back `bptt_steps` steps
@@ -125,18 +125,15 @@ class LanguageModel(Task):
 
     def read(self, x: Any, y: Any = None, *, target: bool = True):
         """A `Dataset` with the column `text`, or a `Corpus`, which is read again whenever it is needed."""
-        if y is not None:
-            raise DataError("y: the target of a language model is the text itself. Leave y out.")
-        if isinstance(x, Corpus):
-            return x
         if isinstance(x, (str, os.PathLike)):
-            return open_corpus(x)
-        x, y, *_ = take_apart(x, columns=self.columns, rank=self.rank)
+            x = open_corpus(x)
+        if not isinstance(x, Corpus):
+            x, y, *_ = take_apart(x, y, columns=self.columns, rank=self.rank)
         if y is not None:
             raise DataError("y: the target of a language model is the text itself. Leave y out.")
         if isinstance(x, Dataset) and "text" in x.columns and x.columns != self.columns:
             x = Dataset({"text": x["text"]}, name=x.name)  # labelled texts are texts
-        return super().read(x)
+        return x if isinstance(x, Corpus) else super().read(x)
 
     def learn(self, data: Any):
         texts = data["text"]
@@ -155,6 +152,7 @@ class LanguageModel(Task):
         self.projections = [
             keras.layers.Dense(self.embedding_dim, name=f"{name}_projection", dtype=policy) for name in self._names
         ]
+        self._by_step = keras.layers.Reshape((-1, size), dtype="float32")
         inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in self._names}
         inputs["lengths"] = keras.Input((), dtype="int32", name="lengths")
         contexts = [
@@ -175,7 +173,7 @@ class LanguageModel(Task):
         if len(found) == 1:
             return found[0]
         joined = ops.concatenate([each[:, :, None] for each in found], axis=2)
-        return keras.layers.Reshape((-1, found[0].shape[-1]))(joined)
+        return self._by_step(joined)
 
     def _next(self, context, index=0, training=None):
         """Logits of the next token, float32, from a context of the stack with this number."""
@@ -200,12 +198,15 @@ class LanguageModel(Task):
 
     def encode(self, data: Any, *, target: bool = True):
         """Each text by itself: its tokens with the end of another before them, and, as targets, with its own behind."""
-        texts = [np.array([*numbers, END], "int32") for numbers in self.tokens.encode(list(data["text"]))]
-        ways = [texts, [backwards(text) for text in texts]][: len(self.stacks)]
+        texts = self._texts(data)
+        places = [np.arange(len(text)) for text in texts]
         lengths = np.array([len(text) for text in texts], "int32")
-        x = {name: [before(text) for text in way] for name, way in zip(self._names, ways, strict=True)}
-        y = [interleaved(each) for each in zip(*ways, strict=True)] if target else None
-        return {"x": {**x, "lengths": lengths}, "y": y, "lengths": lengths}
+
+        def read(name, shift=0):
+            return [tokens_at(text, name, each - shift) for text, each in zip(texts, places, strict=True)]
+
+        y = [interleaved(each) for each in zip(*map(read, self._names), strict=True)] if target else None
+        return {"x": {**{name: read(name, 1) for name in self._names}, "lengths": lengths}, "y": y, "lengths": lengths}
 
     def encoded(self, data: Any):
         if data not in self._encodings:
@@ -315,8 +316,6 @@ class LanguageModel(Task):
             prompt, length, temperature, top_k, top_p, seed: as for `generate`.
             ends: False continues after the end of a text with the next one, on a new line.
         """
-        from rnnkit.tasks.language.generation import written
-
         self._need_network()
         settings = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
         return written(self._generator, self.stack, self.tokens, prompt, length, settings, ends)

@@ -11,11 +11,12 @@ from rnnkit.errors import ArgumentError, DataError
 from rnnkit.tasks.options import DATA, ENCODING, TEST, VALID, Option
 from rnnkit.tasks.parts import Results
 from rnnkit.tasks.spec import TaskSpec
+from rnnkit.text.corpus import Corpus
+from rnnkit.text.tokenization import TOKENIZATIONS
 
 MOST = 10**9  # characters that a run reads into memory
 WRITTEN = "written.txt"
 LENGTH = 400  # tokens of the text that a run writes
-TOKENIZATIONS = ("characters", "bytes", "words", "subwords")
 
 
 class LanguageSpec(TaskSpec):
@@ -46,8 +47,6 @@ class LanguageSpec(TaskSpec):
     objectives: ClassVar = {"nll": "min", "bits_per_character": "min", "bits_per_byte": "min", "perplexity": "min"}
 
     def read(self, config, path):
-        from rnnkit.text.corpus import Corpus
-
         corpus = Corpus(path, each_line=config.each_line, **self.reading(config))
         if (size := sum(file.stat().st_size for file in corpus.files)) > MOST:
             raise DataError(

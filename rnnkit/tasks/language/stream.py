@@ -13,7 +13,6 @@ import keras
 import numpy as np
 
 from rnnkit.callbacks.resuming.running_fit import content_sum
-from rnnkit.text.tokenization import END
 
 MOST_LOGITS = 2**25  # of a batch that is measured, 128 MiB
 LONGEST = 512  # steps of such a batch
@@ -62,16 +61,10 @@ class Strips(keras.utils.PyDataset):
         x, y = {}, []
         for name in ("tokens", "backward")[: self.directions]:
             wanted = (first + places) % len(self.tokens)
-            before, target = self._at(name, wanted - 1), self._at(name, wanted)
-            x[name] = np.where(valid, before, 0)
-            y.append(np.where(valid, target, -1))
+            x[name] = np.where(valid, tokens_at(self.tokens, name, wanted - 1), 0)
+            y.append(np.where(valid, tokens_at(self.tokens, name, wanted), -1))
         x["fresh"] = np.full(self.batch_size, chunk == 0, "int32")
         return x, interleaved(y)
-
-    def _at(self, name: str, places: np.ndarray) -> np.ndarray:
-        """The tokens at places of the stream, or of the stream read from its end, which ends as this one does."""
-        places = len(self.tokens) - 2 - places if name == "backward" else places
-        return np.asarray(self.tokens[places % len(self.tokens)], "int32")
 
 
 class Pieces(keras.utils.PyDataset):
@@ -115,8 +108,8 @@ class Pieces(keras.utils.PyDataset):
         x, y = {}, []
         for name in ("tokens", "backward")[: self.directions]:
             parts = [_part(self.texts[row], name, piece) for row in group]
-            x[name] = np.stack([before for before, _ in parts])
-            y.append(np.stack([target for _, target in parts]))
+            x[name] = np.stack([inputs for inputs, _ in parts])
+            y.append(np.stack([targets for _, targets in parts]))
         x["fresh"] = np.full(len(group), piece.start == 0, "int32")
         return x, interleaved(y)
 
@@ -126,26 +119,21 @@ def interleaved(targets: Sequence[np.ndarray]) -> np.ndarray:
     return np.stack(targets, axis=-1).reshape(*targets[0].shape[:-1], -1)
 
 
-def backwards(text: np.ndarray) -> np.ndarray:
-    """A text read from its last token to its first, and the end, which comes last in this direction too."""
-    return np.concatenate([text[-2::-1], text[-1:]]) if len(text) > 1 else text
+def tokens_at(tokens, name: str, places: np.ndarray) -> np.ndarray:
+    """Tokens of a text or stream that ends with an end, int32, by their places in a direction.
 
-
-def before(text: np.ndarray) -> np.ndarray:
-    """What stands before each token: first the end of another text."""
-    return np.concatenate([[END], text[:-1]]).astype(text.dtype)
+    Read backwards it begins with its last token and ends with the end too. The place -1 is the end in both directions.
+    """
+    places = len(tokens) - 2 - places if name == "backward" else places
+    return np.asarray(tokens[places % len(tokens)], "int32")
 
 
 def _part(text, name: str, piece: slice) -> tuple[np.ndarray, np.ndarray]:
     """Inputs and targets of a piece of a text, padded to the length of the piece."""
-    size = piece.stop - piece.start
-    if name == "backward":
-        text = backwards(np.asarray(text))
-    target = np.asarray(text[piece], "int32")
-    first = [END] if piece.start == 0 else text[piece.start - 1 : piece.start]
-    inputs = np.concatenate([first, target])[: len(target)].astype("int32")
-    missing = size - len(target)
-    return np.pad(inputs, (0, missing)), np.pad(target, (0, missing), constant_values=-1)
+    places = np.arange(piece.start, min(piece.stop, len(text)))
+    missing = max(0, piece.stop - piece.start - len(places))
+    inputs, targets = tokens_at(text, name, places - 1), tokens_at(text, name, places)
+    return np.pad(inputs, (0, missing)), np.pad(targets, (0, missing), constant_values=-1)
 
 
 def _shortest_first(groups: list) -> list:

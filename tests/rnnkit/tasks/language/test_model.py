@@ -176,6 +176,9 @@ def test_mistakes_are_named(model, tmp_path):
             rnnkit.LanguageModel().fit(wrong, epochs=1, verbose=0)
     with pytest.raises(DataError, match="Leave y out"):
         rnnkit.LanguageModel().fit(TEXTS, TEXTS)
+    (tmp_path / "lines.txt").write_text("one\ntwo\n", encoding="utf-8")
+    with pytest.raises(DataError, match="read as a stream, and not row by row"):
+        model.evaluate(tmp_path / "lines.txt", steps=1, verbose=0)
     with pytest.raises(ArgumentError, match="no examples that could be weighted"):
         model.fit(TEXTS, sample_weight=np.ones(4), epochs=1, verbose=0)
     with pytest.raises(ArgumentError, match="direction='both'"):

@@ -5,10 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnkit.tasks.language.stream import Pieces, Strips, backwards
+from rnnkit.tasks.language.stream import Pieces, Strips, tokens_at
 from rnnkit.text.tokenization import END
 
 texts = st.lists(st.lists(st.integers(4, 9), max_size=12).map(lambda ids: np.array([*ids, END], "int32")), min_size=1)
+
+
+def backwards(text):
+    """From the last token to the first, and then the end."""
+    return np.array([*text[:-1][::-1], END])
 
 
 def pairs_of(inputs, targets, directions, way):
@@ -84,8 +89,8 @@ def test_keras_sees_two_shapes_before_it_settles_on_one():
     assert set(shapes[1:]) <= {8, 10}
 
 
-@pytest.mark.parametrize("steps", [1, 3, 100])
-def test_backwards_is_its_own_inverse(steps):
+@pytest.mark.parametrize("steps", [0, 1, 3, 100])
+def test_both_directions_begin_behind_an_end_and_close_with_one(steps):
     text = np.array([*range(4, 4 + steps), END])
-    np.testing.assert_array_equal(backwards(backwards(text)), text)
-    np.testing.assert_array_equal(backwards(text)[:-1], text[:-1][::-1])
+    for name, read in {"tokens": text, "backward": backwards(text)}.items():
+        np.testing.assert_array_equal(tokens_at(text, name, np.arange(-1, steps + 1)), [END, *read])
