@@ -1,6 +1,5 @@
 """`rnnkit generate`: pieces of music, or text, from a trained model."""
 
-import itertools
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -87,7 +86,8 @@ def generate(
     drawn = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
     saved = find_model(run, "music", TEXT)
     if saved.task == TEXT or prompt is not None:
-        of_music = {"out": out, "primer": primer, "steps_per_beat": steps_per_beat, "wav": wav, "plot": plot}
+        of_music = {"out": out, "primer": primer, "steps_per_beat": steps_per_beat, "tempo": tempo}
+        of_music |= {"wav": wav, "plot": plot}
         _print_text(run, prompt or "", length or LENGTH, count, drawn, of_music, device)
         return
     if out is None:
@@ -125,7 +125,8 @@ def _print_text(run, prompt: str, length: int, count: int, drawn: dict, of_music
     model = open_model(console, saved, device, TEXT)
     for number in range(count):
         pieces = model.stream(prompt, length, **{**drawn, "seed": seed + number}, ends=False)
-        for piece in itertools.chain([prompt], pieces):
+        print(prompt, end="")
+        for piece in pieces:
             print(piece, end="", flush=True)
         print()
     console.print(f"seed {seed}", highlight=False)

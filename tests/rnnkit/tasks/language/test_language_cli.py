@@ -50,6 +50,8 @@ def test_text_goes_on_from_a_prompt_by_a_seed(run):
 def test_options_of_music_are_named(run):
     with pytest.raises(ArgumentError, match="out: a language model writes text"):
         generated(run, "-o", "piece.mid")
+    with pytest.raises(ArgumentError, match="steps_per_beat, tempo: a language model writes text"):
+        generated(run, "--tempo", "100", "--steps-per-beat", "2")
     with pytest.raises(ArgumentError, match="temperature: expected a positive number"):
         generated(run, "--temperature", "0")
 
