@@ -237,7 +237,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
     def _is_encoded(self, x) -> bool:
         return isinstance(x, dict) and self.network is not None and x.keys() == self.network.input.keys()
 
-    def build_for(self, iterator: Any = None, batch: int | None = None):
+    def build_for(self, iterator: Any = None, batch: Any = None):
         # Under a strategy Keras takes the mean of the replicas' first shares for an example, and they may differ.
         if iterator is not None and self.distribute_strategy.num_replicas_in_sync > 1:
             iterator, batch = None, iterator.data_adapter.py_dataset[0]

@@ -33,6 +33,7 @@ class LanguageSpec(TaskSpec):
     sample = "language-model-sample"
     headline = ("bits_per_character", "bits_per_byte", "perplexity", "nll")
     counted = "texts"
+    fewest = 1  # it is cut
     options = (
         replace(DATA, help="A built-in sample (the default), a public data set, or a text file or folder of them."),
         Option("each_line", "Each line of a file is a text of its own.", bool, False, panel="Data"),
@@ -55,11 +56,8 @@ class LanguageSpec(TaskSpec):
             )
         return Dataset({"text": corpus.texts()}, name=str(path))
 
-    def _read(self, config, path):
-        return self.read(config, str(path))  # one text is enough, as it is cut
-
     def split(self, data, fraction):
-        if len(data) >= 10:
+        if len(data) >= TaskSpec.fewest:
             return data.split(fraction)
         parts = [_cut(text, fraction) for text in data["text"]]
         return tuple(Dataset({"text": list(part)}, name=data.name) for part in zip(*parts, strict=True))
