@@ -218,8 +218,10 @@ def _numbers(rows: "pd.DataFrame", columns: Sequence[str], group) -> np.ndarray:
         wrong = (np.isnan(values) & column.notna().to_numpy()) | np.isinf(values)
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
+            got = column.iloc[row]
+            got = got.item() if isinstance(got, np.generic) else got
             raise DataError(
-                f"{name}: expected finite numbers, got {column.iloc[row]!r} in row {row}{_of(group)}. Repair it, or "
+                f"{name}: expected finite numbers, got {got!r} in row {row}{_of(group)}. Repair it, or "
                 "leave it empty: missing values are not counted."
             )
         found[:, place] = values

@@ -15,13 +15,14 @@ from typer.main import get_command
 import rnnkit
 from rnnkit import callbacks, datasets, layers
 from rnnkit.cli.app import app
-from rnnkit.datasets import Splits
+from rnnkit.datasets import Dataset, Splits
 from rnnkit.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").rglob("*.md") if path.parent.name != "api")]
 LESS = {r"\bepochs=\d+": "epochs=1", r"\bmax_trials=\d+": "max_trials=2", r"\bseeds=\d+": "seeds=1"}
 ROWS = Splits(64, 24, 24)
+STEPS = 400  # of a series
 IN_FULL = ("run-folder.md",)  # the page whose commands are run to their end; others up to the first training step
 CHEAP = ("data",)
 OPTIONAL = {"import onnxruntime": ("onnxruntime", "tf2onnx")}  # blocks left out where these are not installed
@@ -69,7 +70,12 @@ def workplace(tmp_path, monkeypatch, own_cells):
 
 
 def _few(splits: Splits) -> Splits:
-    return Splits(*(part[:rows] for part, rows in zip(splits, ROWS, strict=True)))
+    few = Splits(*(part[:rows] for part, rows in zip(splits, ROWS, strict=True)))
+    return Splits(*map(_first_steps, few)) if "series" in few.train.columns else few
+
+
+def _first_steps(part: Dataset) -> Dataset:
+    return Dataset({"series": [each.cut(min(len(each), each.start + STEPS)) for each in part["series"]]})
 
 
 @pytest.mark.filterwarnings("ignore:.* did not leave .* in 1 epochs")  # which is all that they train for here

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from rnnkit.report.plot import Plot
     from rnnkit.tasks.forecasting.backtest import Backtest
+    from rnnkit.tasks.forecasting.stream import ForecastStream
 
 
 class Answers(Task):
@@ -118,11 +119,23 @@ class Answers(Task):
         shaped = {name: self._by_series(values)[:, :steps] for name, values in asked.items()}
         return forecast_frame(data["series"], self.roles, shaped)
 
+    def stream(
+        self, history: Any = None, group: Any = None, steps: int | None = None, quantiles: Sequence[float] = ()
+    ) -> "ForecastStream":
+        """A series that grows row by row: `stream.push(row)` gives the next forecast. See `stream.ForecastStream`."""
+        from rnnkit.tasks.forecasting.stream import ForecastStream
+
+        self._need_network()
+        return ForecastStream(self, history, group, steps, quantiles)
+
     def described(self, windows: Any, batch_size: int = 512, verbose: Any = 0) -> np.ndarray:
         """What describes each step of each window, (R, H, P), in the units of the data."""
-        lengths = np.broadcast_to(np.int32(self.lookback), len(windows))
-        batches = Batches(windows.x, lengths=lengths, batch_size=batch_size, max_steps=math.inf)
-        found = keras.Model.predict(self, BatchAdapter(batches), verbose=verbose)[np.argsort(batches.order)]
+        if len(windows) <= batch_size:  # Keras' predict makes a pipeline, and graphs that stay, at each call
+            found = self.predict_on_batch({name: column[:] for name, column in windows.x.items()})
+        else:
+            lengths = np.broadcast_to(np.int32(self.lookback), len(windows))
+            batches = Batches(windows.x, lengths=lengths, batch_size=batch_size, max_steps=math.inf)
+            found = keras.Model.predict(self, BatchAdapter(batches), verbose=verbose)[np.argsort(batches.order)]
         return self.head.unscaled(np.asarray(found, "float64"), *windows.scales(slice(None)))
 
     def quantiles_of(self, windows: Windows, described: Any, levels: Sequence[float]) -> dict[float, np.ndarray]:
