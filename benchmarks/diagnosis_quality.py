@@ -2,11 +2,13 @@
 
     python benchmarks/diagnosis_quality.py --seeds 0:1 --out trial.csv
     python benchmarks/diagnosis_quality.py --seeds 0:1 --only vanishing exploding
+    python benchmarks/diagnosis_quality.py --seeds 0:1 --only problems further  # for the table of pairs
     python benchmarks/diagnosis_quality.py --seeds 0:1 --check-cases
 
 Each seed draws every problem of `failing_models.problems` on each of its model shapes, and every model of
-`failing_models.healthy`, in random sizes. How a case is made and counted is told in docs/diagnosis-trial.md. Each
-finished case is a row of --out at once; a row that stands there already is not done again.
+`failing_models.healthy`, in random sizes; `further` are problems for rules that those of the trial do not reach. How
+a case is made and counted is told in docs/diagnosis-trial.md. Each finished case is a row of --out at once; a row that
+stands there already is not done again.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
+import numpy as np
 import pandas as pd
 from failing_models import trial
 
@@ -76,14 +79,24 @@ def by_problem(failing):
 
 
 def by_pair(failing):
-    """A line for each finding with its first cure: what that heals, and what the next cure heals in its place."""
+    """A line for each finding with its first cure: what that heals, and what the next cure heals in its place.
+
+    A star marks a cure that the diagnosis does not name, tried where it names one only.
+    """
+    failing = failing.assign(
+        model=[
+            f"{case[2]} ({trial.cell_of(case, drawing)})"
+            for case, drawing in zip(keys(failing), failing["drawing"], strict=True)
+        ],
+        after=failing["next"] + np.where(failing["next_line"] == "", "\\*", ""),
+    )
     named = failing[failing["named"] & (failing["cure"] != "")]
     lines = []
     for (finding, cure), group in named.groupby([named["findings"].str.split("|").str[0], "cure"], sort=False):
         other = group[group["next"] != ""]
         only = int((other["healed"] & ~other["next_heals"]).sum())
-        cells = [", ".join(sorted(set(group["shape"]))), f"{int(group['healed'].sum())} of {len(group)}"]
-        after = ", ".join(sorted(set(other["next"]))) or "none"
+        cells = [", ".join(sorted(set(group["model"]))), f"{int(group['healed'].sum())} of {len(group)}"]
+        after = ", ".join(sorted(set(other["after"]))) or "none"
         lines.append([finding, cure, *cells, after, f"{int(other['next_heals'].sum())} of {len(other)}", only])
     return markdown(PAIRS, lines)
 
@@ -115,7 +128,9 @@ def report(rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="0:1", help="A:B, without B")
-    parser.add_argument("--only", nargs="+", default=(), metavar="PROBLEM", help="problems, or healthy")
+    parser.add_argument(
+        "--only", nargs="+", default=(), metavar="PROBLEM", help="problems by name; healthy, problems, further"
+    )
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--check-cases", action="store_true", help="only whether the cases are what they should be")
     parser.add_argument("--out", type=Path, default=Path("diagnosis_trial.csv"))

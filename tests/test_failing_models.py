@@ -10,9 +10,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 from failing_models import data
 from failing_models.cures import CURES, apply
+from failing_models.further import FURTHER
 from failing_models.problems import PROBLEMS, ordinary, padded
 
-PAIRS = [(name, shape) for name, problem in PROBLEMS.items() for shape in problem.shapes]
+ALL = PROBLEMS | FURTHER
+PAIRS = [(name, shape) for name, problem in ALL.items() for shape in problem.shapes]
 
 
 def rng(seed=0):
@@ -20,8 +22,8 @@ def rng(seed=0):
 
 
 def drawn(name, shape, seed):
-    base = PROBLEMS[name].base(rng(seed), shape)
-    return base, PROBLEMS[name].inject(rng(seed), base)
+    base = ALL[name].base(rng(seed), shape)
+    return base, ALL[name].inject(rng(seed), base)
 
 
 @pytest.mark.parametrize(("name", "shape"), PAIRS)
@@ -31,13 +33,14 @@ def test_a_problem_is_in_the_setting_and_its_cures_change_it(name, shape):
     assert drawn(name, shape, 1)[0] != base
     assert injected != base
     assert injected.seed == base.seed
-    for cure in PROBLEMS[name].cures:
+    for cure in ALL[name].cures:
         assert apply(cure, injected) is not None
 
 
 def test_each_problem_stands_in_three_shapes_or_more():
     assert len(PROBLEMS) >= 14
-    assert min(len(set(problem.shapes)) for problem in PROBLEMS.values()) >= 3
+    assert len(ALL) == len(PROBLEMS) + len(FURTHER)
+    assert min(len(set(problem.shapes)) for problem in ALL.values()) >= 3
 
 
 def test_a_cure_takes_its_number_from_its_line():

@@ -24,7 +24,7 @@ def _gated(setting, line):
 
 
 def _chrono(setting, line):
-    return setting.but(kernel="chrono", lag=int(_number(line, 0)), bias=0.0)
+    return setting.but(kernel="chrono", lag=int(_number(line, 0)), bias=0.0, one_holds=False)
 
 
 def _orthogonal(setting, line):
@@ -40,6 +40,8 @@ CURES = {
     "layer normalisation": _always(normalization="steps"),
     "scale the target": _always(scaled_target=True),
     "drop broken rows": _always(drop_broken=True),
+    "guard": _always(guarded=True),
+    "loss with a derivative": _always(loss="plain"),
     "tanh": _always(activation="tanh"),
     "relu": _always(activation="relu", kernel="narrow", gain=1.0),
     "open the path": _open,
@@ -54,7 +56,7 @@ CURES = {
     "fresh weights": _always(kernel="default", gain=1.0),
     "gated cell": _gated,
     "chrono initialisation": _chrono,
-    "bias start": _always(bias=0.0),
+    "bias start": _always(bias=0.0, one_holds=False),
     "residual and layer normalisation": _always(residual=True),
     "fewer layers": _always(layers=1),
     "read the last state": _always(head="last"),

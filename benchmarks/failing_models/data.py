@@ -53,7 +53,10 @@ def _faults(rng, setting, x, y):
     if setting.target == "thousands":
         y = rng.uniform(5e3, 5e4) + rng.uniform(1e3, 5e3) * y
     x = _units(rng, setting, x)
-    if setting.broken:
+    if setting.broken == "few inputs":
+        x = x.copy()
+        x[: setting.examples : setting.examples // 3, -1, 0] = np.nan
+    elif setting.broken:
         rows, bad = rng.random(len(x)) < 0.1, np.inf if "infinite" in setting.broken else np.nan
         x, y = x.copy(), y.copy()
         if "inputs" in setting.broken:

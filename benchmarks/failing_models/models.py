@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import rnnkit
 from failing_models import data as tasks
 from rnnkit.constraints import SpectralCap
 from rnnkit.initializers import Chrono
@@ -13,10 +14,12 @@ L, ops = keras.layers, keras.ops
 PENALTIES = {
     "": dict,
     "l2": lambda: {"recurrent_regularizer": "l2"},
+    "strong l2": lambda: {"recurrent_regularizer": keras.regularizers.L2(1.0)},
     "soft orthogonality": lambda: {"recurrent_regularizer": SoftOrthogonality(0.01)},
     "spectral cap": lambda: {"recurrent_constraint": SpectralCap(1.0)},
 }
-GATES = {"LSTM": "ifco", "GRU": "zrh"}
+GATES = {"LSTM": "ifco", "GRU": "zrh", "MinGRU": "zh", "MinLSTM": "fih"}
+OURS = ("MinGRU", "MinLSTM")
 
 
 def build(setting, data):
@@ -30,16 +33,24 @@ def _recurrent_options(setting):
         "wide": lambda: keras.initializers.RandomNormal(stddev=setting.gain / np.sqrt(setting.units)),
         "narrow": lambda: keras.initializers.Orthogonal(setting.gain),
         "rank one": lambda: keras.initializers.Constant(setting.gain / setting.units),
+        "lost": OneLeft,
+        "zeros": keras.initializers.Zeros,
     }
     options = {"activation": setting.activation}
     if setting.kernel in kernel:
         options["recurrent_initializer"] = kernel[setting.kernel]()
+    if setting.kernel == "zeros":
+        options["kernel_initializer"] = "zeros"
     options |= PENALTIES[setting.penalty]()
     if setting.kernel == "chrono":
         options["bias_initializer"] = Chrono(GATES[setting.cell], max_lag=setting.lag or setting.length)
     if setting.bias:
         options["bias_initializer"] = lambda shape, dtype: _signs(shape, dtype) * setting.bias
-    if setting.cell == "LSTM" and (setting.bias or setting.kernel == "chrono"):
+    if setting.one_holds:
+        options["bias_initializer"] = lambda shape, dtype: _one_holds(setting, shape, dtype)
+    if setting.cell in OURS:
+        options = {"bias_initializer": options["bias_initializer"]} if "bias_initializer" in options else {}
+    if setting.cell == "LSTM" and (setting.bias or setting.one_holds or setting.kernel == "chrono"):
         options["unit_forget_bias"] = False
     return options
 
@@ -49,13 +60,49 @@ def _signs(shape, dtype):
     return ops.broadcast_to(ops.sign(keras.random.normal(shape[-1:], dtype=dtype)), shape)
 
 
+class OneLeft(keras.initializers.Orthogonal):
+    """An orthogonal kernel of which one direction is left, as a training may leave it."""
+
+    def __call__(self, shape, dtype=None):
+        left = super().__call__(shape, dtype)
+        return left[:, :1] * left[:1]
+
+
+def _one_holds(setting, shape, dtype):
+    """Biases by which the keeping gate of the first unit is 0.99, and those of all others are 0.01."""
+    gates = GATES[setting.cell]
+    values = np.zeros((shape[-1] // setting.units, setting.units), "float32")
+    values[gates.index("z" if "z" in gates else "f")] = np.where(np.arange(setting.units) == 0, 4.6, -4.6)
+    return ops.cast(ops.broadcast_to(values.reshape(-1), shape), dtype)
+
+
+class LeakyCell(L.Layer):
+    """A cell of the user's own: half of the state is kept at each step."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.units = self.state_size = units
+        self.mix = L.Dense(units, activation="tanh")
+
+    def build(self, shape):
+        self.mix.build((None, shape[-1] + self.units))
+
+    def call(self, x, states):
+        state = 0.5 * states[0] + 0.5 * self.mix(ops.concatenate([x, states[0]], -1))
+        return state, [state]
+
+
 def recurrent(setting, sequences=False):
-    layer = getattr(L, setting.cell)
+    if setting.cell == "Leaky":
+        return L.RNN(LeakyCell(setting.units), return_sequences=sequences)
+    layer = getattr(rnnkit.layers if setting.cell in OURS else L, setting.cell)
     return layer(setting.units, return_sequences=sequences, **_recurrent_options(setting))
 
 
 def cells(setting):
-    cell = getattr(L, f"{setting.cell}Cell")
+    if setting.cell == "Leaky":
+        return [LeakyCell(setting.units) for _ in range(max(2, setting.layers))]
+    cell = getattr(rnnkit.layers if setting.cell in OURS else L, f"{setting.cell}Cell")
     return [cell(setting.units, **_recurrent_options(setting)) for _ in range(max(2, setting.layers))]
 
 
@@ -76,6 +123,12 @@ def front(setting, data):
     if setting.normalization == "features":
         layers.append(L.Normalization())
         layers[-1].adapt(data.x)
+    if setting.ahead:
+        ahead = {
+            "wide": {"kernel_initializer": keras.initializers.Orthogonal(30.0)},
+            "shifted": {"bias_initializer": lambda shape, dtype: 9 * _signs(shape, dtype)},
+        }
+        layers.append(L.Dense(64, **ahead[setting.ahead]))
     if setting.normalization == "steps":
         layers.append(L.LayerNormalization())
     if setting.mask == "lost":

@@ -23,6 +23,7 @@ class Problem:
         named: names of the findings that name the problem.
         cures: what should heal it, in any order: names in `cures.CURES`; none if nothing can.
         gap: how much skill it has to cost.
+        rival: what is tried in place of a next cure, where the diagnosis names one only.
     """
 
     shapes: tuple[str, ...]
@@ -31,6 +32,7 @@ class Problem:
     named: tuple[str, ...]
     cures: tuple[str, ...] = ()
     gap: float = 0.25
+    rival: str = "lower learning rate"
 
 
 def ordinary(rng, shape, **changes) -> Setting:
@@ -121,6 +123,7 @@ PROBLEMS = {
         lambda rng, base: base.but(broken=_broken(rng, base)),
         ("data not finite",),
         ("drop broken rows",),
+        rival="clipping",
     ),
     "unbounded activation": Problem(
         ("window", "stacked layers", "subclassed"),
@@ -151,6 +154,7 @@ PROBLEMS = {
         lambda rng, base: base.but(rate=float(10 ** rng.uniform(-6, -5))),
         ("learning rate too low",),
         ("higher learning rate",),
+        rival="normalization",
     ),
     "vanishing": Problem(
         ("window", "stacked cells", "encoder-decoder"),

@@ -13,23 +13,31 @@ class Setting:
         inputs: `standard`, `thousands` (all features around 20,000), `mixed` (a unit for each feature) or
             `unit` (0 to 1).
         target: `standard` or `thousands`.
-        broken: `""`, or where NaN or infinity stand in 10 % of the rows: `inputs`, `infinite inputs` or `target`.
+        broken: `""`, or where NaN or infinity stand in 10 % of the rows: `inputs`, `infinite inputs` or `target`; or
+            `few inputs`, NaN in three rows that are for training.
         labels: `true`, or `random`: drawn without regard to the inputs.
         order: `time`, or `shuffled`: the steps of each sequence in a random order.
         padding: `post` or `pre`, for tasks with sequences of different lengths.
         mask: `kept`, `none`, or `lost` on its way to the recurrent layer.
         layers: recurrent layers on top of each other.
+        cell: a layer of Keras or rnnkit, or `Leaky`, a cell of the user's own.
         kernel: recurrent initializer: `default`, `wide` (normal, `gain` its spectral radius), `narrow` (orthogonal
-            times `gain`), `rank one`, or `chrono`, for which `lag` is the longest memory, 0 the length.
+            times `gain`), `rank one`, `lost` (orthogonal, of which one direction is left), `zeros` (of all kernels), or
+            `chrono`, for which `lag` is the longest memory, 0 the length.
         bias: size of the gates' biases, of random signs; 0 leaves Keras' own.
+        one_holds: whether the keeping gate is open in one unit, and closed in all others.
         between: what stands between the last recurrent layer and the output: `""`, `round`, `sign`, `stop gradient` or
             `dead relu`, or the `relu` layer that this one should be.
         head: what the output reads: `last` step, `first` step, or the `inputs` instead of the state.
         normalization: `""`, `features` (`keras.layers.Normalization`) or `steps` (`LayerNormalization`), at the inputs.
         scaled_target: whether the target is standardised with the mean and deviation of the training data.
         drop_broken: whether rows with NaN or infinity are left out.
-        penalty: on the recurrent kernel: `""`, `l2`, `soft orthogonality`, or `spectral cap`.
-        loss: `plain`, `in graph`, `add_loss`, `two outputs`, `sample weights`, or `huber`.
+        ahead: a dense layer in front of the recurrent one: `wide` (an orthogonal kernel times 30) or `shifted` (biases
+            of 9, of random signs); `""` is none.
+        penalty: on the recurrent kernel: `""`, `l2`, `strong l2`, `soft orthogonality`, or `spectral cap`.
+        loss: `plain`, `in graph`, `add_loss`, `two outputs`, `sample weights`, `huber`, `root` (of an error that is
+            zero where the target is small), or `logarithm` (of numbers that can be negative).
+        guarded: whether a `GradientGuard` refuses steps that are not finite.
         examples: for training.
     """
 
@@ -54,6 +62,7 @@ class Setting:
     gain: float = 1.0
     lag: int = 0
     bias: float = 0.0
+    one_holds: bool = False
     residual: bool = False
     dropout: float = 0.0
     between: str = ""
@@ -69,6 +78,8 @@ class Setting:
     batch: int = 32
     stop_early: bool = False
     penalty: str = ""
+    ahead: str = ""
+    guarded: bool = False
 
     def but(self, **changes) -> "Setting":
         return replace(self, **changes)

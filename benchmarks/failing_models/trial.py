@@ -12,11 +12,14 @@ import tensorflow as tf
 
 import rnnkit
 from failing_models.cures import apply
+from failing_models.further import FURTHER
 from failing_models.healthy import HEALTHY
 from failing_models.problems import PROBLEMS
 from failing_models.training import train
 from rnnkit import callbacks
 
+GROUPS = {"problems": PROBLEMS, "further": FURTHER}
+ALL = PROBLEMS | FURTHER
 PROBE = 64  # validation examples that the diagnosis sees
 DRAWINGS = 4  # at most, until a problem hurts
 LEARNED = 0.6  # of the best skill, without the problem
@@ -32,8 +35,9 @@ COLUMNS = (*CASE, *SKILLS, *SAID, *JUDGED)
 
 
 def cases(seeds, only=()) -> Iterator[Case]:
-    """All cases of some seeds, or only those of some problems: each problem on one shape, then on the next."""
-    wanted = {name: problem.shapes for name, problem in PROBLEMS.items() if not only or name in only}
+    """The trial's cases of some seeds, or only those of some problems: each on one shape, then on the next."""
+    names = [name for each in only or ("problems",) for name in GROUPS.get(each, [each]) if name != "healthy"]
+    wanted = {name: ALL[name].shapes for name in names}
     most = max(map(len, wanted.values()), default=0)
     for seed in seeds:
         for place in range(most):
@@ -65,7 +69,7 @@ def check(case: Case) -> str:
         return f"{case} drawing {drawing}: skill {trained.skill:.2f} of {trained.best:.2f} ({trained.seconds:.0f} s)"
     drawing, setting, clean, injected, _ = drawn
     text = f"{case} drawing {drawing}: clean {clean.skill:.2f}, injected {injected.skill:.2f}"
-    for name in PROBLEMS[case[1]].cures:
+    for name in ALL[case[1]].cures:
         cured = train(apply(name, setting)).skill
         text += f"; {name} {cured:.2f}, {'heals' if healed(clean.skill, injected.skill, cured) else 'HEALS NOT'}"
     return f"{text} ({clean.seconds:.0f} and {injected.seconds:.0f} s)"
@@ -78,7 +82,7 @@ def generator(case: Case, drawing: int):
 
 def failing(case: Case):
     """The first drawing that hurts: its number, the injected setting, both trainings, and the records of the second."""
-    problem = PROBLEMS[case[1]]
+    problem = ALL[case[1]]
     for drawing in range(DRAWINGS):
         rng = generator(case, drawing)
         base = problem.base(rng, case[2])
@@ -103,6 +107,11 @@ def healthy(case: Case):
     return None
 
 
+def cell_of(case: Case, drawing: int) -> str:
+    rng, problem = generator(case, drawing), ALL[case[1]]
+    return problem.inject(rng, problem.base(rng, case[2])).cell
+
+
 def healed(clean: float, injected: float, cured: float) -> bool:
     return cured >= injected + HEALED * (clean - injected)
 
@@ -120,9 +129,11 @@ def _examine_failing(case):
     if (drawn := failing(case)) is None:
         return {"drawing": DRAWINGS}
     drawing, setting, clean, injected, health = drawn
-    problem, found = PROBLEMS[case[1]], diagnosis_of(injected, health)
+    problem, found = ALL[case[1]], diagnosis_of(injected, health)
     cured = _skill_with(found["cure"], setting, found["line"])
     first = healed(clean.skill, injected.skill, cured)
+    if found["cure"] and not found["next"]:
+        found["next"] = problem.rival
     second = _skill_with(found["next"], setting, found["next_line"]) if found["next"] else ""
     own = (_skill_with(name, setting) for name in problem.cures)
     names = found["findings"].split("|")

@@ -140,7 +140,7 @@ TABLE = {
     ),
     "layer normalisation": Entry(
         "layer_norm=True",
-        "{layer}(units)(keras.layers.LayerNormalization()(x))",
+        "x = keras.layers.LayerNormalization()(x)  # right in front of the recurrent layer",
         "Inputs of the layer keep a size at which its gates can move.",
         "Ba, Kiros and Hinton, Layer normalization, 2016",
         "the size of a whole input step is lost, which hurts where it means something, and a step takes longer.",
@@ -199,9 +199,9 @@ TABLE = {
         "IEEE 754",
         "sequences are lost; fill the gaps with care instead where they are many.",
     ),
-    "earlier weights": _data(
-        'model.fit(..., callbacks=[rnnkit.callbacks.GradientGuard("rollback")])  # from earlier weights',
-        "Weights that are not finite cannot be trained any further; a guard refuses the step that makes them so.",
+    "guard": _data(
+        'model.fit(..., callbacks=[rnnkit.callbacks.GradientGuard("skip")])  # from earlier weights',
+        "Weights that are not finite cannot be trained any further; a guard refuses each step that would make them so.",
         "Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, 2013",
         "the batches of refused steps are lost.",
     ),

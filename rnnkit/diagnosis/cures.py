@@ -9,9 +9,9 @@ import numpy as np
 
 from rnnkit.diagnosis import verdict as v
 from rnnkit.diagnosis.cure_table import TABLE, Entry
-from rnnkit.diagnosis.data_rules import UNLIKE
+from rnnkit.diagnosis.data_rules import LARGE, UNLIKE
 from rnnkit.diagnosis.layers import Layer
-from rnnkit.diagnosis.rules import LARGE_BIAS
+from rnnkit.diagnosis.rules import LARGE_BIAS, LARGE_UPDATE, SPIKE
 from rnnkit.diagnosis.training import Training
 from rnnkit.diagnosis.verdict import Facts, Finding
 from rnnkit.recurrent.table import CELLS, Cell, key
@@ -65,11 +65,13 @@ HOLDING = ("clipping", "spectral cap", "gradient penalty", "L2 penalty")  # what
 # Problem, condition on facts and layer, cures in order; the first rule that fits counts.
 RULES: list[tuple[str, Callable[[Facts, Any], bool], tuple[str, ...]]] = [
     (v.BROKEN_DATA, lambda facts, layer: True, ("drop broken rows",)),
-    (v.BROKEN_WEIGHTS, lambda facts, layer: True, ("earlier weights", "clipping", "lower learning rate")),
+    (v.BROKEN_WEIGHTS, lambda facts, layer: _diverged(facts), ("lower learning rate", "clipping", "guard")),
+    (v.BROKEN_WEIGHTS, lambda facts, layer: True, ("guard", "clipping", "lower learning rate")),
     (v.BROKEN_LOSS, lambda facts, layer: True, ("loss with a derivative",)),
     (v.BROKEN_GRADIENT, lambda facts, layer: True, ("loss with a derivative",)),
     (v.NO_GRADIENT, lambda facts, layer: True, ("open the path",)),
     (v.IGNORED, lambda facts, layer: True, ("read the last state",)),
+    (v.INPUT_SCALE, lambda facts, layer: _made_large(facts), ("layer normalisation",)),
     (v.INPUT_SCALE, lambda facts, layer: True, ("normalization",)),
     (v.TARGET_SCALE, lambda facts, layer: True, ("scale the target",)),
     (v.PADDING, lambda facts, layer: True, ("mask", "padding in front")),
@@ -139,6 +141,18 @@ def _applies(name: str, layer: Layer | None, facts: Facts) -> bool:
         return True
     cell = _known(layer)
     return cell is not None and bool(layer and layer.code) and (not entry.argument or cell.accepts(entry.argument))
+
+
+def _diverged(facts: Facts) -> bool:
+    """Whether steps were so large before the weights broke that one broken batch is not what did it."""
+    records = facts.training.records
+    return records.largest_ratio > LARGE_UPDATE or records.spike > SPIKE
+
+
+def _made_large(facts: Facts) -> bool:
+    """Whether it is the layers in front of the first recurrent one that make its inputs large."""
+    inputs = facts.data.inputs
+    return inputs is not None and not inputs.raw and inputs.given <= LARGE
 
 
 def _first(facts: Facts) -> Layer | None:

@@ -28,6 +28,7 @@ class Inputs:
         spread: the largest deviation of such a feature over the smallest.
         offset: the largest mean of such a feature, in its deviations.
         constant: features that never change.
+        given: the largest root mean square of an input of the model, words left out.
     """
 
     layer: str
@@ -38,6 +39,7 @@ class Inputs:
     spread: float
     offset: float
     constant: tuple[int, ...] = ()
+    given: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,15 @@ def _inputs(layer: str, read: Read, x) -> Inputs:
         spread=float(spread),
         offset=float(offset),
         constant=tuple(map(int, np.flatnonzero(constant))) if len(values) > 1 else (),
+        given=max((_largest(array) for array in map(np.asarray, keras.tree.flatten(x))), default=0.0),
     )
+
+
+def _largest(array) -> float:
+    """The largest root mean square of a feature; 0 for numbers of words."""
+    if array.dtype.kind != "f":
+        return 0.0
+    return float(np.sqrt((array.reshape(-1, array.shape[-1]).astype(float) ** 2).mean(0)).max())
 
 
 def _same(read: Read, array) -> bool:

@@ -236,7 +236,8 @@ def _orthogonal(cell) -> bool:
 
 
 def _unbounded(cell) -> bool:
-    activation = getattr(cell, "activation", None)
+    """Of a candidate that reads the state; one that only the inputs drive cannot make it grow from step to step."""
+    activation = getattr(cell, "activation", None) if hasattr(cell, "recurrent_kernel") else None
     return activation is not None and bool(np.abs(np.array(activation(np.array([-FAR, FAR], "float32")))).max() == FAR)
 
 

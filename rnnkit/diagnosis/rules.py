@@ -22,6 +22,7 @@ from rnnkit.diagnosis.data_rules import (
     target_scale,
 )
 from rnnkit.diagnosis.layers import RANK_STEPS, Layer
+from rnnkit.diagnosis.training import UNLEARNED
 from rnnkit.diagnosis.verdict import Facts, Finding, learning, ruled_out
 
 LARGE_UPDATE, OFTEN_LARGE = 0.3, 0.1  # norm of an update over that of the weights: the largest, the median
@@ -184,9 +185,11 @@ def underfitting(facts: Facts) -> Rule:
 
 
 def overfitting(facts: Facts) -> Rule:
-    """A validation loss that rises while the training loss falls."""
+    """A validation loss that rises while the training loss falls, of a model that had learned something before."""
     training, history = facts.training, facts.training.history
-    if history.paired and min(history.val_loss) > 0 and not training.content:
+    nothing = facts.signal.loss / (1 - training.explained)  # the loss of the mean answer
+    learned = history.paired and not min(history.val_loss) > (1 - UNLEARNED) * nothing
+    if learned and min(history.val_loss) > 0 and not training.content:
         best = int(np.argmin(history.val_loss))
         last = history.val_loss[-1]
         if last > RISE * history.val_loss[best] and last > GAP * history.loss[-1] < history.loss[best]:

@@ -45,6 +45,15 @@ def test_gates_that_start_orthogonal_each_are_known(gain, orthogonal, compiled, 
     assert found.orthogonal == orthogonal
 
 
+@pytest.mark.parametrize(
+    ("layer", "unbounded"), [(keras.layers.LSTM, True), (keras.layers.SimpleRNN, True), (rnnkit.layers.MinLSTM, False)]
+)
+def test_only_a_candidate_that_reads_the_state_can_make_it_grow(layer, unbounded, compiled, noise):
+    rnn = layer(2, activation="relu")
+    found = diagnose(compiled(rnn, keras.layers.Dense(1)), noise(2, 6, 3), noise(2, 1), lyapunov=False)
+    assert found.facts.layers[0].unbounded == unbounded
+
+
 def test_rank_after_some_steps():
     assert rank_after(np.zeros(8)) == pytest.approx(8)
     assert rank_after(np.array([0, -np.inf, -np.inf])) == pytest.approx(1)

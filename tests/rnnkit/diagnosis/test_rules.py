@@ -116,6 +116,7 @@ FALLING = History((1.0, 0.98, 0.96, 0.94, 0.92, 0.90))
         ({"layer": {"unbounded": True, "cell": "lstm"}}, None),
         ({"training": {"history": RISING}}, v.OVERFITTING),
         ({"training": {"history": RISING, "explained": 0.95}}, None),
+        ({"training": {**FAILED, "history": RISING}, "signal": {"loss": 0.5}}, v.NOT_KNOWN),  # never below the mean's
         (
             {"training": {**FAILED, "history": RISING}, "layer": {"rank": 1.4}},
             v.OVERFITTING,
@@ -174,6 +175,10 @@ def test_the_first_finding_is_the_cause(given, first):
         ({"layer": {"saturated": ("i",)}}, "layer normalisation"),
         ({"layer": {"saturated": ("i",), "bias": 12.0}}, "bias start"),
         ({"records": {"largest_norm": 1e6}, "layer": {"unbounded": True, "cell": "lstm"}}, "tanh"),
+        ({"signal": {"weights": ("kernel",)}}, "guard"),
+        ({"signal": {"weights": ("kernel",)}, "records": {"ratio": float("nan")}}, "guard"),
+        ({"signal": {"weights": ("kernel",)}, "records": {"largest_ratio": 1.0}}, "lower learning rate"),
+        ({"signal": {"weights": ("kernel",)}, "records": {"largest_norm": 1e6}}, "lower learning rate"),
         ({"layer": {"cell": "MyCell", "code": "", **SHORT}, "training": {"task": False}}, "gated cell"),
     ],
 )
