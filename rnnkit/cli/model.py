@@ -138,7 +138,7 @@ def data_of(spec, saved: Saved, options: Mapping[str, Any], part: str) -> "Datas
     named = {each.name: value for each in spec.data_options if (value := options.get(each.name)) is not None}
     if saved.config is None:
         return spec.test_data(RunConfig(spec.task, **named))
-    described = {each.name: None for each in spec.data_options if each.of_files}
+    described = {each.name: None for each in spec.data_options if each.of_files and each.name not in spec.lasting}
     return spec.test_data(saved.config.replaced(**{**described, **named}))
 
 

@@ -105,22 +105,30 @@ def command(name: str, body: Callable[..., None], options: Iterable[Option], tex
 
 def union(pick: Callable[[Any], Iterable[Option]]) -> list[Option]:
     """The options that some task has, each once and without a default; the help says of which tasks."""
-    found: dict[str, tuple[Option, list[str]]] = {}
+    found: dict[str, dict[str, tuple[Option, list[str]]]] = {}
     for spec in SPECS.values():
         for option in pick(spec):
-            found.setdefault(option.name, (option, []))[1].append(spec.task)
+            found.setdefault(option.name, {}).setdefault(option.help, (option, []))[1].append(spec.task)
     common = {
         name: dataclasses.replace(OPTIONS[name], default=None)
-        for name, (_, tasks) in found.items()
-        if name in OPTIONS and len(tasks) > 1
+        for name, told in found.items()
+        if name in OPTIONS and sum(len(tasks) for _, tasks in told.values()) > 1
     }
-    return [common.get(name) or _of(option, tasks) for name, (option, tasks) in found.items()]
+    return [common.get(name) or _of(list(told.values())) for name, told in found.items()]
 
 
-def _of(option: Option, tasks: list[str]) -> Option:
+def _of(told: list[tuple[Option, list[str]]]) -> Option:
+    """One option of what each is for some tasks."""
+    said = "; ".join(f"for {_listed(tasks)}: {each.help[0].lower()}{each.help[1:].rstrip('.')}" for each, tasks in told)
+    metavars = dict.fromkeys(each.metavar for each, _ in told if each.metavar)
+    return dataclasses.replace(
+        told[0][0], help=f"{said[0].upper()}{said[1:]}.", default=None, metavar="|".join(metavars) or None
+    )
+
+
+def _listed(tasks: list[str]) -> str:
     *others, last = tasks
-    owners = f"For {', '.join(others)} and {last}" if others else f"For {last}"
-    return dataclasses.replace(option, help=f"{owners}: {option.help[0].lower()}{option.help[1:]}", default=None)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def help_text(docstring: str | None, examples: Iterable[str] = ()) -> str:

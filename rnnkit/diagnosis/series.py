@@ -3,10 +3,13 @@
 Legend: `n` sequences, `T` steps, `F` features, `D` numbers of a target.
 """
 
+import bisect
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
 import numpy as np
+from scipy.linalg import solve_toeplitz
 from scipy.special import stdtrit
 
 from rnnkit.diagnosis.probe import Call, Order
@@ -19,7 +22,9 @@ SHUFFLES = 19  # of the targets, for what is explained by chance: 1 in 20 that i
 COMPARED = 400  # sequences, for a dependence
 MEASURABLE = 16  # sequences; fewer say nothing about a dependence
 FIXED = 0.01  # dispersion of means that are the same by construction
-MOST = 1000  # sequences that are looked at
+MOST = 1000  # sequences that are looked at, and steps of a window of the past
+AHEAD = 24  # of the steps ahead that are looked at
+RIDGE = 1e-6  # of a variance, for series that repeat themselves exactly
 
 
 class Read(NamedTuple):
@@ -90,14 +95,73 @@ def dependence(read: Read, y) -> tuple[float, float]:
 
 
 def _by_windows(inputs: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
-    steps, rng = inputs.shape[1], np.random.default_rng(0)
-    windows = sorted({min(2**power, steps) for power in range(int(np.ceil(np.log2(steps))) + 1)})
+    windows, rng = _windows(inputs.shape[1]), np.random.default_rng(0)
     shuffled = [targets[rng.permutation(len(targets))] for _ in range(SHUFFLES)]
     found = [[_left_out(inputs[:, -w:].reshape(len(targets), -1), y) for y in (targets, *shuffled)] for w in windows]
     own, chance = np.array(found)[:, 0], max(0.0, np.array(found)[:, 1:].max())
     if own.max() <= chance:
         return 0.0, float("nan")
     return float((own.max() - chance) / (1 - chance)), float(windows[int(np.argmax(own >= own.max() - GAIN))] - 1)
+
+
+def _windows(longest: int) -> list[int]:
+    return sorted({min(2**power, longest) for power in range(int(np.ceil(np.log2(longest))) + 1)})
+
+
+def past_dependence(series: Sequence[np.ndarray], longest: int, ahead: int) -> tuple[float, float]:
+    """`dependence` of whole series on their own past: R^2 of a linear model of the last steps, and the steps back.
+
+    The best linear model of a window follows from the autocorrelations (the Yule-Walker equations). They are those of
+    all series together, each without its linear trend and in its own standard deviations. R^2 is the mean over steps
+    ahead, adjusted for the size of the window.
+
+    Args:
+        series: shape (T,) each, NaN where a value is missing.
+        longest: the longest window.
+        ahead: steps that are forecast.
+
+    Returns:
+        NaN, NaN for series that are constant, or shorter than twice the longest window and the steps ahead of it.
+    """
+    chosen = np.unique(np.linspace(0, len(series) - 1, min(len(series), MOST)).astype(int))
+    series = [series[number] for number in chosen]
+    longest = min(longest, MOST, max(map(len, series)) // 2 - ahead)
+    if longest < 1:
+        return float("nan"), float("nan")
+    found, count = _autocorrelation(series, longest + ahead)
+    lags = np.unique(np.linspace(1, ahead, min(ahead, AHEAD)).astype(int))
+
+    def explained(window: int) -> float:
+        products = found[lags + np.arange(window)[:, None]]
+        weights = solve_toeplitz(found[:window] + RIDGE * (np.arange(window) == 0), products)
+        left = 1 - (weights * products).sum(axis=0).mean()
+        return float(1 - left * (count - 1) / (count - window - 1))
+
+    best = max(map(explained, _windows(longest))) if count > longest + 1 else float("nan")
+    if not 0 < best <= 1:
+        return (0.0 if best <= 0 else float("nan")), float("nan")
+    return best, float(bisect.bisect_left(range(1, longest + 1), best - GAIN, key=explained))
+
+
+def _autocorrelation(series: Sequence[np.ndarray], most: int) -> tuple[np.ndarray, int]:
+    """That of lags 0 to `most`, of all series together, and the number of values; of 0 values for constant series."""
+    products, pairs, full = np.zeros((3, most + 1))
+    for each in series:
+        seen, steps = np.isfinite(each), np.arange(len(each))
+        if seen.sum() < 3:
+            continue
+        trend = np.polyfit(steps[seen] / len(each), each[seen], 1)
+        values = np.where(seen, each - np.polyval(trend, steps / len(each)), 0.0)
+        deviation = np.sqrt((values**2).sum() / seen.sum())
+        if deviation <= 1e-9 * max(1.0, np.abs(each[seen]).max()):
+            continue
+        lags = min(most + 1, len(each))
+        for total, column in ((products, values / deviation), (pairs, seen), (full, np.ones(len(each)))):
+            total[:lags] += np.fft.irfft(np.abs(np.fft.rfft(column, 2 * len(each))) ** 2, 2 * len(each))[:lags]
+    if not full[0]:
+        return products, 0
+    # of complete series the products over all pairs at lag 0, so that no combination has a negative variance
+    return products / np.maximum(pairs, 1) * full / full[0], int(pairs[0].round())
 
 
 def _by_steps(inputs: np.ndarray, targets: np.ndarray) -> tuple[float, float]:

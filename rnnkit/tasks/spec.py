@@ -39,6 +39,7 @@ class TaskSpec:
         counted: what a row of its data is called.
         options: what a run can be asked for beside the options of every task, or in their place.
         shorthands: those of them that only say what others are, see `resolve`.
+        lasting: those of them that describe a file, and hold for the files that a trained model is given later as well.
         fewest: rows of a file that can be split into training, validation and test data.
         evaluate_options: what `rnnkit evaluate` can be asked for beside its data.
         predict_options: what `rnnkit predict` can be asked for in place of texts; see `predict`.
@@ -62,6 +63,7 @@ class TaskSpec:
     counted: ClassVar[str] = "rows"
     options: ClassVar[tuple[Option, ...]] = ()
     shorthands: ClassVar[tuple[str, ...]] = ()
+    lasting: ClassVar[tuple[str, ...]] = ()
     fewest: ClassVar[int] = 10
     evaluate_options: ClassVar[tuple[Option, ...]] = ()
     predict_options: ClassVar[tuple[Option, ...]] = ()

@@ -454,3 +454,15 @@ def test_a_run_that_has_learned_nothing_says_so_first(cli, tmp_path):
     conclusion = json.loads((tmp_path / "run" / "diagnosis" / "conclusion.json").read_text(encoding="utf-8"))
     assert conclusion["verdict"].startswith("Nothing was learned: val_accuracy did not leave")
     assert "Nothing was learned" in done.out
+
+
+def test_the_help_of_an_option_that_tasks_share_says_what_it_is_for_each():
+    from rnnkit.cli.model import data_options
+    from rnnkit.cli.options import union
+
+    told = {option.name: option for option in union(data_options)}
+    assert told["target"].help == (
+        "For translation: file with the translations of the lines of --data; for forecasting: columns to forecast, "
+        "separated by commas."
+    )
+    assert (told["target"].metavar, told["time"].metavar) == ("FILE|COLUMN,COLUMN", "COLUMN")

@@ -14,6 +14,8 @@ import numpy as np
 from rnnkit.checks import one_of, share, whole
 from rnnkit.datasets.series import Roles, split_by_time
 from rnnkit.datasets.time_grid import season_of
+from rnnkit.diagnosis.layers import ESTIMATED, FORETELLS
+from rnnkit.diagnosis.series import past_dependence
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.tasks.forecasting.answers import Answers
 from rnnkit.tasks.forecasting.frames import series_column
@@ -169,7 +171,12 @@ class Forecaster(Answers):
         learned = learn_encoding(series, self.scaling, self.per_series, self.calendar, self.group_embedding)
         if self.head.loss == "negative_binomial" and any((each.values < 0).any() for each in series):
             raise DataError("target: a negative binomial forecasts counts from 0, got negative values. Use 'normal'.")
-        return {**learned, "season": season_of(series[0].frequency), "ends": ends_of(series), "conformal": None}
+        explained, steps = past_dependence(
+            [column for each in series for column in each.values.T], self.lookback, self.horizon
+        )
+        lag = [explained, steps] if np.isfinite(steps) else None
+        own = {"season": season_of(series[0].frequency), "lag": lag, "ends": ends_of(series), "conformal": None}
+        return {**learned, **own}
 
     def make_network(self, learned: dict[str, Any]):
         return forecast_network(self, learned)
@@ -195,11 +202,12 @@ class Forecaster(Answers):
         return {name: column[rows] for name, column in windows.x.items()}, windows.y[rows]
 
     def known_lag(self, median_length: float):
-        season = (self._learned or {}).get("season", 1)
-        step = self.segment if self.decoder == "segments" else 1
-        if season <= 1 or math.ceil(season / step) > median_length - 1:
+        explained, steps = (self._learned or {}).get("lag") or (0.0, 0.0)
+        if explained < FORETELLS:
             return None
-        return math.ceil(season / step), f"the season of the data, {season} steps"
+        read = self.segment if self.decoder == "segments" else 1
+        window = f"the last {steps + 1:.0f} time steps explains {explained:.0%} of the next {self.horizon}"
+        return float(steps // read), f"{ESTIMATED} of {window}, by the autocorrelation of the targets"
 
     def predicts_each_step_of(self, layer: Any):
         return False  # what is read are other steps than those that are forecast

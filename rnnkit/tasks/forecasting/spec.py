@@ -50,6 +50,7 @@ class ForecastingSpec(TaskSpec):
         Option(*("lookback", f"Steps to look back on; default: {LOOKBACK}.", int), metavar="N", check=counting),
         *(VALID, TEST),
     )
+    lasting = Roles._fields
     predict_options = (
         Option("data", "File with the history, and with what is known ahead.", panel="Data", metavar="FILE"),
         Option("out", "File to write, a .csv; default: print it.", panel="Output", metavar="FILE", short="-o"),

@@ -203,6 +203,23 @@ def test_calibrated_intervals_cover_what_they_should():
         model.forecast(parts[0], quantiles=[0.99])
 
 
+def test_the_lag_that_is_needed_is_measured_on_the_training_data():
+    values = np.sin(2 * np.pi * np.arange(300) / 12) + 0.3 * np.random.default_rng(0).normal(size=300)
+    lags = {}
+    for decoder in ("segments", "direct"):
+        model = Forecaster(loss="mae", decoder=decoder, **{**SMALL, "lookback": 24})
+        assert model.known_lag(9) is None
+        model.adapt([values])
+        lags[decoder], said = model.known_lag(9)
+        assert said == (
+            "a linear model of the last 5 time steps explains 79% of the next 4, by the autocorrelation of the targets"
+        )
+    assert lags == {"segments": 1, "direct": 4}
+    model = Forecaster(loss="mae", **SMALL)
+    model.adapt(np.random.default_rng(0).normal(size=(1, 300, 1)))
+    assert model.known_lag(9) is None
+
+
 BAD = {
     "fewer steps than one window": (lambda m: m.fit(np.zeros((1, 4, 1)) + np.arange(4)[:, None]), "no window fits"),
     "a part shorter than the horizon": (

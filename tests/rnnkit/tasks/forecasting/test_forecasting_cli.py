@@ -67,7 +67,7 @@ def test_what_is_missing_is_said_in_a_line(place, cli):
 
 def test_it_is_measured_again_and_its_cells_are_compared_with_its_baselines(place, cli):
     folder, _ = place
-    again = cli("evaluate", "run", cwd=folder)
+    again = cli("evaluate", "run", "--data", "load.csv", cwd=folder)  # whose columns are those of the run
     assert (again.code, "seasonal naive" in again.out) == (0, True), again.err
     planned = cli(
         "compare", "forecasting", "--data", "load.csv", *OPTIONS[:-4], "--set", "horizon=4", "--dry-run", cwd=folder
