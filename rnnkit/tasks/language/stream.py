@@ -5,7 +5,7 @@ state is zero, and 0 where it is that after the previous batch. Targets are numb
 predict; with two directions the targets of a step stand next to each other: (B, T * D).
 """
 
-import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,38 +13,54 @@ import keras
 import numpy as np
 
 from rnnkit.callbacks.resuming.running_fit import content_sum
+from rnnkit.text.tokenization import END
 
 MOST_LOGITS = 2**25  # of a batch that is measured, 128 MiB
 LONGEST = 512  # steps of such a batch
+STRIP = 512  # tokens of a strip that begins where a text does
+BLOCK = 2**24  # tokens that are looked at together
 
 
 class Strips(keras.utils.PyDataset):
-    """A stream, cut into `batch_size` strips that are read side by side, `steps` tokens at a time.
+    """A stream, cut into strips of which `batch_size` are read side by side, `steps` tokens at a time.
 
-    Each token is predicted once in a pass, from the state that all tokens before it in its strip have left. A pass
-    begins at a place of the stream that depends on (seed, pass) alone, so that chunks are cut elsewhere each time.
+    Each token is predicted once in a pass, from the state that all tokens before it in its strip have left. Strips are
+    those of `text_strips`, in another order in each pass. Where they are cut anywhere, a pass begins at a place of the
+    stream that depends on (seed, pass) alone, so that chunks are cut elsewhere each time.
 
     Args:
         tokens: integers, shape (N,), an array or one in a file; the last is the end of a text.
         directions: 1, or 2 to read backwards as well.
         batch_size, steps: B and T.
-        shuffle: False begins each pass at the first token.
-        seed: of the places.
+        shuffle: False reads each pass in the same order, and begins at the first token.
+        seed: of orders and places.
         steps_per_epoch: batches per epoch, the next epoch continues where this one ended; None serves a pass.
+
+    Warns:
+        UserWarning: the tokens do not fill one batch.
     """
 
     def __init__(self, tokens, *, directions=1, batch_size=32, steps=64, shuffle=True, seed=0, steps_per_epoch=None):
         super().__init__()
+        if len(tokens) < batch_size * steps:
+            warnings.warn(
+                f"x: {len(tokens)} tokens do not fill one batch of {batch_size} strips (batch_size) of {steps} tokens "
+                "(bptt_steps), so an epoch is a single step. Take fewer of either.",
+                stacklevel=2,
+            )
         self.tokens, self.directions = tokens, directions
-        self.batch_size, self.steps = min(batch_size, len(tokens)), steps
+        self.batch_size = min(batch_size, len(tokens))
         self.shuffle, self.seed, self.steps_per_epoch = shuffle, seed, steps_per_epoch
         self.epoch = 0
-        self._strip = math.ceil(len(tokens) / self.batch_size)
-        self._pass = math.ceil(self._strip / steps)
+        strips, self._rotates = text_strips(tokens, self.batch_size)
+        self._groups = strips.reshape(-1, self.batch_size, 2)
+        longest = np.diff(self._groups)[:, :, 0].max(axis=1)
+        self.steps = min(steps, int(longest.max()))
+        self._chunks = -(-longest // self.steps)
 
     @property
     def num_batches(self) -> int:
-        return self.steps_per_epoch or self._pass
+        return self.steps_per_epoch or int(self._chunks.sum())
 
     def fingerprint(self) -> dict:
         """What tells this stream from others, by name; the seed is not among it."""
@@ -52,19 +68,54 @@ class Strips(keras.utils.PyDataset):
         return {"tokens": len(self.tokens), **options, "contents": content_sum([np.asarray(self.tokens)])}
 
     def __getitem__(self, index):
-        passed, chunk = divmod(self.epoch * self.num_batches + index, self._pass)
-        rng = np.random.default_rng((self.seed, passed))
-        first = int(rng.integers(len(self.tokens))) if self.shuffle else 0
+        group, chunk, first = self._place(self.epoch * self.num_batches + index)
+        starts, stops = group[:, :1], group[:, 1:]
         within = np.arange(chunk * self.steps, (chunk + 1) * self.steps)
-        places = within + self._strip * np.arange(self.batch_size)[:, None]
-        valid = (within < self._strip) & (places < len(self.tokens))
+        valid = within < stops - starts
         x, y = {}, []
         for name in ("tokens", "backward")[: self.directions]:
-            wanted = (first + places) % len(self.tokens)
+            begin = starts if name == "tokens" else len(self.tokens) - stops
+            wanted = (first + begin + within) % len(self.tokens)
             x[name] = np.where(valid, tokens_at(self.tokens, name, wanted - 1), 0)
             y.append(np.where(valid, tokens_at(self.tokens, name, wanted), -1))
         x["fresh"] = np.full(self.batch_size, chunk == 0, "int32")
         return x, interleaved(y)
+
+    def _place(self, number: int) -> tuple[np.ndarray, int, int]:
+        """The strips (B, 2) of a batch counted from the first pass, its chunk of them, and where that pass begins."""
+        passed, number = divmod(number, int(self._chunks.sum()))
+        rng = np.random.default_rng((self.seed, passed))
+        first = int(rng.integers(len(self.tokens))) if self.shuffle and self._rotates else 0
+        order = rng.permutation(len(self._groups)) if self.shuffle else np.arange(len(self._groups))
+        ends = np.cumsum(self._chunks[order])
+        place = int(np.searchsorted(ends, number, side="right"))
+        return self._groups[order[place]], number - int(ends[place] - self._chunks[order[place]]), first
+
+
+def text_strips(tokens, batch_size: int) -> tuple[np.ndarray, bool]:
+    """Where a stream is cut: starts and stops of strips, longest first, (K * B, 2); and whether that is anywhere.
+
+    A strip begins where a text does, every `STRIP` tokens or so, since evaluation and generation begin each text from a
+    zero state. Texts too long for that, such as books, are cut anywhere, into B strips in all.
+    """
+    size = len(tokens)
+    number = batch_size * max(1, round(size / (batch_size * STRIP)))
+    texts = _text_starts(tokens)
+    rotates = np.diff(texts).max() > size / batch_size
+    if rotates:
+        begins = np.arange(batch_size) * size // batch_size
+    else:
+        begins = np.unique(texts[np.searchsorted(texts[:-1], np.arange(number) * size // number)])
+        begins = begins[begins < size]
+    strips = np.stack([begins, np.append(begins[1:], size)], axis=1)
+    strips = strips[np.argsort(begins - strips[:, 1], kind="stable")]
+    return np.pad(strips, ((0, -len(strips) % batch_size), (0, 0))), bool(rotates)
+
+
+def _text_starts(tokens) -> np.ndarray:
+    """Places behind an end, and 0; the last is the size of the stream."""
+    parts = range(0, len(tokens), BLOCK)
+    return np.concatenate([[0], *(np.flatnonzero(tokens[part : part + BLOCK] == END) + part + 1 for part in parts)])
 
 
 class Pieces(keras.utils.PyDataset):

@@ -18,7 +18,20 @@ def book(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(book):
     folder = book.parent / "run"
-    words = ["run", "language-model", "--data", str(book), "--units", "4", "--epochs", "1", "--out", str(folder)]
+    words = [
+        "run",
+        "language-model",
+        "--data",
+        str(book),
+        "--units",
+        "4",
+        "--epochs",
+        "1",
+        "--batch-size",
+        "8",
+        "--out",
+        str(folder),
+    ]
     answer = CliRunner().invoke(app, words)
     assert answer.exit_code == 0, answer.output
     return folder

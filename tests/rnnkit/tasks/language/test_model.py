@@ -46,6 +46,7 @@ def test_what_is_measured_does_not_depend_on_the_cut(model, batch_size, monkeypa
     assert measured["bits_per_character"] == pytest.approx(measured["nll"] / math.log(2), rel=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:x. .* tokens do not fill one batch")
 @pytest.mark.parametrize("cell", ["lstm", "min_gru"])
 def test_a_pass_in_chunks_has_the_loss_of_the_uncut_pass(cell):
     """Without updates; the state goes on from chunk to chunk."""
@@ -124,7 +125,9 @@ def test_the_state_in_the_middle_of_a_pass_can_be_saved_and_restored(model):
 
 @pytest.mark.parametrize("tokenization", ["bytes", "words", "subwords"])
 def test_every_tokenization_is_learned_and_written(tokenization, untraced):
-    model = rnnkit.LanguageModel(tokenization, units=4, embedding_dim=4, vocabulary_size=300, tied_embeddings=False)
+    model = rnnkit.LanguageModel(
+        tokenization, units=4, embedding_dim=4, vocabulary_size=300, tied_embeddings=False, bptt_steps=9
+    )
     with untraced():
         history = model.fit(TEXTS * 3, validation_data=TEXTS, epochs=1, batch_size=2, verbose=0).history
     assert history.keys() >= {"val_nll", "val_bits_per_byte" if tokenization == "bytes" else "val_perplexity"}
@@ -138,7 +141,7 @@ def test_files_are_read_as_texts_in_memory_are(tmp_path, monkeypatch, untraced):
     (tmp_path / "a.txt").write_text("".join(lines[:10]), encoding="utf-8")
     (tmp_path / "b.txt.gz").write_bytes(gzip.compress("".join(lines[10:]).encode()))
     texts = ["".join(lines[:10]), "".join(lines[10:])]
-    model = rnnkit.LanguageModel(units=4, embedding_dim=4)
+    model = rnnkit.LanguageModel(units=4, embedding_dim=4, bptt_steps=9)
     with untraced():
         model.fit(tmp_path, epochs=1, verbose=0)
     assert model.tokens.entries == rnnkit.text.tokenization.Characters.learn(texts, 100).entries

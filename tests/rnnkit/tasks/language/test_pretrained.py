@@ -14,7 +14,7 @@ UNLABELLED = ["A good film is a good film.", "What a bad plot!", "Not a plot at 
 
 def language_model(**options):
     keras.utils.set_random_seed(0)
-    settings = {"lowercase": True, "units": 6, "embedding_dim": 5, "direction": "both", **options}
+    settings = {"lowercase": True, "units": 6, "embedding_dim": 5, "direction": "both", "bptt_steps": 9, **options}
     model = rnnkit.LanguageModel("words", **settings)
     model.fit(UNLABELLED, epochs=1, batch_size=2, verbose=0)
     return model

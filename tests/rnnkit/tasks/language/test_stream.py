@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnkit.tasks.language.stream import Pieces, Strips, tokens_at
+from rnnkit.tasks.language import stream as module
+from rnnkit.tasks.language.stream import Pieces, Strips, text_strips, tokens_at
 from rnnkit.text.tokenization import END
 
+few = pytest.mark.filterwarnings("ignore:x. .* tokens do not fill")
 texts = st.lists(st.lists(st.integers(4, 9), max_size=12).map(lambda ids: np.array([*ids, END], "int32")), min_size=1)
 
 
@@ -23,6 +25,15 @@ def pairs_of(inputs, targets, directions, way):
     return [pair for pair in zip(np.ravel(inputs[name]), np.ravel(targets), strict=True) if pair[1] >= 0]
 
 
+@pytest.fixture(autouse=True, scope="module", params=[4, 512])
+def strip(request):
+    """Strips of few tokens, of which a pass has many groups, and of as many as usual."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "STRIP", request.param)
+        yield request.param
+
+
+@few
 @given(texts, st.integers(1, 5), st.integers(1, 7), st.booleans(), st.sampled_from([1, 2]))
 def test_a_pass_predicts_each_token_once_from_the_one_before(texts, batch_size, steps, shuffle, directions):
     stream = np.concatenate(texts)
@@ -33,19 +44,43 @@ def test_a_pass_predicts_each_token_once_from_the_one_before(texts, batch_size, 
     backward = sorted((int(reverse[i - 1]), int(reverse[i])) for i in range(len(reverse)))
     for way, expected in list(enumerate([forward, backward]))[:directions]:
         assert sorted(pair for batch in batches for pair in pairs_of(*batch, directions, way)) == expected
-    assert [int(x["fresh"].max()) for x, _ in batches] == [1] + [0] * (len(batches) - 1)
+    assert batches[0][0]["fresh"].all()
 
 
+@few
 @given(texts, st.integers(1, 5), st.integers(1, 7))
-def test_a_strip_goes_on_where_it_ended(texts, batch_size, steps):
+def test_a_strip_goes_on_where_it_ended_and_begins_where_a_text_does(texts, batch_size, steps):
     stream = np.concatenate(texts)
     strips = Strips(stream, batch_size=batch_size, steps=steps, seed=1)
     batches = [strips[index] for index in range(strips.num_batches)]
-    joined = np.concatenate([x["tokens"] for x, _ in batches], axis=1), np.concatenate([y for _, y in batches], axis=1)
-    for inputs, targets in zip(*joined, strict=True):
-        length = np.sum(targets >= 0)
-        np.testing.assert_array_equal(inputs[1:length], targets[: length - 1] if length else inputs[:0])
-        assert (targets[length:] == -1).all()
+    begins = [index for index, (x, _) in enumerate(batches) if x["fresh"].all()]
+    cut_anywhere = max(map(len, texts)) > len(stream) / strips.batch_size
+    for start, stop in zip(begins, [*begins[1:], len(batches)], strict=True):
+        inputs, targets = (
+            np.concatenate(each, axis=1)
+            for each in zip(*((x["tokens"], y) for x, y in batches[start:stop]), strict=True)
+        )
+        for row, wanted in zip(inputs, targets, strict=True):
+            length = np.sum(wanted >= 0)
+            np.testing.assert_array_equal(row[1:length], wanted[: length - 1] if length else row[:0])
+            assert (wanted[length:] == -1).all()
+            assert cut_anywhere or not length or row[0] == END
+
+
+def test_strips_are_as_long_as_asked_and_a_long_text_is_cut_in_equal_ones(strip):
+    lines = np.tile(np.r_[4:9, END], 1000)
+    strips, anywhere = text_strips(lines, 2)
+    assert not anywhere
+    assert abs(np.diff(strips) - strip).max() < 20
+    strips, anywhere = text_strips(np.r_[np.full(6000, 4), END], 4)
+    assert anywhere
+    assert sorted(np.diff(strips)[:, 0]) == [1500, 1500, 1500, 1501]
+
+
+def test_too_few_tokens_for_a_batch_are_told():
+    with pytest.warns(UserWarning, match=r"x: 97 tokens do not fill one batch of 32 strips \(batch_size\) of 5 tokens"):
+        strips = Strips(np.r_[4:100, END], batch_size=32, steps=5)
+    assert (strips.num_batches, strips.steps) == (1, 4)
 
 
 def test_a_pass_is_cut_elsewhere_each_time_and_the_same_for_the_same_seed():
