@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from rnnkit.report.terminal import show_table, show_words, shown
+from rnnkit.study.made import throughput
 from rnnkit.tasks.specs import find_spec
 
 
@@ -23,7 +24,7 @@ def show_results(console: Console, config, trained, folder: Path, test) -> None:
     metrics = trained.metrics
     figures = [{"data": part, **{n: f"{v:.4f}" for n, v in metrics[part].items()}} for part in ("valid", "test")]
     show_table(console, pd.DataFrame(figures), "Results of the best epoch", "metrics.json")
-    console.print(f"{metrics['seconds']:.0f} s of training, {metrics['examples_per_second']:.0f} examples/s")
+    console.print(f"{metrics['seconds']:.0f} s of training, {throughput(metrics)}")
     show_table(
         console, trained.health.summary().reset_index(), "Gradient norms by layer, before clipping", "gradients.csv"
     )

@@ -24,6 +24,12 @@ def made(**parts: Dataset | None) -> dict[str, Any]:
     return {"date": now, "hardware": hardware(), "examples": examples}
 
 
+def throughput(metrics: Mapping[str, Any]) -> str:
+    """How fast a model trained: in tokens where it reads a stream of them, else in examples."""
+    unit = "tokens" if "tokens_per_second" in metrics else "examples"
+    return f"{metrics[f'{unit}_per_second']:,.0f} {unit}/s"
+
+
 def running_command() -> str | None:
     """The line by which the `rnnkit` command of this process was started; None in other programs."""
     if Path(sys.argv[0]).stem != "rnnkit":

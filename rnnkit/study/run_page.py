@@ -10,7 +10,7 @@ from rnnkit.diagnosis.page import history_map, sections
 from rnnkit.recurrent.table import title as title_of
 from rnnkit.report.markup import Markup, duration, facts, number, table, tag, whole
 from rnnkit.report.page import Section, conclusion, page, text, tiles
-from rnnkit.study.made import made_section
+from rnnkit.study.made import made_section, throughput
 from rnnkit.study.training_page import gradients, learning, metric_name, spectrum
 from rnnkit.tasks.config import RunConfig
 from rnnkit.tasks.parts import PageParts
@@ -108,7 +108,7 @@ def _configuration(config, metrics) -> Section:
 def _timing(metrics) -> Section:
     speed = {
         "training": duration(metrics["seconds"]),
-        "speed": f"{metrics['examples_per_second']:,.0f} examples/s",
+        "speed": throughput(metrics),
         "epochs": metrics["epochs"],
     }
     kernels = pd.DataFrame(list(metrics["kernels"].items()), columns=["layer", "kernel and reason"])

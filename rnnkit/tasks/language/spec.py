@@ -67,7 +67,9 @@ class LanguageSpec(TaskSpec):
         return own if config.tokenization is None else {**own, "tokenization": config.tokenization}
 
     def results(self, model, splits, config, metrics):
-        return Results(artifacts=[Written(model.generate(length=LENGTH, seed=config.seed))])
+        tokens = int(model.encoded(splits.train)["lengths"].sum()) * metrics["epochs"]
+        speed = {"tokens_per_second": round(tokens / metrics["seconds"], 1)}
+        return Results(metrics=speed, artifacts=[Written(model.generate(length=LENGTH, seed=config.seed))])
 
     def show(self, console, trained, folder, test):
         text = (Path(folder) / WRITTEN).read_text(encoding="utf-8") if (Path(folder) / WRITTEN).exists() else ""

@@ -1,5 +1,7 @@
 """`rnnkit run language-model` and `rnnkit generate` on what it wrote."""
 
+import json
+
 import pytest
 from typer.testing import CliRunner
 
@@ -46,7 +48,13 @@ def generated(run, *words):
 
 def test_a_run_writes_text_and_measures_it(run):
     assert (run / "written.txt").read_text(encoding="utf-8")
-    assert "bits_per_character" in (run / "metrics.json").read_text(encoding="utf-8")
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    assert "bits_per_character" in metrics["test"]
+    characters = (
+        run.parent / "book.txt"
+    ).stat().st_size * 0.81  # a tenth is test data, and of the rest one validation data
+    assert metrics["tokens_per_second"] == pytest.approx(characters / metrics["seconds"], rel=0.1)
+    assert f"{metrics['tokens_per_second']:,.0f} tokens/s" in (run / "report.html").read_text(encoding="utf-8")
     assert (run / "report.html").stat().st_size > 1000
 
 
