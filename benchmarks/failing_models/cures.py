@@ -38,6 +38,7 @@ def _open(setting, line):
 CURES = {
     "normalization": _always(normalization="features"),
     "layer normalisation": _always(normalization="steps"),
+    "rescaling": lambda setting, line: setting.but(rescaled=_number(line, 0.1)),
     "scale the target": _always(scaled_target=True),
     "drop broken rows": _always(drop_broken=True),
     "guard": _always(guarded=True),

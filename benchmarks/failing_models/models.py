@@ -129,6 +129,8 @@ def front(setting, data):
             "shifted": {"bias_initializer": lambda shape, dtype: 9 * _signs(shape, dtype)},
         }
         layers.append(L.Dense(64, **ahead[setting.ahead]))
+    if setting.rescaled:
+        layers.append(L.Rescaling(setting.rescaled))
     if setting.normalization == "steps":
         layers.append(L.LayerNormalization())
     if setting.mask == "lost":

@@ -34,6 +34,7 @@ class Setting:
         drop_broken: whether rows with NaN or infinity are left out.
         ahead: a dense layer in front of the recurrent one: `wide` (an orthogonal kernel times 30) or `shifted` (biases
             of 9, of random signs); `""` is none.
+        rescaled: what its inputs are multiplied by; 0 is nothing.
         penalty: on the recurrent kernel: `""`, `l2`, `strong l2`, `soft orthogonality`, or `spectral cap`.
         loss: `plain`, `in graph`, `add_loss`, `two outputs`, `sample weights`, `huber`, `root` (of an error that is
             zero where the target is small), or `logarithm` (of numbers that can be negative).
@@ -79,6 +80,7 @@ class Setting:
     stop_early: bool = False
     penalty: str = ""
     ahead: str = ""
+    rescaled: float = 0.0
     guarded: bool = False
 
     def but(self, **changes) -> "Setting":

@@ -1,8 +1,4 @@
-"""The cures: how each is applied, how it helps, who found it, and what it can make worse.
-
-Words in braces are filled in by `cures`: `{layer}` is the Keras layer in question, `{lag}` the steps that the task
-needs, `{threshold}` and the learning rates come from the records where there are any.
-"""
+"""The cures: how each is applied and helps, who found it, what it can make worse; `cures` fills in words in braces."""
 
 from dataclasses import dataclass
 
@@ -15,8 +11,7 @@ class Entry:
         task, own: a line of Python for a task of rnnkit, and for a Keras model of one's own.
         shell: options to add to `rnnkit run TASK`; empty where the shell has none.
         why: how it helps.
-        source: the paper, or the page of Keras' documentation.
-        side_effect: what it can make worse.
+        source, side_effect: the paper, or the page of Keras' documentation; what it can make worse.
         argument: of the cell's constructor, which not every cell takes.
     """
 
@@ -29,19 +24,18 @@ class Entry:
     argument: str = ""
 
 
-def _data(line: str, why: str, source: str, side_effect: str) -> Entry:
-    """A cure of the data: the same line for every model."""
-    return Entry(line, line, why, source, side_effect)
+def _same(line: str, why: str, source: str, side_effect: str, shell: str = "") -> Entry:
+    """A cure that is the same line for a task of rnnkit and for any other model."""
+    return Entry(line, line, why, source, side_effect, shell)
 
 
 TABLE = {
-    "clipping": Entry(
-        'model.fit(..., callbacks=[rnnkit.callbacks.GradientClipping("global_norm", {threshold:.2g})])',
+    "clipping": _same(
         'model.fit(..., callbacks=[rnnkit.callbacks.GradientClipping("global_norm", {threshold:.2g})])',
         "A single huge gradient can no longer throw the weights far away.",
         "Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, 2013",
         "a threshold that is too low slows the training down, and the directions of exploding gradients stay useless.",
-        shell="--clip global_norm:{threshold:.2g}",
+        "--clip global_norm:{threshold:.2g}",
     ),
     "spectral cap": Entry(
         "recurrent_constraint=rnnkit.constraints.SpectralCap({limit:g})",
@@ -179,59 +173,63 @@ TABLE = {
         shell="--set recurrent_initializer={plain_start}",
         argument="kernel_initializer",
     ),
-    "normalization": _data(
+    "normalization": _same(
         "normalization = keras.layers.Normalization(); normalization.adapt(x_train)  # in front of the first layer",
         "Each feature gets mean 0 and deviation 1, from the training data, and is comparable with the others.",
         "LeCun, Bottou, Orr and Mueller, Efficient BackProp, 1998",
         "what is far outside of the training data stays so; a series that drifts is better given as differences.",
     ),
-    "scale the target": _data(
+    "rescaling": _same(
+        "x = keras.layers.Rescaling({shrink:.1g})(x)  # right in front of the recurrent layer",
+        "What layers in front have made large comes to a size at which gates can move, and all of it stays.",
+        "LeCun, Bottou, Orr and Mueller, Efficient BackProp, 1998",
+        "training can make it large again: start the layers in front with smaller weights.",
+    ),
+    "scale the target": _same(
         "mean, scale = y_train.mean(), y_train.std(); model.fit(x_train, (y_train - mean) / scale)"
         "  # and predict(x) * scale + mean",
         "Answers start around 0, and steps of a usual size reach a target of deviation 1.",
         "LeCun, Bottou, Orr and Mueller, Efficient BackProp, 1998",
         "losses and metrics are in deviations of the target from then on.",
     ),
-    "drop broken rows": _data(
+    "drop broken rows": _same(
         "finite = [np.isfinite(each).reshape(len(each), -1).all(axis=1) for each in (x, y)]; "
         "keep = finite[0] & finite[1]; x, y = x[keep], y[keep]",
         "One number that is not finite makes the loss, every gradient and then every weight NaN.",
         "IEEE 754",
         "sequences are lost; fill the gaps with care instead where they are many.",
     ),
-    "guard": _data(
+    "guard": _same(
         'model.fit(..., callbacks=[rnnkit.callbacks.GradientGuard("skip")])  # from earlier weights',
         "Weights that are not finite cannot be trained any further; a guard refuses each step that would make them so.",
         "Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, 2013",
         "the batches of refused steps are lost.",
     ),
-    "loss with a derivative": _data(
+    "loss with a derivative": _same(
         'model.compile(optimizer, loss="mse")  # or keep a root or a logarithm away from 0: ops.sqrt(x + 1e-12)',
         "The derivative of a root or a logarithm is infinite at 0, where an error can be.",
         "Goodfellow, Bengio and Courville, Deep learning, 2016, chapter 4",
         "the loss is in other units.",
     ),
-    "open the path": _data(
+    "open the path": _same(
         "{opened}",
         "A gradient passes only what has a derivative; without one, no weight before it is ever changed.",
         "Bengio, Leonard and Courville, Estimating or propagating gradients through stochastic neurons, 2013",
         "{opened_effect}",
     ),
-    "read the last state": Entry(
-        "",
+    "read the last state": _same(
         "{layer}(units)  # without return_sequences, so that what comes after it reads its last state",
         "Only the last state has seen all steps.",
         "Cho et al., Learning phrase representations using RNN encoder-decoder, 2014",
         "one state has to hold all that the answer needs.",
     ),
-    "mask": Entry(
-        "",
+    "mask": _same(
         "keras.layers.Masking()  # right in front of the recurrent layer; for words Embedding(..., mask_zero=True)",
         "The recurrence passes over masked steps, and its last state is that of the last real step.",
         "Keras, Understanding masking and padding",
         "a mask can keep a layer from the fastest kernel, and is lost in layers that do not know of it.",
     ),
-    "padding in front": _data(
+    "padding in front": _same(
         'x = keras.utils.pad_sequences(sequences, padding="pre", dtype="float32")',
         "The last state is that of the last real step.",
         "Keras, Understanding masking and padding",
@@ -254,13 +252,13 @@ TABLE = {
         "less can be represented.",
         shell="--layers 2",
     ),
-    "sort by time": _data(
+    "sort by time": _same(
         "order = np.argsort(times, axis=1); x = np.take_along_axis(x, order[:, :, None], axis=1)",
         "A recurrent network reads steps in their order; a shuffled series is a bag of numbers to it.",
         "Elman, Finding structure in time, 1990",
         "none, if the steps have an order.",
     ),
-    "check the labels": _data(
+    "check the labels": _same(
         "for row in np.random.permutation(len(x_train))[:10]: print(x_train[row], y_train[row])",
         "Where rows of x and y do not belong together, no network can learn more than the mean.",
         "Karpathy, A recipe for training neural networks, 2019",

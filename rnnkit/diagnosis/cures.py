@@ -71,7 +71,7 @@ RULES: list[tuple[str, Callable[[Facts, Any], bool], tuple[str, ...]]] = [
     (v.BROKEN_GRADIENT, lambda facts, layer: True, ("loss with a derivative",)),
     (v.NO_GRADIENT, lambda facts, layer: True, ("open the path",)),
     (v.IGNORED, lambda facts, layer: True, ("read the last state",)),
-    (v.INPUT_SCALE, lambda facts, layer: _made_large(facts), ("layer normalisation",)),
+    (v.INPUT_SCALE, lambda facts, layer: _made_large(facts), ("rescaling", "layer normalisation")),
     (v.INPUT_SCALE, lambda facts, layer: True, ("normalization",)),
     (v.TARGET_SCALE, lambda facts, layer: True, ("scale the target",)),
     (v.PADDING, lambda facts, layer: True, ("mask", "padding in front")),
@@ -181,7 +181,7 @@ def _parallel(layer: Layer | None) -> bool:
 
 def _cure(name: str, layer: Layer | None, facts: Facts) -> Cure:
     entry, training = TABLE[name], facts.training
-    values = {**_of_layer(layer), **_of_training(training), **_of_path(facts)}
+    values = {**_of_layer(layer), **_of_training(training), **_of_path(facts), "shrink": _shrink(facts)}
     shell = entry.shell.format(**values) if training.task and entry.shell else None
     python, why, side_effect = (
         text.format(**values) for text in (_line(entry, training), entry.why, entry.side_effect)
@@ -220,6 +220,11 @@ def _of_training(training: Training) -> dict:
         "depth": training.depth,
         "less_dropout": min(LESS_DROPOUT, training.dropout / 3),
     }
+
+
+def _shrink(facts: Facts) -> float:
+    """What brings the largest input of the first recurrent layer to a size of 1."""
+    return 1.0 if facts.data.inputs is None else 1 / max(facts.data.inputs.size[0], 1e-30)
 
 
 def _of_path(facts: Facts) -> dict:

@@ -69,7 +69,7 @@ def test_unscaled_inputs_are_named_and_normalised_ones_are_not(name, data_of, no
 def test_what_layers_in_front_make_large_is_normalised_behind_them(data_of, noise):
     x, y = noise(N, STEPS, 3), noise(N, 1)
     wide = L.Dense(8, kernel_initializer=keras.initializers.Orthogonal(30.0))
-    assert named(data_of(x, y, wide)) == ([v.INPUT_SCALE], ["layer normalisation"])
+    assert named(data_of(x, y, wide)) == ([v.INPUT_SCALE], ["rescaling", "layer normalisation"])
     assert named(data_of(1e4 * x, y, L.Dense(8))) == ([v.INPUT_SCALE], ["normalization"])
 
 
