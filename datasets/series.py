@@ -165,6 +165,8 @@ def series_of(frame: "pd.DataFrame", roles: Roles, *, target: bool = True) -> li
     _check_columns(frame, roles, target)
     if not len(frame):
         raise DataError("x: the frame is empty. Give at least one step.")
+    if roles.group is not None and (lost := frame[roles.group].isna().to_numpy()).any():
+        raise DataError(f"group: {roles.group} is missing in row {int(lost.argmax())}. Every row needs a series.")
     groups = [(None, frame)] if roles.group is None else list(frame.groupby(roles.group, sort=False))
     if roles.time is not None:
         longest = max(groups, key=lambda each: len(each[1]))[1]
@@ -189,7 +191,7 @@ def _one(group, rows: "pd.DataFrame", roles: Roles) -> Series:
     targets, past, known = np.split(table, [len(roles.target), len(roles.target) + len(roles.past)], axis=1)
     observed = np.flatnonzero(np.isfinite(targets).any(axis=1))
     if not len(observed):
-        raise DataError(f"target: all values are missing{_of(group)}. Leave this series out.")
+        raise DataError(f"target: all values{_of(group)} are missing. Leave this series out.")
     size = int(observed[-1]) + 1 if roles.known else len(targets)
     static = {name: _constant(rows, name, group) for name in roles.static}
     group = group.item() if isinstance(group, np.generic) else group

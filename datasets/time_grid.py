@@ -33,7 +33,7 @@ def read_stamps(name: str, column) -> "pd.Index":
     if pd.api.types.is_integer_dtype(index.dtype) or isinstance(index, pd.DatetimeIndex):
         return index
     if pd.api.types.is_numeric_dtype(index.dtype):
-        raise DataError(f"time: expected dates or whole numbers in {name}, got {index[0]!r}. Round them to steps.")
+        raise DataError(f"time: expected dates or whole numbers in {name}, got {index[0]}. Round them to steps.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of a format that differs from row to row
@@ -129,12 +129,15 @@ def season_of(frequency) -> int:
 def calendar(index: "pd.Index") -> dict[str, np.ndarray]:
     """Sines and cosines of the time of day, the day of the week and the day of the year.
 
-    Local time where stamps have a time zone. A counted index has none.
+    Local time where stamps have a time zone.
+
+    Raises:
+        DataError: the stamps are no dates.
     """
     import pandas as pd
 
     if not isinstance(index, pd.DatetimeIndex):
-        return {}
+        raise DataError("calendar: expected time stamps that are dates, got counted steps. Leave it out.")
     hour = index.hour + index.minute / 60
     phases = {"day": hour / 24, "week": index.day_of_week / 7, "year": (index.day_of_year - 1) / 365.25}
     found: dict[str, np.ndarray] = {}

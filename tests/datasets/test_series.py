@@ -113,6 +113,10 @@ BAD = {
     ),
     "infinite": (bad(lambda t: t.assign(load=t.load.where(t.index != 5, np.inf))), "got inf in row 5"),
     "all missing": (bad(lambda t: t.assign(load=np.nan)), "all values are missing"),
+    "no group": (
+        bad(lambda t: t.assign(shop=["a", None] * 6), Roles.of("load", "date", group="shop")),
+        "group: shop is missing in row 1",
+    ),
     "no column": (bad(lambda t: t, Roles.of("lode", "date")), "no column lode. There are: date, load"),
     "empty": (bad(lambda t: t[:0]), "the frame is empty"),
 }
@@ -153,7 +157,8 @@ def test_the_calendar_is_that_of_local_time():
     assert found["day sine"][0] == pytest.approx(0, abs=1e-9)
     assert found["day cosine"][0] == pytest.approx(-1)
     assert found["week cosine"][0] == pytest.approx(1)  # a Monday
-    assert calendar(pd.RangeIndex(3)) == {}
+    with pytest.raises(DataError, match="calendar: expected time stamps that are dates"):
+        calendar(pd.RangeIndex(3))
 
 
 def test_the_sample_is_generated_and_split_by_time():

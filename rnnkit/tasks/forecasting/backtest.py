@@ -125,6 +125,11 @@ def backtest(
     """
     stride = whole("stride", model.horizon if stride is None else stride)
     series = [_after_training(model, each, windows, refit) for each in data["series"]]
+    longest = max(len(each) - each.start for each in series)
+    if longest < model.horizon:
+        raise DataError(
+            f"data: expected {model.horizon} steps after the training data, got {longest}. Give later steps."
+        )
     made = model.windows(Dataset({"series": series}))
     rows = _chosen(made, series, stride, None if windows is None else whole("windows", windows))
     if not len(rows):

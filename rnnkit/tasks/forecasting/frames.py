@@ -29,7 +29,7 @@ def series_column(x, roles: Roles, *, target: bool = True) -> Dataset:
         raise DataError("x: expected data, got None.")
     if isinstance(x, Dataset) and "series" not in x.columns:
         x = x.to_pandas()
-    if hasattr(x, "columns") and hasattr(x, "iloc"):
+    if is_frame(x):
         return Dataset({"series": series_of(x, roles, target=target)})
     rows = x["series"] if isinstance(x, Dataset) else x
     if getattr(rows, "ndim", 3) != 3 or isinstance(rows, (str, bytes, Mapping)) or not hasattr(rows, "__len__"):
@@ -42,6 +42,11 @@ def series_column(x, roles: Roles, *, target: bool = True) -> Dataset:
     if isinstance(x, Dataset) and all(isinstance(each, Series) for each in rows):
         return x
     return Dataset({"series": series}, name=getattr(x, "name", None) or "")
+
+
+def is_frame(x) -> bool:
+    """Whether something is a pandas frame, or as good as one."""
+    return hasattr(x, "columns") and hasattr(x, "iloc")
 
 
 def _check_alike(series: Sequence[Series]) -> None:

@@ -18,7 +18,7 @@ from rnnkit.diagnosis.layers import ESTIMATED, FORETELLS
 from rnnkit.diagnosis.series import past_dependence
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.tasks.forecasting.answers import Answers
-from rnnkit.tasks.forecasting.frames import series_column
+from rnnkit.tasks.forecasting.frames import is_frame, series_column
 from rnnkit.tasks.forecasting.heads import LOSSES, QUANTILES, ForecastLoss, ForecastMetric, Head
 from rnnkit.tasks.forecasting.leaks import ends_of, told_leaks
 from rnnkit.tasks.forecasting.network import DECODERS, NORMALIZATIONS, forecast_network
@@ -150,6 +150,7 @@ class Forecaster(Answers):
             self._roles = Roles.of(target, time, past, known, static, group, frequency)
         if validation_split and validation_data is None:
             x, validation_data = split_by_time(self.read(x), validation_split)
+        x, validation_data = (self.read(each) if is_frame(each) else each for each in (x, validation_data))
         for notice in told_leaks(x, validation_data, self.roles):
             warnings.warn(notice, stacklevel=2)
         return super().fit(x, y, validation_data=validation_data, **options)

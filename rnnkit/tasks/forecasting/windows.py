@@ -150,7 +150,6 @@ def learn_encoding(
     covariates = np.concatenate([_given(each) for each in series])
     columns = [*roles.past, *roles.known] or [f"covariate {number}" for number in range(covariates.shape[1])]
     masked = [name for name, column in zip(columns, covariates.T, strict=True) if np.isnan(column).any()]
-    index = series[0].index
     numeric = [name for name in series[0].static if all(_is_number(each.static[name]) for each in series)]
     labels = {
         name: sorted({str(each.static[name]) for each in series}) for name in series[0].static if name not in numeric
@@ -165,7 +164,7 @@ def learn_encoding(
         "covariates": standard(covariates) if columns else [],
         "masked": masked,
         "missing": any(bool(np.isnan(each.values).any()) for each in series),
-        "calendar": list(calendar(index[:1])) if calendar_features and index is not None else [],
+        "calendar": list(calendar(series[0].stamps(0))) if calendar_features else [],
         "labels": labels | ({"group": groups} if groups else {}),
         "numbers": {name: standard(np.array([[each.static[name]] for each in series], float)) for name in numeric},
     }

@@ -95,7 +95,7 @@ def test_it_begins_where_training_ended_and_says_where_that_is_not_known():
     data = trained().read(table())
     with pytest.warns(UserWarning, match="the model was trained on 10 of the steps to forecast"):
         trained().backtest(Dataset({"series": [each.cut(STEPS, start=50) for each in data["series"]]}), baselines=False)
-    with pytest.raises(DataError, match="no window fits: a forecast of 4 steps"):
+    with pytest.raises(DataError, match="expected 4 steps after the training data, got 2"):
         trained().backtest(before(table(), TRAINED + 2))
     model = Forecaster(horizon=2, lookback=4, units=2, decoder="direct", loss="mae")
     model.adapt(np.random.rand(1, 20, 1))

@@ -8,7 +8,7 @@ import pytest
 import rnnkit
 from rnnkit import Forecaster
 from rnnkit.datasets import Dataset
-from rnnkit.datasets.series import Roles, Series, series_of
+from rnnkit.datasets.series import Series
 from rnnkit.errors import ArgumentError, DataError, DataNotice
 from rnnkit.tasks.forecasting.leaks import told_leaks
 
@@ -182,11 +182,12 @@ def test_validation_is_the_end_of_each_series_and_leaks_are_named():
     data = model.read(whole)
     [overlap] = told_leaks(data, data, model.roles)
     assert str(overlap).startswith("validation_data: 40 of its 40 steps of 'a' are also steps of the training data")
-    twin = Roles.of("load", "date", known="twin", group="shop")
-    told = Dataset({"series": series_of(whole.assign(twin=2 * whole["load"] + 1), twin)})
+    told = whole.assign(twin=2 * whole["load"] + 1)
     leak = pytest.warns(DataNotice, match="known: twin follows load with a correlation of 1.0000, which is a leak")
     with leak, pytest.raises(DataError, match="sample_weight"):
-        Forecaster(loss="mae", **SMALL).fit(told, sample_weight=np.ones(9))
+        Forecaster(loss="mae", **SMALL).fit(
+            told, target="load", time="date", known="twin", group="shop", sample_weight=np.ones(9)
+        )
 
 
 def test_calibrated_intervals_cover_what_they_should():
@@ -231,6 +232,10 @@ BAD = {
     "words": (lambda m: m.fit([["a", "b"]]), "expected numbers of shape"),
     "one series alone": (lambda m: m.fit(np.zeros((30, 2))), "got shape .30, 2.. One series goes into a list"),
     "a target beside": (lambda m: m.fit(np.zeros((1, 30, 2)), [1.0]), "the targets are columns of the series"),
+    "a calendar of counted steps": (
+        lambda m: Forecaster(calendar=True, **SMALL).fit(np.zeros((1, 30, 1))),
+        "calendar: expected time stamps that are dates",
+    ),
     "no data": (lambda m: m.fit(None), "got None"),
 }
 
