@@ -1,6 +1,7 @@
 """Right-padded sequences: what has to know where each one ends.
 
-Legend: `B` batch, `T` steps, `F` features. Lengths are int32, shape (B,), and count the steps that are not padding.
+Legend: `B` batch, `T` steps, `F` features. Lengths are whole numbers of any type, shape (B,): the steps that are not
+padding.
 """
 
 from keras import ops
@@ -16,7 +17,7 @@ NOT_RIGHT_PADDED = (
 
 def valid_steps(lengths, steps):
     """True where a step is not padding: bool, shape (B, T)."""
-    return ops.arange(steps, dtype="int32")[None, :] < lengths[:, None]
+    return ops.arange(steps, dtype="int32")[None, :] < _int32(lengths)[:, None]
 
 
 def assert_right_padded(lengths, mask):
@@ -56,14 +57,18 @@ def reverse_by_length(sequences, lengths):
 def last_step(sequences, lengths):
     """The step at length - 1 of each sequence: (B, T, F) -> (B, F)."""
     batch, steps, features = ops.shape(sequences)
-    rows = ops.arange(batch, dtype="int32") * steps + ops.maximum(lengths - 1, 0)
+    rows = ops.arange(batch, dtype="int32") * steps + ops.maximum(_int32(lengths) - 1, 0)
     return ops.take(ops.reshape(sequences, (-1, features)), rows, axis=0)
 
 
 def _reverse_rows(sequences, lengths):
     batch, steps, features = ops.shape(sequences)
-    step = ops.arange(steps, dtype="int32")[None, :]
-    source = ops.where(step < lengths[:, None], lengths[:, None] - 1 - step, step)
+    step, end = ops.arange(steps, dtype="int32")[None, :], _int32(lengths)[:, None]
+    source = ops.where(step < end, end - 1 - step, step)
     rows = source + ops.arange(batch, dtype="int32")[:, None] * steps
     flat = ops.take(ops.reshape(sequences, (-1, features)), ops.reshape(rows, (-1,)), axis=0)
     return ops.reshape(flat, (-1, steps, features))
+
+
+def _int32(lengths):
+    return ops.cast(lengths, "int32")

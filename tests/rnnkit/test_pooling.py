@@ -5,6 +5,7 @@ import pytest
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import SequencePooling, WordDropout
 from rnnkit.layers.pooling import POOLINGS
+from rnnkit.layers.sequence import reverse_by_length
 from rnnkit.text.vocabulary import UNKNOWN
 
 LENGTHS = np.array([5, 1, 3], dtype="int32")
@@ -50,6 +51,19 @@ def test_padding_never_counts(pooling, dtype):
     for row, length in enumerate(LENGTHS):
         clean[row, length:], dirty[row, length:] = 0, 1e4
     np.testing.assert_array_equal(np.array(layer(clean, LENGTHS)), np.array(layer(dirty, LENGTHS)))
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_lengths_may_be_of_numpys_own_integer_type(pooling):
+    layer, x = SequencePooling(pooling), inputs()
+    np.testing.assert_array_equal(np.array(layer(x, LENGTHS.astype("int64"))), np.array(layer(x, LENGTHS)))
+
+
+def test_reading_backwards_takes_numpys_own_integer_type():
+    x = inputs()
+    expected = np.array(reverse_by_length(x, LENGTHS))
+    np.testing.assert_array_equal(np.array(reverse_by_length(x, LENGTHS.astype("int64"))), expected)
+    np.testing.assert_array_equal(expected[2, :3], x[2, 2::-1])
 
 
 @pytest.mark.parametrize("pooling", ["max", "mean", "attention"])
