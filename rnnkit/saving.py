@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnkit.compat import quiet_start
-from rnnkit.errors import ModelFileError
+from rnnkit.errors import ModelFileError, PackageError
 
 if TYPE_CHECKING:
     import keras
@@ -40,6 +40,7 @@ def load(path: str | os.PathLike[str], **kwargs: Any) -> "keras.Model":
     Raises:
         ModelFileError: there is no such file, it is not a complete Keras model file, or it unpacks to more than 100
             MB and 100 times its size.
+        PackageError: packages of the extra of the model's task are missing.
 
     Examples:
         >>> import tempfile
@@ -63,6 +64,8 @@ def load(path: str | os.PathLike[str], **kwargs: Any) -> "keras.Model":
         _check_size(path)
         register_classes()
         return keras.saving.load_model(path, **kwargs)
+    except PackageError:
+        raise
     except Exception as error:
         said = str(error)
         said = said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
@@ -71,10 +74,10 @@ def load(path: str | os.PathLike[str], **kwargs: Any) -> "keras.Model":
 
 def register_classes() -> None:
     """Imports the classes that a saved model can name, which registers them with Keras."""
-    from rnnkit.tasks.specs import SPECS
+    from rnnkit.tasks.specs import SPECS, usable_tasks
 
-    for spec in SPECS.values():
-        spec.task_class, spec.networks()
+    for task in usable_tasks():
+        SPECS[task].networks()
 
 
 def _check_size(path: Path) -> None:
@@ -104,7 +107,20 @@ def _from_config(stand_in, config):
     from keras.saving import get_custom_objects
 
     register_classes()
-    return get_custom_objects()[f"rnnkit>{stand_in.__name__}"].from_config(config)
+    found = get_custom_objects()[f"rnnkit>{stand_in.__name__}"]
+    if found is stand_in:
+        _say_what_is_missing(stand_in.__name__)
+    return found.from_config(config)
+
+
+def _say_what_is_missing(name: str) -> None:
+    """Raises what keeps a class from being imported."""
+    from rnnkit.tasks.specs import SPECS
+
+    for spec in SPECS.values():
+        if spec.model.endswith(f":{name}"):
+            spec.task_class  # noqa: B018  (it is imported)
+    raise ModelFileError(f"path: it holds a {name}, which this version of rnnkit does not have.")
 
 
 class _AfterKeras(importlib.abc.MetaPathFinder, importlib.abc.Loader):

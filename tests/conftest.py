@@ -1,5 +1,6 @@
 import contextlib
 import ctypes
+import functools
 import gc
 import io
 import os
@@ -82,12 +83,23 @@ def untraced_fits(untraced):
 
     fit = keras.Model.fit
 
+    @functools.wraps(fit)
     def run(self, *arguments, **options):
         with untraced():
             return fit(self, *arguments, **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keras.Model, "fit", run)
+        yield
+
+
+@pytest.fixture
+def traced_fits(untraced_fits):
+    """Lets every `fit` of a test be traced in a file whose others are not: for a training of many steps."""
+    import keras
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "fit", keras.Model.fit.__wrapped__)
         yield
 
 

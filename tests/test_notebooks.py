@@ -16,7 +16,7 @@ LESS = {
     "gradient_health": {"EPOCHS": 11, "CURES": 1},
     "music": {"EPOCHS": 6, "LENGTH": 24},
     "sentiment": {"EPOCHS": 5, "CELLS": ("lstm",)},
-    "translation": {"ROWS": 2500, "EPOCHS": 4, "BATCH": 16},
+    "translation": {"ROWS": 2500, "EPOCHS": 4, "BATCH": 16, "ATTENTION": ("general",)},
     "tuning": {"ROWS": 800, "TRIALS": 2, "EPOCHS": 2, "CELLS": ("gru",), "SEEDS": 1},
 }
 RECORDS_ZEROS = """

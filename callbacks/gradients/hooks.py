@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from rnnkit import compat
-from rnnkit.callbacks.gradients.steps import InputCheck, Steps
+from rnnkit.callbacks.gradients.steps import Steps
 from rnnkit.optimizers import without_scaler
 
 
@@ -89,19 +89,10 @@ class Hooks:
         steps = self.steps
         if self.active and steps:
             steps.loss = None
-            if steps.guard and steps.guard.drops_nonfinite:
-                self._check_inputs(steps, data)
+            steps.check_inputs(_floats(data))
         logs = self.original["train_step"](data)
         self.trained = frozenset(map(id, self.model.trainable_variables))
         return logs
-
-    def _check_inputs(self, steps: Steps, data) -> None:
-        arrays = _floats(data)
-        if arrays and (steps.inputs is None or steps.inputs.names != list(arrays)):
-            with tf.init_scope():
-                steps.inputs = InputCheck(list(arrays))
-        if steps.inputs:
-            steps.inputs.arrays = list(arrays.values())
 
     def _update_loss(self, values, sample_weight=None):
         if self.active and self.steps:

@@ -85,6 +85,8 @@ class Seam:
         if client is not self.clients[0]:
             return
         self._check_seen()
+        if not self.batches and self.hooks.steps.single:
+            self.hooks.steps.tolerate(self._make_variables)
         steps = self.model.steps_per_execution
         if not self.updates:
             self._count_updates()
@@ -196,7 +198,8 @@ class Seam:
     def _check_seen(self) -> None:
         """Once a batch is through, whether its gradients came by here."""
         watched = self.model.train_function is self.watched
-        if not self.batches or (self.hooks.met and watched) or self.hooks.steps is None:
+        steps = self.hooks.steps
+        if not self.batches or (self.hooks.met and watched) or steps is None or steps.broken:
             return
         reason = "no optimizer of Keras made an update in the first batch" if watched else "train_function was replaced"
         for client in list(self.clients):
@@ -221,9 +224,20 @@ class Seam:
         with model.distribute_strategy.scope():
             start = max([*done, *(client.next_step for client in self.clients)], default=0)
             self.hooks.steps = Steps(model, self.clients, capacity, start)
-            if not self.hooks.steps.single and model.built:  # variables cannot be made within a replica
-                for each in list(self.hooks.optimizers.values())[:1]:
-                    self.hooks.steps.of(each, model.trainable_variables)
+            if not self.hooks.steps.single:  # variables cannot be made within a replica
+                self._make_variables()
+
+    def _make_variables(self) -> None:
+        """Makes what the first step needs before TensorFlow traces it, which else is done twice."""
+        model = self.model
+        if not model.built or model.optimizer is None or _has_own_step(model):
+            return
+        with model.distribute_strategy.scope():
+            if not model.optimizer.built:
+                model.optimizer.build(model.trainable_weights)
+            [methods] = self.hooks.optimizers.values()
+            self.hooks.steps.of(methods, model.trainable_weights)
+            self.hooks.steps.check_inputs({})
 
 
 def _warn_of_pending(client) -> None:
@@ -251,6 +265,11 @@ def steps_taken(model) -> int:
     return 0 if model.optimizer is None else int(model.optimizer.iterations.numpy())
 
 
+def _has_own_step(model) -> bool:
+    """Whether a train step of the user's may train what is not the model's."""
+    return type(model).train_step is not keras.Model.train_step
+
+
 def _ids(variables) -> frozenset:
     return frozenset(map(id, variables))
 
@@ -267,8 +286,7 @@ def missing(model) -> str:
 
 
 def _check_model(model) -> None:
-    own_step = type(model).train_step is not keras.Model.train_step  # which may train what is not the model's
-    if model.built and not model.trainable_variables and not own_step:
+    if model.built and not model.trainable_variables and not _has_own_step(model):
         raise ArgumentError("model: it has no trainable weights, so there are no gradients. Unfreeze a layer first.")
     accumulates = model.optimizer is not None and without_scaler(model.optimizer).gradient_accumulation_steps
     if model.distribute_strategy.num_replicas_in_sync > 1 and accumulates:

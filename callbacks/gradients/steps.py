@@ -1,7 +1,7 @@
 """What the train steps of one `fit` share: who takes part, their states, the count of steps, the rows (TensorFlow)."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,15 @@ class Steps:
             states.append({name.partition("@")[0]: local_variable(value) for name, value in values.items()})
         return states[number]
 
+    def check_inputs(self, arrays: Mapping[str, tf.Tensor]) -> None:
+        """Takes the floating-point arrays of a batch, by name, where a guard wants to know which are not finite."""
+        if not self.guard or not self.guard.drops_nonfinite:
+            return
+        if self.inputs is None or not self.inputs.has_room_for(list(arrays)):
+            with tf.init_scope():
+                self.inputs = InputCheck(len(arrays))
+        self.inputs.arrays = dict(arrays)
+
     def read_states(self) -> None:
         """Gives the clients their states, as they are now; on the host."""
         for client, states in self.states.items():
@@ -122,24 +131,33 @@ class InputCheck:
     """Counts, for the steps that are refused, which of the batch's arrays have values that are not finite.
 
     Args:
-        names: of the arrays of floating-point numbers in a batch.
+        at_least: how many arrays of floating-point numbers there are.
+
+    Attributes:
+        arrays: those of the batch that is traced, by name.
     """
 
-    def __init__(self, names: list[str]):
-        self.names = names
-        self.counts = local_variable(np.zeros(len(names), "int64"))
-        self.arrays: list = []
+    ROOM = 64  # it is made before the first batch is seen
+
+    def __init__(self, at_least: int):
+        self.arrays: dict[str, tf.Tensor] = {}
+        self.counts = local_variable(np.zeros(max(at_least, self.ROOM), "int64"))
+
+    def has_room_for(self, names: list[str]) -> bool:
+        """Whether it can count these too: they are its own, or it has none yet."""
+        return list(self.arrays) == names or (not self.arrays and len(names) <= self.counts.shape[0])
 
     def note(self) -> None:
         """Inside the compiled step, for the batch in `arrays`."""
-        bad = [~tf.reduce_all(tf.math.is_finite(array)) for array in self.arrays]
-        self.counts.assign_add(tf.cast(tf.stack(bad), tf.int64))
+        bad = [tf.cast(~tf.reduce_all(tf.math.is_finite(array)), tf.int64) for array in self.arrays.values()]
+        if bad:
+            self.counts.assign_add(tf.pad(tf.stack(bad), [[0, self.counts.shape[0] - len(bad)]]))
 
     def found(self) -> dict[str, int]:
         """Arrays that were not finite, and in how many refused steps; on the host. The next call begins from 0."""
         counts = read(self.counts)
-        self.counts.assign(tf.zeros(len(self.names), tf.int64))
-        return {name: int(count) for name, count in zip(self.names, counts, strict=True) if count}
+        self.counts.assign(tf.zeros_like(counts))
+        return {name: int(count) for name, count in zip(self.arrays, counts, strict=False) if count}
 
 
 def _named(name: str, number: int) -> str:

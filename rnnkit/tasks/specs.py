@@ -3,12 +3,13 @@
 Nothing here needs TensorFlow: a spec names the class of its model, and imports it when it is asked for.
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from rnnkit.checks import close_to
-from rnnkit.errors import ArgumentError
+from rnnkit.errors import ArgumentError, PackageError
 from rnnkit.tasks.entities.spec import EntitySpec
 from rnnkit.tasks.forecasting.spec import ForecastingSpec
 from rnnkit.tasks.language.spec import LanguageSpec
@@ -81,6 +82,15 @@ class _Classes(Mapping):
 TASKS: Mapping[str, "type[Task]"] = _Classes()
 
 
+def usable_tasks() -> "dict[str, type[Task]]":
+    """The classes of the tasks whose packages are installed, by name."""
+    found = {}
+    for name in SPECS:
+        with contextlib.suppress(PackageError):  # it is raised where that task is asked for
+            found[name] = TASKS[name]
+    return found
+
+
 def find_task(task: Any) -> "tuple[str, type[Task]]":
     """The name and the class of a task, from either.
 
@@ -98,7 +108,7 @@ def find_task(task: Any) -> "tuple[str, type[Task]]":
         return task, TASKS[task]
     if not (isinstance(task, type) and issubclass(task, Task)):
         raise ArgumentError(f"task: expected one of {', '.join(TASKS)}, or a class of rnnkit's tasks, got {task!r}.")
-    names = [name for name, known in TASKS.items() if issubclass(task, known)]
+    names = [name for name, known in usable_tasks().items() if issubclass(task, known)]
     return (names or [task.__name__])[0], task
 
 

@@ -89,5 +89,7 @@ class Kit:
     @staticmethod
     def fit(model, data, callbacks=(), epochs=1, **options):
         x, y = data
+        if not callbacks and model.built and not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)  # else Keras traces the first step twice
         options = {"batch_size": BATCH, "shuffle": False, "verbose": 0, **options}
         return model.fit(x, y, epochs=epochs, callbacks=list(callbacks), **options)

@@ -1,4 +1,4 @@
-"""Memory over thirty epochs of the largest tasks, with all callbacks of a run, and over the models of searches."""
+"""Memory over many epochs of the largest tasks, with all callbacks of a run, and over the models of searches."""
 
 import gc
 import json
@@ -17,14 +17,14 @@ from rnnkit.study.graphs import graphs_freed
 from rnnkit.tasks import TASKS
 
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "long_runs.py"
-EPOCHS, SETTLED = 30, 8
-GROWTH = 4.0  # MiB
-LARGEST = ("ner", "music", "translation")  # the script measures every task
+EPOCHS, SETTLED = 20, 8
+GROWTH = 2.5  # MiB
+LARGEST = ("ner", "translation")  # the script measures every task
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-def test_memory_is_flat_over_thirty_epochs():
+def test_memory_is_flat_over_many_epochs():
     options = ["--tasks", ",".join(LARGEST), "--epochs", str(EPOCHS), "--examples", "16", "--units", "4"]
     command = [sys.executable, SCRIPT, "--here", *options]
     one_arena = {**os.environ, "MALLOC_ARENA_MAX": "1"}  # what is kept counts, not what lies between

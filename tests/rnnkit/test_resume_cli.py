@@ -113,7 +113,7 @@ def tables(folder):
     return {name: (folder / f"{name}.csv").read_bytes() for name in ("history", "samples", "spectrum")}
 
 
-def test_a_run_is_finished_early_and_continued(cli, tmp_path, monkeypatch):
+def test_a_run_is_finished_early_and_continued(cli, tmp_path, monkeypatch, untraced_fits):
     """Stopped in epoch 2 of 3 it has the results of a run of one epoch; continued to two, those of a run of two."""
     from rnnkit.study.training import HistoryFile
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import pytest
@@ -33,12 +34,41 @@ def files(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("imports", ["import keras, rnnkit", "import rnnkit, keras"])
-@pytest.mark.parametrize(("name", "kind"), [("task", "SentimentClassifier"), ("own", "Sequential")])
+@pytest.mark.parametrize(
+    ("imports", "name", "kind"),
+    [("import keras, rnnkit", "task", "SentimentClassifier"), ("import rnnkit, keras", "own", "Sequential")],
+)
 def test_keras_loads_a_file_after_importing_the_package_alone(files, imports, name, kind):
     code = [sys.executable, "-c", LOAD.format(imports=imports), str(files / f"{name}.keras")]
     done = subprocess.run(code, capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout.split() == [kind], done.stderr
+
+
+WITHOUT_EXTRAS = """
+import sys
+for name in ("mido", "pretty_midi", "tokenizers", "sacrebleu"):
+    sys.modules[name] = None  # as if it were not installed
+import keras, rnnkit
+from rnnkit.tasks import find_task
+folder, old = sys.argv[1:]
+print(rnnkit.load(f"{folder}/task.keras").classify("good").label in (0, 1))
+print(find_task(rnnkit.SentimentClassifier)[0])
+print(type(keras.models.load_model(f"{folder}/own.keras")).__name__)
+for load in (rnnkit.load, keras.models.load_model):
+    try:
+        load(f"{old}/music.keras")
+    except ImportError as error:
+        print(error)
+"""
+
+
+def test_what_the_default_installation_loads(files):
+    """All but the tasks of extras that are missing, and of these it names the packages."""
+    old = Path(__file__).parents[1] / "data" / "version_0_1"
+    code = [sys.executable, "-c", WITHOUT_EXTRAS, str(files), str(old)]
+    done = subprocess.run(code, capture_output=True, text=True, timeout=120, check=False)
+    missing = "music needs mido and pretty_midi. Run: pip install 'rnnkit[music]'."
+    assert done.stdout.splitlines() == ["True", "sentiment", "Sequential", missing, missing], done.stderr
 
 
 def test_every_public_class_that_files_can_name_is_known():

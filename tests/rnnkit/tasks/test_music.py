@@ -13,6 +13,8 @@ from rnnkit.errors import ArgumentError, DataError
 from rnnkit.tasks.music import Piece
 from rnnkit.tasks.music.rolls import check_rolls, longest_runs, roll_column
 
+pytestmark = pytest.mark.usefixtures("untraced_fits")  # this is about what surrounds a training
+
 HEADS = ["independent", "joint"]
 
 

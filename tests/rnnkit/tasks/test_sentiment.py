@@ -11,6 +11,8 @@ from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError, ModelFileError
 from rnnkit.tasks.sentiment.scores import score_classes
 
+pytestmark = pytest.mark.usefixtures("untraced_fits")  # this is about what surrounds a training
+
 TEXTS = ["good film", "bad film indeed", "not good", "not bad at all", "good good", "a bad, bad plot"]
 LABELS = ["positive", "negative"] * 3
 
@@ -28,6 +30,7 @@ def model():
 
 
 @pytest.mark.parametrize("pooling", ["last", "max", "mean", "attention"])
+@pytest.mark.usefixtures("traced_fits")
 def test_learns_word_order_and_reloads(pooling, tmp_path):
     order = ["not good but bad", "not bad but good"]
     model = small(units=8, embedding_dim=8, pooling=pooling, dropout=0.0, word_dropout=0.0)
@@ -119,6 +122,7 @@ def test_any_text_is_trained_on_and_answered(model):
         assert 0 <= fresh.classify(text).score <= 1, name
 
 
+@pytest.mark.usefixtures("traced_fits")
 def test_a_very_long_text_is_read_to_its_end():
     model = small(units=1, bidirectional=False, pooling="last", cell="simple_rnn")
     model.fit([*TEXTS, "good " * 1_000], [*LABELS, "positive"], epochs=1, verbose=0)
@@ -247,6 +251,7 @@ def complaints(count, rng):
     return texts, labels
 
 
+@pytest.mark.usefixtures("traced_fits")
 def test_a_rare_class_is_found_when_training_stops_by_itself():
     rng = np.random.default_rng(0)
     train, valid = complaints(1000, rng), complaints(400, rng)
@@ -364,6 +369,7 @@ def test_any_metric_of_keras_can_be_compiled(classes, tmp_path):
 
 
 @pytest.mark.realdata
+@pytest.mark.usefixtures("traced_fits")
 def test_real_sentences_are_learned(public_data):
     train, valid, _ = rnnkit.datasets.load("sst2")
     keras.utils.set_random_seed(0)
