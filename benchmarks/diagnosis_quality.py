@@ -2,7 +2,7 @@
 
     python benchmarks/diagnosis_quality.py --seeds 0:1 --out trial.csv
     python benchmarks/diagnosis_quality.py --seeds 0:1 --only vanishing exploding
-    python benchmarks/diagnosis_quality.py --seeds 0:1 --only problems further  # for the table of pairs
+    python benchmarks/diagnosis_quality.py --seeds 0:1 --only problems further --shapes 2  # for the table of pairs
     python benchmarks/diagnosis_quality.py --seeds 0:1 --check-cases
 
 Each seed draws every problem of `failing_models.problems` on each of its model shapes, and every model of
@@ -131,11 +131,12 @@ def main():
     parser.add_argument(
         "--only", nargs="+", default=(), metavar="PROBLEM", help="problems by name; healthy, problems, further"
     )
+    parser.add_argument("--shapes", type=int, help="of each problem's model shapes only the first so many")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--check-cases", action="store_true", help="only whether the cases are what they should be")
     parser.add_argument("--out", type=Path, default=Path("diagnosis_trial.csv"))
     arguments = parser.parse_args()
-    todo = list(trial.cases(range(*map(int, arguments.seeds.split(":"))), arguments.only))
+    todo = list(trial.cases(range(*map(int, arguments.seeds.split(":"))), arguments.only, arguments.shapes))
     if arguments.check_cases:
         for line in run(trial.check, todo, arguments.processes):
             print(line, flush=True)

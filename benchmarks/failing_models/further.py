@@ -137,8 +137,8 @@ FURTHER = {
     ),
     "vanishing gates": Problem(
         ("window", "stacked cells", "encoder-decoder"),
-        lambda rng, shape: recalling(rng, shape).but(cell=GATED[shape], length=35, examples=600),
-        lambda rng, base: base.but(kernel="default"),
+        lambda rng, shape: recalling(rng, shape).but(cell=GATED[shape], length=45, examples=600),
+        lambda rng, base: base.but(kernel="forgetful"),
         ("vanishing",),
         ("chrono initialisation",),
     ),

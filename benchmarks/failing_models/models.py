@@ -50,7 +50,7 @@ def _recurrent_options(setting):
         options["bias_initializer"] = lambda shape, dtype: _one_holds(setting, shape, dtype)
     if setting.cell in OURS:
         options = {"bias_initializer": options["bias_initializer"]} if "bias_initializer" in options else {}
-    if setting.cell == "LSTM" and (setting.bias or setting.one_holds or setting.kernel == "chrono"):
+    if setting.cell == "LSTM" and (setting.bias or setting.one_holds or setting.kernel in ("chrono", "forgetful")):
         options["unit_forget_bias"] = False
     return options
 

@@ -34,10 +34,10 @@ JUDGED = ("named", "named_at_all", "cured", "healed", "next_cured", "next_heals"
 COLUMNS = (*CASE, *SKILLS, *SAID, *JUDGED)
 
 
-def cases(seeds, only=()) -> Iterator[Case]:
+def cases(seeds, only=(), shapes=None) -> Iterator[Case]:
     """The trial's cases of some seeds, or only those of some problems: each on one shape, then on the next."""
     names = [name for each in only or ("problems",) for name in GROUPS.get(each, [each]) if name != "healthy"]
-    wanted = {name: ALL[name].shapes for name in names}
+    wanted = {name: ALL[name].shapes[:shapes] for name in names}
     most = max(map(len, wanted.values()), default=0)
     for seed in seeds:
         for place in range(most):

@@ -17,6 +17,7 @@ from rnnkit.diagnosis.verdict import Facts, Finding
 from rnnkit.recurrent.table import CELLS, Cell, key
 
 USUAL_UPDATE, LARGEST_UPDATE = 0.01, 0.03  # norm of an update over that of the weights: usually, and in the first step
+FARTHEST = 0.005  # of the rate, that a rate is lowered to at once: updates of a training that ran away say no more
 LESS_DROPOUT = 0.1  # little enough to see whether it is the cause
 STRAIGHT_THROUGH = "x = x + keras.ops.stop_gradient(keras.ops.round(x) - x)  # or leave out what has no derivative"
 LEAKY = 'keras.layers.Dense(units, activation="leaky_relu")  # in a new model'
@@ -215,7 +216,7 @@ def _of_training(training: Training) -> dict:
     return {
         "threshold": 1.0 if np.isnan(threshold) else threshold,
         "optimizer": _optimizer(training.optimizer),
-        "lower": training.rate * (LARGEST_UPDATE / largest if largest > LARGEST_UPDATE else 0.1),
+        "lower": training.rate * (max(LARGEST_UPDATE / largest, FARTHEST) if largest > LARGEST_UPDATE else 0.1),
         "higher": training.rate * (USUAL_UPDATE / ratio if 0 < ratio < USUAL_UPDATE else 10),
         "depth": training.depth,
         "less_dropout": min(LESS_DROPOUT, training.dropout / 3),

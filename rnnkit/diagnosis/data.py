@@ -28,7 +28,7 @@ class Inputs:
         spread: the largest deviation of such a feature over the smallest.
         offset: the largest mean of such a feature, in its deviations.
         constant: features that never change.
-        given: the largest root mean square of an input of the model, words left out.
+        given: the largest root mean square of an input of the model, words left out; NaN if unknown.
     """
 
     layer: str
@@ -39,7 +39,7 @@ class Inputs:
     spread: float
     offset: float
     constant: tuple[int, ...] = ()
-    given: float = 0.0
+    given: float = float("nan")
 
 
 @dataclass(frozen=True)

@@ -202,6 +202,7 @@ def overfitting(facts: Facts) -> Rule:
 
 RULES: tuple[Callable[[Facts], Rule], ...] = (
     arrival,
+    null,
     input_scale,
     target_scale,
     padding,
@@ -213,7 +214,6 @@ RULES: tuple[Callable[[Facts], Rule], ...] = (
     saturated,
     too_deep,
     collapsed,
-    null,
     rate_too_low,
     underfitting,
     vanishing,

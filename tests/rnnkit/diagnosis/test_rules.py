@@ -92,6 +92,7 @@ FALLING = History((1.0, 0.98, 0.96, 0.94, 0.92, 0.90))
         ({"layer": {"rank": 1.4, "kernel_rank": 6.0, "units": 24, **SHORT}, "training": FAILED}, v.VANISHING),
         ({"layer": {"rank": float("nan")}}, None),
         ({"layer": {"zeros": 1.0}}, v.NULL),
+        ({"layer": {"zeros": 1.0, "saturated": ("h",)}, "training": FAILED}, v.NULL),
         ({"training": {**FAILED, "depth": 8}}, v.DEEP),
         ({"training": {**FAILED, "depth": 8}, "layer": SHORT}, v.DEEP),
         ({"training": {**FAILED, "depth": 8, "shortcuts": True}}, v.NOT_KNOWN),
@@ -247,6 +248,8 @@ def test_numbers_from_the_records_are_filled_in():
     lines = {cure.name: cure for cure in cures([Finding(v.RATE_HIGH, "")], known)}
     assert "Adam(0.006)" in lines["lower learning rate"].python  # 0.4 * 0.03 / 2
     assert lines["lower learning rate"].shell == "--set learning_rate=0.006"
+    ran_away = facts(records={"largest_ratio": 1e9}, training={"rate": 0.4})
+    assert "Adam(0.002)" in cures([Finding(v.RATE_HIGH, "")], ran_away)[0].python
     assert '"global_norm", 3.2)' in lines["clipping"].python
     assert lines["clipping"].shell == "--clip global_norm:3.2"
 
