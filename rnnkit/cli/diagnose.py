@@ -49,6 +49,8 @@ def _diagnose(
     with notices(console), console.status("Measuring gradients through time"):
         found = rnnkit.diagnose(model, *data.sample(examples))
     title = "Gradients through time by layer, horizon and half-life in steps"
+    if "c" in set(found.layers["path"]):
+        title += "; path h: by the output alone, c: by the memory cell alone"
     show_table(console, found.layers[list(SHOWN)], title, "the page that --out writes")
     show_words(console, found.verdict, found.cure, saved.config)
     if out is not None:

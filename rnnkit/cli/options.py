@@ -53,7 +53,7 @@ def typed(option: Option, *flags: str) -> Any:
             "/".join((option.flag, *flags)) if option.kind is bool else option.flag,
             *(() if option.kind is bool else flags),
             *filter(None, [option.short]),
-            help=option.help,
+            help=option.described,
             metavar=None if option.kind is bool else option.metavar,
             rich_help_panel=option.panel,
             autocompletion=among(*option.words) if option.words else None,

@@ -66,8 +66,8 @@ def sentences(layer: Layer, word: str) -> str:
         parts.append(f"In {layer.dead:.0%} of the sequences it dies out entirely.")
     if layer.followed < 1:
         parts.append(
-            f"In {1 - layer.followed:.0%} of them no gradient of the loss enters where it was followed, and a "
-            "random one was taken."
+            f"In {1 - layer.followed:.0%} of the sequences the loss sends no gradient into the step from which it was "
+            "followed, and a random one was taken."
         )
     if word == SHORT:
         parts.append(

@@ -10,6 +10,7 @@ from rnnkit.errors import ArgumentError
 from rnnkit.recurrent.table import cell_names
 
 MOST = 1_000_000  # of anything that is counted
+FEW = 12  # names that a line of the help lists
 RULES = ("value", "norm", "global_norm", "adaptive", "percentile", "zscore")
 INITIALIZERS = ("orthogonal", "identity", "glorot_uniform", "chrono")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
@@ -57,6 +58,14 @@ class Option:
     def words(self) -> Sequence[str]:
         """What the shell completes."""
         return self.choices or (self.suggested() if callable(self.suggested) else self.suggested)
+
+    @property
+    def described(self) -> str:
+        """The help, with the names that the value can have where they are few and not said yet."""
+        names = [name for name in self.words if name not in f"{self.help} {self.metavar}"]
+        if not names or len(self.words) > FEW:
+            return self.help
+        return f"{self.help} {'One of' if self.choices else 'Known:'} {', '.join(self.words)}."
 
     def checked(self, value):
         """The value.
