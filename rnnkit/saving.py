@@ -23,7 +23,7 @@ NAMES = (
     "Translator",
     *("BagOfWords", "WordConvolution", "ForecastLoss", "ForecastMetric"),
     *("CRF", "CRFLoss", "TokenLoss", "Attention", "AttentionDecoder", "CharacterEncoder", "KeyHead", "RecurrentStack"),
-    *("SequencePooling", "StateBridge", "WordDropout"),
+    *("AdaptiveSoftmax", "SequencePooling", "StateBridge", "WordDropout"),
     *("GRU", "LSTM", "SimpleRNN", "MinGRU", "MinGRUCell", "MinLSTM", "MinLSTMCell", "OmegaRNN", "TruncatedRNN"),
     *("Chrono", "GateIdentity", "GateOrthogonal", "GateOrthogonality", "SoftOrthogonality", "SpectralCap"),
     *("Adam", "LazyAdam", "LossScaleOptimizer"),

@@ -1,5 +1,6 @@
 """Layers that any Keras model can use, and the losses that go with them."""
 
+from rnnkit.layers.adaptive_softmax import AdaptiveSoftmax
 from rnnkit.layers.attention import Attention
 from rnnkit.layers.attention_decoder import AttentionDecoder
 from rnnkit.layers.crf import CRF
@@ -19,6 +20,7 @@ __all__ = [
     "CRF",
     "GRU",
     "LSTM",
+    "AdaptiveSoftmax",
     "Attention",
     "AttentionDecoder",
     "CRFLoss",

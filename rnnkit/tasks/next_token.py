@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from rnnkit.errors import ArgumentError
 from rnnkit.layers.sequence import padded_labels
 from rnnkit.optimizers.replicas import sum_over_replicas
 
@@ -13,11 +14,12 @@ from rnnkit.optimizers.replicas import sum_over_replicas
 class SubwordLoss(keras.losses.Loss):
     """Negative log likelihood of subwords (B, U) under logits (B, U, V): a batch's mean over its subwords, in nats.
 
-    Steps with the number -1 are padding and do not count. Sample weights multiply each sentence's part of the mean.
+    Steps with the number -1 are padding and do not count. Sample weights multiply each sentence's part of the mean. The
+    log probabilities (B, U) of the targets may stand in the place of logits.
 
     Args:
         label_smoothing: fraction of the target's probability that is spread evenly over the vocabulary, in [0, 1)
-            (Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016).
+            (Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016). It needs logits.
     """
 
     def __init__(self, label_smoothing=0.0, name="subword_loss", **kwargs):
@@ -26,8 +28,10 @@ class SubwordLoss(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         labels, valid = padded_labels(y_true)
-        losses = ops.sparse_categorical_crossentropy(labels, y_pred, from_logits=True)
+        losses = _losses(labels, y_pred)
         if self.label_smoothing:
+            if len(y_pred.shape) < 3:
+                raise ArgumentError("label_smoothing: needs the full softmax. Take softmax='full', or leave it out.")
             own = ops.take_along_axis(y_pred, labels[:, :, None], axis=-1)[:, :, 0]
             losses = losses + self.label_smoothing * (own - ops.mean(y_pred, axis=-1))
         sums = ops.sum(ops.where(valid, losses, 0.0), axis=-1)
@@ -37,6 +41,13 @@ class SubwordLoss(keras.losses.Loss):
 
     def get_config(self):
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+def _losses(labels, y_pred):
+    """-log p of labels (B, U), from logits (B, U, V) or from their own log probabilities (B, U)."""
+    if len(y_pred.shape) < 3:
+        return -y_pred
+    return ops.sparse_categorical_crossentropy(labels, y_pred, from_logits=True)
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
@@ -53,7 +64,7 @@ class TokenNLL(keras.metrics.Metric):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         labels, valid = padded_labels(y_true)
-        losses = ops.sparse_categorical_crossentropy(labels, ops.cast(y_pred, "float32"), from_logits=True)
+        losses = _losses(labels, ops.cast(y_pred, "float32"))
         counts = ops.cast(valid, "float32")
         if sample_weight is not None:
             counts = counts * ops.cast(sample_weight, "float32")[:, None]

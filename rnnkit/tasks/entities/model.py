@@ -22,6 +22,7 @@ from rnnkit.tasks.entities.network import TagDecoder, character_features, word_f
 from rnnkit.tasks.entities.schemes import allowed_transitions, repair
 from rnnkit.tasks.entities.scores import EntityScores, score_entities
 from rnnkit.tasks.entities.spans import find_spans, named
+from rnnkit.tasks.language.pretrained import joined_words, like_pretrained, open_pretrained, start_from
 from rnnkit.tasks.task import Task
 from rnnkit.text.learned_tokenizer import LearnedTokenizer
 from rnnkit.text.tokenizer import own_tokenizer, tokenize_with, tokenizer_name
@@ -57,6 +58,8 @@ class EntityRecognizer(Task):
         bidirectional: read the sentence in both directions.
         embedding_dim: size of a word's vector, learned from scratch.
         vectors: path of a GloVe or word2vec text file to start the word vectors from; it sets `embedding_dim`.
+        pretrained: a `LanguageModel` of words, or the path of one, to start the word vectors and the recurrent layers
+            from, as for `SentimentClassifier`; what characters and case say is learned from scratch.
         chars: how a word's characters are read: `"cnn"`, `"rnn"` or None, not at all (see `CharacterEncoder`).
         char_units: size of the vector made of a word's characters.
         crf: score whole tag sequences (Lample et al. 2016); False scores each word's tag by itself.
@@ -102,6 +105,7 @@ class EntityRecognizer(Task):
         bidirectional: bool = True,
         embedding_dim: int = 100,
         vectors: str | Path | None = None,
+        pretrained: Any = None,
         chars: str | None = "cnn",
         char_units: int = 50,
         crf: bool = True,
@@ -115,7 +119,11 @@ class EntityRecognizer(Task):
         tokenizer: Callable[[str], Iterable[str]] | None = None,
         **options: Any,
     ):
+        given = {"cell": cell, "units": units, "embedding_dim": embedding_dim, "lowercase": lowercase}
+        if (source := open_pretrained(pretrained, bidirectional)) is not None:
+            cell, units, embedding_dim, lowercase = like_pretrained(source, EntityRecognizer, given).values()
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
+        self._source = lambda: source  # which Keras does not take for a part of this model
         self.embedding_dim = whole("embedding_dim", embedding_dim)
         self.vectors = None if vectors is None else str(vectors)
         self.chars = one_of("chars", chars, ("cnn", "rnn", None))
@@ -137,7 +145,7 @@ class EntityRecognizer(Task):
         words = Vocabulary.learn(self._folded(sentences), min_count=self.min_count, max_words=self.max_words).words
         size = self.embedding_dim if self.vectors is None else vector_size(self.vectors)
         return {
-            "words": words,
+            "words": joined_words(self._source(), words),
             "characters": Spelling.learn(sentences),
             "types": types,
             "embedding_dim": size,
@@ -169,6 +177,8 @@ class EntityRecognizer(Task):
 
     def adapt(self, x: Any, y: Any = None):
         super().adapt(x, y)
+        if self._source() is not None:
+            start_from(self._source(), self.network.get_layer("embedding"), self.stack)
         if self.vectors is not None:
             load_vectors(self.network.get_layer("embedding"), self.vectors, self.vocabulary)
 

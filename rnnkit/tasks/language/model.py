@@ -14,7 +14,7 @@ from keras import ops
 from rnnkit.checks import one_of, share, whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
-from rnnkit.layers import RecurrentStack
+from rnnkit.layers import AdaptiveSoftmax, RecurrentStack
 from rnnkit.optimizers import Adam
 from rnnkit.tasks.columns import as_text, check_texts
 from rnnkit.tasks.inputs import take_apart
@@ -27,6 +27,7 @@ from rnnkit.text.corpus import Corpus, open_corpus
 from rnnkit.text.tokenization import END, TOKENIZATIONS, Tokenization, learn_tokenization, tokenization_from_config
 
 DIRECTIONS = ("forward", "both")
+SOFTMAXES = ("full", "adaptive")
 SIZES = {"characters": 10_000, "bytes": 260, "words": 30_000, "subwords": 8_000}
 NAMES = ("tokens", "backward")
 PROBE_STEPS = 2  # of a probe, in chunks of training
@@ -45,8 +46,9 @@ class LanguageModel(Task):
     plain or `.gz`, of which a part at a time is in memory (see `rnnkit.text.corpus.Corpus`). There is no y.
 
     Training reads all texts as one stream, each with an end behind it, in `batch_size` parallel strips. The state is
-    carried from batch to batch and is zero at the start of each pass, and the gradient reaches back `bptt_steps` steps
-    (Zaremba, Sutskever and Vinyals, "Recurrent neural network regularization", 2014). Evaluation reads each text from
+    carried from batch to batch and is zero at the start of each strip, which is that of a text unless texts are long
+    (see `text_strips`); the gradient reaches back `bptt_steps` steps (Zaremba, Sutskever and Vinyals, "Recurrent neural
+    network regularization", 2014). Evaluation reads each text from
     a fresh state; `nll` is the mean over all tokens, ends included, in nats, and the same however texts are cut into
     batches. With characters or bytes there is `bits_per_character` or `bits_per_byte`, else `perplexity`.
 
@@ -61,6 +63,8 @@ class LanguageModel(Task):
         embedding_dim: size of a token's vector.
         tied_embeddings: predict the next token with the matrix that embeds tokens (Press and Wolf, "Using the output
             embedding to improve language models", 2017).
+        softmax: `"full"`; or `"adaptive"`, for many words: exact too, and cheaper in training and
+            evaluation (see `rnnkit.layers.AdaptiveSoftmax`).
         dropout: fraction of the features dropped before each recurrent layer and before the output, in [0, 1).
         bptt_steps: steps of a batch, through which the gradient goes.
         options: any other argument of `RecurrentStack`, but `bidirectional` and `gradient_penalty`; and `name` and
@@ -90,6 +94,7 @@ class LanguageModel(Task):
         direction: str = "forward",
         embedding_dim: int = 128,
         tied_embeddings: bool = True,
+        softmax: str = "full",
         dropout: float = 0.2,
         bptt_steps: int = 64,
         **options: Any,
@@ -104,6 +109,7 @@ class LanguageModel(Task):
         self.direction = one_of("direction", direction, DIRECTIONS)
         self.embedding_dim = whole("embedding_dim", embedding_dim)
         self.tied_embeddings = tied_embeddings
+        self.softmax = one_of("softmax", softmax, SOFTMAXES)
         self.bptt_steps = whole("bptt_steps", bptt_steps)
         self.output_dropout = keras.layers.Dropout(share("dropout", dropout), name="output_dropout")
         self.stacks = [self.stack]
@@ -152,6 +158,7 @@ class LanguageModel(Task):
         self.projections = [
             keras.layers.Dense(self.embedding_dim, name=f"{name}_projection", dtype=policy) for name in self._names
         ]
+        self.adaptive = AdaptiveSoftmax(self.embedding, dtype=policy) if self.softmax == "adaptive" else None
         self._by_step = keras.layers.Reshape((-1, size), dtype="float32")
         inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in self._names}
         inputs["lengths"] = keras.Input((), dtype="int32", name="lengths")
@@ -177,8 +184,13 @@ class LanguageModel(Task):
 
     def _next(self, context, index=0, training=None):
         """Logits of the next token, float32, from a context of the stack with this number."""
-        vector = self.projections[index](self.output_dropout(context, training=training))
+        vector = self._vector(context, index, training)
+        if self.adaptive is not None:
+            return self.adaptive(vector)
         return ops.cast(self.embedding(vector, reverse=True), "float32")
+
+    def _vector(self, context, index, training=None):
+        return self.projections[index](self.output_dropout(context, training=training))
 
     def call(self, inputs: Any, training: bool = False):
         if "fresh" not in inputs:
@@ -186,7 +198,10 @@ class LanguageModel(Task):
         return self._carried_on(inputs, training)
 
     def _carried_on(self, inputs, training):
-        """Logits of a batch of a stream, from the states that the batch before has left."""
+        """Logits of a batch of a stream, from the states that the batch before has left.
+
+        With the adaptive softmax the log probabilities of the targets, (B, T * D), and no others.
+        """
         contexts = []
         for stack, name, carried in zip(self.stacks, self._names, self._carried[bool(training)], strict=True):
             zero = stack.initial_states(ops.shape(inputs[name])[0])
@@ -194,7 +209,11 @@ class LanguageModel(Task):
             context, states = stack.carry(self.embedding(inputs[name]), states, training=training)
             carried.keep(states)
             contexts.append(context)
-        return self._logits(contexts, training)
+        if self.adaptive is None:
+            return self._logits(contexts, training)
+        vectors = ops.stack([self._vector(each, index, training) for index, each in enumerate(contexts)], axis=2)
+        vectors = ops.reshape(vectors, (*ops.shape(inputs["targets"]), self.embedding_dim))
+        return self.adaptive(vectors, ops.maximum(inputs["targets"], 0))
 
     def encode(self, data: Any, *, target: bool = True):
         """Each text by itself: its tokens with the end of another before them, and, as targets, with its own behind."""
@@ -345,6 +364,7 @@ class LanguageModel(Task):
             "direction",
             "embedding_dim",
             "tied_embeddings",
+            "softmax",
             "bptt_steps",
         )
         config = {**super().get_config(), **{name: getattr(self, name) for name in own}}

@@ -78,8 +78,7 @@ class Strips(keras.utils.PyDataset):
             wanted = (first + begin + within) % len(self.tokens)
             x[name] = np.where(valid, tokens_at(self.tokens, name, wanted - 1), 0)
             y.append(np.where(valid, tokens_at(self.tokens, name, wanted), -1))
-        x["fresh"] = np.full(self.batch_size, chunk == 0, "int32")
-        return x, interleaved(y)
+        return _batch(x, y, chunk == 0)
 
     def _place(self, number: int) -> tuple[np.ndarray, int, int]:
         """The strips (B, 2) of a batch counted from the first pass, its chunk of them, and where that pass begins."""
@@ -161,8 +160,13 @@ class Pieces(keras.utils.PyDataset):
             parts = [_part(self.texts[row], name, piece) for row in group]
             x[name] = np.stack([inputs for inputs, _ in parts])
             y.append(np.stack([targets for _, targets in parts]))
-        x["fresh"] = np.full(len(group), piece.start == 0, "int32")
-        return x, interleaved(y)
+        return _batch(x, y, piece.start == 0)
+
+
+def _batch(x: dict[str, np.ndarray], targets: Sequence[np.ndarray], fresh: bool) -> tuple[dict, np.ndarray]:
+    """The targets stand among the inputs too, for a softmax that computes no more than they need."""
+    y = interleaved(targets)
+    return {**x, "fresh": np.full(len(y), fresh, "int32"), "targets": y}, y
 
 
 def interleaved(targets: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Sentiment classification: a text in, a label out. Legend: `B` batch, `T` words, `C` classes."""
 
-import inspect
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -25,11 +24,6 @@ from rnnkit.text.vectors import load_vectors, vector_size
 from rnnkit.text.vocabulary import Vocabulary
 
 UNEQUAL = 2  # times as many examples of the most frequent class as of the rarest: accuracy misses the rare one
-
-
-def _defaults(names: Iterable[str]) -> dict[str, Any]:
-    parameters = inspect.signature(SentimentClassifier).parameters
-    return {name: parameters[name].default for name in names}
 
 
 class Classified(NamedTuple):
@@ -110,7 +104,7 @@ class SentimentClassifier(Task):
     ):
         given = {"cell": cell, "units": units, "embedding_dim": embedding_dim, "lowercase": lowercase}
         if (source := open_pretrained(pretrained, bidirectional)) is not None:
-            cell, units, embedding_dim, lowercase = like_pretrained(source, given, _defaults(given)).values()
+            cell, units, embedding_dim, lowercase = like_pretrained(source, SentimentClassifier, given).values()
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
         self._source = lambda: source  # which Keras does not take for a part of this model
         self.pooling = SequencePooling(pooling, dtype=self.dtype_policy, name="pooling")
@@ -129,7 +123,7 @@ class SentimentClassifier(Task):
         counts = Counter(labels)
         vocabulary = Vocabulary.learn(self._words(texts), min_count=self.min_count, max_words=self.max_words)
         size = self.embedding_dim if self.vectors is None else vector_size(self.vectors)
-        words = vocabulary.words if self._source() is None else joined_words(self._source(), vocabulary)
+        words = joined_words(self._source(), vocabulary.words)
         return {
             "words": words,
             "labels": classes,
@@ -162,7 +156,7 @@ class SentimentClassifier(Task):
     def adapt(self, x: Any, y: Any = None):
         super().adapt(x, y)
         if self._source() is not None:
-            start_from(self._source(), self.network.get_layer("embedding"), self.stack, self.vocabulary)
+            start_from(self._source(), self.network.get_layer("embedding"), self.stack)
         if self.vectors is not None:
             load_vectors(self.network.get_layer("embedding"), self.vectors, self.vocabulary)
 

@@ -13,6 +13,7 @@ from rnnkit.layers import AttentionDecoder
 from rnnkit.optimizers import Adam
 from rnnkit.tasks.batches import BatchAdapter
 from rnnkit.tasks.columns import as_text, check_texts
+from rnnkit.tasks.language.pretrained import known_tokens, like_pretrained, open_pretrained, start_from
 from rnnkit.tasks.next_token import Perplexity, SubwordLoss
 from rnnkit.tasks.task import Task
 from rnnkit.tasks.translation import answers
@@ -20,7 +21,7 @@ from rnnkit.tasks.translation.answers import Alignment, Translation
 from rnnkit.tasks.translation.decoder import Decoders, Search
 from rnnkit.tasks.translation.network import connect, decoder_stack, first_batch_longest
 from rnnkit.tasks.translation.scores import TOKENIZERS, USUAL, bleu_tokenizer, score_translations
-from rnnkit.text.tokenization import BEGIN, END, TOKENIZATIONS, learn_tokenization, tokenization_from_config
+from rnnkit.text.tokenization import BEGIN, END, RESERVED, TOKENIZATIONS, learn_tokenization, tokenization_from_config
 from rnnkit.text.tokenizer import words
 
 
@@ -53,6 +54,10 @@ class Translator(Task):
         shared_vocabulary: one vocabulary and one embedding for both languages.
         tied_embeddings: predict the next subword with the matrix that embeds the target's subwords (Press and Wolf,
             "Using the output embedding to improve language models", 2017).
+        pretrained: a `LanguageModel` of words or subwords of the source language, or the path of one, to start the
+            encoder from, with its embedding; it sets `cell`, `units`, `embedding_dim` and `tokenization`, and its
+            tokens come first in the source's vocabulary, subwords alone. To read in both directions, it must have been
+            trained with `direction="both"`.
         dropout: fraction of the features dropped before each recurrent layer and before the output, in [0, 1).
         label_smoothing: see `SubwordLoss`.
         validation_sentences: pairs of the validation data, drawn by a fixed seed, that `fit` translates in each epoch.
@@ -88,13 +93,20 @@ class Translator(Task):
         vocabulary_size: int = 5000,
         shared_vocabulary: bool = False,
         tied_embeddings: bool = True,
+        pretrained: Any = None,
         dropout: float = 0.4,
         label_smoothing: float = 0.1,
         validation_sentences: int = 500,
         bleu_tokenize: str | None = None,
         **options: Any,
     ):
+        given = {"cell": cell, "units": units, "embedding_dim": embedding_dim, "tokenization": tokenization}
+        if (source := open_pretrained(pretrained, bidirectional, ("words", "subwords"))) is not None:
+            cell, units, embedding_dim, tokenization = like_pretrained(source, Translator, given).values()
+            if shared_vocabulary:
+                raise ArgumentError("shared_vocabulary: pretrained brings a vocabulary of the source. Leave one out.")
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
+        self._source = lambda: source  # which Keras does not take for a part of this model
         self.decoder_units = decoder_units
         self.embedding_dim = whole("embedding_dim", embedding_dim)
         self.attention = attention
@@ -119,6 +131,8 @@ class Translator(Task):
             side: learn_tokenization(self.tokenization, both if self.shared_vocabulary else each, self.vocabulary_size)
             for side, each in texts.items()
         }
+        if self._source() is not None:
+            subwords["source"] = known_tokens(self._source(), texts["source"], self.vocabulary_size)
         return {
             **{side: each.to_config() for side, each in subwords.items()},
             "longest": max(len(words(text)) for text in texts["source"]),
@@ -135,6 +149,11 @@ class Translator(Task):
         self._decoders = Decoders(parts)
         self._attend = attend.predict_on_batch  # a method, so that Keras does not save it twice
         return network
+
+    def adapt(self, x: Any, y: Any = None):
+        super().adapt(x, y)
+        if self._source() is not None:
+            start_from(self._source(), self.network.get_layer("source_embedding"), self.stack, RESERVED)
 
     def encode(self, data: Any, *, target: bool = True):
         sources = self._sources(data["source"])

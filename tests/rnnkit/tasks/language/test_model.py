@@ -11,6 +11,7 @@ import rnnkit
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.tasks.language.carried import ResumedState
+from rnnkit.tasks.next_token import SubwordLoss
 from rnnkit.text.corpus import Corpus
 from rnnkit.text.tokenization import END
 
@@ -70,6 +71,29 @@ def test_scores_are_log_probabilities_of_the_next_token(model):
     assert scores[0] == pytest.approx(math.log(after_nothing[token]), abs=1e-5)
     assert scores[-1] == pytest.approx(math.log(after_all[END]), abs=1e-5)
     np.testing.assert_allclose(model.predict(TEXTS).sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("direction", ["forward", "both"])
+def test_the_adaptive_softmax_is_one_distribution_wherever_it_is_asked(direction, untraced, tmp_path):
+    """Evaluation computes the targets alone; the oracle is the network, which gives all log probabilities."""
+    keras.utils.set_random_seed(0)
+    options = {"units": 6, "embedding_dim": 5, "bptt_steps": 9, "direction": direction, "softmax": "adaptive"}
+    model = rnnkit.LanguageModel(**options)
+    with untraced():
+        model.fit(TEXTS * 2, epochs=1, batch_size=3, verbose=0)
+        measured = model.evaluate(TEXTS, verbose=0, return_dict=True)
+    assert measured["nll"] == pytest.approx(losses(model, TEXTS).mean(), abs=1e-5)
+    after_all = model.predict(["the cat"])[0]
+    assert after_all.sum() == pytest.approx(1, abs=1e-5)
+    assert model.score("the cat")[-1] == pytest.approx(math.log(after_all[END]), abs=1e-5)
+    model.save(tmp_path / "model.keras")
+    again = rnnkit.load(tmp_path / "model.keras")
+    assert again.softmax == "adaptive"
+    assert again.generate("the", 9, seed=1) == model.generate("the", 9, seed=1)
+    np.testing.assert_array_equal(again.score("a dog"), model.score("a dog"))
+    model.compile(loss=SubwordLoss(0.1))
+    with untraced(), pytest.raises(ArgumentError, match="label_smoothing: needs the full softmax"):
+        model.evaluate(TEXTS, verbose=0)
 
 
 def test_the_most_probable_continuation_is_that_of_predict(model):

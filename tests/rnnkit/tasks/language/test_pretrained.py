@@ -1,4 +1,4 @@
-"""A classifier that starts from a language model."""
+"""Tasks that start from a language model."""
 
 import keras
 import numpy as np
@@ -14,8 +14,16 @@ UNLABELLED = ["A good film is a good film.", "What a bad plot!", "Not a plot at 
 
 def language_model(**options):
     keras.utils.set_random_seed(0)
-    settings = {"lowercase": True, "units": 6, "embedding_dim": 5, "direction": "both", "bptt_steps": 9, **options}
-    model = rnnkit.LanguageModel("words", **settings)
+    settings = {
+        "tokenization": "words",
+        "lowercase": True,
+        "units": 6,
+        "embedding_dim": 5,
+        "direction": "both",
+        "bptt_steps": 9,
+        **options,
+    }
+    model = rnnkit.LanguageModel(**settings)
     model.fit(UNLABELLED, epochs=1, batch_size=2, verbose=0)
     return model
 
@@ -49,20 +57,54 @@ def test_word_vectors_and_recurrent_layers_are_those_of_the_language_model(pretr
         assert (model.embedding_dim, model.stack.units, model.lowercase) == (5, [6], True)
 
 
+def states(model, numbers):
+    """Of both directions of a language model, over the numbers of a text: (1, T, 2 * H)."""
+    forward, backward = (
+        np.array(stack(model.embedding(np.array([each]))))
+        for stack, each in zip(model.stacks, [numbers, numbers[::-1]], strict=True)
+    )
+    return np.concatenate([forward, backward[:, ::-1]], axis=-1)
+
+
 def test_its_states_are_those_of_the_language_model(pretrained):
     """The same text through both, up to the recurrent layer: the oracle is the language model's own stack."""
     model = rnnkit.SentimentClassifier(pretrained=pretrained)
     model.adapt(TEXTS, LABELS)
-    words, numbers = (
-        model.encode({"text": ["what a plot"]}, target=False)["x"]["tokens"],
-        pretrained.tokens.encode(["what a plot"]),
-    )
+    words = model.encode({"text": ["what a plot"]}, target=False)["x"]["tokens"]
     own = model.stack(model.network.get_layer("embedding")(np.array(words)))
-    forward, backward = (
-        np.array(stack(pretrained.embedding(np.array([each]))))
-        for stack, each in zip(pretrained.stacks, [numbers[0], numbers[0][::-1]], strict=True)
-    )
-    np.testing.assert_allclose(np.array(own), np.concatenate([forward, backward[:, ::-1]], axis=-1), atol=1e-6)
+    np.testing.assert_allclose(own, states(pretrained, *pretrained.tokens.encode(["what a plot"])), atol=1e-6)
+
+
+def test_a_tagger_begins_with_its_states_whatever_characters_say(pretrained, tmp_path):
+    model = rnnkit.EntityRecognizer(pretrained=pretrained, char_units=3)
+    tokens, tags = [["What", "a", "plot"], ["Ada", "!"]] * 2, [["O", "O", "O"], ["B-P", "O"]] * 2
+    model.adapt(tokens, tags)
+    [words, _] = model.encode({"tokens": tokens[:2]}, target=False)["x"]["tokens"]
+    vectors = np.array(model.network.get_layer("embedding")(words[None]))
+    others = np.random.default_rng(0).normal(size=(1, 3, model.stack.blocks[0]["forward"].cell.kernel.shape[0] - 5))
+    own = model.stack(np.concatenate([vectors, others], axis=-1).astype("float32"))
+    np.testing.assert_allclose(own, states(pretrained, *pretrained.tokens.encode(["What a plot"])), atol=1e-6)
+    assert "ada" in model.vocabulary
+    model.fit(tokens, tags, epochs=1, verbose=0)
+    model.save(tmp_path / "tagger.keras")
+    assert rnnkit.load(tmp_path / "tagger.keras").tag("Ada, what a plot!") == model.tag("Ada, what a plot!")
+
+
+@pytest.mark.parametrize("tokenization", ["words", "subwords"])
+def test_an_encoder_begins_with_its_states(pretrained, tokenization, tmp_path):
+    source = pretrained if tokenization == "words" else language_model(tokenization=tokenization, vocabulary_size=300)
+    model = rnnkit.Translator(pretrained=source)
+    data = ["What a bad plot!", "A good Ada."] * 2, ["Was für eine Handlung!", "Eine gute Ada."] * 2
+    model.adapt(*data)
+    [numbers, _] = model.encode({"source": data[0][:2]}, target=False)["x"]["source"]
+    assert list(numbers[:-1]) == source.tokens.encode(data[0][:1])[0]
+    own = model.stack(model.network.get_layer("source_embedding")(numbers[None]))
+    np.testing.assert_allclose(own, states(source, list(numbers)), atol=1e-6)
+    assert ("ada" in model.source_subwords.entries) == (tokenization == "words")
+    model.save(tmp_path / "translator.keras")
+    again = rnnkit.load(tmp_path / "translator.keras")
+    assert again.get_config() == model.get_config()
+    assert again.source_subwords.to_config() == model.source_subwords.to_config()
 
 
 def test_the_trained_file_needs_no_language_model(pretrained, tmp_path):
@@ -100,3 +142,15 @@ def test_what_does_not_suit_is_named_before_training(pretrained, tmp_path):
     with pytest.raises(OSError, match="none.keras"):
         rnnkit.SentimentClassifier(pretrained=tmp_path / "none.keras")
     rnnkit.SentimentClassifier(pretrained=forward, bidirectional=False).adapt(TEXTS, LABELS)
+    for task, options, message in [
+        (rnnkit.EntityRecognizer, {"pretrained": characters}, "expected a language model of words, got one of char"),
+        (rnnkit.EntityRecognizer, {"pretrained": forward}, "direction='both', or give bidirectional=False"),
+        (rnnkit.EntityRecognizer, {"pretrained": pretrained, "embedding_dim": 7}, "embedding_dim: .* has 5, got 7"),
+        (rnnkit.Translator, {"pretrained": characters}, "expected a language model of words or subwords"),
+        (rnnkit.Translator, {"pretrained": pretrained, "tokenization": "bytes"}, "tokenization: .* has words"),
+        (rnnkit.Translator, {"pretrained": pretrained, "shared_vocabulary": True}, "Leave one out"),
+    ]:
+        with pytest.raises(ArgumentError, match=message):
+            task(**options)
+    with pytest.raises(OSError, match="missing.keras"):
+        rnnkit.EntityRecognizer(pretrained="missing.keras")
