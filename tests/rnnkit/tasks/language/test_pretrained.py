@@ -1,5 +1,7 @@
 """Tasks that start from a language model."""
 
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -120,6 +122,15 @@ def test_layers_that_read_both_directions_are_new():
     model = rnnkit.SentimentClassifier(pretrained=language_model(layers=2))
     with pytest.warns(UserWarning, match="1 of 2 layers starts from the language model"):
         model.adapt(TEXTS, LABELS)
+
+
+def test_a_file_that_this_version_cannot_read_is_named(pretrained, tmp_path):
+    pretrained.save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as old, zipfile.ZipFile(tmp_path / "newer.keras", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(b'"softmax": "full"', b'"softmax": "newer"'))
+    with pytest.raises(OSError, match=r"pretrained: .*newer.keras cannot be read as a Keras model: softmax: expected"):
+        rnnkit.EntityRecognizer(pretrained=tmp_path / "newer.keras")
 
 
 def test_what_does_not_suit_is_named_before_training(pretrained, tmp_path):
