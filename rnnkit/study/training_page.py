@@ -12,6 +12,7 @@ from rnnkit.report.plot import COLORS, QUIET, Legend, Panel, Plot
 from rnnkit.report.ticks import some_of
 
 NAMES = {
+    "mae": "Mean absolute error",
     "mse": "Mean squared error",
     "f1": "F1",
     "nll": "NLL",

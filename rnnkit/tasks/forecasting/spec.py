@@ -95,6 +95,9 @@ class ForecastingSpec(TaskSpec):
     def model_arguments(self, config):
         return {**super().model_arguments(config), **self.data_arguments(config)}
 
+    def metric(self, model):
+        return "mae", "min"  # which the baselines have as well, whatever the loss is
+
     def results(self, model, splits, config, metrics):
         found = model.backtest(splits.test)
         tables = {"scores": found.scores.reset_index(), "by_step": found.by_step, "backtest": found.frame[-KEPT:]}
@@ -131,15 +134,16 @@ class ForecastingSpec(TaskSpec):
 
     def page(self, folder):
         from rnnkit.report.markup import table
-        from rnnkit.report.page import Section, figure
+        from rnnkit.report.page import Section, figure, text
         from rnnkit.tasks.forecasting.plots import backtest_plot
 
         if not folder.has("backtest"):
             return PageParts()
         drawn = figure(backtest_plot(folder.table("backtest"), folder.table("by_step")))
         scores = table(folder.table("scores"), "On test data, in its units, beside baselines")
+        scaled = text("Loss, mae and mse in the other sections are in the scaled units of the training.")
         return PageParts(
-            sections=[Section("backtest", "Backtest", [drawn, scores])],
+            sections=[Section("backtest", "Backtest", [drawn, scores, scaled])],
             samples="Steps of the last forecast of the test data, in its units.",
         )
 

@@ -1,6 +1,6 @@
 """Forecasts of a series that grows row by row."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,6 +103,8 @@ class ForecastStream:
         self.reset()
         if not state:
             return
+        if DROPPED not in state:
+            raise DataError(f"state: expected arrays that a stream gave as its state, got {', '.join(state):.80}.")
         kept = pd.DataFrame({name: state[name] for name in state if name not in (ZONE, DROPPED)})
         if ZONE in state:
             time = kept[self._roles.time].dt.tz_localize("UTC")
@@ -131,7 +133,7 @@ class ForecastStream:
             future = future.assign(**{group: self._group})
         kept = self._frame(with_future(self._read(rows), future, self._roles))
         if self._kept is not None:
-            kept = pd.concat([*self._joined(self._kept, kept)], ignore_index=True)
+            kept = pd.concat(self._joined(self._kept, kept), ignore_index=True)
         if time is not None:
             kept = kept.sort_values(time, ignore_index=True, kind="stable")
         for name in self._roles.static:
@@ -145,7 +147,7 @@ class ForecastStream:
         at = int(kept[time].searchsorted(series.index[first], side="right")) - 1  # a gap may begin before the window
         return kept[at:].reset_index(drop=True), self._dropped
 
-    def _joined(self, before: "pd.DataFrame", new: "pd.DataFrame") -> Iterator["pd.DataFrame"]:
+    def _joined(self, before: "pd.DataFrame", new: "pd.DataFrame") -> list["pd.DataFrame"]:
         """The rows that are kept, less what new ones say again of the steps ahead, and the new ones."""
         name = self._roles.time
         if name is not None:
@@ -158,7 +160,7 @@ class ForecastStream:
             if first <= last:
                 raise DataError(f"time: expected steps after {last}, the last one so far, got {first}.")
             before = before[~before[name].isin(new[name])]
-        yield from (before, new)
+        return [before, new]
 
     def _read(self, rows: Any) -> "pd.DataFrame":
         import pandas as pd

@@ -16,9 +16,14 @@ STEPS, TRAINED, H = 90, 60, 4
 ROLES = {"target": ["x", "y"], "time": "date", "known": "k", "group": "g"}
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`")
+
+
 @pytest.fixture(scope="module", autouse=True)
-def _untraced(untraced_fits):
+def _untraced(untraced):
     """The run of the command line is the one that is traced."""
+    with untraced():
+        yield
 
 
 def table():

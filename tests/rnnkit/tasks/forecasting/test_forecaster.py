@@ -24,9 +24,14 @@ ROLES = {
 DECODERS = ["segments", "direct", "recursive"]
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`")
+
+
 @pytest.fixture(scope="module", autouse=True)
-def _untraced(untraced_fits):
+def _untraced(untraced):
     """The run of the command line is the one that is traced."""
+    with untraced():
+        yield
 
 
 def shops(steps=40, ahead=4):

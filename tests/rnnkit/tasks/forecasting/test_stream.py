@@ -105,6 +105,8 @@ def test_a_state_is_arrays_that_can_be_saved_and_moved():
         same(stream.push(table[12:13], future=ahead(table, 13)), expected)
     second.state = {}
     assert second.state == model.stream(group="b").state == {}
+    with pytest.raises(DataError, match="state: expected arrays that a stream gave as its state, got load"):
+        second.state = {"load": np.zeros(3)}
     with pytest.raises(DataError, match="group: this stream is of 'b', got a row of 'a'"):
         model.stream(group="b").state = first.state
 
