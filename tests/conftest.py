@@ -94,6 +94,13 @@ def untraced_fits(untraced):
 
 
 @pytest.fixture
+def untraced_test(untraced):
+    """Lets TensorFlow trace nothing in one test."""
+    with untraced():
+        yield
+
+
+@pytest.fixture
 def traced_fits(untraced_fits):
     """Lets every `fit` of a test be traced in a file whose others are not: for a training of many steps."""
     import keras

@@ -139,6 +139,7 @@ def without_averages(folder, epochs, finish=False, at=None):
     return killed_fit.digest(model.weights), history.epoch, history.history
 
 
+@pytest.mark.usefixtures("untraced_test")
 def test_a_finished_training_is_continued_as_if_it_had_been_longer_from_the_start(tmp_path):
     longer = without_averages(tmp_path / "longer", 4)
     without_averages(tmp_path / "state", 2)
@@ -147,6 +148,7 @@ def test_a_finished_training_is_continued_as_if_it_had_been_longer_from_the_star
         without_averages(tmp_path / "state", 3)
 
 
+@pytest.mark.usefixtures("untraced_test")
 def test_finish_keeps_the_best_epoch_so_far_and_can_be_continued(tmp_path):
     folder = tmp_path / "state"
     with pytest.raises(StoppedError):
@@ -202,6 +204,7 @@ def classify(folder, seed, at=None):
     return killed_fit.digest(model.variables), history.history
 
 
+@pytest.mark.usefixtures("untraced_test")
 def test_a_task_goes_on_with_the_order_of_its_own_examples_whatever_the_new_process_draws(tmp_path):
     ended = classify(tmp_path / "whole", 0)
     with pytest.raises(StoppedError):
@@ -226,6 +229,7 @@ def pipeline(**options):
     return tf.data.Dataset.from_tensor_slices(killed_fit.data()).shuffle(20, **options).batch(4)
 
 
+@pytest.mark.usefixtures("untraced_test")
 def test_a_pipeline_that_keeps_its_order_is_gone_on_with(tmp_path):
     def kept():
         return pipeline(seed=1, reshuffle_each_iteration=False)
@@ -241,6 +245,7 @@ def test_a_pipeline_that_shuffles_each_epoch_is_said_from_the_start_and_when_it_
             piped(tmp_path, pipeline, stopped)
 
 
+@pytest.mark.usefixtures("untraced_test")
 def test_a_pipeline_in_another_order_than_the_saved_one_is_said(tmp_path):
     piped(tmp_path, lambda: pipeline(seed=1, reshuffle_each_iteration=False), stopped=True)
     with pytest.warns(UserWarning, match="the first batches are not those of the saved training"):
@@ -261,6 +266,7 @@ class Augmented(keras.utils.PyDataset):
         return x + (np.random.default_rng(index) if self.pure else np.random).normal(size=x.shape).astype("float32"), y
 
 
+@pytest.mark.usefixtures("untraced_test")
 def test_a_data_set_whose_batches_are_no_function_of_their_number_is_said(tmp_path):
     with pytest.warns(UserWarning, match="another order in every pass"):
         piped(tmp_path / "random", lambda: Augmented(pure=False))
@@ -269,6 +275,7 @@ def test_a_data_set_whose_batches_are_no_function_of_their_number_is_said(tmp_pa
     assert piped(tmp_path / "state", lambda: Augmented(pure=True)) == whole
 
 
+@pytest.mark.usefixtures("untraced_test")
 def test_a_fit_within_a_callback_of_another_fit_is_kept_apart(tmp_path):
     """What a `fit` calls and iterates over is known by its model."""
 
