@@ -13,7 +13,7 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 LESS = {
     "entities": {"ROWS": 1200, "EPOCHS": 4, "BATCH": 8, "STEPS": ("words, CRF, characters",)},
     "forecasting": {"EPOCHS": 4, "SHOPS": 6},
-    "gradient_health": {"EPOCHS": 11, "CURES": 1},
+    "gradient_health": {"LENGTH": 40, "EPOCHS": 9, "CURES": 1},
     "music": {"EPOCHS": 6, "LENGTH": 24},
     "sentiment": {"EPOCHS": 5, "CELLS": ("lstm",)},
     "translation": {"ROWS": 2500, "EPOCHS": 4, "BATCH": 16, "ATTENTION": ("general",)},

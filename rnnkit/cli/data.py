@@ -27,7 +27,8 @@ def list_() -> None:
         {"name": name, "task": source.task, "size": _size(source), "on disk": _on_disk(source)}
         for name, source in ((name, datasets.info(name)) for name in datasets.names())
     ]
-    terminal.show_table(terminal.console(), pd.DataFrame(rows), "Data sets; for more on one: rnnkit data show NAME")
+    title = "Data sets; for more on one: rnnkit data show NAME; memory problems: rnnkit run memory --problem NAME"
+    terminal.show_table(terminal.console(), pd.DataFrame(rows), title)
 
 
 @app.command()
