@@ -107,13 +107,6 @@ FURTHER = {
         ("rank collapse",),
         ("orthogonal initialiser",),
     ),
-    "one direction is left": Problem(
-        RICH,
-        rich,
-        lambda rng, base: base.but(kernel="lost"),
-        ("rank collapse",),
-        ("orthogonal initialiser",),
-    ),
     "a penalty on one direction": Problem(
         RICH,
         rich,

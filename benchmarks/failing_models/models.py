@@ -33,7 +33,6 @@ def _recurrent_options(setting):
         "wide": lambda: keras.initializers.RandomNormal(stddev=setting.gain / np.sqrt(setting.units)),
         "narrow": lambda: keras.initializers.Orthogonal(setting.gain),
         "rank one": lambda: keras.initializers.Constant(setting.gain / setting.units),
-        "lost": OneLeft,
         "zeros": keras.initializers.Zeros,
     }
     options = {"activation": setting.activation}
@@ -58,14 +57,6 @@ def _recurrent_options(setting):
 def _signs(shape, dtype):
     """A random sign for each unit and gate; a GRU's two biases add up."""
     return ops.broadcast_to(ops.sign(keras.random.normal(shape[-1:], dtype=dtype)), shape)
-
-
-class OneLeft(keras.initializers.Orthogonal):
-    """An orthogonal kernel of which one direction is left, as a training may leave it."""
-
-    def __call__(self, shape, dtype=None):
-        left = super().__call__(shape, dtype)
-        return left[:, :1] * left[:1]
 
 
 def _one_holds(setting, shape, dtype):

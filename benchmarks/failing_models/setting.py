@@ -22,7 +22,7 @@ class Setting:
         layers: recurrent layers on top of each other.
         cell: a layer of Keras or rnnkit, or `Leaky`, a cell of the user's own.
         kernel: recurrent initializer: `default`, `wide` (normal, `gain` its spectral radius), `narrow` (orthogonal
-            times `gain`), `rank one`, `lost` (orthogonal, of which one direction is left), `zeros` (of all kernels),
+            times `gain`), `rank one`, `zeros` (of all kernels),
             `forgetful` (no bias that keeps a forget gate open), or `chrono`, for which `lag` is the longest memory, 0
             the length.
         bias: size of the gates' biases, of random signs; 0 leaves Keras' own.

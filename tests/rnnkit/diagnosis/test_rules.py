@@ -173,6 +173,8 @@ def test_the_first_finding_is_the_cause(given, first):
         ({"layer": {"gain_low": 2.0, "orthogonal": True}}, "clipping"),
         ({"layer": {"gain_low": 2.0, "unbounded": True}}, "gated cell"),
         ({"layer": {"rank": 1.0, "orthogonal": True}, "training": FAILED}, "soft orthogonality"),
+        ({"layer": {"rank": 1.0, "penalised": True}, "training": FAILED}, "orthogonal initialiser"),
+        ({"layer": {"rank": 1.0, "penalised": True, "orthogonal": True}, "training": FAILED}, "no penalty"),
         ({"layer": {"saturated": ("i",)}}, "layer normalisation"),
         ({"layer": {"saturated": ("i",), "bias": 12.0}}, "bias start"),
         ({"records": {"largest_norm": 1e6}, "layer": {"unbounded": True, "cell": "lstm"}}, "tanh"),
