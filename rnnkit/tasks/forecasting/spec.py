@@ -119,13 +119,15 @@ class ForecastingSpec(TaskSpec):
             raise ArgumentError(
                 f"data: a forecast needs a history. Use rnnkit predict {run} --data new.csv -o out.csv."
             )
+        _levels(options.get("quantiles"))
+        if (out := options.get("out")) is not None and not Path(out).parent.is_dir():
+            raise ArgumentError(f"out: there is no folder {Path(out).parent}. Make it first, or name another.")
 
     def predict(  # type: ignore[override]  # its own options by name
         self, console, model, data: str, out: str | None = None, steps=None, quantiles=None
     ) -> None:
         """Forecasts what comes after a file, and writes it as a table."""
-        levels = [float(level) for level in quantiles.split(",")] if quantiles else []
-        frame = model.forecast(read_table(data, model.roles), steps, levels)
+        frame = model.forecast(read_table(data, model.roles), steps, _levels(quantiles))
         if out is None:
             print(frame.to_csv(index=False), end="")
             return
@@ -148,6 +150,13 @@ class ForecastingSpec(TaskSpec):
         )
 
 
+def _levels(text: str | None) -> list[float]:
+    try:
+        return [float(level) for level in text.split(",")] if text else []
+    except ValueError as error:
+        raise ArgumentError(f"quantiles: expected numbers between 0 and 1, such as 0.05,0.95, got {text!r}.") from error
+
+
 def roles_of(config) -> Roles:
     """The roles of a file's columns, from the options of a run."""
     several = {name: getattr(config, name) for name in ("target", "past", "known", "static")}
@@ -168,7 +177,8 @@ def read_table(path: str, roles: Roles) -> Dataset:
     try:
         frame = pd.read_csv(regular_file(Path(path)))
     except (OSError, ValueError) as error:
-        raise DataError(f"data: {path} cannot be read as a table: {str(error).splitlines()[0]}.") from error
+        said = str(error).splitlines()[0].rstrip(".")
+        raise DataError(f"data: {path} cannot be read as a table: {said}.") from error
     if not roles.target:
         raise ArgumentError(f"target: say which columns to forecast. {path} has: {', '.join(map(str, frame.columns))}.")
     return datasets.Dataset({"series": series_of(frame, roles)}, name=Path(path).name)

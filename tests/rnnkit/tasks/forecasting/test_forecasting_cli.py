@@ -55,6 +55,16 @@ def test_what_is_missing_is_said_in_a_line(place, cli):
     folder, _ = place
     for arguments, message in {
         ("predict", "run"): "a forecast needs a history. Use rnnkit predict run --data new.csv -o out.csv",
+        (
+            "predict",
+            "run",
+            "--data",
+            "new.csv",
+            "--quantiles",
+            "0.5,x",
+        ): "between 0 and 1, such as 0.05,0.95, got '0.5,x'",
+        ("predict", "run", "--data", "new.csv", "-o", "no/out.csv"): "out: there is no folder no. Make it first",
+        ("predict", "run", "--data", "no.csv"): "data: no.csv cannot be read as a table: there is no file no.csv.\n",
         ("predict", "run", "--data", "load.csv"): "event must be known 4 steps ahead, got 0",
         ("run", "forecasting", "--data", "load.csv"): "say which columns to forecast. load.csv has: date, load, event",
         ("run", "forecasting", "--data", "load.csv", *OPTIONS[:-4], "--horizon", 60): "no window fits",
