@@ -187,9 +187,9 @@ def underfitting(facts: Facts) -> Rule:
 def overfitting(facts: Facts) -> Rule:
     """A validation loss that rises while the training loss falls, of a model that had learned something before."""
     training, history = facts.training, facts.training.history
-    nothing = facts.signal.loss / (1 - training.explained)  # the loss of the mean answer
-    learned = history.paired and not min(history.val_loss) > (1 - UNLEARNED) * nothing
-    if learned and min(history.val_loss) > 0 and not training.content:
+    if history.paired and min(history.val_loss) > 0 and not training.content:
+        if min(history.val_loss) * (1 - training.explained) > (1 - UNLEARNED) * facts.signal.loss:
+            return  # at its best it was hardly better than the mean answer
         best = int(np.argmin(history.val_loss))
         last = history.val_loss[-1]
         if last > RISE * history.val_loss[best] and last > GAP * history.loss[-1] < history.loss[best]:

@@ -117,6 +117,7 @@ FALLING = History((1.0, 0.98, 0.96, 0.94, 0.92, 0.90))
         ({"layer": {"unbounded": True, "cell": "lstm"}}, None),
         ({"training": {"history": RISING}}, v.OVERFITTING),
         ({"training": {"history": RISING, "explained": 0.95}}, None),
+        ({"training": {"history": RISING, "explained": 1.0, "solved": False}}, v.OVERFITTING),
         ({"training": {**FAILED, "history": RISING}, "signal": {"loss": 0.5}}, v.NOT_KNOWN),  # never below the mean's
         (
             {"training": {**FAILED, "history": RISING}, "layer": {"rank": 1.4}},
