@@ -31,7 +31,7 @@ class SubwordLoss(keras.losses.Loss):
         losses = _losses(labels, y_pred)
         if self.label_smoothing:
             if len(y_pred.shape) < 3:
-                raise ArgumentError("label_smoothing: needs the full softmax. Take softmax='full', or leave it out.")
+                raise ArgumentError("label_smoothing: needs logits, got log probabilities. Leave it out.")
             own = ops.take_along_axis(y_pred, labels[:, :, None], axis=-1)[:, :, 0]
             losses = losses + self.label_smoothing * (own - ops.mean(y_pred, axis=-1))
         sums = ops.sum(ops.where(valid, losses, 0.0), axis=-1)

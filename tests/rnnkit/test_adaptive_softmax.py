@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from rnnkit.layers import AdaptiveSoftmax
+from rnnkit.layers.adaptive_softmax import target_log_probabilities
 
 SIZE, WIDTH = 64, 5
 
@@ -62,6 +63,24 @@ def test_targets_alone_have_the_same_probability_and_gradient(softmax, targets):
     np.testing.assert_allclose(own, dense, rtol=1e-5)
     for one, other in zip(*(tape.gradient(each, weights) for each in (own, dense)), strict=True):
         np.testing.assert_allclose(tf.convert_to_tensor(one), tf.convert_to_tensor(other), atol=1e-5)
+
+
+@pytest.mark.parametrize("classes", [7, 1100])
+def test_the_full_softmax_of_targets_is_that_of_keras_with_its_gradient(classes):
+    """In one piece, and in three."""
+    random = np.random.default_rng(0)
+    vectors, matrix, upstream = (
+        tf.constant(random.normal(size=size), "float32") for size in [(2, 4, WIDTH), (classes, WIDTH), (2, 4)]
+    )
+    targets = tf.constant(random.integers(0, classes, (2, 4)), "int32")
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([vectors, matrix])
+        own = target_log_probabilities(vectors, matrix, targets)
+        logits = tf.matmul(vectors, matrix, transpose_b=True)
+        other = -keras.ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
+    np.testing.assert_allclose(own, other, rtol=1e-5, atol=1e-5)
+    for one, two in zip(*(tape.gradient(each, [vectors, matrix], upstream) for each in (own, other)), strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-5)
 
 
 def test_its_config_makes_it_again(softmax):

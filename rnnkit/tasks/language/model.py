@@ -15,6 +15,8 @@ from rnnkit.checks import one_of, share, whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import AdaptiveSoftmax, RecurrentStack
+from rnnkit.layers.adaptive_softmax import output_vectors, target_log_probabilities
+from rnnkit.layers.sequence import padded_labels
 from rnnkit.optimizers import Adam
 from rnnkit.tasks.columns import as_text, check_texts
 from rnnkit.tasks.inputs import take_apart
@@ -198,9 +200,9 @@ class LanguageModel(Task):
         return self._carried_on(inputs, training)
 
     def _carried_on(self, inputs, training):
-        """Logits of a batch of a stream, from the states that the batch before has left.
+        """Log probabilities (B, T * D) of a batch's targets, from the states that the batch before has left.
 
-        With the adaptive softmax the log probabilities of the targets, (B, T * D), and no others.
+        They are computed once for loss and metrics, whose softmax over many words would cost as much as training.
         """
         contexts = []
         for stack, name, carried in zip(self.stacks, self._names, self._carried[bool(training)], strict=True):
@@ -209,11 +211,12 @@ class LanguageModel(Task):
             context, states = stack.carry(self.embedding(inputs[name]), states, training=training)
             carried.keep(states)
             contexts.append(context)
-        if self.adaptive is None:
-            return self._logits(contexts, training)
         vectors = ops.stack([self._vector(each, index, training) for index, each in enumerate(contexts)], axis=2)
-        vectors = ops.reshape(vectors, (*ops.shape(inputs["targets"]), self.embedding_dim))
-        return self.adaptive(vectors, ops.maximum(inputs["targets"], 0))
+        targets, _ = padded_labels(inputs["targets"])
+        vectors = ops.reshape(vectors, (*ops.shape(targets), self.embedding_dim))
+        if self.adaptive is not None:
+            return self.adaptive(vectors, targets)
+        return target_log_probabilities(vectors, output_vectors(self.embedding), targets)
 
     def encode(self, data: Any, *, target: bool = True):
         """Each text by itself: its tokens with the end of another before them, and, as targets, with its own behind."""

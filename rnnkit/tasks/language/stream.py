@@ -164,7 +164,7 @@ class Pieces(keras.utils.PyDataset):
 
 
 def _batch(x: dict[str, np.ndarray], targets: Sequence[np.ndarray], fresh: bool) -> tuple[dict, np.ndarray]:
-    """The targets stand among the inputs too, for a softmax that computes no more than they need."""
+    """The targets stand among the inputs too, as their probabilities are all that loss and metrics need."""
     y = interleaved(targets)
     return {**x, "fresh": np.full(len(y), fresh, "int32"), "targets": y}, y
 

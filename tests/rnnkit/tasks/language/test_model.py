@@ -92,7 +92,7 @@ def test_the_adaptive_softmax_is_one_distribution_wherever_it_is_asked(direction
     assert again.generate("the", 9, seed=1) == model.generate("the", 9, seed=1)
     np.testing.assert_array_equal(again.score("a dog"), model.score("a dog"))
     model.compile(loss=SubwordLoss(0.1))
-    with untraced(), pytest.raises(ArgumentError, match="label_smoothing: needs the full softmax"):
+    with untraced(), pytest.raises(ArgumentError, match="label_smoothing: needs logits"):
         model.evaluate(TEXTS, verbose=0)
 
 
