@@ -11,11 +11,16 @@ import math
 import warnings
 import weakref
 
+from typing import TYPE_CHECKING
+
 import keras
 
 from rnnkit import compat
 from rnnkit.errors import ArgumentError, DeviceError
 from rnnkit.optimizers import without_scaler
+
+if TYPE_CHECKING:
+    from rnnkit.callbacks.gradients.steps import Steps
 
 REQUIRED = ("apply", compat.CLIP, compat.SUM_GRADIENTS)
 ROOM = 64  # updates of one batch that find room: a train step of the user's may make many
@@ -85,14 +90,14 @@ class Seam:
         if client is not self.clients[0]:
             return
         self._check_seen()
-        if not self.batches and self.hooks.steps.single:
-            self.hooks.steps.tolerate(self._make_variables)
-        steps = self.model.steps_per_execution
+        steps, batches = self.hooks.steps, self.model.steps_per_execution
+        if not self.batches and steps and steps.single and not _has_own_step(self.model):
+            steps.tolerate(lambda: self._make_variables(steps))
         if not self.updates:
             self._count_updates()
-        if (self.pending + steps) * max(self.updates, 1) > self.room:
+        if (self.pending + batches) * max(self.updates, 1) > self.room:
             self.flush()
-        self.pending += steps
+        self.pending += batches
         self.batches += 1
 
     def flush(self) -> None:
@@ -223,21 +228,21 @@ class Seam:
         capacity = self.room + ROOM + 3 * model.steps_per_execution
         with model.distribute_strategy.scope():
             start = max([*done, *(client.next_step for client in self.clients)], default=0)
-            self.hooks.steps = Steps(model, self.clients, capacity, start)
-            if not self.hooks.steps.single:  # variables cannot be made within a replica
-                self._make_variables()
+            self.hooks.steps = steps = Steps(model, self.clients, capacity, start)
+            if not steps.single:  # variables cannot be made within a replica
+                self._make_variables(steps)
 
-    def _make_variables(self) -> None:
+    def _make_variables(self, steps: "Steps") -> None:
         """Makes what the first step needs before TensorFlow traces it, which else is done twice."""
         model = self.model
-        if not model.built or model.optimizer is None or _has_own_step(model):
+        if not model.built or model.optimizer is None:
             return
         with model.distribute_strategy.scope():
             if not model.optimizer.built:
                 model.optimizer.build(model.trainable_weights)
-            [methods] = self.hooks.optimizers.values()
-            self.hooks.steps.of(methods, model.trainable_weights)
-            self.hooks.steps.check_inputs({})
+            for methods in list(self.hooks.optimizers.values())[:1]:
+                steps.of(methods, model.trainable_weights)
+            steps.check_inputs({})
 
 
 def _warn_of_pending(client) -> None:
