@@ -10,7 +10,6 @@ this fit's own train function runs, and whoever asks the model for a train funct
 import math
 import warnings
 import weakref
-
 from typing import TYPE_CHECKING
 
 import keras
