@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from rnnkit.layers import AdaptiveSoftmax
-from rnnkit.layers.adaptive_softmax import target_log_probabilities
+from rnnkit.recurrent.softmax import target_log_probabilities
 
 SIZE, WIDTH = 64, 5
 

@@ -15,9 +15,10 @@ from rnnkit.checks import one_of, share, whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import AdaptiveSoftmax, RecurrentStack
-from rnnkit.layers.adaptive_softmax import output_vectors, target_log_probabilities
+from rnnkit.layers.adaptive_softmax import output_vectors
 from rnnkit.layers.sequence import padded_labels
 from rnnkit.optimizers import Adam
+from rnnkit.recurrent.softmax import target_log_probabilities
 from rnnkit.tasks.columns import as_text, check_texts
 from rnnkit.tasks.inputs import take_apart
 from rnnkit.tasks.language.carried import CarriedState, ResumedState, check_one_device
