@@ -128,8 +128,8 @@ def capture(model: keras.Model, x, y, *, seed: int = 0) -> Look:
         ]
         if not any(recorded):
             raise DataError(
-                f"x: half of the sequences are shorter than {MIN_LAG + 1} steps, too short to measure anything through "
-                "time. Give longer ones."
+                f"x: of half of the sequences the recurrent layers read fewer than {MIN_LAG + 1} steps, too few to "
+                "measure anything through time. Give longer ones, or join fewer steps in front of the layers."
             )
         found = signal(model, recorder, losses, tape, predictions)
         recordings = [recording for recording in recorded if recording is not None]

@@ -269,7 +269,7 @@ def test_models_that_cannot_be_diagnosed_are_named(make, named, noise):
 
 def test_short_sequences_and_missing_targets_are_named(noise):
     model = sequential(keras.layers.LSTM(2), keras.layers.Dense(1))
-    with pytest.raises(DataError, match="too short"):
+    with pytest.raises(DataError, match="too few to measure"):
         diagnose(model, noise(BATCH, 4, 3), noise(BATCH, 1))
     with pytest.raises(DataError, match="y: expected"):
         diagnose(model, noise(BATCH, STEPS, 3), None)
