@@ -131,7 +131,7 @@ def main():
     parser.add_argument(
         "--only", nargs="+", default=(), metavar="PROBLEM", help="problems by name; healthy, problems, further"
     )
-    parser.add_argument("--shapes", type=int, help="of each problem's model shapes only the first so many")
+    parser.add_argument("--shapes", type=int, help="run only the first N model shapes of each problem")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--check-cases", action="store_true", help="only whether the cases are what they should be")
     parser.add_argument("--out", type=Path, default=Path("diagnosis_trial.csv"))

@@ -59,6 +59,15 @@ def installed(asked: str, extra: str, packages: Collection[str], also: str = "")
         raise PackageError(f"{asked} needs {names}. Run: pip install 'rnnkit[{extra}]'{also}.")
 
 
+def onnx_installed(option: str = "format") -> None:
+    """The packages that write ONNX files are there.
+
+    Raises:
+        PackageError: some of them are missing; without `option` none is needed.
+    """
+    installed("format: 'onnx'", "export", ("onnx", "tf2onnx"), also=f"; or leave {option} out")
+
+
 def is_number(value) -> bool:
     """Whether it is a real number, of Python or NumPy; bools are none."""
     return isinstance(value, Real) and not isinstance(value, bool)

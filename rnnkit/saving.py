@@ -115,11 +115,10 @@ def _from_config(stand_in, config):
 
 def _say_what_is_missing(name: str) -> None:
     """Raises what keeps a class from being imported."""
-    from rnnkit.tasks.specs import SPECS
+    from rnnkit.tasks.specs import spec_of_class
 
-    for spec in SPECS.values():
-        if spec.model.endswith(f":{name}"):
-            spec.task_class  # noqa: B018  (it is imported)
+    if spec := spec_of_class(name):
+        spec.task_class  # noqa: B018  (it is imported)
     raise ModelFileError(f"path: it holds a {name}, which this version of rnnkit does not have.")
 
 

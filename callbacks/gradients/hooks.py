@@ -89,7 +89,8 @@ class Hooks:
         steps = self.steps
         if self.active and steps:
             steps.loss = None
-            steps.check_inputs(_floats(data))
+            if steps.checks_inputs:
+                steps.check_inputs(_floats(data))
         logs = self.original["train_step"](data)
         self.trained = frozenset(map(id, self.model.trainable_variables))
         return logs
@@ -195,7 +196,8 @@ def _over_replicas(loss, examples) -> tf.Tensor:
 
 def _floats(data) -> dict[str, tf.Tensor]:
     """The arrays of floating-point numbers in a batch, by what `fit` calls them."""
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    usual = not isinstance(data, tuple) or len(data) <= 3  # else an own train step takes the batch apart
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data) if usual else (data, None, None)
     found = {}
     for name, values in (("x", x), ("y", y), ("sample_weight", sample_weight)):
         single = not isinstance(values, (dict, list, tuple))

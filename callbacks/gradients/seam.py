@@ -241,7 +241,8 @@ class Seam:
                 model.optimizer.build(model.trainable_weights)
             for methods in list(self.hooks.optimizers.values())[:1]:
                 steps.of(methods, model.trainable_weights)
-            steps.check_inputs({})
+            if steps.checks_inputs:
+                steps.check_inputs({})
 
 
 def _warn_of_pending(client) -> None:

@@ -63,10 +63,13 @@ class Steps:
             states.append({name.partition("@")[0]: local_variable(value) for name, value in values.items()})
         return states[number]
 
+    @property
+    def checks_inputs(self) -> bool:
+        """Whether a guard wants to know which arrays of a batch are not finite."""
+        return bool(self.guard and self.guard.drops_nonfinite)
+
     def check_inputs(self, arrays: Mapping[str, tf.Tensor]) -> None:
-        """Takes the floating-point arrays of a batch, by name, where a guard wants to know which are not finite."""
-        if not self.guard or not self.guard.drops_nonfinite:
-            return
+        """Takes the floating-point arrays of a batch, by name."""
         if self.inputs is None or not self.inputs.has_room_for(list(arrays)):
             with tf.init_scope():
                 self.inputs = InputCheck(len(arrays))

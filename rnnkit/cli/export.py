@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from rnnkit.checks import installed, one_of
+from rnnkit.checks import one_of, onnx_installed
 from rnnkit.cli.model import find_model, open_model, spec_of_model
 from rnnkit.cli.options import Device, Run, among
 from rnnkit.errors import ArgumentError
@@ -13,7 +13,6 @@ from rnnkit.report import terminal
 from rnnkit.report.terminal import notices
 
 FORMATS = {"savedmodel": ("tf_saved_model", "exported"), "onnx": ("onnx", "network.onnx")}  # Keras' name, the file's
-CONVERTER = ("onnx", "tf2onnx")
 Format = Annotated[
     str,
     typer.Option("--format", help="What to write.", metavar="|".join(FORMATS), autocompletion=among(*FORMATS)),
@@ -36,7 +35,7 @@ def export(run: Run, format_: Format = "savedmodel", out: Out = None, device: De
     """
     keras_name, file = FORMATS[one_of("format", format_, FORMATS)]
     if format_ == "onnx":
-        installed("format: 'onnx'", "export", CONVERTER, also="; or leave --format out")
+        onnx_installed("--format")
     saved = find_model(run)
     path = _free(out or saved.folder / file)
     console = terminal.console()

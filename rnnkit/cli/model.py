@@ -9,7 +9,7 @@ from rich.console import Console
 
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.tasks.options import TEST, VALID, Option
-from rnnkit.tasks.specs import SPECS, find_spec
+from rnnkit.tasks.specs import find_spec, spec_of_class
 
 if TYPE_CHECKING:
     from rnnkit.datasets import Dataset
@@ -100,7 +100,8 @@ def _task_of_search(folder: Path) -> str | None:
         name = json.loads((folder / "search.json").read_text(encoding="utf-8"))["task"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"run: {folder / 'search.json'} cannot be read ({error}).") from error
-    return next((task for task, spec in SPECS.items() if spec.model.endswith(f":{name}")), None)
+    spec = spec_of_class(name)
+    return spec.task if spec else None
 
 
 def data_options(spec) -> list[Option]:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-PIECES, CLASSES = 16, 512  # pieces of the vectors at most, one for so many classes, so that a piece stays in the cache
+PIECES, CLASSES = 16, 512  # the vectors are cut into one piece per 512 classes, 16 at most: a piece then fits the cache
 ONCE = "The softmax of a language model has no second derivative in training."
 
 

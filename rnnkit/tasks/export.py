@@ -5,11 +5,9 @@ from pathlib import Path
 
 import keras
 
-from rnnkit.checks import installed
+from rnnkit.checks import onnx_installed
 from rnnkit.errors import ArgumentError
 from rnnkit.recurrent.execution import portable_loops
-
-CONVERTER = ("onnx", "tf2onnx")
 
 
 def export_network(network: keras.Model, path: str | Path, format: str, **options) -> None:  # noqa: A002  (as in Keras)
@@ -22,7 +20,7 @@ def export_network(network: keras.Model, path: str | Path, format: str, **option
     if options.get("input_signature") is None:
         options["input_signature"] = [keras.tree.map_structure(_spec, network.input)]
     if format == "onnx":
-        installed("format: 'onnx'", "export", CONVERTER, also="; or leave format out")
+        onnx_installed()
     with portable_loops():
         network.export(path, format=format, **options)
     if format == "onnx":

@@ -66,6 +66,11 @@ def spec_of(name: str) -> TaskSpec:
     return SPECS.get(name) or TaskSpec()
 
 
+def spec_of_class(name: str) -> TaskSpec | None:
+    """The spec of the task whose model is a class of this name."""
+    return next((spec for spec in SPECS.values() if spec.model.endswith(f":{name}")), None)
+
+
 class _Classes(Mapping):
     """The class of each task that has a spec."""
 

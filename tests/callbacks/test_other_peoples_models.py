@@ -379,3 +379,22 @@ def test_nothing_is_left_on_a_model_of_others_or_on_keras():
     assert all("apply" not in vars(optimizer) for optimizer in model.pair)
     now = [vars(each).get("apply") for each in (keras.optimizers.Optimizer, keras.optimizers.LossScaleOptimizer)]
     assert now == own
+
+
+class OfFourParts(keras.Model):
+    """Its batches are (x, y, scale, shift), which its own train step takes apart."""
+
+    def train_step(self, data):
+        x, y, scale, shift = data
+        return super().train_step((x * scale + shift, y))
+
+
+@pytest.mark.parametrize("client", [GradientHealth, GradientGuard])
+def test_batches_of_any_form_are_left_to_an_own_train_step(client):
+    inputs = keras.Input((2,))
+    model = OfFourParts(inputs, keras.layers.Dense(1)(inputs))
+    model.compile("sgd", "mse", jit_compile=False)
+    x, y = np.ones((8, 2), "float32"), np.ones((8, 1), "float32")
+    batches = tf.data.Dataset.from_tensor_slices((x, y, x, 0 * x)).batch(4)
+    history = model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[client()]).history
+    assert np.isfinite(history["loss"]).all()
