@@ -7,6 +7,7 @@ has found on the model is met at `apply`, and hooked then.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -197,9 +198,9 @@ def _over_replicas(loss, examples) -> tf.Tensor:
 def _floats(data) -> dict[str, tf.Tensor]:
     """The arrays of floating-point numbers in a batch, by what `fit` calls them."""
     usual = not isinstance(data, tuple) or len(data) <= 3  # else an own train step takes the batch apart
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data) if usual else (data, None, None)
+    parts: tuple[Any, ...] = keras.utils.unpack_x_y_sample_weight(data) if usual else (data, None, None)
     found = {}
-    for name, values in (("x", x), ("y", y), ("sample_weight", sample_weight)):
+    for name, values in zip(("x", "y", "sample_weight"), parts, strict=True):
         single = not isinstance(values, (dict, list, tuple))
         items = values.items() if isinstance(values, dict) else enumerate([values] if single else values)
         for key, value in items:
