@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rnnkit.saving import register_when_keras_is_there
 
 if TYPE_CHECKING:
-    from rnnkit import callbacks, constraints, datasets, initializers, layers, regularizers, tuning
+    from rnnkit import callbacks, constraints, datasets, initializers, layers, ops, regularizers, tuning
     from rnnkit.comparison import Comparison, compare
     from rnnkit.diagnosis import Diagnosis, diagnose
     from rnnkit.optimizers import LazyAdam
@@ -54,7 +54,7 @@ _HOMES = {
     "register_cell": "rnnkit.recurrent.cells",
     "tune": "rnnkit.tuning",
 }
-_MODULES = ("callbacks", "constraints", "datasets", "initializers", "layers", "regularizers", "tuning")
+_MODULES = ("callbacks", "constraints", "datasets", "initializers", "layers", "ops", "regularizers", "tuning")
 
 __all__ = [
     "Comparison",
@@ -78,6 +78,7 @@ __all__ = [
     "kernels",
     "layers",
     "load",
+    "ops",
     "register_cell",
     "regularizers",
     "tune",

@@ -11,8 +11,9 @@ from keras import ops
 from rnnkit import compat
 from rnnkit.recurrent.devices import gpu_in_use
 from rnnkit.recurrent.execution import in_parallel_halves, is_portable
-from rnnkit.recurrent.linear_scan import from_blocks, gated_scan, step_range, to_blocks
+from rnnkit.recurrent.linear_scan import gated_scan
 from rnnkit.recurrent.min_cells import MinGRUCell, MinLSTMCell, ParallelCell
+from rnnkit.recurrent.scan_blocks import from_blocks, step_range, to_blocks
 
 
 class ParallelRNN(compat.OpenRNN, keras.layers.RNN):
