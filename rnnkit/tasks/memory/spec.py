@@ -9,7 +9,7 @@ import numpy as np
 
 from rnnkit import datasets
 from rnnkit.datasets import Dataset
-from rnnkit.datasets.memory import MEMORY_PROBLEMS, memory_problem, read_name
+from rnnkit.datasets.memory import MEMORY_PROBLEMS, memory_problem, read_name, usual_length
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.tasks.options import Option
 from rnnkit.tasks.parts import PageParts, majority_share
@@ -21,6 +21,12 @@ SEQUENCES = {
     "adding": "[[0.5, 1], [0.9, 0], [0.2, 0], [0.25, 1]]",
     "copy": "[1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]",
     "temporal-order": "[0, 6, 2, 5, 3, 7, 4, 2, 1]",
+    "parity": "[1, 0, 1, 1]",
+    "selective-copy": "[0, 1, 2, 0, 3, 4, 5, 6, 0, 7, 8, 1, 2, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]",
+    "induction-heads": "[3, 16, 7, 2, 16]",
+    "listops": "[11, 2, 9, 10, 4, 7, 14, 0, 14]",
+    "digits-permuted": "[[0], [0.75], [0.2], [0], [1]]",
+    "imdb-bytes": "[65, 32, 102, 105, 110, 101, 32, 102, 105, 108, 109, 46]",
 }
 PROBLEM = Option(
     "problem",
@@ -30,7 +36,12 @@ PROBLEM = Option(
     suggested=tuple(MEMORY_PROBLEMS),
 )
 LENGTH = Option(
-    *("length", "Time steps of a sequence; for copy, blank steps. Default: 100.", int), panel="Data", metavar="N"
+    "length",
+    "Time steps of a sequence; for the copy problems blank steps, for parity those of training. Default: 100, or what "
+    "is usual for the problem.",
+    int,
+    panel="Data",
+    metavar="N",
 )
 
 
@@ -59,7 +70,7 @@ def step_crossentropy(targets, wanted) -> float:
 
 
 class MemorySpec(TaskSpec):
-    """Generated sequences; the data's name is `PROBLEM-LENGTH`, such as `adding-200`."""
+    """Generated sequences, and real ones; the data's name is `PROBLEM-LENGTH`, such as `adding-200`."""
 
     task = "memory"
     model = "rnnkit.tasks.memory.model:MemoryModel"
@@ -73,6 +84,7 @@ class MemorySpec(TaskSpec):
     examples = (
         "rnnkit run memory --problem copy --length 50 --cell gru --units 64",
         "rnnkit run memory --problem adding --length 200 --set recurrent_initializer=chrono",
+        "rnnkit run memory --problem parity --cell simple_rnn --units 32",
     )
     space: ClassVar = {
         "units": [64, 128, 256],
@@ -89,7 +101,8 @@ class MemorySpec(TaskSpec):
             return values
         if values.get("data") is not None:
             raise ArgumentError("problem, length: they choose the data. Leave them out, or leave out data.")
-        problem, length = problem or "adding", 100 if length is None else length
+        problem = problem or "adding"
+        length = usual_length(problem) if length is None else length
         memory_problem(problem, length)
         return {**values, "data": f"{problem}-{length}"}
 

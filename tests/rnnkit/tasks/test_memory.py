@@ -1,3 +1,5 @@
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from rnnkit import datasets
 from rnnkit.datasets import MEMORY_PROBLEMS
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.tasks.memory.model import RecallAccuracy, StepLoss
+from rnnkit.tasks.memory.spec import SEQUENCES
 
 SIZES = {"train": 16, "valid": 4, "test": 12}
 
@@ -22,7 +25,8 @@ def crossentropy(target, probabilities):
     return -np.mean([np.log(row[symbol]) for row, symbol in zip(probabilities, target, strict=True)])
 
 
-@pytest.mark.parametrize("problem", MEMORY_PROBLEMS)
+@pytest.mark.parametrize("problem", ["adding", "copy", "temporal-order"])
+@pytest.mark.usefixtures("untraced_test")
 def test_metrics_are_those_of_the_predictions(problem):
     model, test = adapted(problem)
     found, targets = model.predict(test["sequence"], verbose=0), test["target"]
@@ -41,6 +45,23 @@ def test_metrics_are_those_of_the_predictions(problem):
         assert metrics["accuracy"] == pytest.approx(np.mean(np.array(model.answer(test["sequence"])) == targets))
 
 
+@pytest.mark.parametrize("problem", MEMORY_PROBLEMS)
+def test_the_sequence_to_predict_with_is_one_of_the_problem(problem):
+    sequence = json.loads(SEQUENCES[problem])
+    if problem == "imdb-bytes":
+        assert bytes(sequence).decode() == "A fine film."
+    else:
+        length = {"digits-permuted": 64}.get(problem, 10)
+        known = datasets.memory(problem, length, train=30, valid=1, test=1).train["sequence"]
+        assert np.shape(sequence)[1:] == known[0].shape[1:]
+        assert np.max(sequence) <= max(row.max() for row in known) + 1e-9
+
+
+def test_the_metric_of_a_problem_is_one_of_its_target():
+    metrics = {"number": {"mse"}, "class": {"accuracy"}, "symbols": {"crossentropy", "accuracy"}}
+    assert all(problem.metric in metrics[problem.target] for problem in MEMORY_PROBLEMS.values())
+
+
 def test_step_loss_and_recall_leave_padding_out():
     target = np.array([[0, 2, 1], [3, -1, -1]], "int8")
     scores = np.random.default_rng(0).random((2, 3, 4)).astype("float32")
@@ -53,6 +74,7 @@ def test_step_loss_and_recall_leave_padding_out():
     assert float(accuracy.result()) == pytest.approx((1 / 2 + 1) / 2)
 
 
+@pytest.mark.usefixtures("untraced_test")
 def test_a_symbol_at_each_step_of_sequences_of_any_length(tmp_path):
     x = [[1, 2, 0], [2, 1, 1, 0, 2], [1], [2, 2]] * 3
     model = rnnkit.MemoryModel("symbols", cell="simple_rnn", units=3)
@@ -143,6 +165,7 @@ def test_targets_of_another_form_are_named_with_what_to_do(target, y, advice):
         rnnkit.MemoryModel(target, units=2).fit([[0, 1], [1, 1]], y, epochs=1)
 
 
+@pytest.mark.usefixtures("untraced_test")
 def test_truth_values_are_symbols():
     x = [[True, False], [False, False]]
     model = rnnkit.MemoryModel("class", units=2)
