@@ -1,5 +1,6 @@
 """Length-bucketed, right-padded batches. Legend: `B` batch, `T` steps, `N` examples."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -175,6 +176,22 @@ class FollowEpoch(keras.callbacks.Callback):
         """Takes over what `get_state` gave."""
         self.batches.seed = int(state["seed"])
         self.batches.epoch = self.batches.epoch
+
+
+def by_example(answer: Callable[[Any], Any], encoded: dict[str, Any], batch_size: int) -> list:
+    """What a compiled model answers to each example, in their order; sequences are as long as those of its batch.
+
+    Args:
+        answer: takes a batch of inputs to an array (B, ...), or to a dict of them.
+        encoded: the arguments of `Batches`.
+    """
+    batches = Batches(**encoded, batch_size=batch_size)
+    found: list = [None] * len(encoded["lengths"])
+    for index in range(batches.num_batches):
+        outputs = answer(batches[index][0])
+        for place, row in enumerate(batches.rows(index)):
+            found[row] = keras.tree.map_structure(lambda each, place=place: each[place], outputs)
+    return found
 
 
 def _chunks(rows, size: int) -> list[np.ndarray]:

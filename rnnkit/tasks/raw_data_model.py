@@ -132,11 +132,18 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
     def predict(
         self, x: Any, batch_size: int = 128, verbose: int | str = "auto", steps: int | None = None, **kwargs: Any
     ):
-        """As `keras.Model.predict`, on raw data: one row per example, in the order of `x`."""
+        """As `keras.Model.predict`, on raw data: one row per example, in the order of `x`.
+
+        With `verbose=0` and nothing else, on one device, it does without Keras' loop, which takes 40 ms to set up.
+        """
         self._need_network()
         data = self.inputs(x, batch_size, steps)
         batches = Batches(**self.encode(data, target=False), batch_size=batch_size)
-        return super().predict(BatchAdapter(batches), verbose=verbose, **kwargs)[np.argsort(batches.order)]
+        if verbose == 0 and not kwargs and not self._several_devices():
+            found = np.concatenate([self._answer(batches[index][0]) for index in range(batches.num_batches)])
+        else:
+            found = super().predict(BatchAdapter(batches), verbose=verbose, **kwargs)
+        return found[np.argsort(batches.order)]
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
@@ -237,9 +244,13 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
     def _is_encoded(self, x) -> bool:
         return isinstance(x, dict) and self.network is not None and x.keys() == self.network.input.keys()
 
+    def _several_devices(self) -> bool:
+        strategy = getattr(self, "distribute_strategy", None)
+        return strategy is not None and strategy.num_replicas_in_sync > 1
+
     def build_for(self, iterator: Any = None, batch: Any = None):
         # Under a strategy Keras takes the mean of the replicas' first shares for an example, and they may differ.
-        if iterator is not None and self.distribute_strategy.num_replicas_in_sync > 1:
+        if iterator is not None and self._several_devices():
             iterator, batch = None, iterator.data_adapter.py_dataset[0]
         super().build_for(iterator, batch)
 

@@ -17,6 +17,7 @@ from rnnkit.checks import whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import RecurrentStack
+from rnnkit.layers.compiled import compiled
 from rnnkit.optimizers import with_scaler
 from rnnkit.optimizers.replicas import share_gradient
 from rnnkit.tasks.batches import Batches
@@ -142,6 +143,7 @@ class Task(RawDataModel):
             return
         with strategy_scope(self):
             self.network = self.make_network(config)
+        self._answer = compiled(self, self.network.input)
         self._learned = config
         self.built = True
 

@@ -12,8 +12,9 @@ from rnnkit.checks import one_of, share, whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import DataError
 from rnnkit.layers import CRF, CRFLoss, TokenLoss
+from rnnkit.layers.compiled import compiled
 from rnnkit.optimizers import LazyAdam
-from rnnkit.tasks.batches import Batches
+from rnnkit.tasks.batches import by_example
 from rnnkit.tasks.columns import as_text
 from rnnkit.tasks.entities.checks import check_no_names, check_sentences, check_tag_lists, reject_broken, tag_numbers
 from rnnkit.tasks.entities.documents import as_document, entities_in, learn_joins, listed
@@ -171,8 +172,9 @@ class EntityRecognizer(Task):
         if self.crf:
             outputs = CRF(len(self.tags), allowed_transitions(self.tags, self.scheme), name="crf")(outputs, lengths)
         network = keras.Model(inputs, outputs, name="network")
-        decoder = TagDecoder(network, self.tags, dtype="float32")
-        self._decode = decoder.predict_on_batch  # a method, so that Keras does not save it twice
+        asked = ("tags", "probabilities", "entities")
+        decoders = {name: TagDecoder(network, self.tags, name, dtype="float32") for name in asked}
+        self._decode = {name: compiled(decoder, network.input) for name, decoder in decoders.items()}
         return network
 
     def adapt(self, x: Any, y: Any = None):
@@ -248,7 +250,7 @@ class EntityRecognizer(Task):
             A list with an array of shape (T_i, K) for each sentence; the columns are `tags`.
         """
         self._need_network()
-        found = self._decoded(self.inputs(x, batch_size, steps), batch_size)
+        found = self._decoded("probabilities", self.inputs(x, batch_size, steps), batch_size)
         return [decoded["probabilities"] for decoded in found]
 
     def predict_tags(self, x: Any, batch_size: int = 128) -> list[list[str]]:
@@ -258,7 +260,7 @@ class EntityRecognizer(Task):
             x: token lists, in any form that `as_dataset` takes.
             batch_size: sentences per step.
         """
-        found = self._decoded(self.read(x, target=False), batch_size)
+        found = self._decoded("tags", self.read(x, target=False), batch_size)
         return [repair([self.tags[number] for number in decoded["tags"]], "IOB2") for decoded in found]
 
     def score(self, x: Any, y: Any = None, batch_size: int = 128) -> EntityScores:
@@ -286,7 +288,7 @@ class EntityRecognizer(Task):
         rows = self.read(texts, target=False)["tokens"] if hasattr(texts, "columns") else listed(texts)
         documents = [as_document(each, tokenize) for each in rows]
         sentences = [[token.text for token in each] for document in documents for each in document.sentences]
-        decoded = self._decoded(Dataset({"tokens": sentences}), batch_size)
+        decoded = self._decoded("entities", Dataset({"tokens": sentences}), batch_size)
         answers = [entities_in(document, decoded, self.tags) for document in documents]
         return answers[0] if isinstance(texts, str) else answers
 
@@ -306,17 +308,12 @@ class EntityRecognizer(Task):
         own = {name: getattr(self, name) for name in (*network, "min_count", "max_words", "lowercase")}
         return {**super().get_config(), **own, "tokenizer": tokenizer_name(self.tokenizer)}
 
-    def _decoded(self, data, batch_size):
-        """Yields the decoder's outputs for each sentence, cut to its words, in the order of the data."""
+    def _decoded(self, asked, data, batch_size):
+        """Yields a decoder's outputs for each sentence, cut to its words, in the order of the data."""
         self._need_network()
-        rows = check_sentences(data["tokens"], empty=True)
-        batches = Batches(**self.encode(data, target=False), batch_size=batch_size)
-        found: list = [None] * len(rows)
-        for index in range(batches.num_batches):
-            outputs = self._decode(batches[index][0])
-            for place, row in enumerate(batches.rows(index)):
-                found[row] = {name: values[place, : len(rows[row])] for name, values in outputs.items()}
-        return iter(found)
+        found = by_example(self._decode[asked], self.encode(data, target=False), batch_size)
+        for words, outputs in zip(data["tokens"], found, strict=True):
+            yield {name: values[: len(words)] for name, values in outputs.items()}
 
     def _checked_tags(self, data) -> list[list[str]]:
         tags = check_tag_lists(check_sentences(data["tokens"]), data["tags"])

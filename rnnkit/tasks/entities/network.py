@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from rnnkit.layers import CRF, CharacterEncoder, WordDropout
-from rnnkit.layers.crf_paths import pair_marginals, viterbi
+from rnnkit.layers.crf_paths import marginals, pair_marginals, viterbi
 from rnnkit.tasks.entities.spans import OUTSIDE, Span, parse_tags, starts_span
 from rnnkit.text.vocabulary import Vocabulary
 from rnnkit.text.word_shape import SHAPES, Spelling
@@ -39,25 +39,26 @@ def character_features(spelling: Spelling, kind: str, units: int, cell: str, pol
 
 
 class TagDecoder(keras.Model):
-    """The inputs of a tagging network in, for each word the best path's tag and what entities' probabilities need out.
+    """The inputs of a tagging network in, and what is asked for out, by name: what nobody asks for is not computed.
+
+    `tags` are those of the best path, int32 (B, T); `probabilities` those of all tags, (B, T, K). `entities` are the
+    best path's `tags`, and what the probabilities of its entities need, each (B, T): `first`, the probability that an
+    entity starts here with this tag; `next`, the tag's given the one before; `last`, that of the word after not going
+    on with the entity.
 
     Under a CRF the tags of a sentence are a Markov chain, so the probability that the words s to e-1 are exactly one
     entity is a product along its tags: of the first one, of each next one given the one before, and of not going on
     after the last. Logits are potentials whose transitions all score the same.
 
-    The outputs are a dict: `tags`, int32 (B, T); `probabilities` of all tags, (B, T, K); and for the best path's tags,
-    each (B, T): `first`, the probability that an entity starts here with this tag; `next`, the tag's given the one
-    before; `last`, that of the word after not going on with the entity.
-
     Args:
         network: gives logits (B, T, K) or CRF potentials (B, T, K, K).
         tags: the K tags.
+        asked: `"tags"`, `"probabilities"` or `"entities"`.
     """
 
-    def __init__(self, network, tags, **kwargs):
+    def __init__(self, network, tags, asked, **kwargs):
         super().__init__(**kwargs)
-        self.jit_compile = False  # Keras' own choice on a GPU, where XLA would compile once for every batch length
-        self.network = network
+        self.network, self.asked = network, asked
         self.chain = CRF(len(tags), trainable=False, name="chain")
         self.chain.build((None, None, len(tags)))
         parsed = parse_tags(tags, where="tags")
@@ -66,10 +67,16 @@ class TagDecoder(keras.Model):
 
     def call(self, inputs):
         outputs = self.network(inputs, training=False)
-        potentials = outputs if len(outputs.shape) == 4 else self.chain(outputs, inputs["lengths"])
+        is_crf = len(outputs.shape) == 4
+        if self.asked == "tags":
+            return {"tags": viterbi(outputs)[0] if is_crf else ops.argmax(outputs, axis=-1)}
+        if self.asked == "probabilities":
+            return {"probabilities": marginals(outputs) if is_crf else ops.softmax(outputs, axis=-1)}
+        return self._entities(outputs if is_crf else self.chain(outputs, inputs["lengths"]))
+
+    def _entities(self, potentials):
         tags, _ = viterbi(potentials)
         pairs = pair_marginals(potentials)
-        probabilities = ops.sum(pairs, axis=2)
         path = ops.one_hot(tags, potentials.shape[-1], dtype=pairs.dtype)
         before = ops.pad(path[:, :-1], ((0, 0), (1, 0), (0, 0)))
         moves = ops.sum(before[:, :, :, None] * pairs, axis=2)
@@ -77,7 +84,6 @@ class TagDecoder(keras.Model):
         stays = ops.sum(moves * (before @ self.going_on), axis=-1) / from_path
         return {
             "tags": tags,
-            "probabilities": probabilities,
             "first": ops.sum(ops.sum(pairs * (1 - self.going_on), axis=2) * path, axis=-1),
             "next": ops.sum(moves * path, axis=-1) / from_path,
             "last": 1 - ops.pad(stays[:, 1:], ((0, 0), (0, 1))),

@@ -35,7 +35,6 @@ class Generator(keras.Model):
 
     def __init__(self, embedding, stack, next_token: Callable, **kwargs):
         super().__init__(**kwargs)
-        self.jit_compile = False
         self.embedding, self.stack, self.next_token = embedding, stack, next_token
         self.built = True
 

@@ -16,6 +16,7 @@ from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import AdaptiveSoftmax, RecurrentStack
 from rnnkit.layers.adaptive_softmax import output_vectors
+from rnnkit.layers.compiled import compiled
 from rnnkit.layers.sequence import padded_labels
 from rnnkit.optimizers import Adam
 from rnnkit.recurrent.softmax import target_log_probabilities
@@ -170,7 +171,9 @@ class LanguageModel(Task):
             for stack, name in zip(self.stacks, self._names, strict=True)
         ]
         network = keras.Model(inputs, self._logits(contexts), name="network")
-        self._generator = Generator(self.embedding, self.stack, self._next, dtype="float32").predict_on_batch
+        self._generator = compiled(Generator(self.embedding, self.stack, self._next, dtype="float32"))
+        read = {name: inputs[name] for name in ("tokens", "lengths")}
+        self._forward = compiled(keras.Model(read, self._next(contexts[0]), name="forward"), read)
         return network
 
     @property
@@ -279,7 +282,7 @@ class LanguageModel(Task):
         texts = [np.array([END, *numbers], "int32") for numbers in self._numbers(self.inputs(x, batch_size, steps))]
         found = np.empty((len(texts), len(self.tokens)), "float32")
         for rows in np.array_split(np.argsort([len(text) for text in texts]), -(-len(texts) // batch_size)):
-            logits = self._forward([texts[row] for row in rows])
+            logits = self._forward_logits([texts[row] for row in rows])
             last = [logits[place, len(texts[row]) - 1] for place, row in enumerate(rows)]
             found[rows] = ops.softmax(np.stack(last), axis=-1)
         return found
@@ -295,7 +298,7 @@ class LanguageModel(Task):
         """
         self._need_network()
         [numbers] = self._numbers({"text": check_texts([as_text(text)])})
-        logits = self._forward([np.array([END, *numbers], "int32")])[0]
+        logits = self._forward_logits([np.array([END, *numbers], "int32")])[0]
         return np.asarray(ops.log_softmax(logits, axis=-1))[np.arange(len(logits)), [*numbers, END]]
 
     def generate(
@@ -380,9 +383,8 @@ class LanguageModel(Task):
     def _numbers(self, data) -> list[list[int]]:
         return self.tokens.encode(check_texts(list(data["text"])))
 
-    def _forward(self, rows: list[np.ndarray]) -> np.ndarray:
+    def _forward_logits(self, rows: list[np.ndarray]) -> np.ndarray:
         """Logits (B, T, V) of the forward stack."""
         steps = max(map(len, rows))
         tokens = np.stack([np.pad(row, (0, steps - len(row))) for row in rows])
-        context = self.stack(self.embedding(tokens), np.array([len(row) for row in rows], "int32"))
-        return np.asarray(self._next(context))
+        return self._forward({"tokens": tokens, "lengths": np.array([len(row) for row in rows])})

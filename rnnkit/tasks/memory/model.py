@@ -13,7 +13,7 @@ from keras import ops
 from rnnkit.checks import one_of
 from rnnkit.errors import DataError
 from rnnkit.layers.sequence import padded_labels
-from rnnkit.tasks.batches import Batches
+from rnnkit.tasks.batches import by_example
 from rnnkit.tasks.memory.spec import step_crossentropy
 from rnnkit.tasks.task import Task
 
@@ -181,12 +181,8 @@ class MemoryModel(Task):
         if self.target != "symbols":
             return super().predict(x, batch_size=batch_size, verbose=verbose, steps=steps, **kwargs)
         data = self.inputs(x, batch_size, steps)
-        batches = Batches(**self.encode(data, target=False), batch_size=batch_size)
-        rows: list = []
-        for index in range(batches.num_batches):  # over several devices Keras gives each of them the whole batch
-            rows += list(self.predict_on_batch(batches[index][0])[: len(batches.rows(index))])
-        lengths = batches.x["lengths"]
-        return [rows[place][: lengths[row]] for row, place in enumerate(np.argsort(batches.order))]
+        found = by_example(self._answer, encoded := self.encode(data, target=False), batch_size)
+        return [row[:length] for row, length in zip(found, encoded["lengths"], strict=True)]
 
     def answer(self, sequences: Any, batch_size: int = 128) -> list:
         """What the model says to each of a list of sequences: a float, a class number, or a list of symbols."""

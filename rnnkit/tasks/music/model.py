@@ -13,9 +13,10 @@ from rnnkit.datasets import Dataset
 from rnnkit.datasets.piano_rolls import KEYS
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import KeyHead
+from rnnkit.layers.compiled import compiled
 from rnnkit.optimizers import Adam
 from rnnkit.recurrent.truncated import check_stepwise
-from rnnkit.tasks.batches import Batches
+from rnnkit.tasks.batches import by_example
 from rnnkit.tasks.inputs import take_apart
 from rnnkit.tasks.music.baselines import sounding_rate
 from rnnkit.tasks.music.generation import (
@@ -28,7 +29,7 @@ from rnnkit.tasks.music.generation import (
 from rnnkit.tasks.music.likelihood import FrameAccuracy, FrameNLL, RollLoss
 from rnnkit.tasks.music.piece import Piece
 from rnnkit.tasks.music.rolls import check_rolls, longest_runs, roll_column
-from rnnkit.tasks.music.sampling import RollSampler
+from rnnkit.tasks.music.sampling import INPUTS, RollSampler
 from rnnkit.tasks.sampling import check_seed
 from rnnkit.tasks.task import Task
 
@@ -149,7 +150,7 @@ class MusicGenerator(Task):
         context = keras.layers.Dropout(self.stack.dropout, name="dropout", dtype=policy)(context)
         network = keras.Model({"roll": roll, "lengths": lengths}, head(context, before, frames), name="network")
         sampler = RollSampler(embedding, self.stack, head, sounding > 0, learned["max_notes"], dtype="float32")
-        self._sample = sampler.predict_on_batch  # a method, so that Keras does not save it twice
+        self._sample = compiled(sampler, INPUTS)
         return network
 
     def encode(self, data: Any, *, target: bool = True):
@@ -269,13 +270,8 @@ class MusicGenerator(Task):
 
     def _log_odds(self, rolls, batch_size=128) -> list[np.ndarray]:
         """The log-odds of each piece's keys, (T_i, 88), in the order of the pieces."""
-        batches = Batches(**self.encode({"roll": rolls}, target=False), batch_size=batch_size)
-        found: list = [None] * len(rolls)
-        for index in range(batches.num_batches):
-            odds = self.predict_on_batch(batches[index][0])
-            for place, row in enumerate(batches.rows(index)):
-                found[row] = odds[place, : len(rolls[row])]
-        return found
+        found = by_example(self._answer, self.encode({"roll": rolls}, target=False), batch_size)
+        return [odds[: len(roll)] for odds, roll in zip(found, rolls, strict=True)]
 
 
 def _scores(roll, odds) -> dict[str, float]:

@@ -7,8 +7,17 @@ import keras
 import numpy as np
 from keras import ops
 
+from rnnkit.datasets.piano_rolls import KEYS
 from rnnkit.layers.sampling import drawn, filtered
 from rnnkit.layers.sequence import FORBIDDEN
+
+INPUTS = {
+    "uniforms": keras.KerasTensor((None, None, None), "float32"),
+    "primer": keras.KerasTensor((None, None, KEYS), "int8"),
+    "primed": keras.KerasTensor((None,), "int32"),
+    **{name: keras.KerasTensor((), "float32") for name in ("temperature", "top_p")},
+    **{name: keras.KerasTensor((), "int32") for name in ("top_k", "max_hold", "max_silence")},
+}  # of a `RollSampler` of the keys of a piano
 
 
 class RollSampler(keras.Model):
@@ -35,7 +44,6 @@ class RollSampler(keras.Model):
 
     def __init__(self, embedding, stack, head, playable, max_notes, **kwargs):
         super().__init__(**kwargs)
-        self.jit_compile = False  # Keras' own choice on a GPU, where XLA would compile once for every length
         self.embedding, self.stack, self.head = embedding, stack, head
         self.playable, self.max_notes = np.asarray(playable, bool), max_notes
         self.keys = len(self.playable)

@@ -3,6 +3,7 @@
 Legend: `B` sentences, `K` hypotheses of each, `T` source steps, `L` places to write in.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -11,10 +12,18 @@ from keras import ops
 
 from rnnkit.checks import positive, whole
 from rnnkit.errors import ArgumentError
+from rnnkit.layers.compiled import compiled
 from rnnkit.layers.sequence import FORBIDDEN, valid_steps
 from rnnkit.tasks.batches import Batches
 from rnnkit.tasks.translation.search import beam_search, draw, greedy
 from rnnkit.text.tokenization import END
+
+INPUTS = {
+    "source": keras.KerasTensor((None, None), "int32"),
+    "lengths": keras.KerasTensor((None,), "int32"),
+    "limits": keras.KerasTensor((None,), "int32"),
+    "uniforms": keras.KerasTensor((None, None), "float32"),
+}  # of a `TranslationDecoder`
 
 Hypothesis = tuple[np.ndarray, float]  # subwords with their end, and their score
 
@@ -59,7 +68,6 @@ class TranslationDecoder(keras.Model):
 
     def __init__(self, parts, search, **kwargs):
         super().__init__(**kwargs)
-        self.jit_compile = False  # Keras' own choice on a GPU, where XLA would compile once for every batch length
         self.input_embedding, self.encoder, self.decoder, self.output_embedding = parts
         self.search = search
         self.built = True
@@ -105,7 +113,7 @@ class Decoders:
 
     def __init__(self, parts):
         self.parts = parts
-        self._made: dict[Search, TranslationDecoder] = {}
+        self._made: dict[Search, Callable] = {}
 
     def translate(self, sources, limits, search, *, batch_size, seed=None) -> list[list[Hypothesis]]:
         """The hypotheses for each source, best first, in the order of the sources.
@@ -118,8 +126,8 @@ class Decoders:
             seed: of what is drawn; a sentence's draws depend on it and on its place in `sources` alone.
         """
         if search not in self._made:
-            self._made[search] = TranslationDecoder(self.parts, search, dtype="float32")
-        decoder = self._made[search]
+            self._made[search] = compiled(TranslationDecoder(self.parts, search, dtype="float32"), INPUTS)
+        decode = self._made[search]
         lengths = np.array([len(source) for source in sources], "int32")
         columns = {"source": sources, "lengths": lengths, "limits": np.array(limits, "int32")}
         batches = Batches(columns, lengths=lengths, batch_size=batch_size)
@@ -129,7 +137,7 @@ class Decoders:
             rows = batches.rows(index)
             inputs = batches[index][0]
             inputs["uniforms"] = _uniforms(entropy, rows, inputs["limits"], search.temperature is not None)
-            for row, *hypotheses in zip(rows, *decoder.predict_on_batch(inputs), strict=True):
+            for row, *hypotheses in zip(rows, *decode(inputs), strict=True):
                 real = [(numbers, score) for numbers, score in zip(*hypotheses, strict=True) if score > FORBIDDEN / 10]
                 found[row] = [(numbers[: 1 + list(numbers).index(END)], float(score)) for numbers, score in real]
         return found

@@ -10,6 +10,7 @@ from rnnkit.checks import installed, one_of, share, whole
 from rnnkit.compat import layers_of
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import AttentionDecoder
+from rnnkit.layers.compiled import compiled
 from rnnkit.optimizers import Adam
 from rnnkit.tasks.batches import BatchAdapter
 from rnnkit.tasks.columns import as_text, check_texts
@@ -147,7 +148,7 @@ class Translator(Task):
         options = {"tied": self.tied_embeddings, "shared": self.shared_vocabulary, "policy": self.dtype_policy}
         network, attend, parts = connect(self.stack, self.decoder, sizes, self.embedding_dim, **options)
         self._decoders = Decoders(parts)
-        self._attend = attend.predict_on_batch  # a method, so that Keras does not save it twice
+        self._attend = compiled(attend, attend.input)
         return network
 
     def adapt(self, x: Any, y: Any = None):

@@ -104,7 +104,7 @@ def test_a_score_is_the_probability_of_exactly_that_entity(seed):
         weight.assign(random.normal(size=weight.shape))
     scores = random.normal(size=(1, 4, 5)).astype("float32") * 2
     fed = {"lengths": np.array([4]), "scores": scores}
-    outputs = TagDecoder(network, tags).predict_on_batch(fed)
+    outputs = TagDecoder(network, tags, "entities").predict_on_batch(fed)
     decoded = {name: values[0] for name, values in outputs.items()}
     start, end, moves = (np.array(each) for each in (chain.start, chain.end, chain.transitions))
 
