@@ -98,7 +98,7 @@ class CRF(keras.layers.Layer):
         lengths = ops.cast(lengths, "int32")
         if mask is not None:
             lengths = assert_right_padded(lengths, mask)
-        start, end, transitions = self._constrained(training)
+        start, end, transitions = self.constrained(training)
         step = ops.arange(steps, dtype="int32")[:, None]
         scores = emissions + ops.where(step == 0, start, 0.0)
         scores = scores + ops.where(step == lengths[:, None, None] - 1, end, 0.0)
@@ -106,7 +106,7 @@ class CRF(keras.layers.Layer):
         valid = valid_steps(lengths, steps)[:, :, None, None]
         return ops.where(valid, scores[:, :, None, :] + moves, padding_potentials(self.labels))
 
-    def _constrained(self, training):
+    def constrained(self, training: bool = False):
         """The weights `start`, `end` and `transitions`, with `FORBIDDEN` in place of what is not allowed."""
         weights = (self.start, self.end, self.transitions)
         if self.allowed is None or (training and not self.constrain_training):

@@ -9,6 +9,7 @@ from rnnkit.checks import one_of
 from rnnkit.layers.sequence import last_step, valid_steps, zero_padding
 
 POOLINGS = ("last", "max", "mean", "attention")
+LOWEST = -6e4  # that mixed precision can hold
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
@@ -37,14 +38,13 @@ class SequencePooling(keras.layers.Layer):
         self.pooling = one_of("pooling", pooling, POOLINGS)
 
     def build(self, inputs_shape: Any, lengths_shape: Any = None):
+        self.features = inputs_shape[-1]
         if self.pooling == "attention":
-            features = inputs_shape[-1]
-            self.projection = keras.layers.Dense(
-                features, activation="tanh", name="projection", dtype=self.dtype_policy
-            )
+            options = {"activation": "tanh", "name": "projection", "dtype": self.dtype_policy}
+            self.projection = keras.layers.Dense(self.features, **options)
             self.projection.build(inputs_shape)
             self.score = keras.layers.Dense(1, use_bias=False, name="score", dtype=self.dtype_policy)
-            self.score.build((*inputs_shape[:-1], features))
+            self.score.build((*inputs_shape[:-1], self.features))
         self.built = True
 
     def call(self, inputs: Any, lengths: Any):
@@ -60,6 +60,40 @@ class SequencePooling(keras.layers.Layer):
         weights = ops.softmax(_masked(_wide(self.score(self.projection(inputs))), valid), axis=1)
         return ops.cast(ops.sum(weights * _wide(zero_padding(inputs, lengths)), axis=1), inputs.dtype)
 
+    def initial_state(self, batch_size: int) -> list:
+        """The state before the first step, for `carry`: a list with a tensor (B, S), or nothing for `"last"`."""
+        if self.pooling == "last":
+            return []
+        if self.pooling == "max":
+            return [ops.full((batch_size, self.features), LOWEST, self.compute_dtype)]
+        rest = ops.concatenate([ops.full((batch_size, 1), LOWEST), ops.zeros((batch_size, 1))], axis=1)
+        return [ops.concatenate([ops.zeros((batch_size, self.features)), rest], axis=1)]
+
+    def carry(self, inputs: Any, state: Any):
+        """What is joined so far, after each step of a piece of a sequence: exact for each `pooling`.
+
+        Args:
+            inputs: shape (B, T, F), without padding.
+            state: as `initial_state` gives it, or as the piece before gave it.
+
+        Returns:
+            For each step what `call` gives for all steps up to it, shape (B, T, F), and the state after the last.
+        """
+        if self.pooling == "last":
+            return inputs, state
+        steps = inputs
+        if self.pooling != "max":
+            scores = self.score(self.projection(inputs)) if self.pooling == "attention" else inputs[..., :1] * 0
+            steps = ops.concatenate([_wide(inputs), _wide(scores)], axis=-1)
+        extend = ops.maximum if self.pooling == "max" else _weighted_further
+
+        def step(state, step):
+            state = extend(state, step)
+            return state, state
+
+        last, states = ops.scan(step, state[0], ops.swapaxes(steps, 0, 1))
+        return ops.cast(ops.swapaxes(states, 0, 1)[..., : self.features], inputs.dtype), [last]
+
     def compute_output_shape(self, inputs_shape: Any, lengths_shape: Any = None):
         return (inputs_shape[0], inputs_shape[-1])
 
@@ -72,6 +106,18 @@ def _wide(values):
     return ops.cast(values, keras.backend.result_type(values.dtype, "float32"))
 
 
+def _weighted_further(state, step):
+    """A mean weighted by exp(score) with one step more: (B, F) of the mean, (B, 1) of the largest score, and of the sum
+    of weights beside that of the largest, all in one tensor (B, F + 2); a step (B, F + 1) has its score last.
+    """
+    mean, largest, total = state[:, :-2], state[:, -2:-1], state[:, -1:]
+    value, score = step[:, :-1], step[:, -1:]
+    top = ops.maximum(largest, score)
+    weight, before = ops.exp(score - top), total * ops.exp(largest - top)
+    mean = mean + (value - mean) * weight / (before + weight)
+    return ops.concatenate([mean, top, before + weight], axis=1)
+
+
 def _masked(values, valid):
-    """Padding gets the lowest number that mixed precision can hold."""
-    return ops.where(valid, values, ops.cast(-6e4, values.dtype))
+    """Padding gets the lowest number."""
+    return ops.where(valid, values, ops.cast(LOWEST, values.dtype))

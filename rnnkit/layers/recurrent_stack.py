@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from rnnkit.checks import share, whole
@@ -12,6 +13,7 @@ from rnnkit.constraints import find_constraint
 from rnnkit.errors import ArgumentError
 from rnnkit.initializers import find_initializer
 from rnnkit.layers.sequence import last_step, reverse_by_length, zero_padding
+from rnnkit.layers.stream import StackStream, piecewise
 from rnnkit.recurrent.cells import find_cell
 from rnnkit.recurrent.fused_rnn import FusedRNN
 from rnnkit.recurrent.min_rnn import ParallelRNN
@@ -107,6 +109,7 @@ class RecurrentStack(keras.layers.Layer):
         self._directions = keras.random.SeedGenerator() if gradient_penalty else None
         self.return_sequences = return_sequences
         self.blocks = [self._block(index, width) for index, width in enumerate(self.units)]
+        self.read_piece = functools.cache(self._read_piece)
 
     def _block(self, index: int, width: int) -> dict[str, keras.layers.Layer]:
         block = {"forward": self._direction(f"forward_{index}", width)}
@@ -143,6 +146,7 @@ class RecurrentStack(keras.layers.Layer):
         return self.units[-1] * (2 if self.bidirectional else 1)
 
     def build(self, inputs_shape: Any, lengths_shape: Any = None):
+        self._features = inputs_shape[-1]
         for block, units in zip(self.blocks, self.units, strict=True):
             for part in ("norm", "forward", "backward"):
                 if part in block:
@@ -234,6 +238,9 @@ class RecurrentStack(keras.layers.Layer):
             ArgumentError: the stack is bidirectional.
         """
         self._check_causal()
+        if inputs.shape[1] == 1:  # without a loop
+            output, after = self.step(inputs[:, 0], states, training)
+            return output[:, None], after
         after = []
         for block, before in zip(self.blocks, states, strict=True):
             x = self._prepared(block, inputs, training)
@@ -242,12 +249,34 @@ class RecurrentStack(keras.layers.Layer):
             after.append(own)
         return inputs, after
 
+    def stream(self, batch_size: int = 1) -> StackStream:
+        """Sequences that come piece by piece: `push` takes (B, T, F) and gives the outputs, (B, T, width).
+
+        Args:
+            batch_size: sequences that are read side by side.
+
+        Raises:
+            ArgumentError: the stack is bidirectional, or a layer of it cannot be run step by step.
+
+        Examples:
+            >>> import numpy as np
+            >>> from rnnkit.layers import RecurrentStack
+            >>> stream = RecurrentStack("lstm", units=4).stream()
+            >>> [stream.push(np.ones((1, steps, 3))).shape for steps in (2, 1, 5)]
+            [(1, 2, 4), (1, 1, 4), (1, 5, 4)]
+        """
+        return StackStream(self, whole("batch_size", batch_size))
+
     def _check_causal(self) -> None:
         if self.bidirectional:
             raise ArgumentError(
                 "bidirectional: a stack that reads backwards too has seen the whole sequence before its first output, "
                 "and carries no state from step to step. Make it with bidirectional=False."
             )
+
+    def _read_piece(self):
+        """`carry`, compiled."""
+        return piecewise(self.carry, np.zeros((1, 1, self._features), self.compute_dtype), self.initial_states(1))
 
     def _prepared(self, block, inputs, training):
         x = block["norm"](inputs) if "norm" in block else inputs

@@ -31,6 +31,26 @@ def as_text(value):
     return as_column(value)[0] if is_scalar or isinstance(value, bytes) else value
 
 
+def word_rows(words, batch_size: int, split) -> list[list[str]]:
+    """The next words of each of `batch_size` texts that are read side by side.
+
+    Args:
+        words: a text or a list of words; for a `batch_size` above 1 a list of them.
+        split: takes a text to its words.
+
+    Raises:
+        DataError: something else, or texts of different numbers of words.
+    """
+    given = [words] if batch_size == 1 else words
+    rows = [split(row) if isinstance(row, str) else row for row in given]
+    if not all(isinstance(row, list) and all(isinstance(word, str) for word in row) for row in rows):
+        raise DataError(f"words: expected a text or a list of words, got {words!r:.80}.")
+    counts = [len(row) for row in rows]
+    if len(counts) != batch_size or len(set(counts)) > 1:
+        raise DataError(f"words: expected {batch_size} texts with equally many words, got {counts} words.")
+    return rows
+
+
 def depth(value) -> int:
     """Axes of an array or tensor, or levels of nested lists: 0 for a text or number."""
     of_objects = getattr(getattr(value, "dtype", None), "kind", None) == "O"

@@ -1,7 +1,7 @@
 """Named entity recognition: words in, entities out. Legend: `B` batch, `T` words, `C` characters, `K` tags."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from rnnkit.tasks.entities.network import TagDecoder, character_features, word_f
 from rnnkit.tasks.entities.schemes import allowed_transitions, repair
 from rnnkit.tasks.entities.scores import EntityScores, score_entities
 from rnnkit.tasks.entities.spans import find_spans, named
+from rnnkit.tasks.entities.stream import TagStream, piece_reader
 from rnnkit.tasks.language.pretrained import joined_words, like_pretrained, open_pretrained, start_from
 from rnnkit.tasks.task import Task
 from rnnkit.text.learned_tokenizer import LearnedTokenizer
@@ -172,6 +173,7 @@ class EntityRecognizer(Task):
         if self.crf:
             outputs = CRF(len(self.tags), allowed_transitions(self.tags, self.scheme), name="crf")(outputs, lengths)
         network = keras.Model(inputs, outputs, name="network")
+        self.read_piece = cache(lambda: piece_reader(self))
         asked = ("tags", "probabilities", "entities")
         decoders = {name: TagDecoder(network, self.tags, name, dtype="float32") for name in asked}
         self._decode = {name: compiled(decoder, network.input) for name, decoder in decoders.items()}
@@ -283,14 +285,42 @@ class EntityRecognizer(Task):
             DataError: something else than texts or tokens.
         """
         self._need_network()
-        tokenize = partial(tokenize_with, self.tokenizer) if self.tokenizer else self._learned_tokenizer
         texts = as_text(texts)
         rows = self.read(texts, target=False)["tokens"] if hasattr(texts, "columns") else listed(texts)
-        documents = [as_document(each, tokenize) for each in rows]
+        documents = [as_document(each, self._tokenize) for each in rows]
         sentences = [[token.text for token in each] for document in documents for each in document.sentences]
         decoded = self._decoded("entities", Dataset({"tokens": sentences}), batch_size)
         answers = [entities_in(document, decoded, self.tags) for document in documents]
         return answers[0] if isinstance(texts, str) else answers
+
+    def stream(self, lookahead: int = 2, batch_size: int = 1) -> TagStream:
+        """Sentences that come word by word: `push` gives the tags that are settled, `finish` those of the last words.
+
+        Args:
+            lookahead: words that are read beyond a word before its tag is settled.
+            batch_size: sentences that are read side by side.
+
+        Raises:
+            ArgumentError: the stack is bidirectional, or an argument is out of its range.
+
+        Examples:
+            >>> from rnnkit import EntityRecognizer
+            >>> model = EntityRecognizer(units=8, bidirectional=False)
+            >>> model.adapt([["He", "took", "aspirin"]], [["O", "O", "B-Drug"]])
+            >>> stream = model.stream(lookahead=1)
+            >>> [len(stream.push(word)) for word in ("He", "took", "aspirin")], len(stream.finish())
+            ([0, 1, 1], 1)
+        """
+        self._need_network()
+        return TagStream(self, lookahead, batch_size)
+
+    def split_words(self, text: str) -> list[str]:
+        """The words of a text, as `tag` splits it."""
+        return [token.text for token in self._tokenize(text)]
+
+    @property
+    def _tokenize(self):
+        return partial(tokenize_with, self.tokenizer) if self.tokenizer else self._learned_tokenizer
 
     def score_floor(self, valid: Any):
         return 0.0  # F1 until the first entity is found

@@ -1,5 +1,6 @@
 """Sentiment classification: a text in, a label out. Legend: `B` batch, `T` words, `C` classes."""
 
+import functools
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +19,7 @@ from rnnkit.tasks.columns import as_text, check_labels, check_texts, find_classe
 from rnnkit.tasks.language.pretrained import joined_words, like_pretrained, open_pretrained, start_from
 from rnnkit.tasks.sentiment.metrics import for_classes, macro_f1
 from rnnkit.tasks.sentiment.scores import ClassScores, score_classes
+from rnnkit.tasks.sentiment.stream import ClassStream, piece_reader
 from rnnkit.tasks.task import Task
 from rnnkit.text.tokenizer import own_tokenizer, tokenizer_name, words_with
 from rnnkit.text.vectors import load_vectors, vector_size
@@ -151,6 +153,7 @@ class SentimentClassifier(Task):
         x = self.pooling(self.stack(embedding(x), lengths), lengths)
         x = keras.layers.Dropout(self.stack.dropout, dtype=policy, name="dropout")(x)
         scores = keras.layers.Dense(len(self.labels), activation="softmax", dtype="float32", name="scores")(x)
+        self.read_piece = functools.cache(lambda: piece_reader(self))
         return keras.Model({"tokens": tokens, "lengths": lengths}, scores, name="network")
 
     def adapt(self, x: Any, y: Any = None):
@@ -226,6 +229,28 @@ class SentimentClassifier(Task):
         data = self.read(x, y)
         gold = self._label_numbers(check_labels(data["label"]))
         return score_classes(self.labels, gold, self.predict(data, batch_size=batch_size, verbose=0))
+
+    def stream(self, batch_size: int = 1) -> ClassStream:
+        """Texts that come word by word: `push` gives the class probabilities after each of the next words.
+
+        After t words they are those that `predict` gives for the text so far, with each `pooling`.
+
+        Args:
+            batch_size: texts that are read side by side.
+
+        Raises:
+            ArgumentError: the stack is bidirectional.
+
+        Examples:
+            >>> from rnnkit import SentimentClassifier
+            >>> model = SentimentClassifier(units=8, bidirectional=False)
+            >>> model.adapt(["a good film", "a bad film"], ["positive", "negative"])
+            >>> stream = model.stream()
+            >>> stream.push("not a").shape, stream.push(["bad"]).shape
+            ((2, 2), (1, 2))
+        """
+        self._need_network()
+        return ClassStream(self, whole("batch_size", batch_size))
 
     def worst_errors(self, data: Dataset, rows: int = 6):
         """The wrongly labelled texts, those of which the model is surest first, as a DataFrame like `preview`'s."""

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from rnnkit.errors import ArgumentError
 from rnnkit.layers import SequencePooling
 from rnnkit.layers.sequence import zero_padding
 from rnnkit.tasks import SentimentClassifier
@@ -17,6 +18,9 @@ class _WordClassifier(SentimentClassifier):
     def read_off(self, tokens, lengths):
         """Probabilities (B, C) of texts given as word numbers (B, T) and lengths (B,)."""
         raise NotImplementedError
+
+    def stream(self, batch_size: int = 1):
+        raise ArgumentError(f"stream: {type(self).__name__} has no recurrent layer. Take a SentimentClassifier.")
 
     def make_network(self, learned):
         self._take_labels(learned)
