@@ -11,9 +11,12 @@ from rnnkit.layers.recurrent_stack import RecurrentStack
 from rnnkit.layers.state_bridge import StateBridge
 from rnnkit.layers.words import CharacterEncoder, WordDropout
 from rnnkit.recurrent.fused_rnn import GRU, LSTM, SimpleRNN
+from rnnkit.recurrent.lru import LRUCell
 from rnnkit.recurrent.min_cells import MinGRUCell, MinLSTMCell
 from rnnkit.recurrent.min_rnn import MinGRU, MinLSTM
 from rnnkit.recurrent.omega import OmegaRNN
+from rnnkit.recurrent.parallel_rnn import ParallelRNN
+from rnnkit.recurrent.rg_lru import RGLRUCell
 from rnnkit.recurrent.truncated import TruncatedRNN
 
 __all__ = [
@@ -26,11 +29,14 @@ __all__ = [
     "CRFLoss",
     "CharacterEncoder",
     "KeyHead",
+    "LRUCell",
     "MinGRU",
     "MinGRUCell",
     "MinLSTM",
     "MinLSTMCell",
     "OmegaRNN",
+    "ParallelRNN",
+    "RGLRUCell",
     "RecurrentStack",
     "SequencePooling",
     "SimpleRNN",

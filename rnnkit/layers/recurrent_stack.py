@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from rnnkit.checks import share, whole
+from rnnkit.checks import one_of, share, whole
 from rnnkit.constraints import find_constraint
 from rnnkit.errors import ArgumentError
 from rnnkit.initializers import find_initializer
@@ -16,10 +16,12 @@ from rnnkit.layers.sequence import last_step, reverse_by_length, zero_padding
 from rnnkit.layers.stream import StackStream, piecewise
 from rnnkit.recurrent.cells import find_cell
 from rnnkit.recurrent.fused_rnn import FusedRNN
-from rnnkit.recurrent.min_rnn import ParallelRNN
 from rnnkit.recurrent.omega import OmegaRNN
+from rnnkit.recurrent.parallel_rnn import ParallelRNN
 from rnnkit.recurrent.truncated import TruncatedRNN, check_stepwise, loop_options, run_cell
 from rnnkit.regularizers import find_regularizer
+
+BLOCKS = ("plain", "glu")
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
@@ -48,8 +50,8 @@ class RecurrentStack(keras.layers.Layer):
         recurrent_regularizer: a penalty on the recurrent kernels: `"l1"`, `"l2"`, `"orthogonal"`,
             `"soft_orthogonality"`, or a Keras regularizer (see `rnnkit.regularizers`).
         recurrent_constraint: a limit on the recurrent kernels: `"spectral_cap"`, or a Keras constraint, such as
-            `rnnkit.constraints.SpectralCap(2.0)`. `min_gru` and `min_lstm` have no recurrent kernel: of the three
-            they take the initializer `"chrono"` only.
+            `rnnkit.constraints.SpectralCap(2.0)`. Scans have no recurrent kernel: of the three, `min_gru` and
+            `min_lstm` take the initializer `"chrono"`, and `lru` and `rg_lru` none.
         bptt_steps: int, the gradient stays within chunks of so many steps (see `TruncatedRNN`); None leaves it whole.
         omega: strength of the penalty on gradients that shrink or grow through time, for `simple_rnn` and `gru` (see
             `OmegaRNN`); 0 is none.
@@ -58,6 +60,10 @@ class RecurrentStack(keras.layers.Layer):
             direction (Drucker and LeCun, "Improving generalization performance using double backpropagation", 1992;
             Hoffman, Roberts and Yaida, "Robust learning with Jacobian regularization", 2019). It is part of the
             reported loss, needs TensorFlow, and a step takes about three times as long; 0 is none.
+        block: what stands around each layer: `"plain"`, the equation above; `"glu"`, of the papers of S5 and LRU:
+            `y = x + a * sigmoid(g)` with `[a, g] = dense(gelu(rnn(dropout(norm(x)))))`, where `x +` needs widths that
+            agree as well. None is what the cell's paper has: `"glu"` for linear recurrences, which would be linear
+            without it.
         return_sequences: True gives all steps, shape (B, T, width); False the last one, shape (B, width).
 
     Raises:
@@ -87,6 +93,7 @@ class RecurrentStack(keras.layers.Layer):
         bptt_steps: int | None = None,
         omega: float = 0.0,
         gradient_penalty: float = 0.0,
+        block: str | None = None,
         return_sequences: bool = True,
         **kwargs: Any,
     ):
@@ -96,6 +103,7 @@ class RecurrentStack(keras.layers.Layer):
         self.bidirectional = bidirectional
         self.activation = activation
         self.dropout = share("dropout", dropout)
+        self.block = one_of("block", block or self.cell.block, BLOCKS)
         self.residual = residual
         self.layer_norm = layer_norm
         self.recurrent_initializer = find_initializer(recurrent_initializer)
@@ -115,10 +123,13 @@ class RecurrentStack(keras.layers.Layer):
         block = {"forward": self._direction(f"forward_{index}", width)}
         if self.bidirectional:
             block["backward"] = self._direction(f"backward_{index}", width)
-        if self.layer_norm:
+        if self.layer_norm or self.block == "glu":
             block["norm"] = keras.layers.LayerNormalization(name=f"norm_{index}", dtype=self.dtype_policy)
         if self.dropout:
             block["dropout"] = keras.layers.Dropout(self.dropout, name=f"dropout_{index}", dtype=self.dtype_policy)
+        if self.block == "glu":
+            width = 2 * width * self.directions
+            block["gate"] = keras.layers.Dense(width, name=f"gate_{index}", dtype=self.dtype_policy)
         return block
 
     def _direction(self, name: str, width: int) -> keras.layers.RNN:
@@ -133,7 +144,7 @@ class RecurrentStack(keras.layers.Layer):
             recurrent_constraint=self.recurrent_constraint,
         )
         if isinstance(layer, (FusedRNN, ParallelRNN)):
-            layer.directions = 2 if self.bidirectional else 1
+            layer.directions = self.directions
         if self.bptt_steps is not None:
             return TruncatedRNN.around(layer, self.bptt_steps)
         if self.gradient_penalty:  # neither cuDNN's kernels nor a scan of our own have a second derivative
@@ -141,9 +152,14 @@ class RecurrentStack(keras.layers.Layer):
         return OmegaRNN.around(layer, self.omega) if self.omega else layer
 
     @property
+    def directions(self) -> int:
+        """In how many directions each layer reads."""
+        return 2 if self.bidirectional else 1
+
+    @property
     def width(self) -> int:
         """Features of one output step."""
-        return self.units[-1] * (2 if self.bidirectional else 1)
+        return self.units[-1] * self.directions
 
     def build(self, inputs_shape: Any, lengths_shape: Any = None):
         self._features = inputs_shape[-1]
@@ -151,7 +167,9 @@ class RecurrentStack(keras.layers.Layer):
             for part in ("norm", "forward", "backward"):
                 if part in block:
                     block[part].build(inputs_shape)
-            inputs_shape = (*inputs_shape[:-1], units * (2 if self.bidirectional else 1))
+            inputs_shape = (*inputs_shape[:-1], units * self.directions)
+            if "gate" in block:
+                block["gate"].build(inputs_shape)
         self.built = True
 
     def call(self, inputs: Any, lengths: Any = None, initial_states: Any = None, training: bool = False):
@@ -218,7 +236,7 @@ class RecurrentStack(keras.layers.Layer):
         for block, before in zip(self.blocks, states, strict=True):
             x = self._prepared(block, inputs, training)
             output, own = run_cell(block["forward"].cell, x, before, training)
-            inputs = output + inputs if self._is_residual(inputs, output) else output
+            inputs = self._joined(block, inputs, output)
             after.append(own)
         return inputs, after
 
@@ -245,7 +263,7 @@ class RecurrentStack(keras.layers.Layer):
         for block, before in zip(self.blocks, states, strict=True):
             x = self._prepared(block, inputs, training)
             outputs, own = _with_states(block["forward"], x, before, training)
-            inputs = outputs + inputs if self._is_residual(inputs, outputs) else outputs
+            inputs = self._joined(block, inputs, outputs)
             after.append(own)
         return inputs, after
 
@@ -282,8 +300,13 @@ class RecurrentStack(keras.layers.Layer):
         x = block["norm"](inputs) if "norm" in block else inputs
         return block["dropout"](x, training=training) if "dropout" in block else x
 
-    def _is_residual(self, inputs, outputs) -> bool:
-        return self.residual and inputs.shape[-1] == outputs.shape[-1]
+    def _joined(self, block, inputs, outputs):
+        """The block's output, from its inputs and those of the cell."""
+        if "gate" in block:
+            values, gates = ops.split(block["gate"](ops.gelu(outputs)), 2, axis=-1)
+            outputs = values * ops.sigmoid(gates)
+        residual = self.residual or self.block == "glu"
+        return outputs + inputs if residual and inputs.shape[-1] == outputs.shape[-1] else outputs
 
     def _run(self, block, inputs, lengths, states, training, last_only):
         x = self._prepared(block, inputs, training)
@@ -293,12 +316,10 @@ class RecurrentStack(keras.layers.Layer):
             outputs.append(block["backward"](reverse_by_length(x, lengths), training=training))
         if last_only:
             joined = ops.concatenate([last_step(y, lengths) for y in outputs], axis=-1)
-        else:
-            outputs[1:] = [reverse_by_length(y, lengths) for y in outputs[1:]]
-            joined = zero_padding(ops.concatenate(outputs, axis=-1), lengths)
-        if self._is_residual(inputs, joined):
-            joined = joined + (last_step(inputs, lengths) if last_only else inputs)
-        return joined
+            return self._joined(block, last_step(inputs, lengths), joined)
+        outputs[1:] = [reverse_by_length(y, lengths) for y in outputs[1:]]
+        joined = self._joined(block, inputs, ops.concatenate(outputs, axis=-1))
+        return zero_padding(joined, lengths)
 
     def compute_output_shape(self, inputs_shape: Any, lengths_shape: Any = None):
         batch, steps, _ = inputs_shape
@@ -320,6 +341,7 @@ class RecurrentStack(keras.layers.Layer):
             "bptt_steps": self.bptt_steps,
             "omega": self.omega,
             "gradient_penalty": self.gradient_penalty,
+            "block": self.block,
             "return_sequences": self.return_sequences,
         }
 

@@ -7,7 +7,7 @@ import keras
 from rnnkit import compat
 from rnnkit.recurrent.devices import gpu_in_use, is_deterministic
 from rnnkit.recurrent.fused_rnn import FusedRNN, fused_obstacles
-from rnnkit.recurrent.min_rnn import ParallelRNN
+from rnnkit.recurrent.parallel_rnn import ParallelRNN
 
 
 class Kernel(NamedTuple):

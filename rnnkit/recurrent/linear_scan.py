@@ -57,7 +57,7 @@ def linear_scan(a: Any, b: Any, initial: Any = None, lengths: Any = None, *, sid
         )
     dtype, steps = added[0].dtype, ops.shape(added[0])[1]
     wide = keras.backend.result_type(dtype, "float32")
-    factors, added, first = ([ops.cast(each, wide) for each in number] for number in (factors, added, first))
+    factors, added, first = (tuple(ops.cast(each, wide) for each in number) for number in (factors, added, first))
     if lengths is not None:
         counts = ops.arange(steps) < ops.cast(ops.expand_dims(lengths, 1), "int32")
         factors, added = hold(factors, added, ops.expand_dims(counts, -1))
@@ -70,8 +70,8 @@ def linear_scan(a: Any, b: Any, initial: Any = None, lengths: Any = None, *, sid
 def hold(factors, added, counts):
     """Factors and what is added, with 1 and 0 at the steps that do not count, so that the state stays as it is."""
     ones = (1.0, *[0.0] * (len(factors) - 1))
-    kept = [ops.where(counts, each, one) for each, one in zip(factors, ones, strict=True)]
-    return kept, [ops.where(counts, each, 0.0) for each in added]
+    kept = tuple(ops.where(counts, each, one) for each, one in zip(factors, ones, strict=True))
+    return kept, tuple(ops.where(counts, each, 0.0) for each in added)
 
 
 def scan_terms(factors, added, initial, *, side_by_side: bool | None = None):

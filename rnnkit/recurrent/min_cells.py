@@ -13,11 +13,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from rnnkit.checks import whole
+from rnnkit.recurrent.linear_scan import gated_scan
+from rnnkit.recurrent.scan_cells import ScanCell
 from rnnkit.recurrent.table import CELLS
 
 
-class ParallelCell(keras.layers.Layer):
+class ParallelCell(ScanCell):
     """One step of both cells; they differ in `gates` and `gated`."""
 
     gates = ""
@@ -35,8 +36,7 @@ class ParallelCell(keras.layers.Layer):
         bias_constraint: Any = None,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
-        self.units = self.state_size = self.output_size = whole("units", units)
+        super().__init__(units, **kwargs)
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -78,6 +78,12 @@ class ParallelCell(keras.layers.Layer):
         """Logits of the forget gate and candidates, each (..., H), as `rnnkit.recurrent.linear_scan` takes them."""
         raise NotImplementedError
 
+    def scan(self, inputs: Any, states: Any, counts: Any = None) -> tuple:
+        logits, candidates = self.gated(self.project(inputs))
+        if counts is not None:  # steps that do not count keep all of the state, whatever stands in them
+            logits, candidates = ops.where(counts, logits, float("inf")), ops.where(counts, candidates, 0.0)
+        return (gated_scan(*map(self.wide, (logits, candidates, states[0]))),)
+
     def call(self, inputs: Any, states: Any):
         """One step: inputs (B, F) and [h] with h (B, H) -> h and [h]."""
         (hidden,) = states if isinstance(states, (list, tuple)) else [states]
@@ -96,7 +102,6 @@ class ParallelCell(keras.layers.Layer):
         kinds = {"initializer": keras.initializers, "regularizer": keras.regularizers, "constraint": keras.constraints}
         return {
             **super().get_config(),
-            "units": self.units,
             "activation": keras.activations.serialize(self.activation),
             "use_bias": self.use_bias,
             **{

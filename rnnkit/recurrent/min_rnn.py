@@ -6,25 +6,15 @@ Legend: `B` batch, `T` steps, `F` features, `H` units.
 from typing import Any
 
 import keras
-from keras import ops
 
-from rnnkit import compat
-from rnnkit.recurrent.devices import gpu_in_use
-from rnnkit.recurrent.execution import in_parallel_halves, is_portable
-from rnnkit.recurrent.linear_scan import gated_scan
 from rnnkit.recurrent.min_cells import MinGRUCell, MinLSTMCell, ParallelCell
-from rnnkit.recurrent.scan_blocks import from_blocks, step_range, to_blocks
+from rnnkit.recurrent.parallel_rnn import ParallelRNN
 
 
-class ParallelRNN(compat.OpenRNN, keras.layers.RNN):
-    """`keras.layers.RNN` over a parallel cell: its outputs, states and gradients, without its loop.
-
-    Masks, `go_backwards`, `return_state`, `initial_state` and `stateful` mean what they mean there; `unroll` changes
-    nothing. In half precision the state is summed in float32, where the cell's own steps round it every time.
-    """
+class MinRNN(ParallelRNN):
+    """A layer that makes its own parallel cell; `unroll` changes nothing."""
 
     cell_class: type[ParallelCell]
-    directions = 1  # layers that run at the same time as this one, itself among them
 
     def __init__(
         self,
@@ -55,36 +45,6 @@ class ParallelRNN(compat.OpenRNN, keras.layers.RNN):
         )
         super().__init__(cell, **kwargs)
 
-    def through_time(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False):
-        if is_portable():
-            return super().through_time(sequences, initial_state, mask, training)
-        steps = ops.shape(sequences)[1]
-        if mask is not None:
-            mask = ops.reshape(ops.cast(mask, "bool"), (-1, steps, 1))
-        if self.go_backwards:
-            sequences, mask = (each if each is None else ops.flip(each, axis=1) for each in (sequences, mask))
-        outputs, state = in_parallel_halves(self._scan, self.directions, sequences, initial_state[0], mask)
-        if mask is None:
-            return state, outputs, [state]
-        outputs = ops.where(self._shown(mask), outputs, 0.0)
-        return outputs[:, -1], outputs, [state]
-
-    def _scan(self, sequences, initial, mask):
-        """The states after every step, (B, T, H), and after the last one, (B, H)."""
-        logits, candidates = self.cell.gated(self.cell.project(to_blocks(sequences)))
-        if mask is not None:  # steps that do not count keep all of the state, whatever stands in them
-            counts = ops.cast(to_blocks(ops.cast(mask, "int32")), "bool")
-            logits, candidates = ops.where(counts, logits, float("inf")), ops.where(counts, candidates, 0.0)
-        wide = keras.backend.result_type(logits.dtype, "float32")
-        given = [ops.cast(each, wide) for each in (logits, candidates, initial)]
-        states = gated_scan(*given, side_by_side=gpu_in_use())
-        steps = ops.shape(sequences)[1]
-        return [from_blocks(states, steps), ops.squeeze(step_range(states, steps - 1, 1), axis=0)]
-
-    def _shown(self, mask):
-        """Steps with an output other than zero: Keras, on TensorFlow, repeats its last one and starts from zero."""
-        return mask if self.zero_output_for_mask else ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
-
     @property
     def units(self):
         """H."""
@@ -105,7 +65,7 @@ class ParallelRNN(compat.OpenRNN, keras.layers.RNN):
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
-class MinGRU(ParallelRNN):
+class MinGRU(MinRNN):
     """The minGRU of Feng et al., "Were RNNs all we needed?", 2024, section 3.1: a GRU whose gate sees the input only.
 
         z_t = sigmoid(W_z x_t + b_z)
@@ -133,7 +93,7 @@ class MinGRU(ParallelRNN):
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
-class MinLSTM(ParallelRNN):
+class MinLSTM(MinRNN):
     """The minLSTM of Feng et al., "Were RNNs all we needed?", 2024, section 3.2: two gates, which share out one whole.
 
         f_t = sigmoid(W_f x_t + b_f)

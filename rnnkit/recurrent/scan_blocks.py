@@ -161,8 +161,8 @@ def _linear(factors, added, state, levels=LEVELS):
     starts = tuple(
         ops.concatenate([first[None], each[:-1]], axis=0)[:, None] for first, each in zip(state, ends, strict=True)
     )
-    products = _stacked(products, axis=1) if varies else tuple(each[:, None] for each in _stacked(products))
-    return tuple(each[:steps] for each in _rows(plus(_stacked(states, axis=1), times(products, starts))))
+    grown = _stacked(products, axis=1) if varies else tuple(each[:, None] for each in _stacked(products))
+    return tuple(each[:steps] for each in _rows(plus(_stacked(states, axis=1), times(grown, starts))))
 
 
 def _of_constant(dstates, starts, states):

@@ -15,6 +15,7 @@ GATES = {  # letter -> what the papers call it
     "i": "input gate",
     "f": "forget gate",
     "z": "update gate",
+    "a": "recurrence gate",
     "r": "reset gate",
     "o": "output gate",
     "c": "candidate",
@@ -34,6 +35,7 @@ class Cell:
         gates: one letter per gate (see `GATES`), in the order of the kernels' columns; empty where there are none.
         keep_gate: the letter of the gate whose activation is the fraction of the state that is kept, if there is one.
         is_usual: whether comparisons include the cell unless they are told which cells to compare.
+        block: what stands around the cell in a stack unless the user says so (see `RecurrentStack`).
         defaults: arguments that the class gets unless the user gives them.
     """
 
@@ -44,6 +46,7 @@ class Cell:
     gates: str = ""
     keep_gate: str = ""
     is_usual: bool = False
+    block: str = "plain"
     defaults: dict = field(default_factory=dict)
 
     @property
@@ -58,8 +61,9 @@ class Cell:
 
     @property
     def in_code(self) -> str:
-        """The layer as a user's code names it, such as `keras.layers.LSTM`."""
-        return self.step.removesuffix("Cell") or self.factory.__name__
+        """The layer, or the cell that has none of its own, as a user's code names it, such as `keras.layers.LSTM`."""
+        written = self.step.removesuffix("Cell") or self.home
+        return written if isinstance(written, str) else written.__name__
 
     def accepts(self, argument: str) -> bool:
         """Whether the class takes an argument of this name."""
@@ -80,7 +84,16 @@ class Cell:
         if issubclass(self.factory, keras.layers.RNN):
             return self.factory(units, return_sequences=True, name=name, **arguments)
         cell = self.factory(units, **arguments)
-        return keras.layers.RNN(cell, return_sequences=True, name=name, dtype=arguments.get("dtype"))
+        return self._loop()(cell, return_sequences=True, name=name, dtype=arguments.get("dtype"))
+
+    def _loop(self) -> type:
+        """The layer that runs a cell class over time."""
+        import keras
+
+        from rnnkit.recurrent.parallel_rnn import ParallelRNN
+        from rnnkit.recurrent.scan_cells import ScanCell
+
+        return ParallelRNN if issubclass(self.factory, ScanCell) else keras.layers.RNN
 
     def _initializers(self, recurrent) -> dict:
         from rnnkit.initializers import Chrono, GateIdentity, GateOrthogonal
@@ -113,7 +126,7 @@ def cell_names() -> list[str]:
     Examples:
         >>> import rnnkit
         >>> rnnkit.cell_names()
-        ['simple_rnn', 'lstm', 'gru', 'min_gru', 'min_lstm']
+        ['simple_rnn', 'lstm', 'gru', 'min_gru', 'min_lstm', 'lru', 'rg_lru']
     """
     return [cell.name for cell in CELLS.values()]
 
@@ -182,5 +195,7 @@ CELLS: dict[str, Cell] = {
         Cell("gru", f"{_HERE}.fused_rnn.GRU", "keras.layers.GRUCell", "GRU", "zrh", "z", is_usual=True),
         Cell("min_gru", f"{_HERE}.min_rnn.MinGRU", "rnnkit.layers.MinGRUCell", "minGRU", "zh", "z"),
         Cell("min_lstm", f"{_HERE}.min_rnn.MinLSTM", "rnnkit.layers.MinLSTMCell", "minLSTM", "fih", "f"),
+        Cell("lru", "rnnkit.layers.LRUCell", title="LRU", block="glu"),
+        Cell("rg_lru", "rnnkit.layers.RGLRUCell", title="RG-LRU", gates="aih", block="glu"),
     )
 }

@@ -92,9 +92,8 @@ def loop_options(layer, argument: str) -> dict:
     Raises:
         ArgumentError: as `check_stepwise`; `argument` is what the user asked for in vain.
     """
-    check_stepwise(
-        argument, layer, ("keras.", "rnnkit.compat", "rnnkit.recurrent.min_rnn", "rnnkit.recurrent.fused_rnn")
-    )
+    loops = ("min_rnn", "parallel_rnn", "fused_rnn")
+    check_stepwise(argument, layer, ("keras.", "rnnkit.compat", *[f"rnnkit.recurrent.{each}" for each in loops]))
     names = ("name", "return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
     return {"dtype": layer.dtype_policy, **{name: getattr(layer, name) for name in names}}
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import MinGRU, MinGRUCell, MinLSTM, MinLSTMCell, RecurrentStack
-from rnnkit.recurrent import execution, min_rnn
+from rnnkit.recurrent import execution, linear_scan
 from rnnkit.recurrent.cells import find_cell
 
 B, T, F, H = 4, 21, 3, 5
@@ -64,7 +64,7 @@ def test_the_halves_of_a_batch_give_what_the_whole_gives(layer, jit_compile, mon
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("layer", LAYERS)
 def test_outputs_states_and_gradients_are_those_of_the_cell_in_keras_loop(layer, mask, side_by_side, monkeypatch):
-    monkeypatch.setattr(min_rnn, "gpu_in_use", lambda: side_by_side)
+    monkeypatch.setattr(linear_scan, "gpu_in_use", lambda: side_by_side)
     x, state = noise(B, T, F), noise(B, H, seed=1)
     names = ("return_sequences", "go_backwards", "zero_output_for_mask")
     for chosen in itertools.product((False, True), repeat=3):

@@ -13,12 +13,11 @@ from keras import ops
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import MinGRUCell, MinLSTMCell, RecurrentStack
 from rnnkit.layers.sequence import last_step, reverse_by_length, zero_padding
-from rnnkit.recurrent.table import cell_names
 
 LENGTHS = np.array([7, 1, 4, 6], dtype="int32")
 STEPPED = {"min_gru": MinGRUCell, "min_lstm": MinLSTMCell}
 STOCK = {"simple_rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
-PRODUCT = list(itertools.product(cell_names(), (False, True), (1, 3)))
+PRODUCT = list(itertools.product([*STOCK, *STEPPED], (False, True), (1, 3)))
 
 
 def inputs(features=5, lengths=LENGTHS, seed=1):
@@ -193,7 +192,7 @@ def test_regularizer_acts_on_the_recurrent_kernel():
     assert float(sum(stack.losses)) == pytest.approx(0.1 * np.abs(kernel).sum() + 0.2 * (kernel**2).sum(), rel=1e-5)
 
 
-@pytest.mark.parametrize("cell", cell_names())
+@pytest.mark.parametrize("cell", [*STOCK, *STEPPED])
 def test_saved_between_layers_of_ones_own_it_comes_back(cell, tmp_path):
     x = keras.Input((None, 5))
     lengths = keras.Input((), dtype="int32")

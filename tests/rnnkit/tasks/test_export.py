@@ -113,7 +113,7 @@ def test_a_portable_loop_is_that_of_keras(layer, monkeypatch):
     layer = layer(4, return_sequences=True)
     expected = np.array(layer(x))
     monkeypatch.setattr(fused_loops, "run", None)
-    monkeypatch.setattr("rnnkit.recurrent.min_rnn.gated_scan", None)
+    monkeypatch.setattr("rnnkit.recurrent.min_cells.gated_scan", None)
     with portable_loops():
         np.testing.assert_allclose(layer(x), expected, atol=1e-6)
     with pytest.raises(TypeError, match="NoneType"):
@@ -136,7 +136,7 @@ def test_without_the_converter_the_error_says_what_to_install(tmp_path, monkeypa
 @pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning")  # of Keras
 def test_what_cannot_be_converted_is_an_error_and_leaves_no_file(tmp_path, monkeypatch):
     _converter()
-    monkeypatch.setattr("rnnkit.recurrent.min_rnn.is_portable", lambda: False)
+    monkeypatch.setattr("rnnkit.recurrent.parallel_rnn.is_portable", lambda: False)
     model = rnnkit.MusicGenerator("independent", "min_gru", units=3)
     model.adapt(*RAW["music"])
     with pytest.raises(ArgumentError, match=r"cannot be written as ONNX \(No Op registered.*\). Leave format out"):

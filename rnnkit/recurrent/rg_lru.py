@@ -1,0 +1,89 @@
+"""The real-gated linear recurrent unit. Legend: `F` features, `H` units."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from rnnkit.recurrent.scan_cells import ScanCell
+
+SHARPNESS = 8.0  # c of the paper
+
+
+@keras.saving.register_keras_serializable(package="rnnkit")
+class RGLRUCell(ScanCell):
+    """One step of the real-gated linear recurrent unit of De et al., "Griffin: Mixing gated linear recurrences with
+    local attention for efficient language models", 2024, section 2.4.
+
+        r_t = sigmoid(W_a x_t + b_a)                    recurrence gate
+        i_t = sigmoid(W_x x_t + b_x)                    input gate
+        u_t = W_h x_t + b_h
+        a_t = sigmoid(Lambda)^(8 r_t)
+        h_t = a_t * h_(t-1) + sqrt(1 - a_t^2) * (i_t * u_t)
+
+    The paper's unit is as wide as its input, and has no W_h: with the identity for it, and no b_h, this is that unit.
+    The recurrence gate can hold the whole state (r = 0), so that it outlives inputs without news, and a step keeps
+    sigmoid(Lambda)^8 of it at least. That starts uniformly between 0.9 and 0.999: memories of 10 to 1,000 steps.
+
+    Weights: kernel (F, 3 * H) and bias (3 * H,), columns in the order a, i, h; `recurrence` (H,), Lambda.
+
+    Args:
+        units: int, H.
+        kernel_initializer, bias_initializer, kernel_regularizer: as in `keras.layers.GRU`.
+        kwargs: as for `keras.layers.Layer`.
+
+    Examples:
+        >>> import numpy as np
+        >>> from rnnkit.layers import ParallelRNN, RGLRUCell
+        >>> tuple(ParallelRNN(RGLRUCell(8), return_sequences=True)(np.ones((2, 5, 3), "float32")).shape)
+        (2, 5, 8)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        kernel_initializer: Any = "lecun_normal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(units, **kwargs)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+
+    def build(self, input_shape: Any):
+        def memories(shape, dtype):
+            power = keras.random.uniform(shape, 0.9, 0.999, dtype) ** (1 / SHARPNESS)
+            return ops.log(power) - ops.log1p(-power)
+
+        width = 3 * self.units
+        self.kernel = self.add_weight(
+            (input_shape[-1], width), self.kernel_initializer, name="kernel", regularizer=self.kernel_regularizer
+        )
+        self.bias = self.add_weight((width,), self.bias_initializer, name="bias")
+        self.recurrence = self.add_weight((self.units,), memories, name="recurrence", autocast=False)
+        self.built = True
+
+    def terms(self, inputs: Any):
+        gate, input_gate, candidate = self._projected(inputs)
+        log_factor = -SHARPNESS * ops.softplus(-self.recurrence) * ops.sigmoid(gate)
+        size = ops.sqrt(ops.maximum(-ops.expm1(2 * log_factor), 1e-12))  # at 0 its gradient would be infinite
+        return (ops.exp(log_factor),), (size * ops.sigmoid(input_gate) * candidate,)
+
+    def _projected(self, inputs):
+        columns = zip(ops.split(self.kernel, 3, axis=1), ops.split(self.bias, 3), strict=True)
+        return [self.wide(self.product(inputs, kernel) + bias) for kernel, bias in columns]
+
+    def preactivations(self, inputs: Any, hidden: Any):
+        """As `rnnkit.recurrent.gates.preactivations`."""
+        gate, input_gate, _ = self._projected(inputs)
+        return {"a": (keras.activations.sigmoid, gate), "i": (keras.activations.sigmoid, input_gate)}
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+        }

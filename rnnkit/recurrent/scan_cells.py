@@ -1,0 +1,66 @@
+"""What the cells share whose state goes through time by an elementwise linear recurrence.
+
+    h_t = a(x_t) h_(t-1) + b(x_t),    y_t = readout(h_t, x_t)
+
+A cell says what a, b and the readout are, once: for one step and for all steps of a sequence. It is a Keras cell like
+any other, and `rnnkit.recurrent.parallel_rnn` runs it over time as a scan.
+
+Legend: `B` batch, `T` steps, `F` features, `H` units, `S` numbers of the state.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from rnnkit.checks import whole
+from rnnkit.recurrent.linear_scan import hold, scan_terms
+from rnnkit.recurrent.scan_blocks import plus, times
+
+
+class ScanCell(keras.layers.Layer):
+    """The base of such cells.
+
+    `terms(inputs)` gives a and b, each a tuple of one tensor (..., S), or of two where the state is complex; an `a` of
+    shape (S,) is the same at all steps. `readout(state, inputs)` gives the outputs (..., H). Both take rows of any
+    leading shape. The state is summed in float32 at least.
+    """
+
+    def __init__(self, units: int, **kwargs: Any):
+        super().__init__(**{"name": "parallel_cell", **kwargs})
+        self.units = self.output_size = whole("units", units)
+        self.state_size: Any = self.units
+
+    def terms(self, inputs: Any) -> tuple[tuple, tuple]:
+        """The factors of the state and what is added to it."""
+        raise NotImplementedError
+
+    def readout(self, state: tuple, inputs: Any):
+        """The outputs, from the state after the step: that itself."""
+        return state[0]
+
+    def scan(self, inputs: Any, states: Any, counts: Any = None) -> tuple:
+        """The state after each step, for inputs in blocks (N, K, B, F); steps that do not count keep the one before."""
+        factors, added = self.terms(inputs)
+        if counts is not None:
+            factors, added = hold(factors, added, counts)
+        return scan_terms(factors, added, [self.wide(each) for each in states])
+
+    def call(self, inputs: Any, states: Any):
+        """One step: inputs (B, F) and the states, each (B, S) -> outputs (B, H) and the states."""
+        states = states if isinstance(states, (list, tuple)) else [states]
+        factors, added = self.terms(inputs)
+        after = plus(times(factors, [self.wide(each) for each in states]), added)
+        return self.readout(after, inputs), [ops.cast(each, self.compute_dtype) for each in after]
+
+    def wide(self, values: Any):
+        """In float32, or in a wider type that they have."""
+        return ops.cast(values, keras.backend.result_type(values.dtype, "float32"))
+
+    def product(self, inputs: Any, kernel: Any):
+        """(..., F) times (F, S), as one product over all rows."""
+        rows = ops.matmul(ops.reshape(inputs, (-1, inputs.shape[-1])), ops.cast(kernel, inputs.dtype))
+        return ops.reshape(rows, (*ops.shape(inputs)[:-1], kernel.shape[-1]))
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}

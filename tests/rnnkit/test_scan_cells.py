@@ -1,0 +1,197 @@
+"""Cells that go through time as a scan: each against a step in NumPy from its paper, and stepping against the scan."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rnnkit.errors import ArgumentError
+from rnnkit.layers import LRUCell, ParallelRNN, RecurrentStack, RGLRUCell
+from rnnkit.recurrent import linear_scan
+from rnnkit.recurrent.cells import find_cell
+from rnnkit.recurrent.execution import portable_loops
+
+B, T, F, H = 3, 13, 4, 5
+X = np.random.default_rng(0).normal(size=(B, T, F)).astype("float32")
+LENGTHS = np.array([13, 1, 6], "int32")
+NAMES = ["lru", "rg_lru"]
+every_cell = pytest.mark.parametrize("name", NAMES)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def weights_of(layer):
+    """Float64 weights by name, none of which is zero."""
+    for place, weight in enumerate(layer.weights):
+        weight.assign(weight + 0.1 * np.random.default_rng(place).normal(size=weight.shape))
+    return {weight.name: np.array(weight, "float64") for weight in layer.weights}
+
+
+def lru_step(w, x, h):
+    size = len(w["nu"])
+    lam = np.exp(-np.exp(w["nu"]) + 1j * np.exp(w["theta"]))
+    b = w["kernel"][:, :size] + 1j * w["kernel"][:, size : 2 * size]
+    c = w["output_kernel"][:size] - 1j * w["output_kernel"][size:]
+    h = lam * h + np.exp(w["gamma"]) * (x @ b)
+    return (h @ c).real + x @ w["kernel"][:, 2 * size :], h
+
+
+def rg_lru_step(w, x, h):
+    r, i, u = np.split(x @ w["kernel"] + w["bias"], 3, axis=1)
+    a = sigmoid(w["recurrence"]) ** (8 * sigmoid(r))
+    h = a * h + np.sqrt(1 - a**2) * (sigmoid(i) * u)
+    return h, h
+
+
+STEPS = {"lru": (lru_step, True), "rg_lru": (rg_lru_step, False)}
+
+
+def by_paper(name, layer, x=X):
+    """Outputs of all steps, and the last states as the layer has them."""
+    step, is_complex = STEPS[name]
+    w, h, outputs = weights_of(layer), 0.0, []
+    for t in range(x.shape[1]):
+        y, h = step(w, x[:, t].astype("float64"), h)
+        outputs.append(y)
+    return np.stack(outputs, axis=1), [h.real, h.imag] if is_complex else [h]
+
+
+def made(name, **options):
+    layer = find_cell(name).layer(H, **options)
+    layer.return_state = True
+    layer.build(X.shape)
+    return layer
+
+
+@pytest.mark.parametrize("side_by_side", [False, True])
+@every_cell
+def test_scan_and_steps_are_those_of_the_paper(name, side_by_side, monkeypatch):
+    monkeypatch.setattr(linear_scan, "gpu_in_use", lambda: side_by_side)
+    layer = made(name)
+    expected, last = by_paper(name, layer)
+    outputs, *states = layer(X)
+    np.testing.assert_allclose(outputs, expected, atol=1e-5)
+    with portable_loops():
+        stepped, *after = layer(X)
+    np.testing.assert_allclose(stepped, expected, atol=1e-5)
+    for ours, steps, theirs in zip(states, after, last, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+        np.testing.assert_allclose(steps, theirs, atol=1e-5)
+
+
+@every_cell
+def test_gradients_are_those_of_the_cell_in_keras_loop(name):
+    layer, found = made(name), []
+    stepwise = keras.layers.RNN(layer.cell, return_sequences=True, return_state=True)
+    for each in (layer, stepwise):
+        with tf.GradientTape() as tape:
+            outputs, *states = each(X)
+            loss = tf.reduce_mean(tf.sin(3 * outputs)) + sum(tf.reduce_mean(state**2) for state in states)
+        found.append(tape.gradient(loss, [weight.value for weight in layer.weights]))
+    for ours, expected in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, expected, atol=1e-5 * max(1, abs(np.array(expected)).max()))
+
+
+@pytest.mark.parametrize("mask", [np.arange(T) < LENGTHS[:, None], np.random.default_rng(5).random((B, T)) < 0.6])
+@pytest.mark.parametrize("zero_output", [False, True])
+@every_cell
+def test_masks_mean_what_they_mean_in_keras_loop(name, zero_output, mask):
+    cell = made(name).cell
+    options = {"return_sequences": True, "return_state": True, "zero_output_for_mask": zero_output}
+    for backwards in (False, True):
+        pair = (kind(cell, go_backwards=backwards, **options) for kind in (ParallelRNN, keras.layers.RNN))
+        for ours, expected in zip(*(layer(X, mask=mask) for layer in pair), strict=True):
+            np.testing.assert_allclose(ours, expected, atol=1e-5)
+
+
+@every_cell
+def test_a_stack_reads_each_sequence_as_if_alone_and_steps_as_it_reads(name):
+    stack = RecurrentStack(name, F, 2, bidirectional=True)
+    dirty = np.where(np.arange(T)[None, :, None] < LENGTHS[:, None, None], X, np.nan)
+    y = np.array(stack(dirty, LENGTHS))
+    for row, length in enumerate(LENGTHS):
+        np.testing.assert_allclose(y[row, :length], stack(X[row : row + 1, :length])[0], atol=1e-5)
+        assert not y[row, length:].any()
+    last = RecurrentStack.from_config({**stack.get_config(), "return_sequences": False})
+    last.build(X.shape)
+    last.set_weights(stack.get_weights())
+    for row, found in enumerate(np.array(last(dirty, LENGTHS))):
+        assert found.shape == (2 * F,)
+        assert np.isfinite(found).all(), row
+
+
+@every_cell
+def test_the_state_of_half_precision_is_summed_in_single(name):
+    half, single = made(name, dtype="mixed_float16"), made(name)
+    single.set_weights(half.get_weights())
+    x = np.random.default_rng(1).normal(size=(2, 400, F)).astype("float32")
+    for ours, expected in zip(half(x), single(x), strict=True):
+        assert ours.dtype == "float16"
+        np.testing.assert_allclose(np.array(ours, "float32"), expected, atol=1e-2)
+
+
+@every_cell
+def test_a_file_keeps_cell_and_layer(name, tmp_path):
+    cell = find_cell(name).factory(H)
+    stack = RecurrentStack(name, [4, 6])
+    model = keras.Sequential([keras.Input((None, F)), ParallelRNN(cell, return_sequences=True), stack])
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert again.layers[0].cell.get_config() == cell.get_config()
+    assert again.layers[1].get_config() == stack.get_config()
+    np.testing.assert_array_equal(again(X), model(X))
+
+
+def test_lru_starts_on_the_ring_with_states_of_size_one():
+    cell = LRUCell(1, 4000, min_radius=0.5, max_radius=0.99, max_phase=1.0)
+    cell.build((None, 2))
+    (real, imaginary), (gain, _) = cell.recurrence()
+    modulus, phase = np.hypot(real, imaginary), np.arctan2(imaginary, real)
+    assert 0.5 <= modulus.min() < 0.51
+    assert 0.989 < modulus.max() <= 0.9901
+    assert np.mean(modulus**2) == pytest.approx((0.5**2 + 0.99**2) / 2, abs=0.01)
+    assert 0 <= phase.min() < 0.01 < 0.99 < phase.max() <= 1
+    np.testing.assert_allclose(np.array(gain) ** 2, 1 - modulus**2, rtol=1e-3)
+    cell = LRUCell(1, 4000)
+    cell.build((None, 2))
+    assert np.isfinite([np.array(weight).sum() for weight in cell.weights]).all()
+    with pytest.raises(ArgumentError, match="min_radius, max_radius: expected .* got 0.9 and 0.5"):
+        LRUCell(4, min_radius=0.9, max_radius=0.5)
+
+
+def test_rg_lru_starts_with_memories_of_10_to_1000_steps():
+    cell = RGLRUCell(4000)
+    cell.build((None, 2))
+    keeps = sigmoid(np.array(cell.recurrence, "float64")) ** 8
+    assert 0.9 <= keeps.min() < 0.901
+    assert 0.998 < keeps.max() <= 0.9991
+    assert np.mean(keeps) == pytest.approx(0.9495, abs=0.002)
+
+
+def test_rg_lru_keeps_the_whole_state_where_its_gate_is_shut():
+    cell = RGLRUCell(1)
+    cell.build((None, 1))
+    cell.bias.assign([-200.0, 0.0, 5.0])
+    cell.kernel.assign(np.zeros((1, 3)))
+    with tf.GradientTape() as tape:
+        output, _ = cell(np.ones((1, 1), "float32"), [tf.constant([[3.0]])])
+    assert float(output[0, 0]) == pytest.approx(3.0, abs=1e-5)
+    assert np.isfinite(tape.gradient(output, cell.bias.value)).all()
+
+
+def test_a_block_is_plain_or_has_norm_gate_and_residual():
+    plain, glu = (RecurrentStack("rg_lru", F, block=block) for block in ("plain", "glu"))
+    assert RecurrentStack("rg_lru", F).block == "glu"
+    assert RecurrentStack("gru", F).block == "plain"
+    y = np.array(glu(X))
+    (block,) = glu.blocks
+    norm, dense = (np.array(weight, "float64") for weight in (block["norm"].gamma, block["gate"].kernel))
+    normed = (X - X.mean(-1, keepdims=True)) / np.sqrt(X.var(-1, keepdims=True) + 1e-3) * norm
+    plain.build(X.shape)
+    plain.set_weights(block["forward"].get_weights())
+    values, gates = np.split(np.array(keras.ops.gelu(plain(normed.astype("float32")))) @ dense, 2, axis=-1)
+    np.testing.assert_allclose(y, X + values * sigmoid(gates), atol=1e-5)
+    with pytest.raises(ArgumentError, match="block: expected one of plain, glu, got 'mlp'"):
+        RecurrentStack("gru", F, block="mlp")
