@@ -11,23 +11,28 @@ from rnnkit.layers.recurrent_stack import RecurrentStack
 from rnnkit.layers.state_bridge import StateBridge
 from rnnkit.layers.words import CharacterEncoder, WordDropout
 from rnnkit.recurrent.fused_rnn import GRU, LSTM, SimpleRNN
+from rnnkit.recurrent.indrnn import IndRNN, IndRNNCell
 from rnnkit.recurrent.lru import LRUCell
 from rnnkit.recurrent.min_cells import MinGRUCell, MinLSTMCell
 from rnnkit.recurrent.min_rnn import MinGRU, MinLSTM
 from rnnkit.recurrent.omega import OmegaRNN
 from rnnkit.recurrent.parallel_rnn import ParallelRNN
 from rnnkit.recurrent.rg_lru import RGLRUCell
+from rnnkit.recurrent.slstm import SLSTM, SLSTMCell
 from rnnkit.recurrent.truncated import TruncatedRNN
 
 __all__ = [
     "CRF",
     "GRU",
     "LSTM",
+    "SLSTM",
     "AdaptiveSoftmax",
     "Attention",
     "AttentionDecoder",
     "CRFLoss",
     "CharacterEncoder",
+    "IndRNN",
+    "IndRNNCell",
     "KeyHead",
     "LRUCell",
     "MinGRU",
@@ -38,6 +43,7 @@ __all__ = [
     "ParallelRNN",
     "RGLRUCell",
     "RecurrentStack",
+    "SLSTMCell",
     "SequencePooling",
     "SimpleRNN",
     "StateBridge",

@@ -14,7 +14,6 @@ Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates.
 import tensorflow as tf
 from keras import ops
 
-STEPS_A_ROUND = 2
 ONCE = (
     "rnnkit's recurrent layers have no second derivative in training. Give their cell to keras.layers.RNN, or take "
     "Keras' own layer."
@@ -31,8 +30,8 @@ def run(cell, inputs, states, weights, *, training):
         cell: its steps, one of `rnnkit.recurrent.fused_steps`.
         inputs: float32, shape (B, T, F).
         states: those before the first step, each (B, H); a list.
-        weights: a list: kernel (F, G * H), recurrent kernel (H, G * H), and the biases (G * H,) of both products, of
-            the first one, or none.
+        weights: a list: kernel (F, G * H), recurrent kernel (H, G * H), or (H,) where each unit sees itself only, and
+            the biases (G * H,) of both products, of the first one, or none.
 
     Returns:
         A list: the outputs, shape (B, T, H), and the last states.
@@ -73,14 +72,14 @@ def _forward(cell, inputs, states, weights, *, keep):
 
     def step(t, carry):
         states, before, needed = carry
-        states, kept = cell.forward(projected[t], states, lambda h: _product(h, recurrent, *biases[1:]))
+        states, kept = cell.forward(projected[t], states, lambda h: _of_state(h, recurrent, *biases[1:]))
         return states, _written(before, t + 1, states), _written(needed, t, kept)
 
     seen = states if keep else states[:1]
     units = recurrent.shape[0]
     before = _written(_arrays(len(seen), steps + 1, units), 0, seen)
     needed = _arrays(cell.keeps if keep else 0, steps, units)
-    states, before, needed = _loop(steps, step, (list(states), before, needed))
+    states, before, needed = _loop(steps, cell.steps_a_round, step, (list(states), before, needed))
     outputs = before[0].stack()
     return outputs[1:], states, (outputs, before, needed)
 
@@ -90,28 +89,28 @@ def _back(cell, inputs, weights, kept, doutputs, dstates):
     kernel, recurrent, *biases = weights
     outputs, before, needed = kept
     steps = ops.shape(inputs)[0]
-    transposed = tf.transpose(recurrent)
+    transposed = tf.transpose(recurrent)  # of a vector it is the vector
 
     def step(number, carry):
         (dstate, *others), found = carry
         t = steps - 1 - number
         kept, states = ([array.read(t) for array in arrays] for arrays in (needed, before))
-        new, dstates = cell.back(kept, states, [dstate + doutputs[t], *others], lambda d: tf.matmul(d, transposed))
+        new, dstates = cell.back(kept, states, [dstate + doutputs[t], *others], lambda d: _of_state(d, transposed))
         return dstates, _written(found, t, new)
 
-    dstates, found = _loop(steps, step, (dstates, _arrays(cell.gradients, steps, kernel.shape[1])))
+    dstates, found = _loop(steps, cell.steps_a_round, step, (dstates, _arrays(cell.gradients, steps, kernel.shape[1])))
     found = [_rows(array.stack()) for array in found]
     of_inputs = tf.reshape(tf.matmul(found[0], kernel, transpose_b=True), tf.shape(inputs))
-    of_kernels = [
-        tf.matmul(_rows(each), gradient, transpose_a=True)
-        for each, gradient in ((inputs, found[0]), (outputs[:-1], found[-1]))
-    ]
-    ones = tf.ones((1, tf.shape(found[0])[0]))  # a product with ones is several times faster than a sum over rows
-    of_biases = [tf.matmul(ones, gradient)[0] for gradient, _ in zip(found[:1] + found[-1:], biases, strict=False)]
-    return [of_inputs, *dstates, *of_kernels, *of_biases]
+    of_kernel = tf.matmul(_rows(inputs), found[0], transpose_a=True)
+    if len(recurrent.shape) == 1:
+        of_recurrent = _total(_rows(outputs[:-1]) * found[-1])
+    else:
+        of_recurrent = tf.matmul(_rows(outputs[:-1]), found[-1], transpose_a=True)
+    of_biases = [_total(gradient) for gradient, _ in zip(found[:1] + found[-1:], biases, strict=False)]
+    return [of_inputs, *dstates, of_kernel, of_recurrent, *of_biases]
 
 
-def _loop(steps, step, carry):
+def _loop(steps, steps_a_round, step, carry):
     """`step(t, carry)` for every t, some to a round and those that are left over one by one."""
     invariants = tf.nest.map_structure(_loose, carry)
 
@@ -124,7 +123,7 @@ def _loop(steps, step, carry):
         return body
 
     t = tf.constant(0)
-    for number, end in ((STEPS_A_ROUND, steps - steps % STEPS_A_ROUND), (1, steps)):
+    for number, end in ((steps_a_round, steps - steps % steps_a_round), (1, steps)):
         t, carry = tf.while_loop(
             lambda t, _, end=end: t < end,
             rounds(number),
@@ -152,6 +151,16 @@ def _arrays(number, steps, width):
 def _written(arrays, t, values):
     """With a value more in each; values that have no array are dropped."""
     return [array.write(t, value) for array, value in zip(arrays, values, strict=False)]
+
+
+def _total(rows):
+    """The sum of rows; a product with ones is several times faster than a sum over the first axis."""
+    return tf.matmul(tf.ones((1, tf.shape(rows)[0])), rows)[0]
+
+
+def _of_state(state, recurrent, bias=None):
+    """The state's part of what goes into the gates."""
+    return state * recurrent if len(recurrent.shape) == 1 else _product(state, recurrent, bias)
 
 
 def _product(rows, kernel, bias=None):

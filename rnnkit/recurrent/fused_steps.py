@@ -32,11 +32,13 @@ class SimpleRNNSteps:
     Attributes:
         keeps: how many tensors a step keeps for the way back.
         gradients: 2, of x and of h U, or 1 where they are the same.
+        steps_a_round: how many steps make a round of the loop; more where a step has small operations only.
     """
 
     activation: Function
     keeps: ClassVar[int] = 1
     gradients: ClassVar[int] = 1
+    steps_a_round: ClassVar[int] = 2
 
     def forward(self, x, states, multiply):
         """One step.
@@ -77,6 +79,7 @@ class LSTMSteps:
     gate: Function
     keeps: ClassVar[int] = 5
     gradients: ClassVar[int] = 1
+    steps_a_round: ClassVar[int] = 2
 
     def forward(self, x, states, multiply):
         """As `SimpleRNNSteps.forward`; the states are h and c."""
@@ -105,6 +108,7 @@ class GRUSteps:
     gate: Function
     keeps: ClassVar[int] = 4
     gradients: ClassVar[int] = 2
+    steps_a_round: ClassVar[int] = 2
 
     def forward(self, x, states, multiply):
         """As `SimpleRNNSteps.forward`."""
@@ -124,3 +128,45 @@ class GRUSteps:
         gates = [self.gate.back(z, dh * (before[0] - new)), self.gate.back(r, dx * uh)]
         du = tf.concat([*gates, dx * r], axis=1)
         return [tf.concat([*gates, dx], axis=1), du], [passed + multiply(du)]
+
+
+class IndRNNSteps(SimpleRNNSteps):
+    """h = activation(x + u h)."""
+
+    steps_a_round = 16
+
+
+@dataclass(frozen=True)
+class SLSTMSteps:
+    """The step of `rnnkit.recurrent.slstm`, with the columns in the order i, f, z, o.
+
+    Of a first step, m before it is minus infinity, so that the forget gate is closed.
+    """
+
+    activation: Function
+    keeps: ClassVar[int] = 7
+    gradients: ClassVar[int] = 1
+    steps_a_round: ClassVar[int] = 8
+
+    def forward(self, x, states, multiply):
+        """As `SimpleRNNSteps.forward`; the states are h, c, n and m."""
+        h, c, n, m = states
+        i, f, z, o = tf.split(x + multiply(h), 4, axis=1)
+        carried = m - tf.nn.softplus(-f)
+        m = tf.maximum(carried, i)
+        i, kept, z, o = tf.exp(i - m), tf.exp(carried - m), self.activation.forward(z), tf.sigmoid(o)
+        c, n = kept * c + i * z, kept * n + i
+        shown = c / n
+        return [o * shown, c, n, m], [i, kept, z, o, shown, n, f]
+
+    def back(self, kept, before, dstates, multiply):
+        """As `SimpleRNNSteps.back`; m is the larger of two, of which one of `i` and `kept` is 1."""
+        i, kept, z, o, shown, n, f = kept
+        dh, dc, dn, dm = dstates
+        do, dshown = tf.raw_ops.SigmoidGrad(y=o, dy=dh * shown), dh * o / n
+        dc, dn = dc + dshown, dn - dshown * shown
+        di, dkept = i * (dc * z + dn), kept * (dc * before[1] + dn * before[2])
+        is_carried = kept >= i
+        dcarried, di = tf.where(is_carried, dm - di, dkept), tf.where(is_carried, di, dm - dkept)
+        d = tf.concat([di, dcarried * tf.sigmoid(-f), self.activation.back(z, dc * i), do], axis=1)
+        return [d], [multiply(d), dc * kept, dn * kept, dcarried]

@@ -9,7 +9,7 @@ def block_spectra(kernel, letters: Sequence[str] = ()) -> list[dict]:
     """Spectral radius and largest singular value of each gate's square block of a recurrent kernel.
 
     Args:
-        kernel: shape (H, G * H).
+        kernel: shape (H, G * H); or (H,), which stands for a diagonal matrix.
         letters: the gates' names; numbers stand for them where there are not G of them.
 
     Returns:
@@ -26,12 +26,13 @@ def square_blocks(kernel) -> list[np.ndarray]:
     """The blocks (H, H) that a kernel consists of, side by side, in float64; none if it consists of no such."""
     if not is_blocks(kernel):
         return []
-    return np.split(np.asarray(kernel, dtype="float64"), kernel.shape[1] // kernel.shape[0], axis=1)
+    values = np.asarray(kernel, dtype="float64")
+    return [np.diag(values)] if values.ndim == 1 else np.split(values, kernel.shape[1] // kernel.shape[0], axis=1)
 
 
 def is_blocks(kernel) -> bool:
-    """Whether a kernel consists of square blocks side by side."""
-    return len(kernel.shape) == 2 and kernel.shape[1] % kernel.shape[0] == 0
+    """Whether a kernel consists of square blocks side by side, or of the diagonal of one."""
+    return len(kernel.shape) == 1 or (len(kernel.shape) == 2 and kernel.shape[1] % kernel.shape[0] == 0)
 
 
 def _spectrum(block: np.ndarray) -> dict[str, float]:

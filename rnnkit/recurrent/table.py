@@ -126,7 +126,7 @@ def cell_names() -> list[str]:
     Examples:
         >>> import rnnkit
         >>> rnnkit.cell_names()
-        ['simple_rnn', 'lstm', 'gru', 'min_gru', 'min_lstm', 'lru', 'rg_lru']
+        ['simple_rnn', 'lstm', 'gru', 'min_gru', 'min_lstm', 'lru', 'rg_lru', 'indrnn', 'slstm']
     """
     return [cell.name for cell in CELLS.values()]
 
@@ -172,10 +172,10 @@ def _class_at(home: str | type) -> type:
 
 
 def _parameters(factory) -> set[str]:
-    """The constructor's arguments; where it takes **kwargs, those of the class it hands them on to as well."""
+    """The constructor's arguments; where it takes **kwargs, those of the classes it hands them on to as well."""
     import keras
 
-    names: set[str] = set()
+    names = _parameters(factory.cell_class) if hasattr(factory, "cell_class") else set()
     for base in factory.__mro__:
         if "__init__" not in vars(base):
             continue
@@ -197,5 +197,7 @@ CELLS: dict[str, Cell] = {
         Cell("min_lstm", f"{_HERE}.min_rnn.MinLSTM", "rnnkit.layers.MinLSTMCell", "minLSTM", "fih", "f"),
         Cell("lru", "rnnkit.layers.LRUCell", title="LRU", block="glu"),
         Cell("rg_lru", "rnnkit.layers.RGLRUCell", title="RG-LRU", gates="aih", block="glu"),
+        Cell("indrnn", f"{_HERE}.indrnn.IndRNN", "rnnkit.layers.IndRNNCell", "IndRNN"),
+        Cell("slstm", f"{_HERE}.slstm.SLSTM", "rnnkit.layers.SLSTMCell", "sLSTM", "ifco", "f"),
     )
 }

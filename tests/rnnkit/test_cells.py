@@ -120,7 +120,7 @@ def test_the_facts_of_a_cell_are_those_of_its_classes(name):
         if "i" in cell.gates:
             biases.reshape(-1, len(cell.gates), 3)[0, cell.gates.index("i")] = -40.0
         layer.cell.bias.assign(biases)
-        states = [h] * (2 if name == "lstm" else 1)
+        states = [h] * {"lstm": 2, "slstm": 4}.get(name, 1)
         np.testing.assert_allclose(layer.cell(x[:, :2], states)[1][-1], h, atol=1e-6)
 
 

@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 from keras import ops
 
 from rnnkit.errors import ArgumentError
-from rnnkit.layers import MinGRUCell, MinLSTMCell, RecurrentStack
+from rnnkit.layers import IndRNNCell, MinGRUCell, MinLSTMCell, RecurrentStack, SLSTMCell
 from rnnkit.layers.sequence import last_step, reverse_by_length, zero_padding
 
 LENGTHS = np.array([7, 1, 4, 6], dtype="int32")
 STEPPED = {"min_gru": MinGRUCell, "min_lstm": MinLSTMCell}
+OWN = {"indrnn": IndRNNCell, "slstm": SLSTMCell}
 STOCK = {"simple_rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
-PRODUCT = list(itertools.product([*STOCK, *STEPPED], (False, True), (1, 3)))
+PRODUCT = [
+    *itertools.product([*STOCK, *STEPPED], (False, True), (1, 3)),
+    *((cell, layers == 3, layers) for cell in OWN for layers in (1, 3)),
+]
 
 
 def inputs(features=5, lengths=LENGTHS, seed=1):
@@ -43,8 +47,8 @@ def alone(stack, sequence):
 
 
 def stock_layer(cell, ours, backward):
-    if cell in STEPPED:
-        stepped = STEPPED[cell](ours.units, activation=ours.activation)
+    if cell in STEPPED | OWN:
+        stepped = (STEPPED | OWN)[cell](ours.units, activation=ours.activation)
         return keras.layers.RNN(stepped, return_sequences=True, go_backwards=backward)
     return STOCK[cell](ours.units, activation=ours.activation, return_sequences=True, go_backwards=backward)
 

@@ -27,7 +27,9 @@ RAW = {
     "forecasting": ([[[0.5 * step + row] for step in range(14 + row)] for row in range(3)],),
     "language-model": (TEXTS,),
 }
-CELLS = dict(zip(TASKS, itertools.cycle(["gru", "lstm", "min_gru", "simple_rnn", "min_lstm"]), strict=False))
+CELLS = dict(
+    zip(TASKS, itertools.cycle(["gru", "lstm", "min_gru", "simple_rnn", "min_lstm", "indrnn", "slstm"]), strict=False)
+)
 OPTIONS = {
     "memory": {"target": "class"},
     "forecasting": {"lookback": 8, "horizon": 4},
