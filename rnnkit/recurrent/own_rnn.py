@@ -37,7 +37,8 @@ class OwnCell(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.units = self.state_size = self.output_size = whole("units", units)
+        self.units = self.output_size = whole("units", units)
+        self.state_size: Any = self.units
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -65,7 +66,7 @@ class OwnCell(keras.layers.Layer):
         given = {kind: getattr(self, f"{prefix}_{kind}") for kind in KINDS}
         return self.add_weight(shape=shape, name=name, **{**given, **options})
 
-    def project(self, inputs):
+    def project(self, inputs: Any):
         """The inputs' part of what goes into the gates, (B, F) -> (B, G * H)."""
         product = ops.matmul(inputs, self.kernel)
         return product if self.bias is None else product + self.bias

@@ -127,7 +127,7 @@ def test_one_graph_serves_all_lengths(name):
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_half_precision_keeps_its_states_in_full(name):
-    full, x = made(name), noise(B, 300, F, seed=3)
+    full, x = made(name), noise(B, 64, F, seed=3)
     for policy, error in (("mixed_float16", 0.01), ("mixed_bfloat16", 0.08)):
         half = made(name, dtype=policy)
         outputs, *states = half(x, training=True)
