@@ -29,6 +29,14 @@ def layers_of(model) -> list:
     return list(dict.fromkeys(model._flatten_layers()))
 
 
+def run_graph(network, inputs, call: Callable):
+    """A functional model on tensors, each operation by `call(operation, *arguments, **options)`.
+
+    `keras.models.clone_model` has such a function too, but for symbolic inputs only, and adds them to shared layers.
+    """
+    return network._run_through_graph(inputs, operation_fn=lambda operation: operation, call_fn=call)
+
+
 def last_history(model):
     """The `keras.callbacks.History` of a model's last `fit`; None before the first.
 

@@ -25,7 +25,10 @@ ROWS = Splits(64, 24, 24)
 STEPS = 400  # of a series
 IN_FULL = ("run-folder.md",)  # the page whose commands are run to their end; others up to the first training step
 CHEAP = ("data",)
-OPTIONAL = {"import onnxruntime": ("onnxruntime", "tf2onnx")}  # blocks left out where these are not installed
+OPTIONAL = {  # blocks left out where these are not installed
+    "import onnxruntime": ("onnxruntime", "tf2onnx"),
+    "ai_edge_litert": ("ai_edge_litert", "onnxruntime", "tf2onnx"),
+}
 
 REVIEWS = {"good": "a fine, warm film", "bad": "dull and far too long", "mixed": "fine at first, dull in the end"}
 SENTENCES = [

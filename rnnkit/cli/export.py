@@ -1,18 +1,23 @@
 """`rnnkit export`: the network of a saved model as a file that needs no rnnkit."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from rnnkit.checks import one_of, onnx_installed
-from rnnkit.cli.model import find_model, open_model, spec_of_model
+from rnnkit.cli.model import data_of, find_model, open_model, spec_of_model
 from rnnkit.cli.options import Device, Run, among
 from rnnkit.errors import ArgumentError
 from rnnkit.report import terminal
 from rnnkit.report.terminal import notices
 
-FORMATS = {"savedmodel": ("tf_saved_model", "exported"), "onnx": ("onnx", "network.onnx")}  # Keras' name, the file's
+FORMATS = {  # Keras' name, the file's
+    "savedmodel": ("tf_saved_model", "exported"),
+    "onnx": ("onnx", "network.onnx"),
+    "litert": ("litert", "network.tflite"),
+}
+STATES = ("float", "int8", "int16")
 Format = Annotated[
     str,
     typer.Option("--format", help="What to write.", metavar="|".join(FORMATS), autocompletion=among(*FORMATS)),
@@ -22,29 +27,94 @@ Out = Annotated[
     typer.Option(
         "--out",
         "-o",
-        help="The folder to write, or for ONNX the file; default: exported, or network.onnx, in the folder of the run.",
+        help="The folder to write, or for ONNX and LiteRT the file; default: exported, network.onnx or network.tflite, "
+        "in the folder of the run.",
         metavar="PATH",
     ),
 ]
+Streaming = Annotated[
+    bool, typer.Option("--streaming", help="Write one step, with the state going in and out; LiteRT needs it.")
+]
+Int8 = Annotated[
+    bool,
+    typer.Option("--int8", help="Weights in eight bits, for LiteRT and ONNX with --streaming; says what it costs."),
+]
+States = Annotated[
+    str,
+    typer.Option(
+        "--states",
+        help="How LiteRT computes with --int8.",
+        metavar="|".join(STATES),
+        autocompletion=among(*STATES),
+    ),
+]
+Data = Annotated[
+    str | None,
+    typer.Option("--data", help="Measure --int8 on these data; default: the run's validation data.", metavar="DATA"),
+]
+MaxLoss = Annotated[
+    float, typer.Option("--max-loss", help="The largest loss of --int8 to accept, in points, or percent of an error.")
+]
 
 
-def export(run: Run, format_: Format = "savedmodel", out: Out = None, device: Device = "auto") -> None:
+def export(
+    run: Run,
+    format_: Format = "savedmodel",
+    out: Out = None,
+    streaming: Streaming = False,
+    int8: Int8 = False,
+    states: States = "float",
+    data: Data = None,
+    max_loss: MaxLoss = 1.0,
+    device: Device = "auto",
+) -> None:
     """Write the network of a saved model as a file that needs no rnnkit: numbers in, scores out.
 
-    What makes numbers of raw data, and answers of scores, stays outside.
+    What makes numbers of raw data, and answers of scores, stays outside. A step for ONNX or LiteRT gets a README beside
+    it, with code that runs it.
     """
     keras_name, file = FORMATS[one_of("format", format_, FORMATS)]
     if format_ == "onnx":
         onnx_installed("--format")
+    if format_ == "litert" and not streaming:
+        raise ArgumentError("format: for LiteRT a network is written one step at a time. Add --streaming.")
+    if int8 and not streaming:
+        raise ArgumentError("int8: expected --streaming as well, for only single steps are quantized.")
     saved = find_model(run)
     path = _free(out or saved.folder / file)
     console = terminal.console()
     model = open_model(console, saved, device)
-    spec_of_model(model, run)
+    spec = spec_of_model(model, run)
+    options: dict[str, Any] = {"format": keras_name, "verbose": False}
+    if int8:
+        calibration = data_of(spec, saved, {"data": data}, "valid")
+        options |= {"int8": True, "states": states, "calibration": calibration, "max_loss": max_loss}
     with notices(console), console.status("Exporting"):
-        model.export(path, format=keras_name, verbose=False)
-    inputs = ", ".join(f"{name} {_shape(tensor)}" for name, tensor in model.network.input.items())
-    console.print(f"{path}: from {inputs} to scores {_shape(model.network.output)}", soft_wrap=True, markup=False)
+        exported = model.export(path, streaming=streaming, **options)
+    if not streaming:
+        inputs = ", ".join(f"{name} {_shape(tensor)}" for name, tensor in model.network.input.items())
+        console.print(f"{path}: from {inputs} to scores {_shape(model.network.output)}", soft_wrap=True, markup=False)
+        return
+    _tell(console, model, exported, format_)
+
+
+def _tell(console, model, exported, format_: str) -> None:
+    """What is in the file with a step, and what eight bits cost; writes the README."""
+    from rnnkit.cli.export_readme import RUNTIMES, write_readme
+
+    names = ", ".join(exported.step.inputs_like)
+    told = f"{exported.path}: one step, from {names} and {len(exported.step.states_like)} states to scores"
+    console.print(f"{told}, {exported.size:,} bytes", soft_wrap=True, markup=False)
+    if exported.metric:
+        before, after = exported.quality
+        console.print(
+            f"{exported.size / exported.float_size:.1%} of {exported.float_size:,} bytes in float32; {exported.metric} "
+            f"{before:.4f} before, {after:.4f} after: a loss of {exported.loss:.2f}",
+            soft_wrap=True,
+            markup=False,
+        )
+    if format_ in RUNTIMES:
+        console.print(f"How to run it: {write_readme(model, exported, format_)}", soft_wrap=True, markup=False)
 
 
 def _free(path: Path) -> Path:

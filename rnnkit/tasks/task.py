@@ -241,23 +241,65 @@ class Task(RawDataModel):
         """Whether a recurrent layer's steps are those of the predictions, wherever their numbers agree."""
         return True
 
-    def export(self, filepath: str | Path, format: str = "tf_saved_model", **options: Any):  # noqa: A002  (Keras' name)
+    def one_step(self) -> Any:
+        """The network for one step of a sequence, with the state as inputs and outputs (see `OneStep`).
+
+        Raises:
+            ArgumentError: there is no network yet, or it cannot be run step by step.
+        """
+        from rnnkit.tasks.one_step import OneStep
+
+        self._need_network()
+        step = OneStep(self.network, name="step")
+        step.check()
+        return step
+
+    def export(
+        self,
+        filepath: str | Path,
+        format: str = "tf_saved_model",  # noqa: A002  (Keras' name)
+        *,
+        streaming: bool = False,
+        int8: bool = False,
+        states: str = "float",
+        calibration: Any = None,
+        max_loss: float = 1.0,
+        **options: Any,
+    ):
         """As `keras.Model.export`: writes the network, numbers in and scores out, as a file that needs no rnnkit.
 
         Its inputs are those of `network_inputs`; what makes numbers of raw data, and answers of scores, stays outside.
 
         Args:
-            filepath: a folder, or for ONNX a file.
-            format: `"tf_saved_model"`, `"onnx"`, which needs `rnnkit[export]`, or another that Keras has.
+            filepath: a folder, or for ONNX and LiteRT a file.
+            format: `"tf_saved_model"`; `"onnx"`, which needs `rnnkit[export]`; or `"litert"`.
+            streaming: write one step, with the state going in and coming out (see `OneStep`). A SavedModel has it as a
+                second signature, `step`; files for ONNX and LiteRT have nothing else, and those for LiteRT a batch of
+                one sequence.
+            int8: store the weights of that step, for LiteRT or ONNX, in eight bits.
+            states: how it computes, for LiteRT: `"float"`; or `"int8"` or `"int16"`, with states and all else inside in
+                integers, at ranges taken from the calibration data.
+            calibration: raw data, as for `evaluate`, to measure the loss in quality of `int8` on.
+            max_loss: the largest loss in quality to accept: in points, or for errors such as `nll` in percent.
             options: anything else that `keras.Model.export` takes.
 
+        Returns:
+            For `streaming` an `Exported`, which knows the sizes and the loss in quality.
+
         Raises:
-            ArgumentError: there is no network yet, or none that the format can hold.
+            ArgumentError: there is no network yet, or none that the format can hold; it cannot be run step by step; or
+                too much quality is lost.
+            DataError: calibration data that are too few, or all of one length.
         """
-        from rnnkit.tasks.export import export_network
+        from rnnkit.tasks.export import export_network, export_step
 
         self._need_network()
-        export_network(self.network, filepath, format, **options)
+        quantized = {"int8": int8, "states": states, "calibration": calibration, "max_loss": max_loss}
+        if streaming:
+            return export_step(self, filepath, format, **quantized, **options)
+        if int8 or states != "float" or calibration is not None:
+            raise ArgumentError("int8, states, calibration: only a single step is quantized. Set streaming=True too.")
+        return export_network(self.network, filepath, format, **options)
 
     def preview(self, data: Dataset, rows: int = 6):
         """A few rows of `data`, seeded, beside the model's answers, as a DataFrame."""

@@ -12,6 +12,7 @@ import keras_tuner
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import ops
 
 from rnnkit import compat
 
@@ -31,6 +32,21 @@ def test_layers_of_a_model_are_those_inside_of_others_and_of_cells():
     found = compat.layers_of(model)
     assert {id(each) for each in (model, inner, *inner.layers, *cells)} <= {id(each) for each in found}
     assert len(found) == len({id(each) for each in found})
+
+
+def test_a_functional_model_runs_each_operation_by_a_function():
+    x = keras.Input((2,), name="x")
+    dense = keras.layers.Dense(2)
+    network = keras.Model({"x": x}, ops.abs(dense(x)))
+    given, seen = {"x": tf.constant([[1.0, -2.0]])}, []
+
+    def call(operation, *arguments, **options):
+        seen.append(operation)
+        return arguments[0] if operation is dense else operation(*arguments, **options)
+
+    np.testing.assert_array_equal(compat.run_graph(network, given, call), [[1.0, 2.0]])
+    assert seen[0] is dense
+    assert len(seen) == 2
 
 
 def test_the_history_of_the_last_fit_is_on_the_model():

@@ -1,10 +1,20 @@
 """`rnnkit export` as a shell sees it."""
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import rnnkit
+
+ALONE = """
+import sys
+for name in ("tensorflow", "keras", "rnnkit"):
+    sys.modules[name] = None  # makes importing it an error
+"""
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +46,13 @@ def test_a_saved_model_stands_beside_the_file_and_answers_as_the_network_does(cl
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{file}", "--format", "tflite"], "format: expected one of savedmodel, onnx, got 'tflite'."),
+        (["{file}", "--format", "tflite"], "format: expected one of savedmodel, onnx, litert, got 'tflite'."),
         (["{file}", "--out", "{folder}/nowhere/net"], "nowhere. Make it first."),
         (["{folder}/nothing"], "is not a run folder"),
+        (["{file}", "--format", "litert"], "one step at a time. Add --streaming."),
+        (["{file}", "--format", "litert", "--int8"], "one step at a time. Add --streaming."),
+        (["{file}", "--int8"], "int8: expected --streaming as well"),
+        (["{file}", "--format", "litert", "--streaming"], "Make it with bidirectional=False."),
     ],
 )
 def test_what_cannot_be_exported_is_one_line(cli, file, arguments, message):
@@ -46,3 +60,52 @@ def test_what_cannot_be_exported_is_one_line(cli, file, arguments, message):
     assert code == 2
     assert message in errors
     assert len(errors.splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def streaming(tmp_path_factory):
+    """A classifier that reads forwards only, and its file."""
+    model = rnnkit.SentimentClassifier(units=16, embedding_dim=16, bidirectional=False)
+    model.adapt(["not bad at all", "a film"], ["yes", "no"])
+    rng = np.random.default_rng(0)
+    model.network.set_weights([weights + rng.normal(0, 0.1, weights.shape) for weights in model.network.get_weights()])
+    file = tmp_path_factory.mktemp("streaming") / "model.keras"
+    model.save(file)
+    return model, file
+
+
+@pytest.mark.parametrize(("kind", "name"), [("onnx", "network.onnx"), ("litert", "network.tflite")])
+def test_the_readmes_code_answers_without_rnnkit_and_tensorflow(cli, streaming, kind, name):
+    for package in ("tf2onnx", "onnxruntime", "ai_edge_litert"):
+        pytest.importorskip(package, reason="needs rnnkit[export]")
+    model, file = streaming
+    done = cli("export", file, "--format", kind, "--streaming")
+    assert (done.code, done.err) == (0, "")
+    assert f"{name}: one step, from tokens and 4 states to scores" in done.out
+    readme = file.with_name("network.README.md").read_text(encoding="utf-8")
+    [_, code] = readme.split("```python\n")
+    code = code.split("```")[0]
+    assert len(code.strip().splitlines()) <= 20
+    said = subprocess.run(
+        [sys.executable, "-c", ALONE + code], capture_output=True, text=True, cwd=file.parent, check=True
+    )
+    expected = model.classify("not bad at all")
+    assert said.stdout.split()[0] == expected.label
+    assert f"{expected.score:.4f}"[:5] in said.stdout
+    assert json.loads(file.with_name("network.json").read_text(encoding="utf-8"))["inputs"] == {"tokens": "int32"}
+
+
+def test_eight_bits_are_measured_on_data_that_are_named(cli, streaming, tmp_path):
+    pytest.importorskip("ai_edge_litert", reason="needs rnnkit[export]")
+    _, file = streaming
+    texts = ["not bad at all", "a film", "bad film , not a film at all"]
+    rows = [f'"{texts[number % 3]}",{["yes", "no"][number % 2]}' for number in range(60)]
+    (tmp_path / "reviews.csv").write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    arguments = ["--format", "litert", "--streaming", "--int8", "--data", tmp_path / "reviews.csv", "--out"]
+    done = cli("export", file, *arguments, tmp_path / "small.tflite", "--max-loss", 50)
+    assert (done.code, done.err) == (0, "")
+    assert "bytes in float32; accuracy 0." in done.out
+    done = cli("export", file, *arguments, tmp_path / "other.tflite", "--max-loss", -1)
+    assert done.code == 2
+    assert "max_loss: expected a number from 0" in done.err
+    assert not (tmp_path / "other.tflite").exists()

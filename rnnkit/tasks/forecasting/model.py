@@ -182,6 +182,12 @@ class Forecaster(Answers):
     def make_network(self, learned: dict[str, Any]):
         return forecast_network(self, learned)
 
+    def one_step(self):
+        raise ArgumentError(
+            "streaming: a forecaster reads its whole window for each forecast. Export without streaming, and call that "
+            "with the last rows."
+        )
+
     def encode(self, data: Any, *, target: bool = True):
         windows = self.windows(data, target=target)
         lengths = np.broadcast_to(np.int32(self.lookback), len(windows))

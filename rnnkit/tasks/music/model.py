@@ -27,6 +27,7 @@ from rnnkit.tasks.music.generation import (
     sampler_settings,
 )
 from rnnkit.tasks.music.likelihood import FrameAccuracy, FrameNLL, RollLoss
+from rnnkit.tasks.music.one_step import MusicStep
 from rnnkit.tasks.music.piece import Piece
 from rnnkit.tasks.music.rolls import check_rolls, longest_runs, roll_column
 from rnnkit.tasks.music.sampling import INPUTS, RollSampler
@@ -152,6 +153,10 @@ class MusicGenerator(Task):
         sampler = RollSampler(embedding, self.stack, head, sounding > 0, learned["max_notes"], dtype="float32")
         self._sample = compiled(sampler, INPUTS)
         return network
+
+    def one_step(self):
+        self._need_network()
+        return MusicStep(self.network, name="step")
 
     def encode(self, data: Any, *, target: bool = True):
         rolls = check_rolls(data["roll"])

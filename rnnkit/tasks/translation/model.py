@@ -151,6 +151,9 @@ class Translator(Task):
         self._attend = compiled(attend, attend.input)
         return network
 
+    def one_step(self):
+        raise ArgumentError("streaming: a translator reads the whole source first. Export without streaming.")
+
     def adapt(self, x: Any, y: Any = None):
         super().adapt(x, y)
         if self._source() is not None:

@@ -72,7 +72,6 @@ def test_a_saved_model_says_what_the_network_says(task, tmp_path):
         np.testing.assert_allclose(served.serve(given), model.network(given), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning")  # of Keras
 @pytest.mark.parametrize("task", TASKS)
 def test_an_onnx_file_says_what_the_network_says(task, tmp_path):
     runtime = _converter()
@@ -138,7 +137,6 @@ def test_without_the_converter_the_error_says_what_to_install(tmp_path, monkeypa
         built("sentiment").export(tmp_path / "net.onnx", format="onnx")
 
 
-@pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning")  # of Keras
 def test_what_cannot_be_converted_is_an_error_and_leaves_no_file(tmp_path, monkeypatch):
     _converter()
     monkeypatch.setattr("rnnkit.recurrent.parallel_rnn.is_portable", lambda: False)
