@@ -9,17 +9,19 @@ def block_spectra(kernel, letters: Sequence[str] = ()) -> list[dict]:
     """Spectral radius and largest singular value of each gate's square block of a recurrent kernel.
 
     Args:
-        kernel: shape (H, G * H); or (H,), which stands for a diagonal matrix.
-        letters: the gates' names; numbers stand for them where there are not G of them.
+        kernel: shape (H, G * H); (H,), which stands for a diagonal matrix; or (D, G * H), where a gate has a block
+            (D, D) for each of its heads.
+        letters: the gates' names; numbers stand for them where the blocks cannot be dealt out to G of them.
 
     Returns:
-        A row for each gate: `gate` (empty where there is one block), `radius`, `sigma`; NaN for a block that is not
-        finite. A kernel that is not made of square blocks has no rows.
+        A row for each gate: `gate` (empty where there is one block), `radius`, `sigma`, of several heads the largest;
+        NaN for a block that is not finite. A kernel that is not made of square blocks has no rows.
     """
     blocks = square_blocks(kernel)
-    names = list(letters) if len(letters) == len(blocks) else [str(number) for number in range(len(blocks))]
-    names = names if len(blocks) != 1 else [""]
-    return [{"gate": name, **_spectrum(block)} for name, block in zip(names, blocks, strict=True)]
+    named = len(letters) > 1 and len(blocks) % len(letters) == 0
+    names = list(letters) if named else [str(number) for number in range(len(blocks))] if len(blocks) != 1 else [""]
+    heads = len(blocks) // max(1, len(names))
+    return [{"gate": name, **_spectrum(blocks[gate * heads : (gate + 1) * heads])} for gate, name in enumerate(names)]
 
 
 def square_blocks(kernel) -> list[np.ndarray]:
@@ -35,7 +37,8 @@ def is_blocks(kernel) -> bool:
     return len(kernel.shape) == 1 or (len(kernel.shape) == 2 and kernel.shape[1] % kernel.shape[0] == 0)
 
 
-def _spectrum(block: np.ndarray) -> dict[str, float]:
-    if not np.all(np.isfinite(block)):
+def _spectrum(blocks: list[np.ndarray]) -> dict[str, float]:
+    if not np.all(np.isfinite(blocks)):
         return {"radius": float("nan"), "sigma": float("nan")}
-    return {"radius": float(np.abs(np.linalg.eigvals(block)).max()), "sigma": float(np.linalg.norm(block, 2))}
+    radius = np.abs(np.linalg.eigvals(blocks)).max()
+    return {"radius": float(radius), "sigma": float(np.linalg.svd(blocks, compute_uv=False).max())}

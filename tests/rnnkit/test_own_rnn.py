@@ -160,6 +160,15 @@ def test_the_spectrum_of_an_indrnn_is_that_of_a_diagonal_matrix():
     assert (row["gate"], row["radius"], row["sigma"]) == ("", pytest.approx(0.9), pytest.approx(0.9))
 
 
+def test_the_spectrum_of_an_slstm_has_a_row_for_each_gate():
+    cell = made("slstm", heads=3).cell
+    rows, dense = block_spectra(cell.recurrent_kernel, "ifco"), np.array(cell.dense_recurrent_kernel())
+    assert [row["gate"] for row in rows] == list("ifco")
+    for row, block in zip(rows, np.split(dense, 4, axis=1), strict=True):
+        assert row["radius"] == pytest.approx(np.abs(np.linalg.eigvals(block)).max(), rel=1e-5)
+        assert row["sigma"] == pytest.approx(np.linalg.norm(block, 2), rel=1e-5)
+
+
 @pytest.mark.parametrize("start", ["orthogonal", "identity", "gate_orthogonal", "glorot_uniform"])
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_stack_sets_the_recurrent_kernel(name, start):
