@@ -52,7 +52,16 @@ class SLSTMCell(OwnCell):
         return ops.where(is_own, tiled, ops.zeros_like(tiled))
 
     def _gates(self, inputs, hidden):
-        return ops.split(self.project(inputs) + ops.matmul(hidden, self.dense_recurrent_kernel()), 4, axis=-1)
+        return ops.split(self.project(inputs) + self._by_head(hidden), 4, axis=-1)
+
+    def _by_head(self, hidden):
+        """The product with the dense kernel, (B, H) -> (B, 4 * H), as one of blocks for each head."""
+        size = self.units // self.heads
+        own = ops.transpose(ops.reshape(hidden, (-1, self.heads, size)), (1, 0, 2))
+        blocks = ops.transpose(ops.reshape(self.recurrent_kernel, (size, 4, self.heads, size)), (2, 0, 1, 3))
+        product = ops.matmul(own, ops.reshape(blocks, (self.heads, size, 4 * size)))
+        product = ops.reshape(product, (self.heads, -1, 4, size))
+        return ops.reshape(ops.transpose(product, (1, 2, 0, 3)), (-1, 4 * self.units))
 
     def call(self, inputs: Any, states: Any):
         """One step: inputs (B, F) and [h, c, n, m], each (B, H) -> h and the states after it."""
