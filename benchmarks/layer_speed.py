@@ -13,6 +13,7 @@ import argparse
 import importlib.util
 import json
 import os
+import resource
 import statistics
 import time
 from pathlib import Path
@@ -24,7 +25,10 @@ import numpy as np
 import tensorflow as tf
 
 from rnnkit import layers
+from rnnkit.recurrent.cells import find_cell
 
+SCANS = ("lru", "rg_lru")
+LONG = (16, 1024, 128, 128)
 GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 TORCH = {"LSTM": "LSTM", "GRU": "GRU", "SimpleRNN": "RNN"}
 
@@ -131,16 +135,35 @@ class Work:
         return seconds
 
 
-def works():
-    """All rows, one after the other: name, sizes, and what is measured."""
-    for kind in GATES:
-        stock, ours = (_whole(getattr(module, kind)) for module in (keras.layers, layers))
-        yield Work(kind, (64, 200, 128, 128), stock, ours, kind)
+def works(only):
+    """The rows whose name has `only` in it, one after the other: name, sizes, and what is measured."""
     stock = _whole(keras.layers.LSTM)
-    for steps in (20, 50):
-        yield Work("bidirectional LSTM", (32, steps, 128, 64), _both_ways, _stack, both=True)
-    yield Work("MinGRU for LSTM", (64, 200, 128, 128), stock, _whole(layers.MinGRU))
-    yield Work("MinGRU for LSTM", (16, 1024, 128, 128), stock, _whole(layers.MinGRU))
+    rows = [
+        (kind, (64, 200, 128, 128), _whole(getattr(keras.layers, kind)), _whole(getattr(layers, kind)), kind)
+        for kind in GATES
+    ]
+    rows += [("bidirectional LSTM", (32, steps, 128, 64), _both_ways, _stack, "LSTM", True) for steps in (20, 50)]
+    rows += [("MinGRU for LSTM", sizes, stock, _whole(layers.MinGRU)) for sizes in ((64, 200, 128, 128), LONG)]
+    rows += [(f"{cell} for LSTM", LONG, stock, _scan(cell)) for cell in SCANS]
+    for row in rows:
+        if only in row[0]:
+            yield Work(*row)
+
+
+def growth(cell, repeats):
+    """Prints what a step costs in a sequence of 16,384 steps, against one of 1,024, and what memory both need."""
+    spent = {}
+    for steps in (1024, 16384):
+        work = Work(cell, (16, steps, 128, 128), _scan(cell), _scan(cell))
+        work.sides = {"Keras": work.sides["rnnkit"]}
+        spent[steps] = statistics.median(wall for wall, _ in work.measure(repeats)["Keras"]) / steps
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"{cell:<8} T={steps:<6} {1e6 * spent[steps]:6.1f} us a step, peak {peak:6.0f} MB", flush=True)
+    print(f"{cell:<8} a step costs {spent[16384] / spent[1024]:.2f} times as much")
+
+
+def _scan(cell):
+    return lambda units: find_cell(cell).layer(units)
 
 
 def _whole(kind):
@@ -171,6 +194,8 @@ def show(name, seconds, difference):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=20, help="counted passes of each side")
+    parser.add_argument("--only", default="", help="rows whose name has this in it")
+    parser.add_argument("--growth", choices=SCANS, help="16,384 steps of this cell against 1,024 in place of the rows")
     parser.add_argument("--threads", type=int, help="of TensorFlow and PyTorch; all cores by default")
     parser.add_argument("--out", help="JSON file for the seconds of all passes")
     arguments = parser.parse_args()
@@ -184,8 +209,11 @@ def main():
 
             torch.set_num_threads(arguments.threads)
     keras.utils.set_random_seed(0)
+    if arguments.growth:
+        growth(arguments.growth, arguments.repeats)
+        return
     found = {}
-    for work in works():
+    for work in works(arguments.only):
         difference = work.difference()
         found[work.name] = work.measure(arguments.repeats)
         show(work.name, found[work.name], difference)

@@ -18,6 +18,7 @@ from rnnkit.recurrent.min_rnn import MinGRU, MinLSTM
 from rnnkit.recurrent.omega import OmegaRNN
 from rnnkit.recurrent.parallel_rnn import ParallelRNN
 from rnnkit.recurrent.rg_lru import RGLRUCell
+from rnnkit.recurrent.s5 import S5Cell
 from rnnkit.recurrent.slstm import SLSTM, SLSTMCell
 from rnnkit.recurrent.truncated import TruncatedRNN
 
@@ -43,6 +44,7 @@ __all__ = [
     "ParallelRNN",
     "RGLRUCell",
     "RecurrentStack",
+    "S5Cell",
     "SLSTMCell",
     "SequencePooling",
     "SimpleRNN",

@@ -12,7 +12,7 @@ from keras import ops
 
 from rnnkit.errors import ArgumentError
 from rnnkit.recurrent.devices import gpu_in_use
-from rnnkit.recurrent.scan_blocks import Recurrence, conjugate, from_blocks, scan_blocks, times, to_blocks
+from rnnkit.recurrent.scan_blocks import Recurrence, conjugate, from_blocks, scan_blocks, summed, times, to_blocks
 
 
 def linear_scan(a: Any, b: Any, initial: Any = None, lengths: Any = None, *, side_by_side: bool | None = None):
@@ -108,8 +108,12 @@ def _linear_terms(given, constant):
     return given[: len(given) // 2], given[len(given) // 2 :]
 
 
-def _linear_gradients(given, before, dstates):
-    return *times(conjugate(before), dstates), *dstates
+def _linear_gradients(given, constant, before, dstates):
+    return (*times(conjugate(before), dstates), *dstates), ()
+
+
+def _constant_gradients(given, constant, before, dstates):
+    return dstates, [summed(each) for each in times(conjugate(before), dstates)]
 
 
 def _gated_terms(given, constant):
@@ -117,11 +121,11 @@ def _gated_terms(given, constant):
     return (1 - input_gate,), (input_gate * candidates,)
 
 
-def _gated_gradients(given, before, dstates):
+def _gated_gradients(given, constant, before, dstates):
     input_gate, candidates = given
-    return dstates[0] * (candidates - before[0]), input_gate * dstates[0]
+    return (dstates[0] * (candidates - before[0]), input_gate * dstates[0]), ()
 
 
 LINEAR = Recurrence(_linear_terms, _linear_gradients)
-CONSTANT = Recurrence(lambda given, constant: (constant, given), lambda given, before, dstates: dstates)
+CONSTANT = Recurrence(lambda given, constant: (constant, given), _constant_gradients)
 GATED = Recurrence(_gated_terms, _gated_gradients)

@@ -8,6 +8,7 @@ from keras import ops
 
 from rnnkit.checks import whole
 from rnnkit.errors import ArgumentError
+from rnnkit.recurrent.scan_blocks import times
 from rnnkit.recurrent.scan_cells import ScanCell
 
 
@@ -17,7 +18,7 @@ class ComplexCell(ScanCell):
         h_t = lambda * h_(t-1) + gain * (B x_t)
         y_t = scale Re(C h_t) + D x_t
 
-    A cell says what `lambda` and `gain` are, as pairs of tensors (S,). States: the real and the imaginary part of h.
+    A cell says what `lambda` and `gain` are. States: the real and the imaginary part of h.
     Weights: kernel (F, 2 * S + H), columns in the order Re B, Im B, D; output_kernel (2 * S, H), rows in the order
     Re C, -Im C. All are normal at the start, of variance 1 / (2 F) and 1 / S, as the papers have B and C.
     """
@@ -44,16 +45,17 @@ class ComplexCell(ScanCell):
         raise NotImplementedError
 
     def recurrence(self) -> tuple[tuple, tuple]:
-        """`lambda` and `gain`, each a pair of tensors (S,) in float32."""
+        """`lambda`, a pair of tensors (S,), and `gain`, such a pair or one that is real, in float32."""
         raise NotImplementedError
 
     def terms(self, inputs: Any):
-        factors, (gain, turn) = self.recurrence()
-        kernels = ops.split(self.kernel[:, : 2 * self.state_units], 2, axis=1)
-        real, imaginary = (self.wide(self.product(inputs, kernel)) for kernel in kernels)
-        if turn is None:
-            return factors, (gain * real, gain * imaginary)
-        return factors, (gain * real - turn * imaginary, gain * imaginary + turn * real)
+        factors, gain = self.recurrence()
+        size = self.state_units
+        kernel = self.wide(self.kernel[:, :size]), self.wide(self.kernel[:, size : 2 * size])
+        scaled = (
+            times(gain, kernel) if len(gain) == 2 else [gain[0] * part for part in kernel]
+        )  # cheaper than Bx scaled
+        return factors, tuple(self.wide(self.product(inputs, part)) for part in scaled)
 
     def readout(self, state: tuple, inputs: Any):
         pairs = zip(state, ops.split(self.output_kernel, 2, axis=0), strict=True)
@@ -132,7 +134,7 @@ class LRUCell(ComplexCell):
 
     def recurrence(self):
         modulus, phase = ops.exp(-ops.exp(self.nu)), ops.exp(self.theta)
-        return (modulus * ops.cos(phase), modulus * ops.sin(phase)), (ops.exp(self.gamma), None)
+        return (modulus * ops.cos(phase), modulus * ops.sin(phase)), (ops.exp(self.gamma),)
 
     def get_config(self):
         rings = {"min_radius": self.min_radius, "max_radius": self.max_radius, "max_phase": self.max_phase}

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from rnnkit.recurrent.devices import gpu_in_use
+from rnnkit.recurrent.scan_blocks import Recurrence, scan_blocks, summed
 from rnnkit.recurrent.scan_cells import ScanCell
 
 SHARPNESS = 8.0  # c of the paper
@@ -66,10 +68,17 @@ class RGLRUCell(ScanCell):
         self.built = True
 
     def terms(self, inputs: Any):
-        gate, input_gate, candidate = self._projected(inputs)
-        log_factor = -SHARPNESS * ops.softplus(-self.recurrence) * ops.sigmoid(gate)
-        size = ops.sqrt(ops.maximum(-ops.expm1(2 * log_factor), 1e-12))  # at 0 its gradient would be infinite
-        return (ops.exp(log_factor),), (size * ops.sigmoid(input_gate) * candidate,)
+        return _terms(self._projected(inputs), (self._log_floor(),))
+
+    def scan(self, inputs: Any, states: Any, counts: Any = None):
+        if counts is not None:
+            return super().scan(inputs, states, counts)
+        given, initial = self._projected(inputs), (self.wide(states[0]),)
+        return scan_blocks(RG_LRU, given, (self._log_floor(),), initial, side_by_side=gpu_in_use())
+
+    def _log_floor(self):
+        """The log of the least that a step keeps, (H,)."""
+        return -SHARPNESS * ops.softplus(-ops.convert_to_tensor(self.recurrence))
 
     def _projected(self, inputs):
         columns = zip(ops.split(self.kernel, 3, axis=1), ops.split(self.bias, 3), strict=True)
@@ -87,3 +96,29 @@ class RGLRUCell(ScanCell):
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
+
+
+def _terms(given, constant):
+    gate, input_gate, candidate = given
+    less = ops.expm1(constant[0] * ops.sigmoid(gate))
+    return (1 + less,), (_size(less) * ops.sigmoid(input_gate) * candidate,)
+
+
+def _size(less):
+    """sqrt(1 - a^2) from a - 1; not 0, where its gradient would be infinite."""
+    return ops.sqrt(ops.maximum(-less * (2 + less), 1e-12))
+
+
+def _gradients(given, constant, before, dstates):
+    """Computed again block by block, in the cache: nothing but what is given is kept for it."""
+    gate, input_gate, candidate = given
+    opened, written = ops.sigmoid(gate), ops.sigmoid(input_gate)
+    less = ops.expm1(constant[0] * opened)
+    size, keep, back = _size(less), 1 + less, dstates[0]
+    to_candidate = back * size * written
+    to_log = keep * back * (before[0] - written * candidate * keep / size)
+    to_gate = to_log * constant[0] * opened * (1 - opened)
+    return (to_gate, to_candidate * candidate * (1 - written), to_candidate), [summed(to_log * opened)]
+
+
+RG_LRU = Recurrence(_terms, _gradients)

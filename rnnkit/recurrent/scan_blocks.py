@@ -27,8 +27,8 @@ class Recurrence(NamedTuple):
 
     Attributes:
         terms: (given, constant) -> a, b; `a` of shape (H,) is the same at all steps.
-        gradients: (given, before, dstates) -> those of all that is given, from the states before each step and the
-            gradients of those after it.
+        gradients: (given, constant, before, dstates) -> those of all that is given, and those of the constants summed
+            over the steps, from the states before each step and the gradients of those after it.
     """
 
     terms: Callable
@@ -41,7 +41,7 @@ def scan_blocks(kind: Recurrence, given, constant, initial, *, side_by_side: boo
     Args:
         kind: the recurrence.
         given: tensors of shape (N, K, B, H).
-        constant: the parts of `a` where it is the same at all steps, each (H,), else empty.
+        constant: tensors that are the same at all steps, of shape (H,).
         initial: the state before the first step, each part (B, H), of the same dtype.
         side_by_side: the way through the blocks.
     """
@@ -55,8 +55,7 @@ def scan_blocks(kind: Recurrence, given, constant, initial, *, side_by_side: boo
 
         def gradient(*args, upstream=None):
             upstream = tuple(tree.flatten(args if upstream is None else upstream))
-            found, first = backward(kind, given, constant, starts, states, upstream)
-            return *found, *(_of_constant(found, starts, states) if constant else ()), *first
+            return [each for found in backward(kind, given, constant, starts, states, upstream) for each in found]
 
         return states, gradient
 
@@ -98,7 +97,7 @@ def _in_turn(kind, given, constant, initial):
 
 
 def _in_turn_back(kind, given, constant, starts, states, upstream):
-    """The gradients of what is given, and of the initial state."""
+    """The gradients of what is given, of the constants, and of the initial state."""
 
     def block(carry, index):
         back, here = carry[0], _at(given, index)
@@ -108,12 +107,13 @@ def _in_turn_back(kind, given, constant, starts, states, upstream):
             dstates.append(plus(entering, back))
             back = times(conjugate(factor), dstates[-1])
         before = _before(_at(starts, index), _at(states, index), 0)
-        after = (back, kind.gradients(here, before, _stacked(dstates[::-1])))
+        after = (back, *map(tuple, kind.gradients(here, constant, before, _stacked(dstates[::-1]))))
         return after, after
 
-    nothing = tuple(ops.zeros_like(each[0]) for each in starts), tuple(ops.zeros_like(each[0]) for each in given)
-    (back, _), (_, found) = ops.scan(block, nothing, ops.arange(ops.shape(given[0])[0]), reverse=True)
-    return found, back
+    like = _at(starts, 0), _at(given, 0), constant
+    nothing = tuple(tuple(ops.zeros_like(each) for each in tensors) for tensors in like)
+    (back, *_), (_, found, parts) = ops.scan(block, nothing, ops.arange(ops.shape(given[0])[0]), reverse=True)
+    return found, [ops.sum(each, axis=0) for each in parts], back
 
 
 def _side_by_side(kind, given, constant, initial):
@@ -131,7 +131,7 @@ def _side_by_side_back(kind, given, constant, starts, states, upstream):
     """As `_in_turn_back`; gradients go through time as states do, from the end, each step by the next one's factor."""
     factors = _rows(conjugate(kind.terms(given, constant)[0]))
     first = later = factors
-    if not constant:
+    if len(factors[0].shape) > 1:
         first = tuple(each[0] for each in factors)
         later = [ops.concatenate([each[1:], ops.zeros_like(each[:1])], axis=0) for each in factors]
         later = tuple(ops.flip(each, axis=0) for each in later)
@@ -139,7 +139,8 @@ def _side_by_side_back(kind, given, constant, starts, states, upstream):
     dstates = _linear(later, tuple(ops.flip(each, axis=0) for each in _rows(upstream)), nothing)
     dstates = tuple(ops.flip(each, axis=0) for each in dstates)
     shaped = tuple(ops.reshape(each, ops.shape(given[0])) for each in dstates)
-    return kind.gradients(given, _before(starts, states, 1), shaped), times(first, tuple(each[0] for each in dstates))
+    found = kind.gradients(given, constant, _before(starts, states, 1), shaped)
+    return *found, times(first, _at(dstates, 0))
 
 
 def _linear(factors, added, state, levels=LEVELS):
@@ -165,10 +166,9 @@ def _linear(factors, added, state, levels=LEVELS):
     return tuple(each[:steps] for each in _rows(plus(_stacked(states, axis=1), times(grown, starts))))
 
 
-def _of_constant(dstates, starts, states):
-    """The gradient of a constant `a`: the sum over all steps and sequences."""
-    summed = times(conjugate(_before(starts, states, 1)), dstates)
-    return [ops.sum(each, axis=(0, 1, 2)) for each in summed]
+def summed(values):
+    """(..., H) -> (H,)."""
+    return ops.sum(values, axis=tuple(range(len(values.shape) - 1)))
 
 
 def _at(numbers, index):

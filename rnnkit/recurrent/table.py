@@ -126,7 +126,7 @@ def cell_names() -> list[str]:
     Examples:
         >>> import rnnkit
         >>> rnnkit.cell_names()
-        ['simple_rnn', 'lstm', 'gru', 'min_gru', 'min_lstm', 'lru', 'rg_lru', 'indrnn', 'slstm']
+        ['simple_rnn', 'lstm', 'gru', 'min_gru', 'min_lstm', 'lru', 'rg_lru', 's5', 'indrnn', 'slstm']
     """
     return [cell.name for cell in CELLS.values()]
 
@@ -197,6 +197,7 @@ CELLS: dict[str, Cell] = {
         Cell("min_lstm", f"{_HERE}.min_rnn.MinLSTM", "rnnkit.layers.MinLSTMCell", "minLSTM", "fih", "f"),
         Cell("lru", "rnnkit.layers.LRUCell", title="LRU", block="glu"),
         Cell("rg_lru", "rnnkit.layers.RGLRUCell", title="RG-LRU", gates="aih", block="glu"),
+        Cell("s5", "rnnkit.layers.S5Cell", title="S5", block="glu"),
         Cell("indrnn", f"{_HERE}.indrnn.IndRNN", "rnnkit.layers.IndRNNCell", "IndRNN"),
         Cell("slstm", f"{_HERE}.slstm.SLSTM", "rnnkit.layers.SLSTMCell", "sLSTM", "ifco", "f"),
     )

@@ -6,15 +6,16 @@ import pytest
 import tensorflow as tf
 
 from rnnkit.errors import ArgumentError
-from rnnkit.layers import LRUCell, ParallelRNN, RecurrentStack, RGLRUCell
+from rnnkit.layers import LRUCell, ParallelRNN, RecurrentStack, RGLRUCell, S5Cell
 from rnnkit.recurrent import linear_scan
 from rnnkit.recurrent.cells import find_cell
 from rnnkit.recurrent.execution import portable_loops
+from rnnkit.recurrent.s5 import hippo_eigenvalues
 
 B, T, F, H = 3, 13, 4, 5
 X = np.random.default_rng(0).normal(size=(B, T, F)).astype("float32")
 LENGTHS = np.array([13, 1, 6], "int32")
-NAMES = ["lru", "rg_lru"]
+NAMES = ["lru", "rg_lru", "s5"]
 every_cell = pytest.mark.parametrize("name", NAMES)
 
 
@@ -45,7 +46,17 @@ def rg_lru_step(w, x, h):
     return h, h
 
 
-STEPS = {"lru": (lru_step, True), "rg_lru": (rg_lru_step, False)}
+def s5_step(w, x, h):
+    size = len(w["frequency"])
+    lam, delta = -np.exp(w["log_decay"]) + 1j * w["frequency"], np.exp(w["log_step"])
+    b = w["kernel"][:, :size] + 1j * w["kernel"][:, size : 2 * size]
+    c = w["output_kernel"][:size] - 1j * w["output_kernel"][size:]
+    kept = np.exp(lam * delta)
+    h = kept * h + (kept - 1) / lam * (x @ b)
+    return 2 * (h @ c).real + x @ w["kernel"][:, 2 * size :], h
+
+
+STEPS = {"lru": (lru_step, True), "rg_lru": (rg_lru_step, False), "s5": (s5_step, True)}
 
 
 def by_paper(name, layer, x=X):
@@ -147,7 +158,7 @@ def test_a_file_keeps_cell_and_layer(name, tmp_path):
 def test_lru_starts_on_the_ring_with_states_of_size_one():
     cell = LRUCell(1, 4000, min_radius=0.5, max_radius=0.99, max_phase=1.0)
     cell.build((None, 2))
-    (real, imaginary), (gain, _) = cell.recurrence()
+    (real, imaginary), (gain,) = cell.recurrence()
     modulus, phase = np.hypot(real, imaginary), np.arctan2(imaginary, real)
     assert 0.5 <= modulus.min() < 0.51
     assert 0.989 < modulus.max() <= 0.9901
@@ -159,6 +170,24 @@ def test_lru_starts_on_the_ring_with_states_of_size_one():
     assert np.isfinite([np.array(weight).sum() for weight in cell.weights]).all()
     with pytest.raises(ArgumentError, match="min_radius, max_radius: expected .* got 0.9 and 0.5"):
         LRUCell(4, min_radius=0.9, max_radius=0.5)
+
+
+def test_s5_starts_as_half_of_the_normal_part_of_hippo():
+    """The matrix as the paper writes it: HiPPO-LegS plus the rank that makes it normal."""
+    size = 16
+    root = np.sqrt(2 * np.arange(size) + 1)
+    legendre = -np.tril(np.outer(root, root), -1) - np.diag(np.arange(size) + 1.0)
+    expected = np.linalg.eigvals(legendre + np.outer(root, root) / 2)
+    expected = expected[expected.imag > 0]
+    found = hippo_eigenvalues(size // 2)
+    np.testing.assert_allclose(np.sort(found.imag), np.sort(expected.imag), atol=1e-9)
+    np.testing.assert_allclose(found.real, expected.real, atol=1e-9)
+    cell = S5Cell(8)
+    cell.build((None, 2))
+    assert cell.state_units == 4
+    np.testing.assert_allclose(cell.frequency, hippo_eigenvalues(4).imag, rtol=1e-5)
+    with pytest.raises(ArgumentError, match="min_step, max_step: expected .* got 0.2 and 0.1"):
+        S5Cell(4, min_step=0.2)
 
 
 def test_rg_lru_starts_with_memories_of_10_to_1000_steps():
