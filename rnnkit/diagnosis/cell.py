@@ -13,11 +13,12 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from rnnkit.diagnosis.decay import first_lag
+from rnnkit.diagnosis.decay import first_lag, half_life
 from rnnkit.diagnosis.probe import cells_of
 from rnnkit.diagnosis.replay import Replay, states_of, unit
 from rnnkit.recurrent.cells import cell_of, gates_of
 from rnnkit.recurrent.gates import preactivations as of_cell
+from rnnkit.recurrent.scan_cells import ScanCell
 from rnnkit.recurrent.spectrum import block_spectra
 
 TINY_DERIVATIVE = 0.01
@@ -91,6 +92,25 @@ def preactivations(replay: Replay) -> Iterator[Gate]:
         for letter, (function, z) in of_cell(cell, x, own[0]).items():
             yield Gate(f"{name} {letter}".strip(), letter == entry.keep_gate, function, z)
         x, _ = cell.call(x, own)
+
+
+def time_scales(replay: Replay) -> list[dict]:
+    """How long each unit of a linear recurrence remembers, read off its factors: no error has to be followed.
+
+    Returns:
+        A row for each number of the state, complex where the state is: `unit`; `decay`, the modulus of its factor per
+        step, its geometric mean over the probe where it depends on the inputs; and `half_life` in steps. No rows for
+        cells whose state reads itself.
+    """
+    cell, *others = cells_of(replay.recording.layer).values()
+    if others or not isinstance(cell, ScanCell):
+        return []
+    valid = np.arange(replay.steps)[:, None] < replay.recording.lengths
+    factors, _ = cell.terms(replay.inputs[valid])
+    modulus = np.sqrt(sum(np.asarray(part, "float64") ** 2 for part in factors))
+    with np.errstate(divide="ignore"):
+        decays = np.exp(np.log(np.atleast_2d(modulus)).mean(axis=0))
+    return [{"unit": unit, "decay": decay, "half_life": half_life(decay)} for unit, decay in enumerate(decays)]
 
 
 ITERATIONS = 30

@@ -1,6 +1,6 @@
 """The diagnosis of a model: findings, and the tables that they rest on; the modules beside this one make them."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,18 @@ import numpy as np
 import pandas as pd
 
 from rnnkit.diagnosis.capture import Recording, capture
-from rnnkit.diagnosis.cell import effective_rank, forget_gate, gates, jacobian_sigma, kernel_spectrum, lyapunov
+from rnnkit.diagnosis.cell import (
+    effective_rank,
+    forget_gate,
+    gates,
+    jacobian_sigma,
+    kernel_spectrum,
+    lyapunov,
+    time_scales,
+)
 from rnnkit.diagnosis.cures import Cure, cures
 from rnnkit.diagnosis.data import Data, Inputs, Target, look_at_data
-from rnnkit.diagnosis.decay import credit, credit_horizon, fit, own_decay, truncation
+from rnnkit.diagnosis.decay import NEGLIGIBLE, credit, credit_horizon, fit, own_decay, truncation
 from rnnkit.diagnosis.layers import Layer, known_of_layer, needed_steps
 from rnnkit.diagnosis.probe import Task, probe_arrays
 from rnnkit.diagnosis.replay import Replay
@@ -44,6 +52,8 @@ class Diagnosis:
         spectrum: `gate`, `radius` and `sigma` of the recurrent kernel.
         lyapunov: `index`, `exponent` in nats a step; empty if it was not asked for.
         facts: all that the findings rest on.
+        time_scales: for linear recurrences, `unit`, `decay` per step, `half_life` in steps, and whether 1 % of what a
+            unit held `reaches` as far as the task needs.
     """
 
     layers: pd.DataFrame
@@ -54,6 +64,7 @@ class Diagnosis:
     spectrum: pd.DataFrame
     lyapunov: pd.DataFrame
     facts: Facts
+    time_scales: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def findings(self) -> list[Finding]:
@@ -131,6 +142,7 @@ COLUMNS = {
     "gates": ["gate", "mean", "derivative", "variance", "stuck", "saturated"],
     "spectrum": ["gate", "radius", "sigma"],
     "lyapunov": ["index", "exponent"],
+    "time_scales": ["unit", "decay", "half_life"],
 }
 
 
@@ -245,6 +257,7 @@ def _measure(recording: Recording, seed: int, with_lyapunov: bool) -> dict[str, 
         "gates": pd.DataFrame(gates(replay), columns=COLUMNS["gates"]),
         "spectrum": pd.DataFrame(kernel_spectrum(recording.layer), columns=COLUMNS["spectrum"]),
         "lyapunov": pd.DataFrame(list(enumerate(exponents)), columns=COLUMNS["lyapunov"]),
+        "time_scales": pd.DataFrame(time_scales(replay), columns=COLUMNS["time_scales"]),
     }
 
 
@@ -256,6 +269,8 @@ def _tables(measured: list[dict[str, pd.DataFrame]], facts: Facts) -> dict[str, 
     for tables, layer in zip(measured, facts.layers, strict=True):
         word = status(layer, facts, found)
         tables["layers"] = tables["layers"].assign(reach=layer.reach, needed=layer.needed, status=word)
+        decays = tables["time_scales"]["decay"].to_numpy(dtype=float)
+        tables["time_scales"] = tables["time_scales"].assign(reaches=decays**layer.needed >= NEGLIGIBLE)
     return {name: _joined([tables[name] for tables in measured]) for name in TABLES}
 
 

@@ -27,7 +27,8 @@ class ComplexCell(ScanCell):
 
     def __init__(self, units: int, state_units: int | None = None, **kwargs: Any):
         super().__init__(units, **kwargs)
-        self.state_units = self.units if state_units is None else whole("state_units", state_units, also=" or None")
+        half = max(self.units // 2, 1)
+        self.state_units = half if state_units is None else whole("state_units", state_units, also=" or None")
         self.state_size = [self.state_units, self.state_units]
 
     def build(self, input_shape: Any):
@@ -83,7 +84,7 @@ class LRUCell(ComplexCell):
 
     Args:
         units: int, H.
-        state_units: int, S; None is H.
+        state_units: int, S; None is half of H, and 1 at least: H real numbers.
         min_radius, max_radius: of the ring, from 0 to 1. Near 1 the unit remembers long: 0.999 for 1,000 steps.
         max_phase: the largest angle of `lambda` at the start, in radians; a small one starts with long periods only.
         kwargs: as for `keras.layers.Layer`.

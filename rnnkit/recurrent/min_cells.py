@@ -67,12 +67,10 @@ class ParallelCell(ScanCell):
 
     def project(self, inputs: Any):
         """What goes into each gate: (..., F) -> G of (..., H), a product each over all rows."""
-        rows = ops.reshape(inputs, (-1, inputs.shape[-1]))
-        columns = [ops.matmul(rows, kernel) for kernel in ops.split(self.kernel, len(self.gates), axis=1)]
-        if self.use_bias:
-            biases = ops.split(self.bias, len(self.gates))
-            columns = [ops.add(each, bias) for each, bias in zip(columns, biases, strict=True)]
-        return [ops.reshape(each, (*ops.shape(inputs)[:-1], self.units)) for each in columns]
+        gates = len(self.gates)
+        biases = ops.split(self.bias, gates) if self.use_bias else [None] * gates
+        kernels = ops.split(self.kernel, gates, axis=1)
+        return [self.product(inputs, kernel, bias) for kernel, bias in zip(kernels, biases, strict=True)]
 
     def gated(self, projected):
         """Logits of the forget gate and candidates, each (..., H), as `rnnkit.recurrent.linear_scan` takes them."""
@@ -84,13 +82,10 @@ class ParallelCell(ScanCell):
             logits, candidates = ops.where(counts, logits, float("inf")), ops.where(counts, candidates, 0.0)
         return (gated_scan(*map(self.wide, (logits, candidates, states[0]))),)
 
-    def call(self, inputs: Any, states: Any):
-        """One step: inputs (B, F) and [h] with h (B, H) -> h and [h]."""
-        (hidden,) = states if isinstance(states, (list, tuple)) else [states]
-        logits, candidate = self.gated(self.project(inputs))
+    def terms(self, inputs: Any):
+        logits, candidates = map(self.wide, self.gated(self.project(inputs)))
         input_gate = ops.sigmoid(-logits)
-        hidden = (1 - input_gate) * hidden + input_gate * candidate
-        return hidden, [hidden]
+        return (1 - input_gate,), (input_gate * candidates,)
 
     def preactivations(self, inputs: Any, hidden: Any):
         """As `rnnkit.recurrent.gates.preactivations`; the keep gate of a minLSTM is the normalised one."""

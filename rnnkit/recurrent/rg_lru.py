@@ -82,7 +82,7 @@ class RGLRUCell(ScanCell):
 
     def _projected(self, inputs):
         columns = zip(ops.split(self.kernel, 3, axis=1), ops.split(self.bias, 3), strict=True)
-        return [self.wide(self.product(inputs, kernel) + bias) for kernel, bias in columns]
+        return [self.wide(self.product(inputs, kernel, bias)) for kernel, bias in columns]
 
     def preactivations(self, inputs: Any, hidden: Any):
         """As `rnnkit.recurrent.gates.preactivations`."""

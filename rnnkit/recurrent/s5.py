@@ -28,7 +28,7 @@ class S5Cell(ComplexCell):
 
     Args:
         units: int, H.
-        state_units: int, S, the half that is kept; None is half of H, and 1 at least.
+        state_units: int, S, the half that is kept; None is half of H, and 1 at least: H real numbers.
         min_step, max_step: of delta at the start: memories are from 2 / max_step to 2 / min_step steps long.
         kwargs: as for `keras.layers.Layer`.
 
@@ -52,7 +52,7 @@ class S5Cell(ComplexCell):
         max_step: float = 0.1,
         **kwargs: Any,
     ):
-        super().__init__(units, state_units or max(units // 2, 1), **kwargs)
+        super().__init__(units, state_units, **kwargs)
         if not 0 < min_step <= max_step:
             raise ArgumentError(
                 f"min_step, max_step: expected 0 < min_step <= max_step, got {min_step} and {max_step}."

@@ -37,7 +37,7 @@ class ScanCell(keras.layers.Layer):
 
     def readout(self, state: tuple, inputs: Any):
         """The outputs, from the state after the step: that itself."""
-        return state[0]
+        return ops.cast(state[0], self.compute_dtype)
 
     def scan(self, inputs: Any, states: Any, counts: Any = None) -> tuple:
         """The state after each step, for inputs in blocks (N, K, B, F); steps that do not count keep the one before."""
@@ -57,9 +57,10 @@ class ScanCell(keras.layers.Layer):
         """In float32, or in a wider type that they have."""
         return ops.cast(values, keras.backend.result_type(values.dtype, "float32"))
 
-    def product(self, inputs: Any, kernel: Any):
-        """(..., F) times (F, S), as one product over all rows."""
+    def product(self, inputs: Any, kernel: Any, bias: Any = None):
+        """(..., F) times (F, S), as one product over all rows, plus (S,)."""
         rows = ops.matmul(ops.reshape(inputs, (-1, inputs.shape[-1])), ops.cast(kernel, inputs.dtype))
+        rows = rows if bias is None else ops.add(rows, bias)
         return ops.reshape(rows, (*ops.shape(inputs)[:-1], kernel.shape[-1]))
 
     def get_config(self):
