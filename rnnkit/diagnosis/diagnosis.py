@@ -94,7 +94,7 @@ class Diagnosis:
 
     @property
     def cure(self) -> Cure | None:
-        """What to try first; None if nothing is wrong, or the cause is not known."""
+        """What to try first; None if nothing is wrong, the cause is not known, or no cure has healed it on trial."""
         return next(iter(self.cures), None)
 
     @property

@@ -174,6 +174,14 @@ def test_a_suggested_threshold_clips_about_as_often_as_asked(kit, data):
         GradientHealth().suggest_threshold()
 
 
+@pytest.mark.parametrize(("after", "counted"), [([1e6, 1e9, np.inf], 20), ([90.0, 50.0], 22)])
+def test_a_suggested_threshold_leaves_out_what_follows_an_explosion(after, counted, monkeypatch):
+    norms = np.array([*np.linspace(0.5, 1.5, 20), *after])
+    steps = pd.DataFrame({"norm_before": norms, "status": "taken"})
+    monkeypatch.setattr(GradientHealth, "steps", steps)
+    assert GradientHealth().suggest_threshold(90) == pytest.approx(np.percentile(norms[:counted], 90))
+
+
 def test_to_csv_writes_the_frame(kit, data, tmp_path):
     health = GradientHealth(level="gate")
     kit.fit(kit.compiled("gru"), data, [health])

@@ -1,0 +1,104 @@
+"""Test accuracy of `SentimentClassifier` with and without a language model of IMDB's training reviews.
+
+    python benchmarks/pretraining.py language --out FOLDER
+    python benchmarks/pretraining.py sst2 --pretrained FOLDER/model.keras --seeds 3
+    python benchmarks/pretraining.py sst2 --pretrained FOLDER/model.keras --seeds 3 --labels 200
+
+The epoch is chosen on validation; the test set is looked at once a seed, with `--test`. `--labels` takes that many
+training sentences, drawn by the seed. The language model never reads a test review; a hundredth of its reviews is held
+out. `RNNKIT_DATA_DIR` is where `imdb/train.jsonl.gz` and SST-2 lie. An interrupted `language`
+goes on from its last epoch.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+
+import rnnkit
+from rnnkit import datasets
+from rnnkit.callbacks import Resume
+
+
+def reviews():
+    read = datasets.read_jsonl(Path(os.environ["RNNKIT_DATA_DIR"]) / "imdb" / "train.jsonl.gz")
+    texts = [text.replace("<br />", " ") for text in read["text"]]
+    return datasets.Dataset({"text": texts}, name="imdb").split(0.01, seed=0)
+
+
+def language(arguments):
+    keras.utils.set_random_seed(0)
+    folder = Path(arguments.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    train, valid = reviews()
+    model = rnnkit.LanguageModel(
+        "words",
+        lowercase=True,
+        direction="both",
+        units=arguments.units,
+        embedding_dim=arguments.embedding_dim,
+        softmax="adaptive",
+        bptt_steps=48,
+    )
+    options = {"epochs": arguments.epochs, "batch_size": 64, "verbose": 2}
+    model.fit(train, validation_data=valid, callbacks=[Resume(folder / "resume")], **options)
+    model.save(folder / "model.keras")
+
+
+def sentences(labels, seed):
+    train, valid, test = datasets.load("sst2")
+    return (train if labels is None else train.sample(labels, seed=seed)), valid, test
+
+
+def one_seed(arguments, seed):
+    train, valid, test = sentences(arguments.labels, seed)
+    keras.utils.set_random_seed(seed)
+    options = {"units": arguments.units, "embedding_dim": arguments.embedding_dim}
+    if arguments.pretrained:
+        options = {"pretrained": arguments.pretrained}
+    model = rnnkit.SentimentClassifier(**options)
+    model.compile(rnnkit.optimizers.LazyAdam(arguments.rate))
+    start = time.perf_counter()
+    history = model.fit(train, validation_data=valid, verbose=arguments.verbose)
+    seconds = time.perf_counter() - start
+    parts = {"valid": valid, **({"test": test} if arguments.test else {})}
+    scores = {name: model.evaluate(part, verbose=0, return_dict=True)["accuracy"] for name, part in parts.items()}
+    return {"seed": seed, **scores, "epochs": len(history.epoch), "seconds": round(seconds)}
+
+
+def sst2(arguments):
+    runs = []
+    for seed in range(arguments.seeds):
+        runs.append(one_seed(arguments, seed))
+        print(json.dumps(runs[-1]), flush=True)
+    for part in ("valid", "test") if arguments.test else ("valid",):
+        scores = [run[part] for run in runs]
+        spread = statistics.stdev(scores) if len(scores) > 1 else 0.0
+        print(f"{part} accuracy {statistics.mean(scores):.4f} +- {spread:.4f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", choices=["language", "sst2"])
+    parser.add_argument("--out")
+    parser.add_argument("--pretrained")
+    parser.add_argument("--units", type=int, default=128)
+    parser.add_argument("--embedding-dim", type=int, default=128)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--rate", type=float, default=5e-4)
+    parser.add_argument("--labels", type=int)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--test", action="store_true")
+    parser.add_argument("--verbose", type=int, default=0)
+    arguments = parser.parse_args()
+    {"language": language, "sst2": sst2}[arguments.work](arguments)
+
+
+if __name__ == "__main__":
+    main()
