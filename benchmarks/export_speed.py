@@ -73,7 +73,7 @@ def _same(given):
 
 
 def quality(task: str, folder: Path) -> None:
-    train, valid, test = datasets.load(f"{task.split('-')[0]}-sample")
+    train, valid, test = datasets.load(f"{task}-sample")
     model = TASKS[task]()
     model.fit(train, validation_data=valid, epochs=EPOCHS[task], verbose=0)
     for name, states in FORMATS:
