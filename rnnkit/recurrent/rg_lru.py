@@ -100,23 +100,23 @@ class RGLRUCell(ScanCell):
 
 def _terms(given, constant):
     gate, input_gate, candidate = given
-    less = ops.expm1(constant[0] * ops.sigmoid(gate))
-    return (1 + less,), (_size(less) * ops.sigmoid(input_gate) * candidate,)
+    keep, size = _sizes(constant[0] * ops.sigmoid(gate))
+    return (keep,), (size * ops.sigmoid(input_gate) * candidate,)
 
 
-def _size(less):
-    """sqrt(1 - a^2) from a - 1; not 0, where its gradient would be infinite."""
-    return ops.sqrt(ops.maximum(-less * (2 + less), 1e-12))
+def _sizes(log):
+    """a and sqrt(1 - a^2) of log a, exact where a is nearly 1; the root is never 0, where its slope is infinite."""
+    keep = ops.exp(log)
+    return keep, (1 + keep) * ops.sqrt(ops.maximum(-ops.tanh(log / 2), 1e-12))
 
 
 def _gradients(given, constant, before, dstates):
     """Computed again block by block, in the cache: nothing but what is given is kept for it."""
     gate, input_gate, candidate = given
     opened, written = ops.sigmoid(gate), ops.sigmoid(input_gate)
-    less = ops.expm1(constant[0] * opened)
-    size, keep, back = _size(less), 1 + less, dstates[0]
-    to_candidate = back * size * written
-    to_log = keep * back * (before[0] - written * candidate * keep / size)
+    keep, size = _sizes(constant[0] * opened)
+    to_candidate = dstates[0] * size * written
+    to_log = keep * dstates[0] * (before[0] - written * candidate * keep / size)
     to_gate = to_log * constant[0] * opened * (1 - opened)
     return (to_gate, to_candidate * candidate * (1 - written), to_candidate), [summed(to_log * opened)]
 

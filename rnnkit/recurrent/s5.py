@@ -76,7 +76,7 @@ class S5Cell(ComplexCell):
         real, imaginary, step = -ops.exp(self.log_decay), ops.convert_to_tensor(self.frequency), ops.exp(self.log_step)
         modulus, phase = ops.exp(real * step), imaginary * step
         # lambda - 1 without the difference of numbers that are nearly equal
-        less = ops.expm1(real * step) - 2 * modulus * ops.sin(phase / 2) ** 2
+        less = ops.tanh(real * step / 2) * (1 + modulus) - 2 * modulus * ops.sin(phase / 2) ** 2
         turned, size = modulus * ops.sin(phase), real**2 + imaginary**2
         gain = (less * real + turned * imaginary) / size, (turned * real - less * imaginary) / size
         return (modulus * ops.cos(phase), turned), gain

@@ -82,7 +82,6 @@ def inputs_of(model, raw):
     return {name: array[0] for name, array in model.network_inputs([raw]).items() if name != "lengths"}
 
 
-NOT_ONNX = ("rg_lru",)  # tf2onnx has no expm1
 OPTIONS = [*((cell, {}) for cell in cell_names()), ("lstm", {"layers": 2, "layer_norm": True, "residual": True})]
 
 
@@ -92,7 +91,7 @@ def test_after_500_steps_a_file_says_what_the_network_says_of_the_whole_text(cel
     inputs, whole = inputs_of(model, TEXT), tf.function(model.network)
     given = {"tokens": inputs["tokens"][None], "lengths": np.array([STEPS], "int32")}
     expected = {2: whole({**given, "lengths": np.array([2], "int32")}), STEPS: whole(given)}
-    for name in ("litert", "onnx")[: 1 if cell in NOT_ONNX else 2]:
+    for name in ("litert", "onnx"):
         step, like = exported(model, tmp_path / name, name)
         scores = through_time(step, inputs, like.zeros())
         for steps, scores_of_whole in expected.items():
