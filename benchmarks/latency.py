@@ -4,9 +4,12 @@
 
 The models are untrained, of the default sizes; the text has 20 words. `first` is the first call after loading, in
 seconds, and holds the one trace. `traces` counts those of all calls together, with texts of every length to 200 too.
+Before them stands a stream, whose steps cost the same however many there were.
 """
 
+import argparse
 import os
+import resource
 import tempfile
 import time
 from pathlib import Path
@@ -17,6 +20,7 @@ import numpy as np
 
 import rnnkit
 from rnnkit import datasets
+from rnnkit.layers import RecurrentStack
 from rnnkit.tasks.entities.network import TagDecoder
 from rnnkit.tasks.task import Task
 
@@ -45,6 +49,10 @@ def seconds(run, *given):
     return time.perf_counter() - start
 
 
+def peak_so_far():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
 def row(name, run, words, owner):
     """A line of the table: the first call, then the median and the 99th percentile, and how often it was traced."""
     traces = counted(owner)
@@ -57,7 +65,21 @@ def row(name, run, words, owner):
     print(f"{name:<28}{first:>8.2f}{median:>9.2f}{worst:>9.2f}{len(traces):>9}")
 
 
+def stream(steps):
+    """A stream of an LSTM of 128 units, a step at a time: milliseconds of the first and last steps, and memory."""
+    push = RecurrentStack("lstm", 128).stream().push
+    x = np.random.default_rng(0).normal(size=(steps, 1, 1, 32)).astype("float32")
+    times = [1e3 * seconds(push, x[0]) for _ in range(2000)]
+    before, times = peak_so_far(), [1e3 * seconds(push, each) for each in x]
+    ends = [np.median(times[:1000]), np.median(times[-1000:])]
+    print(f"stream, {steps:,} steps: first and last 1,000 {ends[0]:.2f} and {ends[1]:.2f} ms a step,", end=" ")
+    print(f"peak memory {before:.0f} and then {peak_so_far():.0f} MB")
+
+
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=100_000, help="of the stream")
+    stream(parser.parse_args().steps)
     print(f"{'':<28}{'first s':>8}{'median':>9}{'99 %':>9}{'traces':>9}")
     train = datasets.load("sentiment-sample")[0]
     words = " ".join(train["text"]).split()

@@ -103,10 +103,10 @@ def piecewise(read: Callable, inputs: Any, states: list) -> Callable[[dict[str, 
     Returns:
         A function of a dict of `inputs` and `states`.
     """
-    before = keras.tree.map_structure(lambda each: _like(each, None, each.shape[1:]), states)
+    before = keras.tree.map_structure(any_batch, states)
 
     def for_pieces(steps):
-        pieces = keras.tree.map_structure(lambda each: _like(each, None, (steps, *each.shape[2:])), inputs)
+        pieces = keras.tree.map_structure(lambda each: any_batch(each, (steps, *each.shape[2:])), inputs)
         run = lambda given: read(given["inputs"], given["states"])  # noqa: E731
         return compiled(run, {"inputs": pieces, "states": before})
 
@@ -114,8 +114,10 @@ def piecewise(read: Callable, inputs: Any, states: list) -> Callable[[dict[str, 
     return lambda given: (single if keras.tree.flatten(given["inputs"])[0].shape[1] == 1 else several)(given)
 
 
-def _like(each, batch, shape):
-    return keras.KerasTensor((batch, *shape), keras.backend.standardize_dtype(each.dtype))
+def any_batch(array: Any, shape: tuple | None = None) -> keras.KerasTensor:
+    """What has the shape (B, ...) and dtype of an array, of any batch size; or another shape behind it."""
+    shape = array.shape[1:] if shape is None else shape
+    return keras.KerasTensor((None, *shape), keras.backend.standardize_dtype(array.dtype))
 
 
 def _one_step(shape):

@@ -3,8 +3,9 @@
 Legend: `B` batch, `T` steps, `D` directions, `V` tokens of the vocabulary.
 """
 
+import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -23,7 +24,7 @@ from rnnkit.recurrent.softmax import target_log_probabilities
 from rnnkit.tasks.columns import as_text, check_texts
 from rnnkit.tasks.inputs import take_apart
 from rnnkit.tasks.language.carried import CarriedState, ResumedState, check_one_device
-from rnnkit.tasks.language.generation import Generator, written
+from rnnkit.tasks.language.generation import Generator, TextStream, piece_reader
 from rnnkit.tasks.language.stream import Pieces, Strips, interleaved, tokens_at
 from rnnkit.tasks.next_token import Perplexity, SubwordLoss, TokenBits, TokenNLL
 from rnnkit.tasks.task import Task
@@ -171,9 +172,10 @@ class LanguageModel(Task):
             for stack, name in zip(self.stacks, self._names, strict=True)
         ]
         network = keras.Model(inputs, self._logits(contexts), name="network")
-        self._generator = compiled(Generator(self.embedding, self.stack, self._next, dtype="float32"))
+        self.draw = compiled(Generator(self.embedding, self.stack, self.next_token, dtype="float32"))
+        self.read_piece = functools.cache(lambda: piece_reader(self))
         read = {name: inputs[name] for name in ("tokens", "lengths")}
-        self._forward = compiled(keras.Model(read, self._next(contexts[0]), name="forward"), read)
+        self._forward = compiled(keras.Model(read, self.next_token(contexts[0]), name="forward"), read)
         return network
 
     @property
@@ -182,13 +184,13 @@ class LanguageModel(Task):
 
     def _logits(self, contexts, training=None):
         """Logits (B, T * D, V) from the contexts (B, T, H) of each direction."""
-        found = [self._next(each, index, training) for index, each in enumerate(contexts)]
+        found = [self.next_token(each, index, training) for index, each in enumerate(contexts)]
         if len(found) == 1:
             return found[0]
         joined = ops.concatenate([each[:, :, None] for each in found], axis=2)
         return self._by_step(joined)
 
-    def _next(self, context, index=0, training=None):
+    def next_token(self, context, index=0, training=None):
         """Logits of the next token, float32, from a context of the stack with this number."""
         vector = self._vector(context, index, training)
         if self.adaptive is not None:
@@ -335,16 +337,28 @@ class LanguageModel(Task):
         top_p: float | None = None,
         seed: int | None = None,
         ends: bool = True,
-    ) -> Iterator[str]:
-        """What `generate` writes, piece by piece as it is drawn.
+    ) -> TextStream:
+        """What `generate` writes, piece by piece as it is drawn; or a text that is read as it comes.
+
+        The stream is an iterator of what it writes. Its `push` reads a text instead, and gives the probabilities of
+        the next token after each.
 
         Args:
             prompt, length, temperature, top_k, top_p, seed: as for `generate`.
             ends: False continues after the end of a text with the next one, on a new line.
+
+        Examples:
+            >>> from rnnkit import LanguageModel
+            >>> model = LanguageModel(units=8)
+            >>> model.adapt(["what a film", "a plot"])
+            >>> stream = model.stream()
+            >>> probabilities = stream.push("what ")
+            >>> probabilities.shape == (5, len(model.tokens))
+            True
         """
         self._need_network()
         settings = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
-        return written(self._generator, self.stack, self.tokens, prompt, length, settings, ends)
+        return TextStream(self, prompt, length, settings, ends)
 
     def probe_batch(self, x: Any, y: Any = None):
         """Pieces of the texts as inputs of the network and targets of the loss, for `rnnkit.diagnose`."""

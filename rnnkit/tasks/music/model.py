@@ -1,5 +1,6 @@
 """Music: piano rolls in, the next frame out, and new pieces. Legend: `B` batch, `T` frames; a frame has 88 keys."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ from rnnkit.tasks.music.one_step import MusicStep
 from rnnkit.tasks.music.piece import Piece
 from rnnkit.tasks.music.rolls import check_rolls, longest_runs, roll_column
 from rnnkit.tasks.music.sampling import INPUTS, RollSampler
+from rnnkit.tasks.music.stream import MusicStream, piece_reader
 from rnnkit.tasks.sampling import check_seed
 from rnnkit.tasks.task import Task
 
@@ -151,6 +153,7 @@ class MusicGenerator(Task):
         context = keras.layers.Dropout(self.stack.dropout, name="dropout", dtype=policy)(context)
         network = keras.Model({"roll": roll, "lengths": lengths}, head(context, before, frames), name="network")
         sampler = RollSampler(embedding, self.stack, head, sounding > 0, learned["max_notes"], dtype="float32")
+        self.read_piece = functools.cache(lambda: piece_reader(self))
         self._sample = compiled(sampler, INPUTS)
         return network
 
@@ -252,6 +255,27 @@ class MusicGenerator(Task):
         rolls = self._sampled(lengthen(start, length), len(start), count, seed, settings)
         pieces = [Piece(roll, **grid) for roll in rolls]
         return pieces[0] if count == 1 else pieces
+
+    def stream(self, batch_size: int = 1) -> MusicStream:
+        """Music that comes frame by frame: `push` gives the probabilities of the keys in the frame after each.
+
+        Args:
+            batch_size: pieces that are read side by side.
+
+        Raises:
+            ArgumentError: the cell cannot be run step by step.
+
+        Examples:
+            >>> import numpy as np
+            >>> from rnnkit import MusicGenerator
+            >>> model = MusicGenerator(units=8, head_units=4)
+            >>> rolls = np.eye(88, dtype="int8")[[40, 44, 47]]
+            >>> model.adapt([rolls])
+            >>> model.stream().push(rolls[:2]).shape
+            (2, 88)
+        """
+        self._need_network()
+        return MusicStream(self, batch_size)
 
     def preview(self, data: Any, rows: int = 6):
         import pandas as pd

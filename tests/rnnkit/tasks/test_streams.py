@@ -132,3 +132,48 @@ def test_what_cannot_be_streamed_says_what_to_choose():
     words.adapt(TEXTS, ["yes", "no"] * 2)
     with pytest.raises(ArgumentError, match="has no recurrent layer"):
         words.stream()
+
+
+@pytest.mark.parametrize("head", ["independent", "joint"])
+def test_the_next_frame_has_the_probabilities_that_predict_gives(head):
+    rolls = np.random.default_rng(0).integers(0, 2, (2, 5, 88), "int8")
+    model = rnnkit.MusicGenerator(head, "gru", 3, embedding_dim=2, head_units=2)
+    model.adapt(list(rolls))
+    expected = model.predict(list(rolls))
+    stream, first = model.stream(), []
+    for frame in rolls[0]:
+        first.append(stream.given(frame))
+        pushed = stream.push(frame[None])[0]
+        np.testing.assert_allclose(pushed, stream.given(), atol=1e-6)
+    np.testing.assert_allclose(first, expected[0], atol=1e-6)
+    both = model.stream(batch_size=2)
+    found = [both.push(rolls[:, :2]), both.push(rolls[:, 2:])]
+    np.testing.assert_allclose(found[1][0, -1], pushed, atol=1e-6)
+    both.reset()
+    np.testing.assert_allclose(both.given(rolls[:, 0]), [each[0] for each in expected], atol=1e-6)
+    with pytest.raises(DataError, match=r"frames: expected 0 and 1, shape \(2, frames, 88\), got shape \(5, 88\)"):
+        both.push(rolls[0])
+
+
+def test_a_text_is_read_and_written_on():
+    model = rnnkit.LanguageModel(units=3, embedding_dim=2)
+    model.adapt(TEXTS)
+    expected = model.predict(["g", "go", "good"])
+    stream, prompted = model.stream(length=40, seed=3), model.stream("go", length=40, seed=3)
+    found = np.concatenate([stream.push("g"), stream.push(""), stream.push("o")])
+    np.testing.assert_allclose(found, expected[:2], atol=1e-6)
+    np.testing.assert_allclose(prompted.push("od")[-1], expected[2], atol=1e-6)
+    other = model.stream(length=40, seed=3)
+    other.state = stream.state
+    assert "".join(other) == "".join(stream)
+
+
+def test_what_was_written_has_been_read():
+    """Blocks are drawn beyond the end of what is asked for."""
+    model = rnnkit.LanguageModel(units=3, embedding_dim=2)
+    model.adapt(TEXTS)
+    stream = model.stream("go", length=5, seed=3, ends=False)
+    written = "go" + "".join(stream)
+    assert len(written) == 7
+    [probabilities] = stream.push("d")
+    np.testing.assert_allclose(probabilities, model.predict([written + "d"])[0], atol=1e-6)
