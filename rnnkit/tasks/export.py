@@ -134,12 +134,11 @@ def litert_step(step: OneStep, configure=lambda converter: None) -> bytes:
                 )  # of its own calibration
                 return converter.convert()
         except Exception as error:  # the converter's own class is not public
-            names = sorted(set(re.findall(r"\btf\.([A-Z]\w+)", str(error)))) or [
-                str(error).strip().splitlines()[0][:200]
-            ]
+            names = ", ".join(sorted(set(re.findall(r"\btf\.([A-Z]\w+)", str(error)))))
+            reason = f"it lacks {names}" if names else str(error).strip().splitlines()[0][:200]
             raise ArgumentError(
-                f"format: this network cannot be written for LiteRT, which lacks {', '.join(names)}. Choose another "
-                "format, or layers without it."
+                f"format: this network cannot be written for LiteRT like this: {reason}. Choose another format, other "
+                "states, or layers without it."
             ) from error
 
 
