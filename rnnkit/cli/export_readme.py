@@ -57,7 +57,7 @@ def write_readme(model, exported: Exported, kind: str) -> Path:
     states = {name: ((1, *shape), dtype) for name, (shape, dtype) in step.states_like.items()}
     example = [{name: _ones(shape) for name, (shape, _) in step.inputs_like.items()}] * 3
     learned = model.get_build_config()
-    facts = path.with_name(f"{path.stem}.json")
+    facts = path.with_name(f"{path.name}.json")
     told = {"inputs": inputs, "states": states, "example": example, "learned": learned}
     facts.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
     reads_words = set(inputs) == {"tokens"} and "words" in learned
@@ -74,7 +74,7 @@ def write_readme(model, exported: Exported, kind: str) -> Path:
         f"| {way} | `{name}` | (1, {', '.join(map(str, shape))}) | {dtype} |" for way, name, (shape, dtype) in likes
     ]
     table = "\n".join([*rows, "| out | `scores` | | float32 |", "| out | `new_` + the name of each state | | |", ""])
-    readme = path.with_name(f"{path.stem}.README.md")
+    readme = path.with_name(f"{path.name}.README.md")
     text = README.format(file=path.name, task=type(model).__name__, facts=facts.name, table=table, code=code)
     readme.write_text(text, encoding="utf-8")
     return readme

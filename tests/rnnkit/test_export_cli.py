@@ -82,7 +82,7 @@ def test_the_readmes_code_answers_without_rnnkit_and_tensorflow(cli, streaming, 
     done = cli("export", file, "--format", kind, "--streaming")
     assert (done.code, done.err) == (0, "")
     assert f"{name}: one step, from tokens and 4 states to scores" in done.out
-    readme = file.with_name("network.README.md").read_text(encoding="utf-8")
+    readme = file.with_name(f"{name}.README.md").read_text(encoding="utf-8")
     [_, code] = readme.split("```python\n")
     code = code.split("```")[0]
     assert len(code.strip().splitlines()) <= 20
@@ -92,7 +92,7 @@ def test_the_readmes_code_answers_without_rnnkit_and_tensorflow(cli, streaming, 
     expected = model.classify("not bad at all")
     assert said.stdout.split()[0] == expected.label
     assert f"{expected.score:.4f}"[:5] in said.stdout
-    assert json.loads(file.with_name("network.json").read_text(encoding="utf-8"))["inputs"] == {"tokens": "int32"}
+    assert json.loads(file.with_name(f"{name}.json").read_text(encoding="utf-8"))["inputs"] == {"tokens": "int32"}
 
 
 def test_eight_bits_are_measured_on_data_that_are_named(cli, streaming, tmp_path):
