@@ -78,7 +78,7 @@ class TextStream(Stream):
             raise ArgumentError(f"prompt: expected a text, got {prompt!r:.60}.")
         check_seed(seed := asked.pop("seed"))
         self._model, self._length, self._ends = model, length, ends
-        self._settings = {name: value[None] for name, value in sampling_settings(**asked).items()}
+        self._settings = {name: np.reshape(value, 1) for name, value in sampling_settings(**asked).items()}
         for block in model.stack.blocks:
             check_stepwise("generate", block["forward"])
         initial = [*arrays(model.stack.initial_states(1)), np.array([END], "int32")]
