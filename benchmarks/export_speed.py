@@ -14,7 +14,7 @@ import numpy as np
 import rnnkit
 from rnnkit import datasets
 from rnnkit.errors import ArgumentError
-from rnnkit.layers.compiled import compiled
+from rnnkit.recurrent.compiled import compiled
 from rnnkit.tasks.quantization import runner, through_time
 
 STEPS = 5_000

@@ -5,7 +5,7 @@ Each function takes a generator and the longest length, and returns `Splits` wit
 
 import numpy as np
 
-from rnnkit.datasets import catalog
+from rnnkit.datasets import catalog, imdb
 from rnnkit.datasets.dataset import Dataset, Splits
 
 PIXELS, DIGIT_IMAGES, BRIGHTEST = 64, 1797, 16
@@ -41,7 +41,7 @@ def imdb_bytes(rng: np.random.Generator, length: int) -> Splits:
     Returns:
         Sequences of bytes, uint8, shape (T,) with T up to L, and classes: 0 is negative, 1 is positive.
     """
-    return Splits(*(_as_bytes(part, length) for part in catalog.load("imdb")))
+    return Splits(*(_as_bytes(part, length) for part in catalog.load(imdb.SOURCE.name)))
 
 
 def _as_bytes(reviews: Dataset, length: int) -> Dataset:

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from rnnkit.errors import ArgumentError, DataError
-from rnnkit.layers.compiled import compiled
+from rnnkit.recurrent.compiled import compiled
 
 
 class Stream:

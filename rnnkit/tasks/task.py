@@ -17,9 +17,9 @@ from rnnkit.checks import whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import RecurrentStack
-from rnnkit.layers.compiled import compiled
 from rnnkit.optimizers import with_scaler
 from rnnkit.optimizers.replicas import share_gradient
+from rnnkit.recurrent.compiled import compiled
 from rnnkit.tasks.batches import Batches
 from rnnkit.tasks.callbacks import BestEpoch, Halving, check_model_path, follows_schedule
 from rnnkit.tasks.inputs import as_dataset

@@ -12,8 +12,8 @@ from rnnkit.checks import one_of, share, whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import DataError
 from rnnkit.layers import CRF, CRFLoss, TokenLoss
-from rnnkit.layers.compiled import compiled
 from rnnkit.optimizers import LazyAdam
+from rnnkit.recurrent.compiled import compiled
 from rnnkit.tasks.batches import by_example
 from rnnkit.tasks.columns import as_text
 from rnnkit.tasks.entities.checks import check_no_names, check_sentences, check_tag_lists, reject_broken, tag_numbers

@@ -17,9 +17,9 @@ from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import AdaptiveSoftmax, RecurrentStack
 from rnnkit.layers.adaptive_softmax import output_vectors
-from rnnkit.layers.compiled import compiled
 from rnnkit.layers.sequence import padded_labels
 from rnnkit.optimizers import Adam
+from rnnkit.recurrent.compiled import compiled
 from rnnkit.recurrent.softmax import target_log_probabilities
 from rnnkit.tasks.columns import as_text, check_texts
 from rnnkit.tasks.inputs import take_apart
@@ -190,7 +190,7 @@ class LanguageModel(Task):
         joined = ops.concatenate([each[:, :, None] for each in found], axis=2)
         return self._by_step(joined)
 
-    def next_token(self, context, index=0, training=None):
+    def next_token(self, context: Any, index: int = 0, training: bool | None = None):
         """Logits of the next token, float32, from a context of the stack with this number."""
         vector = self._vector(context, index, training)
         if self.adaptive is not None:

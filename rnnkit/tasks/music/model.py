@@ -14,8 +14,8 @@ from rnnkit.datasets import Dataset
 from rnnkit.datasets.piano_rolls import KEYS
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import KeyHead
-from rnnkit.layers.compiled import compiled
 from rnnkit.optimizers import Adam
+from rnnkit.recurrent.compiled import compiled
 from rnnkit.recurrent.truncated import check_stepwise
 from rnnkit.tasks.batches import by_example
 from rnnkit.tasks.inputs import take_apart

@@ -9,8 +9,8 @@ from scipy.special import expit
 from rnnkit.checks import whole
 from rnnkit.datasets.piano_rolls import KEYS
 from rnnkit.errors import DataError
-from rnnkit.layers.compiled import compiled
 from rnnkit.layers.stream import Stream, any_batch, arrays, piecewise
+from rnnkit.recurrent.compiled import compiled
 
 SILENCE = np.zeros((1, 1, KEYS), "int8")
 

@@ -12,8 +12,8 @@ from keras import ops
 
 from rnnkit.checks import positive, whole
 from rnnkit.errors import ArgumentError
-from rnnkit.layers.compiled import compiled
 from rnnkit.layers.sequence import FORBIDDEN, valid_steps
+from rnnkit.recurrent.compiled import compiled
 from rnnkit.tasks.batches import Batches
 from rnnkit.tasks.translation.search import beam_search, draw, greedy
 from rnnkit.text.tokenization import END

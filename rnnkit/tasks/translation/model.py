@@ -10,8 +10,8 @@ from rnnkit.checks import installed, one_of, share, whole
 from rnnkit.compat import layers_of
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import AttentionDecoder
-from rnnkit.layers.compiled import compiled
 from rnnkit.optimizers import Adam
+from rnnkit.recurrent.compiled import compiled
 from rnnkit.tasks.batches import BatchAdapter
 from rnnkit.tasks.columns import as_text, check_texts
 from rnnkit.tasks.language.pretrained import known_tokens, like_pretrained, open_pretrained, start_from
