@@ -2,7 +2,8 @@
 
     python benchmarks/pretraining.py language --out FOLDER
     python benchmarks/pretraining.py sst2 --pretrained FOLDER/model.keras --seeds 3
-    python benchmarks/pretraining.py sst2 --pretrained FOLDER/model.keras --seeds 3 --labels 200
+    python benchmarks/pretraining.py sst2 --pretrained FOLDER/model.keras --seeds 3 --labels 200 --rate 1e-3
+    python benchmarks/pretraining.py imdb --pretrained FOLDER/model.keras --epochs 3 --verbose 2
 
 The epoch is chosen on validation; the test set is looked at once a seed, with `--test`. `--labels` takes that many
 training sentences, drawn by the seed. The language model never reads a test review; a hundredth of its reviews is held
@@ -26,17 +27,17 @@ from rnnkit import datasets
 from rnnkit.callbacks import Resume
 
 
-def reviews():
-    read = datasets.read_jsonl(Path(os.environ["RNNKIT_DATA_DIR"]) / "imdb" / "train.jsonl.gz")
+def reviews(part):
+    read = datasets.read_jsonl(Path(os.environ["RNNKIT_DATA_DIR"]) / "imdb" / f"{part}.jsonl.gz")
     texts = [text.replace("<br />", " ") for text in read["text"]]
-    return datasets.Dataset({"text": texts}, name="imdb").split(0.01, seed=0)
+    return datasets.Dataset({"text": texts, "label": read["label"]}, name="imdb")
 
 
 def language(arguments):
     keras.utils.set_random_seed(0)
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
-    train, valid = reviews()
+    train, valid = reviews("train").split(0.01, seed=0)
     model = rnnkit.LanguageModel(
         "words",
         lowercase=True,
@@ -51,13 +52,15 @@ def language(arguments):
     model.save(folder / "model.keras")
 
 
-def sentences(labels, seed):
+def labelled(arguments, seed):
+    if arguments.work == "imdb":
+        return *reviews("train").split(0.1, seed=0), reviews("test")
     train, valid, test = datasets.load("sst2")
-    return (train if labels is None else train.sample(labels, seed=seed)), valid, test
+    return (train if arguments.labels is None else train.sample(arguments.labels, seed=seed)), valid, test
 
 
 def one_seed(arguments, seed):
-    train, valid, test = sentences(arguments.labels, seed)
+    train, valid, test = labelled(arguments, seed)
     keras.utils.set_random_seed(seed)
     options = {"units": arguments.units, "embedding_dim": arguments.embedding_dim}
     if arguments.pretrained:
@@ -65,14 +68,15 @@ def one_seed(arguments, seed):
     model = rnnkit.SentimentClassifier(**options)
     model.compile(rnnkit.optimizers.LazyAdam(arguments.rate))
     start = time.perf_counter()
-    history = model.fit(train, validation_data=valid, verbose=arguments.verbose)
+    epochs = arguments.epochs if arguments.work == "imdb" else "auto"
+    history = model.fit(train, validation_data=valid, epochs=epochs, verbose=arguments.verbose)
     seconds = time.perf_counter() - start
     parts = {"valid": valid, **({"test": test} if arguments.test else {})}
     scores = {name: model.evaluate(part, verbose=0, return_dict=True)["accuracy"] for name, part in parts.items()}
     return {"seed": seed, **scores, "epochs": len(history.epoch), "seconds": round(seconds)}
 
 
-def sst2(arguments):
+def classify(arguments):
     runs = []
     for seed in range(arguments.seeds):
         runs.append(one_seed(arguments, seed))
@@ -85,7 +89,7 @@ def sst2(arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("work", choices=["language", "sst2"])
+    parser.add_argument("work", choices=["language", "sst2", "imdb"])
     parser.add_argument("--out")
     parser.add_argument("--pretrained")
     parser.add_argument("--units", type=int, default=128)
@@ -97,7 +101,7 @@ def main():
     parser.add_argument("--test", action="store_true")
     parser.add_argument("--verbose", type=int, default=0)
     arguments = parser.parse_args()
-    {"language": language, "sst2": sst2}[arguments.work](arguments)
+    (language if arguments.work == "language" else classify)(arguments)
 
 
 if __name__ == "__main__":
