@@ -120,10 +120,11 @@ class LRUCell(ComplexCell):
     def build_recurrence(self) -> None:
         def ring(shape, dtype):
             low, high = self.min_radius**2, self.max_radius**2
-            return ops.log(-ops.log(keras.random.uniform(shape, low, high, dtype) + 1e-7) / 2 + 1e-7)
+            squared = keras.initializers.RandomUniform(low, high)(shape, dtype)
+            return ops.log(-ops.log(squared + 1e-7) / 2 + 1e-7)
 
         def angle(shape, dtype):
-            return ops.log(self.max_phase * keras.random.uniform(shape, 1e-6, 1.0, dtype))
+            return ops.log(self.max_phase * keras.initializers.RandomUniform(1e-6, 1.0)(shape, dtype))
 
         def normalised(shape, dtype):
             return ops.log(-ops.expm1(-2 * ops.exp(ops.convert_to_tensor(self.nu)))) / 2

@@ -56,7 +56,7 @@ class RGLRUCell(ScanCell):
 
     def build(self, input_shape: Any):
         def memories(shape, dtype):
-            power = keras.random.uniform(shape, 0.9, 0.999, dtype) ** (1 / SHARPNESS)
+            power = keras.initializers.RandomUniform(0.9, 0.999)(shape, dtype) ** (1 / SHARPNESS)
             return ops.log(power) - ops.log1p(-power)
 
         width = 3 * self.units

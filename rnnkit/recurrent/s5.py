@@ -61,7 +61,7 @@ class S5Cell(ComplexCell):
 
     def build_recurrence(self) -> None:
         def log_uniform(shape, dtype):
-            return keras.random.uniform(shape, math.log(self.min_step), math.log(self.max_step), dtype)
+            return keras.initializers.RandomUniform(math.log(self.min_step), math.log(self.max_step))(shape, dtype)
 
         def constant(values):
             return lambda shape, dtype: ops.convert_to_tensor(values, dtype)
