@@ -241,6 +241,17 @@ class Task(RawDataModel):
         """Whether a recurrent layer's steps are those of the predictions, wherever their numbers agree."""
         return True
 
+    def stream(self, *args: Any, **kwargs: Any) -> Any:
+        """Data that come piece by piece, of a task that can answer before all is there; this one cannot.
+
+        Raises:
+            ArgumentError: always.
+        """
+        raise ArgumentError(
+            f"stream: {type(self).__name__} answers when a sequence is whole. Its recurrent layers can be streamed: "
+            "model.stack.stream()."
+        )
+
     def one_step(self) -> Any:
         """The network for one step of a sequence, with the state as inputs and outputs (see `OneStep`).
 

@@ -134,6 +134,12 @@ def test_what_cannot_be_streamed_says_what_to_choose():
         words.stream()
 
 
+@pytest.mark.parametrize("task", [rnnkit.Translator, rnnkit.MemoryModel])
+def test_a_task_that_needs_the_whole_sequence_says_so(task):
+    with pytest.raises(ArgumentError, match=rf"stream: {task.__name__} answers when a sequence is whole.*stack.stream"):
+        task(units=3).stream()
+
+
 @pytest.mark.parametrize("head", ["independent", "joint"])
 def test_the_next_frame_has_the_probabilities_that_predict_gives(head):
     rolls = np.random.default_rng(0).integers(0, 2, (2, 5, 88), "int8")
