@@ -7,11 +7,12 @@ from typing import Any
 
 import keras
 
+from rnnkit.recurrent.cell_arguments import CellArguments
 from rnnkit.recurrent.min_cells import MinGRUCell, MinLSTMCell, ParallelCell
 from rnnkit.recurrent.parallel_rnn import ParallelRNN
 
 
-class MinRNN(ParallelRNN):
+class MinRNN(CellArguments, ParallelRNN):
     """A layer that makes its own parallel cell; `unroll` changes nothing."""
 
     cell_class: type[ParallelCell]
@@ -44,24 +45,6 @@ class MinRNN(ParallelRNN):
             name="parallel_cell",
         )
         super().__init__(cell, **kwargs)
-
-    @property
-    def units(self):
-        """H."""
-        return self.cell.units
-
-    @property
-    def activation(self):
-        """The candidates' activation function."""
-        return self.cell.activation
-
-    def get_config(self):
-        config = {**self.cell.get_config(), **super().get_config()}
-        return {key: value for key, value in config.items() if key != "cell"}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]):
-        return cls(**config)
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")

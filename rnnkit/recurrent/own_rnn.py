@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from rnnkit.checks import whole
+from rnnkit.recurrent.cell_arguments import CellArguments
 from rnnkit.recurrent.fused_rnn import FusedRNN
 
 KINDS = {"initializer": keras.initializers, "regularizer": keras.regularizers, "constraint": keras.constraints}
@@ -85,7 +86,7 @@ class OwnCell(keras.layers.Layer):
         }
 
 
-class OwnRNN(FusedRNN, keras.layers.RNN):
+class OwnRNN(CellArguments, FusedRNN):
     """`keras.layers.RNN` over an `OwnCell`, through `fused_loops` on a CPU; it takes the arguments of both.
 
     In half precision that loop keeps its states in float32, where the cell's own steps round them every time.
@@ -110,21 +111,3 @@ class OwnRNN(FusedRNN, keras.layers.RNN):
     def recurrent_kernel(self):
         """As `fused_loops.run` takes it."""
         return self.cell.recurrent_kernel
-
-    @property
-    def units(self):
-        """H."""
-        return self.cell.units
-
-    @property
-    def activation(self):
-        """The cell's activation function."""
-        return self.cell.activation
-
-    def get_config(self):
-        config = {**self.cell.get_config(), **super().get_config()}
-        return {key: value for key, value in config.items() if key != "cell"}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]):
-        return cls(**config)
