@@ -3,15 +3,18 @@
     python benchmarks/pretraining.py language --out FOLDER
     python benchmarks/pretraining.py sst2 --pretrained FOLDER/model.keras --seeds 3
     python benchmarks/pretraining.py sst2 --pretrained FOLDER/model.keras --seeds 3 --labels 200 --rate 1e-3
+    python benchmarks/pretraining.py sst2 --labels 200 --unlabelled --set virtual_adversarial=1 --set entropy=0.1
     python benchmarks/pretraining.py imdb --pretrained FOLDER/model.keras --epochs 3 --verbose 2
 
 The epoch is chosen on validation; the test set is looked at once a seed, with `--test`. `--labels` takes that many
-training sentences, drawn by the seed. The language model never reads a test review; a hundredth of its reviews is held
+training sentences, drawn by the seed, and `--unlabelled` the others without their labels; `--set` is for any argument
+of the classifier, and `fine_tuning`. The language model never reads a test review; a hundredth of its reviews is held
 out. `RNNKIT_DATA_DIR` is where `imdb/train.jsonl.gz` and SST-2 lie. An interrupted `language`
 goes on from its last epoch.
 """
 
 import argparse
+import ast
 import json
 import os
 import statistics
@@ -47,29 +50,40 @@ def language(arguments):
         softmax="adaptive",
         bptt_steps=48,
     )
-    options = {"epochs": arguments.epochs, "batch_size": 64, "verbose": 2}
+    options = {"epochs": arguments.epochs or 4, "batch_size": 64, "verbose": 2}
     model.fit(train, validation_data=valid, callbacks=[Resume(folder / "resume")], **options)
     model.save(folder / "model.keras")
 
 
 def labelled(arguments, seed):
+    """Training data, and the texts of those without labels; validation data; test data."""
     if arguments.work == "imdb":
-        return *reviews("train").split(0.1, seed=0), reviews("test")
-    train, valid, test = datasets.load("sst2")
-    return (train if arguments.labels is None else train.sample(arguments.labels, seed=seed)), valid, test
+        (train, valid), test = reviews("train").split(0.1, seed=0), reviews("test")
+    else:
+        train, valid, test = datasets.load("sst2")
+    if arguments.labels is None:
+        return (train, train["text"]), valid, test
+    chosen = train.sample(arguments.labels, seed=seed)
+    known = set(chosen["text"])
+    return (chosen, [text for text in train["text"] if text not in known]), valid, test
 
 
 def one_seed(arguments, seed):
-    train, valid, test = labelled(arguments, seed)
+    (train, others), valid, test = labelled(arguments, seed)
     keras.utils.set_random_seed(seed)
     options = {"units": arguments.units, "embedding_dim": arguments.embedding_dim}
     if arguments.pretrained:
         options = {"pretrained": arguments.pretrained}
-    model = rnnkit.SentimentClassifier(**options)
+    settings = {name: ast.literal_eval(value) for name, value in (each.split("=") for each in arguments.set)}
+    of_fit = {"fine_tuning": settings.pop("fine_tuning")} if "fine_tuning" in settings else {}
+    if arguments.unlabelled:
+        of_fit["unlabelled"] = others
+    model = rnnkit.SentimentClassifier(**options, **settings)
     model.compile(rnnkit.optimizers.LazyAdam(arguments.rate))
     start = time.perf_counter()
-    epochs = arguments.epochs if arguments.work == "imdb" else "auto"
-    history = model.fit(train, validation_data=valid, epochs=epochs, verbose=arguments.verbose)
+    epochs = arguments.epochs or ("auto" if arguments.work == "sst2" else 4)
+    options = {"validation_data": valid, "epochs": epochs, "verbose": arguments.verbose}
+    history = model.fit(train, **options, **of_fit)
     seconds = time.perf_counter() - start
     parts = {"valid": valid, **({"test": test} if arguments.test else {})}
     scores = {name: model.evaluate(part, verbose=0, return_dict=True)["accuracy"] for name, part in parts.items()}
@@ -94,9 +108,11 @@ def main():
     parser.add_argument("--pretrained")
     parser.add_argument("--units", type=int, default=128)
     parser.add_argument("--embedding-dim", type=int, default=128)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int)
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--labels", type=int)
+    parser.add_argument("--unlabelled", action="store_true")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--test", action="store_true")
     parser.add_argument("--verbose", type=int, default=0)

@@ -81,7 +81,7 @@ def prepare(config: RunConfig, splits: Splits) -> "Task":
     if config.deterministic:
         make_deterministic()
     model = make_model(config)
-    model.adapt(splits.train)
+    model.adapt(splits.train, **spec.fit_arguments(config))
     spec.compile(model, config)
     set_optimizer(model, split_settings(spec, config.settings).optimizer)
     for part in splits:
@@ -137,6 +137,7 @@ def train(
         epochs=config.epochs,
         callbacks=[*resume, spectrum, through_time, *callbacks, *events],
         verbose=verbose,
+        **find_spec(config.task).fit_arguments(config),
         **split_settings(find_spec(config.task), config.settings).fit,
     )
     seconds = training.times.seconds + sum(each.seconds_before for each in resume)

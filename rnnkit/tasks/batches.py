@@ -37,6 +37,8 @@ class Batches(keras.utils.PyDataset):
         steps: batches per epoch; the next epoch goes on where this one ended, and begins again at the end of the data.
             None serves all of them.
         max_steps: B * T of the largest batch; an example that is longer by itself is a batch alone.
+        beside: examples without a target, of which each batch gets as many more: those of `beside`, in an order by the
+            same seed. Their inputs are named `beside_NAME`.
     """
 
     def __init__(
@@ -51,8 +53,10 @@ class Batches(keras.utils.PyDataset):
         weights=None,
         steps=None,
         max_steps=MAX_STEPS,
+        beside: "Batches | None" = None,
     ):
         super().__init__()
+        self.beside = beside
         self.x, self.y, self.weights = x, y, weights
         self.batch_size = whole("batch_size", batch_size)
         self.shuffle, self.seed, self.steps = shuffle, seed, steps
@@ -71,6 +75,9 @@ class Batches(keras.utils.PyDataset):
     def epoch(self, epoch: int) -> None:
         self._epoch = epoch
         self._plan = self._pass(epoch) if self.steps is None else self._part(epoch)
+        if self.beside is not None:
+            self.beside.seed, self.beside.steps = self.seed, self.num_batches
+            self.beside.epoch = epoch
 
     @property
     def num_batches(self) -> int:
@@ -86,6 +93,7 @@ class Batches(keras.utils.PyDataset):
         parts = [*self.x.values(), *(each for each in (self.y, self.weights) if each is not None)]
         options = {"batch_size": self.batch_size, "shuffle": bool(self.shuffle)}
         options |= {} if self.steps is None else {"steps": self.steps}
+        options |= {} if self.beside is None else {"beside": self.beside.fingerprint()}
         return {"examples": len(self._lengths), **options, "contents": content_sum(parts)}
 
     def rows(self, index: int) -> np.ndarray:
@@ -96,6 +104,8 @@ class Batches(keras.utils.PyDataset):
         rows = self._plan[index]
         like_all = self.steps == 1  # of epochs of one batch Keras would take the first one's length for that of all
         x = {name: _take(column, rows, like_all) for name, column in self.x.items()}
+        if self.beside is not None:
+            x |= {f"beside_{name}": column for name, column in self.beside[index][0].items()}
         if self.y is None:
             return (x,)
         y = _take(self.y, rows, like_all, padding=-1)

@@ -1,6 +1,7 @@
 """Raw data in any of the forms that users have, as one `Dataset`."""
 
 import itertools
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ from rnnkit.datasets import Dataset
 from rnnkit.errors import DataError
 from rnnkit.tasks.columns import as_column, depth
 from rnnkit.tasks.streams import is_stream, read_stream
+from rnnkit.text.corpus import Corpus
 
 
 class Given(NamedTuple):
@@ -89,6 +91,20 @@ def as_dataset(x, y=None, *, columns: Sequence[str], target: bool = True, rank: 
     if not len(data):
         raise DataError("x: the data set is empty. Give at least one example.")
     return data
+
+
+def texts_of_lines(name: str, given: Any) -> Any:
+    """The lines of a file, or of those of a folder, each a text, where a path was given; else what was given.
+
+    Raises:
+        DataError: there is nothing to read; the message begins with the argument's name.
+    """
+    if not isinstance(given, (str, os.PathLike)):
+        return given
+    try:
+        return Corpus(given, each_line=True).texts()
+    except DataError as error:
+        raise DataError(f"{name}: {str(error).removeprefix('x: ')}") from error
 
 
 def _given_once(name: str, given, brought):

@@ -40,6 +40,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
         validation_batch_size: int = 128,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
+        unlabelled: Any = None,
         **kwargs: Any,
     ):
         """Trains on raw data; learns the vocabulary first if there is none yet, and compiles if nobody did.
@@ -63,6 +64,9 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
             sample_weight: a weight for each example's loss, shape (N,).
             steps_per_epoch: batches per epoch; the next epoch goes on where this one ended.
             validation_steps: batches of the validation data to evaluate on, the first ones.
+            unlabelled: more inputs, without targets, in any form that `predict` takes, or the path of a file or folder
+                of text files with one on each line; for a `SentimentClassifier` with `virtual_adversarial` or
+                `entropy`. Each step reads as many of them as examples.
             kwargs: anything else that `keras.Model.fit` takes.
 
         Returns:
@@ -81,14 +85,18 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
         data, weights, own_size = self._taken(x, y, sample_weight, "steps_per_epoch", steps_per_epoch, size)
         if validation_split and validation_data is None:
             data, weights, validation_data = _held_out(data, weights, validation_split, seed)
+        more = {} if unlabelled is None else {"unlabelled": self.read_unlabelled(unlabelled)}
         if self.network is None:
-            self.adapt(data)
+            self.adapt(data, **more)
         self._prepare()
         encoded = self.encoded(data)
         weights = self.example_weights(weights, encoded)
         weights = weighted(weights, self.class_weights(class_weight, encoded["y"]), encoded["y"])
         order = {"batch_size": batch_size or own_size or size, "shuffle": shuffle, "seed": seed}
-        batches = self.make_batches(**encoded, **order, weights=weights, steps=steps_per_epoch, training=True)
+        beside = {}
+        if unlabelled is not None:
+            beside["beside"] = Batches(**self.encode(more["unlabelled"], target=False), **order)
+        batches = self.make_batches(**encoded, **order, **beside, weights=weights, steps=steps_per_epoch, training=True)
         valid = None
         if validation_data is not None:
             limit = ("validation_steps", validation_steps)
@@ -171,6 +179,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
         return super().__call__(inputs, *args, **kwargs)
 
     def call(self, inputs: Any, training: bool = False):
+        inputs = {name: inputs[name] for name in self.network.input}  # `fit` may put others beside them
         return run_on_share(self.network, inputs, training=training)
 
     def network_inputs(self, x: Any) -> dict[str, np.ndarray]:
@@ -242,7 +251,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
             self.optimizer.build(self.trainable_variables)  # here, as within a step TensorFlow would trace it again
 
     def _is_encoded(self, x) -> bool:
-        return isinstance(x, dict) and self.network is not None and x.keys() == self.network.input.keys()
+        return isinstance(x, dict) and self.network is not None and x.keys() >= self.network.input.keys()
 
     def _several_devices(self) -> bool:
         strategy = getattr(self, "distribute_strategy", None)

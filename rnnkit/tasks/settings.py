@@ -19,7 +19,7 @@ OPTIMIZER = (
     "gradient_accumulation_steps",
 )
 # What a run gives to `fit` itself.
-TAKEN = ("x", "y", "epochs", "batch_size", "verbose", "callbacks", "validation_data", "validation_split")
+TAKEN = ("x", "y", "epochs", "batch_size", "verbose", "callbacks", "validation_data", "validation_split", "unlabelled")
 OF_TRAINING = ("clipping", "threshold", "batch_size")  # hyperparameters that are no settings
 OF_KERAS = ("name", "dtype", "trainable")
 HOME = Path(rnnkit.__file__).parent

@@ -198,6 +198,10 @@ class TaskSpec:
         """The arguments of the task without which it cannot learn the data."""
         return {}
 
+    def fit_arguments(self, config: Config) -> dict[str, Any]:
+        """What `adapt` and `fit` get beside the data."""
+        return {}
+
     def compile(self, model: "Task", config: Config) -> None:
         """Compiles the adapted model, where the task's own settings do not suit the data."""
 

@@ -123,6 +123,14 @@ class Task(RawDataModel):
         """Raw data in any form that `as_dataset` takes, with the task's columns; without the target, its inputs."""
         return as_dataset(x, y, columns=self.columns, target=target, rank=self.rank)
 
+    def read_unlabelled(self, given: Any) -> Dataset:
+        """What `fit` was given as `unlabelled`, as a `Dataset` of inputs.
+
+        Raises:
+            ArgumentError: the task has no loss that could use it.
+        """
+        raise ArgumentError(f"unlabelled: {type(self).__name__} has no loss that could use it. Leave it out.")
+
     def encoded(self, data: Dataset) -> dict[str, Any]:
         """What `encode` gives with the target, worked out once for as long as the data set, which never changes, is in
         use.

@@ -16,7 +16,9 @@ from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import SequencePooling, WordDropout
 from rnnkit.optimizers import LazyAdam
 from rnnkit.tasks.columns import as_text, check_labels, check_texts, find_classes
+from rnnkit.tasks.inputs import texts_of_lines
 from rnnkit.tasks.language.pretrained import joined_words, like_pretrained, open_pretrained, start_from
+from rnnkit.tasks.perturbations import PerturbationLosses
 from rnnkit.tasks.sentiment.metrics import for_classes, macro_f1
 from rnnkit.tasks.sentiment.scores import ClassScores, score_classes
 from rnnkit.tasks.sentiment.stream import ClassStream, piece_reader
@@ -66,6 +68,10 @@ class SentimentClassifier(Task):
         tokenizer: a function from a text to the list of its words; None takes words, and in scripts without blanks
             between words, such as Chinese or Thai, characters. A file keeps its name only, so register it with
             `keras.saving.register_keras_serializable`, or set `model.tokenizer` after loading.
+        adversarial, virtual_adversarial, entropy: weights of losses in training beside that of the labels (see
+            `rnnkit.tasks.perturbations.PerturbationLosses`); the last two also read the texts that `fit` gets as
+            `unlabelled`. 0 leaves one out. They need TensorFlow, and one device.
+        radius: how far texts are moved for the first two.
         options: any other argument of `RecurrentStack`, such as `activation`, `residual`, `layer_norm` and
             `recurrent_initializer`; and `name` and `dtype` as for a `keras.Model`.
 
@@ -102,6 +108,10 @@ class SentimentClassifier(Task):
         max_length: int | None = None,
         lowercase: bool = True,
         tokenizer: Callable[[str], Iterable[str]] | None = None,
+        adversarial: float = 0.0,
+        virtual_adversarial: float = 0.0,
+        entropy: float = 0.0,
+        radius: float = 5.0,
         **options: Any,
     ):
         given = {"cell": cell, "units": units, "embedding_dim": embedding_dim, "lowercase": lowercase}
@@ -118,16 +128,19 @@ class SentimentClassifier(Task):
         self.max_length = None if max_length is None else whole("max_length", max_length)
         self.lowercase = lowercase
         self.tokenizer = own_tokenizer(tokenizer)
+        self.perturbations = PerturbationLosses(adversarial, virtual_adversarial, entropy, radius)
+        self._noise = keras.random.SeedGenerator() if virtual_adversarial else None
+        self._unlabelled: Sequence[str] = ()
 
     def learn(self, data: Any):
         texts, labels = check_texts(data["text"]), check_labels(data["label"])
         classes = find_classes(labels)
         counts = Counter(labels)
-        vocabulary = Vocabulary.learn(self._words(texts), min_count=self.min_count, max_words=self.max_words)
+        words = self._words([*texts, *self._unlabelled])
+        vocabulary = Vocabulary.learn(words, min_count=self.min_count, max_words=self.max_words)
         size = self.embedding_dim if self.vectors is None else vector_size(self.vectors)
-        words = joined_words(self._source(), vocabulary.words)
         return {
-            "words": words,
+            "words": joined_words(self._source(), vocabulary.words),
             "labels": classes,
             "counts": [counts[label] for label in classes],
             "embedding_dim": size,
@@ -156,7 +169,23 @@ class SentimentClassifier(Task):
         self.read_piece = functools.cache(lambda: piece_reader(self))
         return keras.Model({"tokens": tokens, "lengths": lengths}, scores, name="network")
 
-    def adapt(self, x: Any, y: Any = None):
+    def build_from_config(self, config: dict[str, Any]):
+        super().build_from_config(config)
+        if self.network is not None and self.perturbations.are_on:
+            self.perturbations.connect(self.network, "embedding", self._noise)
+
+    def read_unlabelled(self, given: Any):
+        if not self.perturbations.reads_unlabelled:
+            raise ArgumentError(
+                "unlabelled: no loss reads it. Set virtual_adversarial=1.0 or entropy=1.0 in the model."
+            )
+        data = self.read(texts_of_lines("unlabelled", given), target=False)
+        check_texts(data["text"], "unlabelled")
+        return data
+
+    def adapt(self, x: Any, y: Any = None, unlabelled: Any = None):
+        """As for every task; the vocabulary takes in the words of `unlabelled`, what `fit` takes by this name."""
+        self._unlabelled = () if unlabelled is None else self.read_unlabelled(unlabelled)["text"]
         super().adapt(x, y)
         if self._source() is not None:
             start_from(self._source(), self.network.get_layer("embedding"), self.stack)
@@ -191,6 +220,14 @@ class SentimentClassifier(Task):
         """
         metrics, weighted_metrics = (for_classes(given) for given in (metrics, weighted_metrics))
         super().compile(optimizer, loss, metrics=metrics, weighted_metrics=weighted_metrics, **kwargs)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ):
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        if not (training and self.perturbations.are_on):
+            return loss
+        return loss + self.perturbations(x, y, sample_weight)
 
     def score_floor(self, valid: Any):
         """Accuracy or macro F1 of saying the most frequent label to every text."""
@@ -275,6 +312,8 @@ class SentimentClassifier(Task):
             **{name: getattr(self, name) for name in (*own, *limits)},
             "pooling": self.pooling.pooling,
             "tokenizer": tokenizer_name(self.tokenizer),
+            **self.perturbations.weights,
+            "radius": self.perturbations.radius,
         }
 
     def _words(self, texts) -> list[list[str]]:

@@ -6,9 +6,15 @@ from typing import ClassVar
 from rnnkit import datasets
 from rnnkit.datasets import Dataset
 from rnnkit.report.terminal import show_table
-from rnnkit.tasks.options import COLUMNS, DELIMITER, ENCODING, HEADER, LABEL, TEST, TEXT, VALID
+from rnnkit.tasks.options import COLUMNS, DELIMITER, ENCODING, HEADER, LABEL, TEST, TEXT, VALID, Option
 from rnnkit.tasks.parts import Baseline, PageParts, Results, majority_share
 from rnnkit.tasks.spec import TaskSpec
+
+UNLABELLED = Option(
+    *("unlabelled", "File or folder of texts without labels, one on each line, for virtual_adversarial and entropy."),
+    panel="Training",
+    metavar="FILE",
+)
 
 
 def most_frequent_label(train: Dataset, data: Dataset) -> dict[str, float]:
@@ -26,10 +32,11 @@ class SentimentSpec(TaskSpec):
     time = "1 minute"
     sample = "sentiment-sample"
     headline = ("accuracy",)
-    options = (TEXT, LABEL, COLUMNS, HEADER, DELIMITER, ENCODING, VALID, TEST)
+    options = (TEXT, LABEL, COLUMNS, HEADER, DELIMITER, ENCODING, VALID, TEST, UNLABELLED)
     examples = (
         "rnnkit run sentiment --data reviews.csv --text review --label stars --cell gru",
         "rnnkit run sentiment --data sst2 --set bidirectional=true --set learning_rate=5e-4",
+        "rnnkit run sentiment --data few.csv --unlabelled more.txt --set virtual_adversarial=1 --set entropy=0.1",
     )
     space: ClassVar = {
         "bidirectional": [True, False],
@@ -42,6 +49,9 @@ class SentimentSpec(TaskSpec):
 
     def split(self, data, fraction):
         return datasets.stratified_split(data, fraction, [{label} for label in data["label"]])
+
+    def fit_arguments(self, config):
+        return {} if config.unlabelled is None else {"unlabelled": config.unlabelled}
 
     def baseline(self, train, valid):
         """Two points above the most frequent label."""
