@@ -1,5 +1,6 @@
 """Sequences that come piece by piece. Legend: `B` batch, `T` steps of a piece."""
 
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,8 @@ from keras import ops
 
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.recurrent.compiled import compiled
+
+STATE_VERSION = 1  # of what a state holds
 
 
 class Stream:
@@ -20,10 +23,11 @@ class Stream:
     Args:
         read: what `piecewise` made.
         initial: the states before the first step, nested lists of arrays (B, ...).
+        layer: the network, or a layer, whose weights they belong to.
     """
 
-    def __init__(self, read: Callable, initial: list):
-        self._read, self._initial = read, initial
+    def __init__(self, read: Callable, initial: list, layer: keras.Layer):
+        self._read, self._initial, self._layer = read, initial, layer
         self.reset()
 
     def reset(self) -> None:
@@ -34,25 +38,49 @@ class Stream:
     def state(self) -> list:
         """All that is kept of what has come: nested lists of arrays, which can be saved, and set in another process.
 
-        Set it to what another stream of the same model and batch size gave, or to the same arrays in one flat list.
+        The first array is what it belongs to: a version, the batch size and a checksum of the weights. Set it to what
+        another stream of the same model and batch size gave, or to the same arrays in one flat list.
 
         Raises:
-            DataError: arrays of other shapes, or with NaN among them.
+            DataError: it is of another model, batch size or version, or has NaN in it.
         """
-        return keras.tree.map_structure(np.array, self._state)
+        return [self._label(), keras.tree.map_structure(np.array, self._state)]
 
     @state.setter
     def state(self, state: Any) -> None:
-        given, wanted = ([np.asarray(each) for each in keras.tree.flatten(nest)] for nest in (state, self._initial))
+        label, *given = [np.asarray(each) for each in keras.tree.flatten(state)] or [np.zeros(0)]
+        wanted = [np.asarray(each) for each in keras.tree.flatten(self._initial)]
+        self._check_label(label)
         shapes = [[each.shape for each in arrays] for arrays in (given, wanted)]
         if shapes[0] != shapes[1]:
-            same = [shape[1:] for shape in shapes[0]] == [shape[1:] for shape in shapes[1]]
-            other = "another batch size" if same else "another model"
-            raise DataError(f"state: expected arrays of shapes {shapes[1]}, got {shapes[0]}. They are of {other}.")
+            raise DataError(
+                f"state: expected arrays of shapes {shapes[1]}, got {shapes[0]}. Set all that a stream gave."
+            )
         if any(np.isnan(each).any() for each in given):
             raise DataError("state: expected numbers, got NaN. Call reset, and see that what is pushed has none.")
         cast = [each.astype(like.dtype) for each, like in zip(given, wanted, strict=True)]
         self._state = keras.tree.pack_sequence_as(self._initial, cast)
+
+    def _label(self):
+        before = keras.tree.flatten(self._initial)
+        checksum = zlib.crc32(repr([each.shape for each in before]).encode())
+        for weight in self._layer.weights:
+            checksum = zlib.crc32(ops.convert_to_numpy(weight).tobytes(), checksum)
+        return np.array([STATE_VERSION, len(before[0]), checksum])
+
+    def _check_label(self, label):
+        if label.shape != (3,):
+            raise DataError(f"state: expected all that a stream gave as its state, got arrays from {label!r:.60} on.")
+        wanted, (version, batch_size, checksum) = self._label().tolist(), label.tolist()
+        if version != wanted[0]:
+            raise DataError(f"state: expected version {wanted[0]}, got {version}, of another rnnkit. Call reset.")
+        if batch_size != wanted[1]:
+            raise DataError(f"state: expected a batch size of {wanted[1]}, got {batch_size}. Make such a stream.")
+        if checksum != wanted[2]:
+            raise DataError(
+                "state: it is of another model, or of this one with other weights. Load the model whose stream gave "
+                "it, or call reset."
+            )
 
     def _answers(self, inputs: Any) -> Any:
         """What the network says to a piece, a nest of arrays (B, T, ...)."""
@@ -71,7 +99,7 @@ class StackStream(Stream):
 
     def __init__(self, stack: Any, batch_size: int):
         self._stack, self._batch_size = stack, batch_size
-        super().__init__(lambda given: stack.read_piece()(given), arrays(stack.initial_states(batch_size)))
+        super().__init__(lambda given: stack.read_piece()(given), arrays(stack.initial_states(batch_size)), stack)
 
     def push(self, inputs: Any) -> np.ndarray:
         """The outputs (B, T, width) of the next T steps, shape (B, T, F).
@@ -80,8 +108,9 @@ class StackStream(Stream):
             ArgumentError: inputs of another shape.
         """
         inputs = np.asarray(inputs)
-        if inputs.ndim != 3 or len(inputs) != self._batch_size:
-            raise ArgumentError(f"inputs: expected shape ({self._batch_size}, steps, features), got {inputs.shape}.")
+        if inputs.ndim != 3 or len(inputs) != self._batch_size or inputs.dtype.kind in "OSU":
+            got = "text or objects" if inputs.dtype.kind in "OSU" else inputs.shape
+            raise ArgumentError(f"inputs: expected numbers of shape ({self._batch_size}, steps, features), got {got}.")
         if not self._stack.built:
             self._stack.build(inputs.shape)
         return self._answers(inputs)

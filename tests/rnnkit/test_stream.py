@@ -62,32 +62,48 @@ def test_a_state_goes_on_in_another_stream(untraced_test, tmp_path):
 
 def test_what_was_given_out_as_a_state_is_not_changed_by_what_comes(untraced_test):
     stream = RecurrentStack("gru", 3).stream(2)
-    [[state]] = stream.state
+    _, [[state]] = stream.state
     stream.push(X)
     assert not state.any()
-    [[state]] = stream.state
+    _, [[state]] = stream.state
     state[:] = 0
-    assert stream.state[0][0].any()
+    _, [[state]] = stream.state
+    assert state.any()
 
 
 def test_a_state_that_does_not_fit_is_refused(untraced_test):
-    stream = RecurrentStack("lstm", 3).stream(2)
+    stack = RecurrentStack("lstm", 3)
+    stream, other = stack.stream(2), RecurrentStack("lstm", 3).stream(2)
+    for each in (stream, other):
+        each.push(X)
     before = stream.state
-    with pytest.raises(DataError, match=r"state: .*another batch size"):
-        stream.state = RecurrentStack("lstm", 3).stream(1).state
-    for other in (RecurrentStack("lstm", 4), RecurrentStack("gru", 3), RecurrentStack("lstm", 3, 2)):
-        with pytest.raises(DataError, match=r"state: .*another model"):
-            stream.state = other.stream(2).state
-    with pytest.raises(DataError, match="state: expected numbers, got NaN"):
-        stream.state = [[np.full((2, 3), np.nan), np.zeros((2, 3))]]
+    label, [[hidden, cell]] = before
+    with pytest.raises(DataError, match=r"state: expected a batch size of 2, got 1\."):
+        stream.state = stack.stream(1).state
+    for another in (other, RecurrentStack("lstm", 4).stream(2), RecurrentStack("lstm", 3, 2).stream(2)):
+        with pytest.raises(DataError, match=r"state: it is of another model, or of this one with other weights\."):
+            stream.state = another.state
+    for state, message in [
+        ([np.add(label, [1, 0, 0]), hidden, cell], "state: expected version 1, got 2"),
+        ([label, hidden * np.nan, cell], "state: expected numbers, got NaN"),
+        ([label, hidden], r"state: expected arrays of shapes \[\(2, 3\), \(2, 3\)\], got \[\(2, 3\)\]"),
+        ([hidden, cell], "state: expected all that a stream gave as its state, got arrays from array"),
+        ([], "state: expected all that a stream gave"),
+    ]:
+        with pytest.raises(DataError, match=message):
+            stream.state = state
     np.testing.assert_equal(stream.state, before)
 
 
 def test_what_cannot_be_streamed_is_refused():
     with pytest.raises(ArgumentError, match="bidirectional=False"):
         RecurrentStack("gru", 3, bidirectional=True).stream()
-    with pytest.raises(ArgumentError, match=r"inputs: expected shape \(1, steps, features\), got \(2, 7, 3\)"):
+    with pytest.raises(
+        ArgumentError, match=r"inputs: expected numbers of shape \(1, steps, features\), got \(2, 7, 3\)"
+    ):
         RecurrentStack("gru", 3).stream().push(X)
+    with pytest.raises(ArgumentError, match=r"inputs: expected numbers of shape \(1, steps, features\), got text"):
+        RecurrentStack("gru", 3).stream().push([[["not", "numbers"]]])
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)

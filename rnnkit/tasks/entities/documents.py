@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from rnnkit.errors import DataError
 from rnnkit.tasks.columns import as_column
-from rnnkit.tasks.entities.network import span_score
+from rnnkit.tasks.entities.decoding import span_score
 from rnnkit.tasks.entities.spans import find_spans
 from rnnkit.text.learned_tokenizer import LearnedTokenizer, split_fraction
 from rnnkit.text.sentences import by_sentence
@@ -83,7 +83,7 @@ def entities_in(document: Document, decoded: Iterator[dict[str, Any]], tags: lis
 
     Args:
         document: a text and its tokens.
-        decoded: what `TagDecoder` gave for each sentence, cut to its tokens; those of this document are taken.
+        decoded: what `TagDecoder.entities` gave for each sentence, cut to its tokens; those of this document are taken.
         tags: the decoder's tags.
     """
     found = []

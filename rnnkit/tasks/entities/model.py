@@ -13,13 +13,13 @@ from rnnkit.datasets import Dataset
 from rnnkit.errors import DataError
 from rnnkit.layers import CRF, CRFLoss, TokenLoss
 from rnnkit.optimizers import LazyAdam
-from rnnkit.recurrent.compiled import compiled
 from rnnkit.tasks.batches import by_example
 from rnnkit.tasks.columns import as_text
 from rnnkit.tasks.entities.checks import check_no_names, check_sentences, check_tag_lists, reject_broken, tag_numbers
+from rnnkit.tasks.entities.decoding import TagDecoder
 from rnnkit.tasks.entities.documents import as_document, entities_in, learn_joins, listed
 from rnnkit.tasks.entities.metric import EntityF1
-from rnnkit.tasks.entities.network import TagDecoder, character_features, word_features
+from rnnkit.tasks.entities.network import character_features, score_reader, word_features
 from rnnkit.tasks.entities.schemes import allowed_transitions, repair
 from rnnkit.tasks.entities.scores import EntityScores, score_entities
 from rnnkit.tasks.entities.spans import find_spans, named
@@ -169,14 +169,13 @@ class EntityRecognizer(Task):
         lengths = inputs["lengths"] = keras.Input((), dtype="int32", name="lengths")
         x = self.stack(keras.layers.Concatenate(name="features", dtype=policy)(features), lengths)
         x = keras.layers.Dropout(self.stack.dropout, name="dropout", dtype=policy)(x)
-        outputs = keras.layers.Dense(len(self.tags), name="emissions", dtype="float32")(x)
-        if self.crf:
-            outputs = CRF(len(self.tags), allowed_transitions(self.tags, self.scheme), name="crf")(outputs, lengths)
+        outputs = emissions = keras.layers.Dense(len(self.tags), name="emissions", dtype="float32")(x)
+        crf = CRF(len(self.tags), allowed_transitions(self.tags, self.scheme), name="crf") if self.crf else None
+        if crf is not None:
+            outputs = crf(emissions, lengths)
         network = keras.Model(inputs, outputs, name="network")
         self.read_piece = cache(lambda: piece_reader(self))
-        asked = ("tags", "probabilities", "entities")
-        decoders = {name: TagDecoder(network, self.tags, name, dtype="float32") for name in asked}
-        self._decode = {name: compiled(decoder, network.input) for name, decoder in decoders.items()}
+        self._decoder = TagDecoder(score_reader(inputs, emissions, crf), self.tags)
         return network
 
     def adapt(self, x: Any, y: Any = None):
@@ -252,7 +251,7 @@ class EntityRecognizer(Task):
             A list with an array of shape (T_i, K) for each sentence; the columns are `tags`.
         """
         self._need_network()
-        found = self._decoded("probabilities", self.inputs(x, batch_size, steps), batch_size)
+        found = self._decoded(TagDecoder.probabilities, self.inputs(x, batch_size, steps), batch_size)
         return [decoded["probabilities"] for decoded in found]
 
     def predict_tags(self, x: Any, batch_size: int = 128) -> list[list[str]]:
@@ -262,7 +261,7 @@ class EntityRecognizer(Task):
             x: token lists, in any form that `as_dataset` takes.
             batch_size: sentences per step.
         """
-        found = self._decoded("tags", self.read(x, target=False), batch_size)
+        found = self._decoded(TagDecoder.tags, self.read(x, target=False), batch_size)
         return [repair([self.tags[number] for number in decoded["tags"]], "IOB2") for decoded in found]
 
     def score(self, x: Any, y: Any = None, batch_size: int = 128) -> EntityScores:
@@ -289,7 +288,7 @@ class EntityRecognizer(Task):
         rows = self.read(texts, target=False)["tokens"] if hasattr(texts, "columns") else listed(texts)
         documents = [as_document(each, self._tokenize) for each in rows]
         sentences = [[token.text for token in each] for document in documents for each in document.sentences]
-        decoded = self._decoded("entities", Dataset({"tokens": sentences}), batch_size)
+        decoded = self._decoded(TagDecoder.entities, Dataset({"tokens": sentences}), batch_size)
         answers = [entities_in(document, decoded, self.tags) for document in documents]
         return answers[0] if isinstance(texts, str) else answers
 
@@ -339,9 +338,9 @@ class EntityRecognizer(Task):
         return {**super().get_config(), **own, "tokenizer": tokenizer_name(self.tokenizer)}
 
     def _decoded(self, asked, data, batch_size):
-        """Yields a decoder's outputs for each sentence, cut to its words, in the order of the data."""
+        """Yields what a method of the decoder says of each sentence, cut to its words, in the order of the data."""
         self._need_network()
-        found = by_example(self._decode[asked], self.encode(data, target=False), batch_size)
+        found = by_example(partial(asked, self._decoder), self.encode(data, target=False), batch_size)
         for words, outputs in zip(data["tokens"], found, strict=True):
             yield {name: values[: len(words)] for name, values in outputs.items()}
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 from rnnkit.checks import whole
 from rnnkit.layers.stream import Stream, arrays, piecewise
 from rnnkit.tasks.columns import word_rows
+from rnnkit.tasks.entities.network import path_scores
 from rnnkit.tasks.entities.schemes import repair
 
 
@@ -25,11 +25,12 @@ class TagStream(Stream):
         waiting = np.zeros((batch_size, lookahead, len(model.tags)), "float32")
         count, last = np.zeros((batch_size, 1), "int32"), np.full((batch_size, 1), -1, "int32")
         initial = [arrays(model.stack.initial_states(batch_size)), waiting, count, last]
-        super().__init__(self._read_words, initial)
+        super().__init__(self._read_words, initial, model.network)
 
     def reset(self) -> None:
         super().reset()
-        self._start, self._end, self._moves = _scores(self._model)
+        crf = self._model.network.get_layer("crf") if self._model.crf else None
+        self._start, self._end, self._moves = arrays(path_scores(crf, len(self._model.tags)))
 
     def push(self, words: Any) -> list:
         """The tags, in the scheme IOB2, that are settled by the next words: N words behind them, in order.
@@ -111,12 +112,3 @@ def piece_reader(model):
 
     words = {name: each for name, each in network.input.items() if name != "lengths"}
     return piecewise(read, words, model.stack.initial_states(1))
-
-
-def _scores(model):
-    """The CRF's scores of first and last tags (K,), and of moves (K, K); zero without a CRF."""
-    if model.crf:
-        start, end, moves = map(ops.convert_to_numpy, model.network.get_layer("crf").constrained())
-        return start, end, moves
-    zeros = np.zeros(len(model.tags), "float32")
-    return zeros, zeros, np.zeros((len(zeros), len(zeros)), "float32")

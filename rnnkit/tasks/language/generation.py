@@ -82,7 +82,7 @@ class TextStream(Stream):
         for block in model.stack.blocks:
             check_stepwise("generate", block["forward"])
         initial = [*arrays(model.stack.initial_states(1)), np.array([END], "int32")]
-        super().__init__(self._read_tokens, initial)
+        super().__init__(self._read_tokens, initial, model.network)
         self._rng = np.random.default_rng(np.random.randint(2**31) if seed is None else seed)
         [self._prompt] = model.tokens.encode([prompt])
 

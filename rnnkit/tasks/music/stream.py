@@ -22,7 +22,7 @@ class MusicStream(Stream):
         self._model, self._batch_size = model, whole("batch_size", batch_size)
         read, states = model.read_piece()[0], arrays(_initial(model, batch_size))
         _, initial = read({"inputs": np.repeat(SILENCE, batch_size, axis=0), "states": states})
-        super().__init__(read, initial)
+        super().__init__(read, initial, model.network)
 
     def push(self, frames: Any) -> np.ndarray:
         """The probability of each key to sound in the frame after each of the next frames.

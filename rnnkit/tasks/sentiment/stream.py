@@ -14,7 +14,7 @@ class ClassStream(Stream):
 
     def __init__(self, model: Any, batch_size: int):
         self._model, self._batch_size = model, batch_size
-        super().__init__(lambda given: model.read_piece()(given), arrays(_initial(model, batch_size)))
+        super().__init__(lambda given: model.read_piece()(given), arrays(_initial(model, batch_size)), model.network)
 
     def push(self, words: Any) -> np.ndarray:
         """The probability of each class after each of the next words.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import rnnkit
-from rnnkit.tasks.entities.network import TagDecoder
+from rnnkit.layers import RecurrentStack
 from rnnkit.tasks.task import Task
 
 WORDS = ["good", "bad", "film", "plot", "not", "indeed", "Ada", "London", "met"]
@@ -54,7 +54,7 @@ def test_texts_of_all_lengths_are_classified_in_one_trace(classifier, monkeypatc
 
 
 def test_texts_of_all_lengths_are_tagged_in_one_trace(recognizer, monkeypatch):
-    traces = counted(monkeypatch, TagDecoder)
+    traces = counted(monkeypatch, RecurrentStack)
     for text in [*LONG[::10], LONG[-1]]:
         recognizer.tag(text)
     recognizer.tag(LONG[:9])

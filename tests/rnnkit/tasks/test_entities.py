@@ -12,8 +12,8 @@ import rnnkit
 from rnnkit import EntityRecognizer
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
-from rnnkit.layers import CRF
-from rnnkit.tasks.entities.network import TagDecoder, span_score
+from rnnkit.layers.sequence import FORBIDDEN
+from rnnkit.tasks.entities.decoding import TagDecoder, span_score
 from rnnkit.tasks.entities.schemes import repair
 from rnnkit.tasks.entities.spans import find_spans
 
@@ -92,36 +92,44 @@ def test_other_sentences_in_the_batch_change_no_answer(trained):
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_a_score_is_the_probability_of_exactly_that_entity(seed):
+@pytest.mark.parametrize(("seed", "crf"), [(0, True), (1, True), (2, True), (3, False)])
+def test_answers_are_those_of_all_paths_of_each_sentence(seed, crf):
     tags = ["O", "B-X", "I-X", "B-Y", "I-Y"]
     random = np.random.default_rng(seed)
-    lengths = keras.Input((), dtype="int32", name="lengths")
-    inputs = {"lengths": lengths, "scores": keras.Input((None, 5), name="scores")}
-    chain = CRF(5)
-    network = keras.Model(inputs, chain(inputs["scores"], lengths))
-    for weight in chain.weights:
-        weight.assign(random.normal(size=weight.shape))
-    scores = random.normal(size=(1, 4, 5)).astype("float32") * 2
-    fed = {"lengths": np.array([4]), "scores": scores}
-    outputs = TagDecoder(network, tags, "entities").predict_on_batch(fed)
-    decoded = {name: values[0] for name, values in outputs.items()}
-    start, end, moves = (np.array(each) for each in (chain.start, chain.end, chain.transitions))
+    given = {name: random.normal(size=shape) for name, shape in {"start": 5, "end": 5, "moves": (5, 5)}.items()}
+    given["emissions"] = random.normal(size=(2, 4, 5)).astype("float32") * 2
+    if crf:
+        given["end"][seed] = given["moves"][2, seed] = FORBIDDEN
+    else:
+        given.update({name: given[name] * 0 for name in ("start", "end", "moves")})
+    lengths = [4, 3]
+    decoder = TagDecoder(lambda inputs: given, tags)
+    inputs = {"lengths": np.array(lengths, "int32")}
+    answers = {**decoder.probabilities(inputs), **decoder.entities(inputs)}
+    np.testing.assert_array_equal(decoder.tags(inputs)["tags"], answers["tags"])
+    for row, length in enumerate(lengths):
+        decoded = {name: values[row, :length] for name, values in answers.items()}
+        weights = {path: weight(path, given, row) for path in itertools.product(range(5), repeat=length)}
+        best, total = max(weights, key=weights.get), sum(weights.values())
+        assert list(decoded["tags"]) == list(best)
+        for step, tag in itertools.product(range(length), range(5)):
+            share = sum(each for path, each in weights.items() if path[step] == tag) / total
+            assert decoded["probabilities"][step, tag] == pytest.approx(share, abs=1e-6)
+        for span in find_spans([tags[tag] for tag in best]):
+            own = slice(span.start, span.end)
+            shares = [
+                each
+                for path, each in weights.items()
+                if path[own] == best[own] and span in find_spans([tags[tag] for tag in path])
+            ]
+            assert span_score(span, decoded) == pytest.approx(sum(shares) / total, rel=1e-6)
 
-    weights = {}
-    for path in itertools.product(range(5), repeat=4):
-        score = start[path[0]] + end[path[-1]] + sum(scores[0, step, tag] for step, tag in enumerate(path))
-        weights[path] = np.exp(score + sum(moves[a, b] for a, b in itertools.pairwise(path)))
-    best = max(weights, key=weights.get)
-    assert list(decoded["tags"]) == list(best)
-    for span in find_spans([tags[tag] for tag in best]):
-        own = slice(span.start, span.end)
-        shares = [
-            weight
-            for path, weight in weights.items()
-            if path[own] == best[own] and span in find_spans([tags[tag] for tag in path])
-        ]
-        assert span_score(span, decoded) == pytest.approx(sum(shares) / sum(weights.values()), rel=1e-4)
+
+def weight(path, given, row):
+    """The exponential of a path's score, from the definition."""
+    score = given["start"][path[0]] + given["end"][path[-1]]
+    score += sum(given["emissions"][row, step, tag] for step, tag in enumerate(path))
+    return np.exp(score + sum(given["moves"][a, b] for a, b in itertools.pairwise(path)))
 
 
 def test_schemes_are_read_as_one():

@@ -1,6 +1,7 @@
 """Streams of the tasks: what is known after each piece, against what is known of the whole."""
 
 import itertools
+import json
 
 import keras
 import numpy as np
@@ -110,11 +111,13 @@ def test_sentences_side_by_side_are_tagged_each_by_itself():
         assert alone.push(words) + alone.finish() == found[0][row] + found[1][row]
 
 
-def test_the_state_of_a_sentence_goes_on_in_another_stream():
+def test_the_state_of_a_sentence_goes_on_in_the_model_from_a_file(tmp_path):
     model = recognizer()
-    stream, other = model.stream(), model.stream()
+    model.save(tmp_path / "model.keras")
+    stream, other = model.stream(), rnnkit.load(tmp_path / "model.keras").stream()
     stream.push(SENTENCE[:4])
-    other.state = stream.state
+    saved = json.dumps([each.tolist() for each in keras.tree.flatten(stream.state)])
+    other.state = [np.array(each) for each in json.loads(saved)]
     assert stream.push(SENTENCE[4:]) + stream.finish() == other.push(SENTENCE[4:]) + other.finish()
     with pytest.raises(DataError, match=r"state: .*another model"):
         other.state = model.stream(lookahead=3).state
