@@ -64,7 +64,7 @@ def labelled(arguments, seed):
     if arguments.labels is None:
         return (train, train["text"]), valid, test
     chosen = train.sample(arguments.labels, seed=seed)
-    known = set(chosen["text"])
+    known = set(chosen[0])
     return (chosen, [text for text in train["text"] if text not in known]), valid, test
 
 

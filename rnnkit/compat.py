@@ -139,8 +139,13 @@ class OpenOptimizer:
 
 def moments(adam, variable) -> tuple:
     """Adam's first and second moment of one variable; an optimizer's `variables` do not say whose they are."""
-    index = adam._get_variable_index(variable)
+    index = index_of(adam, variable)
     return adam._momentums[index], adam._velocities[index]
+
+
+def index_of(optimizer, variable) -> int:
+    """The place of a variable, as `update_step` gets it, in `variables_of`; TensorFlow's own variables pass there."""
+    return optimizer._get_variable_index(variable)
 
 
 # ---- Keras: where the gradients of a compiled `fit` pass ----

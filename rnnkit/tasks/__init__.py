@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rnnkit.tasks.entities.model import EntityRecognizer
+    from rnnkit.tasks.fine_tuning import FineTuning
     from rnnkit.tasks.forecasting.model import Forecaster
     from rnnkit.tasks.language.model import LanguageModel
     from rnnkit.tasks.memory.model import MemoryModel
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "EntityRecognizer": "rnnkit.tasks.entities.model",
+    "FineTuning": "rnnkit.tasks.fine_tuning",
     "Forecaster": "rnnkit.tasks.forecasting.model",
     "LanguageModel": "rnnkit.tasks.language.model",
     "MemoryModel": "rnnkit.tasks.memory.model",
@@ -32,6 +34,7 @@ _HOMES = {
 __all__ = [
     "TASKS",
     "EntityRecognizer",
+    "FineTuning",
     "Forecaster",
     "LanguageModel",
     "MemoryModel",

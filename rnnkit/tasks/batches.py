@@ -91,7 +91,7 @@ class Batches(keras.utils.PyDataset):
     def fingerprint(self) -> dict:
         """What tells these examples from others, by name; the seed is not among it."""
         parts = [*self.x.values(), *(each for each in (self.y, self.weights) if each is not None)]
-        options = {"batch_size": self.batch_size, "shuffle": bool(self.shuffle)}
+        options: dict[str, Any] = {"batch_size": self.batch_size, "shuffle": bool(self.shuffle)}
         options |= {} if self.steps is None else {"steps": self.steps}
         options |= {} if self.beside is None else {"beside": self.beside.fingerprint()}
         return {"examples": len(self._lengths), **options, "contents": content_sum(parts)}

@@ -16,6 +16,7 @@ from rnnkit.optimizers.replicas import run_on_share
 from rnnkit.tasks.batches import BatchAdapter, Batches, FollowEpoch
 from rnnkit.tasks.callbacks import averaging, check_checkpoints, joined
 from rnnkit.tasks.columns import check_weights
+from rnnkit.tasks.fine_tuning import find_fine_tuning
 from rnnkit.tasks.inputs import take_apart
 
 WITHOUT_VALIDATION = 10  # epochs of `epochs="auto"`
@@ -41,6 +42,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         unlabelled: Any = None,
+        fine_tuning: Any = False,
         **kwargs: Any,
     ):
         """Trains on raw data; learns the vocabulary first if there is none yet, and compiles if nobody did.
@@ -67,6 +69,8 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
             unlabelled: more inputs, without targets, in any form that `predict` takes, or the path of a file or folder
                 of text files with one on each line; for a `SentimentClassifier` with `virtual_adversarial` or
                 `entropy`. Each step reads as many of them as examples.
+            fine_tuning: a `FineTuning`, or True for one with its defaults: layers that start from a language model are
+                trained more slowly than those above them, and later.
             kwargs: anything else that `keras.Model.fit` takes.
 
         Returns:
@@ -92,26 +96,29 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
         encoded = self.encoded(data)
         weights = self.example_weights(weights, encoded)
         weights = weighted(weights, self.class_weights(class_weight, encoded["y"]), encoded["y"])
-        order = {"batch_size": batch_size or own_size or size, "shuffle": shuffle, "seed": seed}
-        beside = {}
+        order: dict[str, Any] = {"batch_size": batch_size or own_size or size, "shuffle": shuffle, "seed": seed}
         if unlabelled is not None:
-            beside["beside"] = Batches(**self.encode(more["unlabelled"], target=False), **order)
-        batches = self.make_batches(**encoded, **order, **beside, weights=weights, steps=steps_per_epoch, training=True)
+            encoded = {**encoded, "beside": Batches(**self.encode(more["unlabelled"], target=False), **order)}
+        batches = self.make_batches(**encoded, **order, weights=weights, steps=steps_per_epoch, training=True)
         valid = None
         if validation_data is not None:
             limit = ("validation_steps", validation_steps)
             valid = self._served(validation_data, None, None, validation_batch_size, *limit)
             self.floor = self.score_floor(valid.data)
+        tuning = find_fine_tuning(fine_tuning)
+        length = WITHOUT_VALIDATION if isinstance(epochs, str) else epochs
         epochs, stopping = self._epochs(epochs, valid is not None)
-        history = super().fit(
-            BatchAdapter(batches),
-            epochs=epochs,
-            verbose=verbose,
-            shuffle=shuffle,
-            callbacks=joined(self, [*self.callbacks_of_fit(batches), *stopping], callbacks),
-            validation_data=valid,
-            **kwargs,
-        )
+        own = [*self.callbacks_of_fit(batches), *stopping, *([] if tuning is None else [tuning])]
+        with contextlib.nullcontext() if tuning is None else tuning.installed(self, length):
+            history = super().fit(
+                BatchAdapter(batches),
+                epochs=epochs,
+                verbose=verbose,
+                shuffle=shuffle,
+                callbacks=joined(self, own, callbacks),
+                validation_data=valid,
+                **kwargs,
+            )
         if stopping and self.ended_at_floor:
             warnings.warn(
                 f"{self.monitor[0]} did not leave {self.floor:.3g}, the value of a model that has learned nothing, in "

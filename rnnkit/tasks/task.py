@@ -23,7 +23,9 @@ from rnnkit.recurrent.compiled import compiled
 from rnnkit.tasks.batches import Batches
 from rnnkit.tasks.callbacks import BestEpoch, Halving, check_model_path, follows_schedule
 from rnnkit.tasks.inputs import as_dataset
+from rnnkit.tasks.language.pretrained import Pretrained
 from rnnkit.tasks.raw_data_model import WITHOUT_VALIDATION, RawDataModel, balanced, strategy_scope
+from rnnkit.text.vocabulary import SPECIAL
 
 OF_KERAS = {"name": None, "dtype": None, "trainable": True}
 OF_STACK = {
@@ -54,6 +56,9 @@ class Task(RawDataModel):
         halve_after: epochs without a better one after which `epochs="auto"` halves the learning rate, unless that
             follows a schedule; None never does.
         batch_size: examples per step of `fit`, where nobody says it.
+        embedding_name: the layer of `network` that gives token vectors, where there is one.
+        reserved: token numbers that stand before those of tokens.
+        source: the language model that the task starts from.
         floor: `score_floor` of the validation data of the last `fit`.
         ended_at_floor: whether the score never left it in the last training with `best_epoch`; None before that.
         kept_epoch: the epoch, from 0, whose weights that training kept.
@@ -68,6 +73,9 @@ class Task(RawDataModel):
     patience: ClassVar[int] = 3
     halve_after: ClassVar[int | None] = None
     batch_size: ClassVar[int] = 32
+    embedding_name: ClassVar[str] = "embedding"
+    reserved: ClassVar[int] = len(SPECIAL)
+    source = Pretrained()
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -145,6 +153,18 @@ class Task(RawDataModel):
             raise ArgumentError("adapt: this model has its vocabulary already. Make a new model for other data.")
         data = self.read(x, y)
         self.build_from_config(self.learn(data))
+        self.source.start(self)
+
+    def layer_groups(self) -> list[list]:
+        """Variables by the depth of their layers, for fine-tuning: what is above the recurrent layers or beside them,
+        each of these, from the last to the first, and the token vectors.
+        """
+        layers: list[list] = [list(block.values()) for block in reversed(self.stack.blocks)]
+        layers.append([each for each in self.network.layers if each.name == self.embedding_name])
+        groups = [[each for layer in group for each in layer.trainable_variables] for group in layers]
+        lower = {id(each) for group in groups for each in group}
+        top = [each for each in self.trainable_variables if id(each) not in lower]
+        return [group for group in (top, *groups) if group]
 
     def build_from_config(self, config: dict[str, Any]):
         if not config:

@@ -144,6 +144,7 @@ def test_adams_moments_are_those_of_the_variable():
     one, two = keras.Variable([1.0]), keras.Variable([1.0, 1.0])
     adam = keras.optimizers.Adam(beta_1=0.75, beta_2=0.5)
     adam.apply([tf.constant([1.0]), tf.constant([2.0, 4.0])], [one, two])
+    assert compat.index_of(adam, two.value) == 1
     momentum, velocity = compat.moments(adam, two)
     np.testing.assert_allclose(momentum.numpy(), [0.5, 1.0])
     np.testing.assert_allclose(velocity.numpy(), [2.0, 8.0])

@@ -24,7 +24,7 @@ from rnnkit.tasks.entities.schemes import allowed_transitions, repair
 from rnnkit.tasks.entities.scores import EntityScores, score_entities
 from rnnkit.tasks.entities.spans import find_spans, named
 from rnnkit.tasks.entities.stream import TagStream, piece_reader
-from rnnkit.tasks.language.pretrained import joined_words, like_pretrained, open_pretrained, start_from
+from rnnkit.tasks.language.pretrained import Pretrained
 from rnnkit.tasks.task import Task
 from rnnkit.text.learned_tokenizer import LearnedTokenizer
 from rnnkit.text.tokenizer import own_tokenizer, tokenize_with, tokenizer_name
@@ -122,10 +122,10 @@ class EntityRecognizer(Task):
         **options: Any,
     ):
         given = {"cell": cell, "units": units, "embedding_dim": embedding_dim, "lowercase": lowercase}
-        if (source := open_pretrained(pretrained, bidirectional)) is not None:
-            cell, units, embedding_dim, lowercase = like_pretrained(source, EntityRecognizer, given).values()
+        source = Pretrained(pretrained, bidirectional)
+        cell, units, embedding_dim, lowercase = source.arguments(EntityRecognizer, **given)
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
-        self._source = lambda: source  # which Keras does not take for a part of this model
+        self.source = source
         self.embedding_dim = whole("embedding_dim", embedding_dim)
         self.vectors = None if vectors is None else str(vectors)
         self.chars = one_of("chars", chars, ("cnn", "rnn", None))
@@ -147,7 +147,7 @@ class EntityRecognizer(Task):
         words = Vocabulary.learn(self._folded(sentences), min_count=self.min_count, max_words=self.max_words).words
         size = self.embedding_dim if self.vectors is None else vector_size(self.vectors)
         return {
-            "words": joined_words(self._source(), words),
+            "words": self.source.joined(words),
             "characters": Spelling.learn(sentences),
             "types": types,
             "embedding_dim": size,
@@ -180,8 +180,6 @@ class EntityRecognizer(Task):
 
     def adapt(self, x: Any, y: Any = None):
         super().adapt(x, y)
-        if self._source() is not None:
-            start_from(self._source(), self.network.get_layer("embedding"), self.stack)
         if self.vectors is not None:
             load_vectors(self.network.get_layer("embedding"), self.vectors, self.vocabulary)
 

@@ -3,7 +3,7 @@
 import inspect
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -11,14 +11,13 @@ import numpy as np
 
 from rnnkit.errors import ArgumentError, ModelFileError
 from rnnkit.text.tokenization import RESERVED, Tokenization, learn_tokenization, tokenization_from_config
-from rnnkit.text.vocabulary import SPECIAL
 
 
-def open_pretrained(given: Any, bidirectional: bool, kinds: Sequence[str] = ("words",)):
-    """The language model that a task shall start from; None for None.
+class Pretrained:
+    """The language model that a task starts from, or none. (Keras does not take it for a part of the task.)
 
     Args:
-        given: a trained `LanguageModel`, or the path of a saved one.
+        given: a trained `LanguageModel`, the path of a saved one, or None.
         bidirectional: whether the task reads in both directions.
         kinds: the tokenizations that the task can take over.
 
@@ -26,11 +25,58 @@ def open_pretrained(given: Any, bidirectional: bool, kinds: Sequence[str] = ("wo
         ArgumentError: it is none, has seen no data, has other tokens than the task, or reads in one direction only.
         ModelFileError: a path at which there is no model, or one of another version that cannot be read.
     """
+
+    def __init__(self, given: Any = None, bidirectional: bool = False, kinds: Sequence[str] = ("words",)):
+        self.model = _loaded(given) if isinstance(given, (str, os.PathLike)) else given
+        if given is not None:
+            _check(self.model, bidirectional, kinds)
+
+    def arguments(self, task: type, **given: Any) -> tuple:
+        """Arguments of a task, those of the language model where there is one.
+
+        Args:
+            task: the class of the task.
+            given: its arguments by name, any of `cell`, `units`, `embedding_dim`, `lowercase` and `tokenization`.
+
+        Raises:
+            ArgumentError: one was said, and is another.
+        """
+        if self.model is None:
+            return tuple(given.values())
+        stack, defaults = self.model.stack.get_config(), inspect.signature(task).parameters
+        own = {"cell": stack["cell"], "units": stack["units"], "embedding_dim": self.model.embedding_dim}
+        own |= {"lowercase": self.model.lowercase, "tokenization": self.model.tokenization}
+        for name, value in given.items():
+            widths = [value] * len(own["units"]) if name == "units" and isinstance(value, int) else value
+            if value != defaults[name].default and own[name] not in (value, widths):
+                raise ArgumentError(
+                    f"{name}: the pretrained language model has {own[name]}, got {value!r}. Leave it out."
+                )
+        return tuple(own[name] for name in given)
+
+    def joined(self, words: Sequence[str]) -> list[str]:
+        """The words of the language model, and behind them those that it does not know."""
+        known = [] if self.model is None else self.model.tokens.entries
+        seen = set(known)
+        return [*known, *(word for word in words if word not in seen)]
+
+    def tokens(self, texts: Sequence[str], size: int) -> Tokenization:
+        """The tokens of the language model, of words with those of the texts behind them, `size` of these at most."""
+        known = self.model.tokens.to_config()
+        if self.model.tokenization != "words":
+            return tokenization_from_config(known)
+        found = learn_tokenization("words", texts, size, self.model.lowercase)
+        return tokenization_from_config({**known, "entries": self.joined(found.entries)})
+
+    def start(self, task: Any) -> None:
+        """Sets the first weights of a `Task` that has just been built, where there is a language model."""
+        if self.model is not None:
+            start_from(self.model, task.network.get_layer(task.embedding_name), task.stack, task.reserved)
+
+
+def _check(model, bidirectional: bool, kinds: Sequence[str]) -> None:
     from rnnkit.tasks.language.model import LanguageModel
 
-    if given is None:
-        return None
-    model = _loaded(given) if isinstance(given, (str, os.PathLike)) else given
     if not isinstance(model, LanguageModel):
         raise ArgumentError(f"pretrained: expected a LanguageModel or the path of one, got {type(model).__name__}.")
     if model.network is None:
@@ -45,7 +91,6 @@ def open_pretrained(given: Any, bidirectional: bool, kinds: Sequence[str] = ("wo
             "pretrained: the language model reads forwards, and this task in both directions. Train it with "
             "direction='both', or give bidirectional=False."
         )
-    return model
 
 
 def _loaded(path: str | os.PathLike[str]):
@@ -55,46 +100,7 @@ def _loaded(path: str | os.PathLike[str]):
         raise ModelFileError(f"pretrained: {path} cannot be read as a Keras model: {error!s:.200}") from error
 
 
-def like_pretrained(model, task: type, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a task that are the language model's.
-
-    Args:
-        model: the language model.
-        task: the class of the task.
-        given: its arguments by name, any of `cell`, `units`, `embedding_dim`, `lowercase` and `tokenization`.
-
-    Raises:
-        ArgumentError: one was said, and is another.
-    """
-    stack, defaults = model.stack.get_config(), inspect.signature(task).parameters
-    own = {"cell": stack["cell"], "units": stack["units"], "embedding_dim": model.embedding_dim}
-    own |= {"lowercase": model.lowercase, "tokenization": model.tokenization}
-    for name, value in given.items():
-        widths = [value] * len(own["units"]) if name == "units" and isinstance(value, int) else value
-        if value != defaults[name].default and own[name] not in (value, widths):
-            raise ArgumentError(f"{name}: the pretrained language model has {own[name]}, got {value!r}. Leave it out.")
-    return {name: own[name] for name in given}
-
-
-def joined_words(model, words: Sequence[str]) -> list[str]:
-    """The words of the language model, and behind them those that it does not know; just the words for None."""
-    if model is None:
-        return list(words)
-    known = model.tokens.entries
-    seen = set(known)
-    return [*known, *(word for word in words if word not in seen)]
-
-
-def known_tokens(model, texts: Sequence[str], size: int) -> Tokenization:
-    """The tokens of the language model, of words with those of the texts behind them, `size` of these at most."""
-    known = model.tokens.to_config()
-    if model.tokenization != "words":
-        return tokenization_from_config(known)
-    found = learn_tokenization("words", texts, size, model.lowercase)
-    return tokenization_from_config({**known, "entries": joined_words(model, found.entries)})
-
-
-def start_from(model, embedding: keras.layers.Embedding, stack, reserved: int = len(SPECIAL)) -> None:
+def start_from(model, embedding: keras.layers.Embedding, stack, reserved: int) -> None:
     """Sets the rows of known tokens, and the recurrent layers, to those of the language model.
 
     Where the task's first layer reads other features behind the token's vector, they have no influence at first, so

@@ -5,24 +5,22 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 
 from rnnkit.checks import share, whole
-from rnnkit.datasets import Dataset
-from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors import ArgumentError
 from rnnkit.layers import SequencePooling, WordDropout
 from rnnkit.optimizers import LazyAdam
-from rnnkit.tasks.columns import as_text, check_labels, check_texts, find_classes
+from rnnkit.tasks.columns import check_labels, check_texts, find_classes
 from rnnkit.tasks.inputs import texts_of_lines
-from rnnkit.tasks.language.pretrained import joined_words, like_pretrained, open_pretrained, start_from
+from rnnkit.tasks.language.pretrained import Pretrained
 from rnnkit.tasks.perturbations import PerturbationLosses
+from rnnkit.tasks.sentiment.answers import ClassAnswers
 from rnnkit.tasks.sentiment.metrics import for_classes, macro_f1
-from rnnkit.tasks.sentiment.scores import ClassScores, score_classes
-from rnnkit.tasks.sentiment.stream import ClassStream, piece_reader
-from rnnkit.tasks.task import Task
+from rnnkit.tasks.sentiment.stream import piece_reader
 from rnnkit.text.tokenizer import own_tokenizer, tokenizer_name, words_with
 from rnnkit.text.vectors import load_vectors, vector_size
 from rnnkit.text.vocabulary import Vocabulary
@@ -30,15 +28,8 @@ from rnnkit.text.vocabulary import Vocabulary
 UNEQUAL = 2  # times as many examples of the most frequent class as of the rarest: accuracy misses the rare one
 
 
-class Classified(NamedTuple):
-    """A text's label and the probability that the model gives it."""
-
-    label: Any
-    score: float
-
-
 @keras.saving.register_keras_serializable(package="rnnkit")
-class SentimentClassifier(Task):
+class SentimentClassifier(ClassAnswers):
     """Texts into two or more classes: word embedding, recurrent stack, pooling over the words, softmax.
 
     A `keras.Model` that takes raw texts:
@@ -114,11 +105,11 @@ class SentimentClassifier(Task):
         radius: float = 5.0,
         **options: Any,
     ):
+        source = Pretrained(pretrained, bidirectional)
         given = {"cell": cell, "units": units, "embedding_dim": embedding_dim, "lowercase": lowercase}
-        if (source := open_pretrained(pretrained, bidirectional)) is not None:
-            cell, units, embedding_dim, lowercase = like_pretrained(source, SentimentClassifier, given).values()
+        cell, units, embedding_dim, lowercase = source.arguments(SentimentClassifier, **given)
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
-        self._source = lambda: source  # which Keras does not take for a part of this model
+        self.source = source
         self.pooling = SequencePooling(pooling, dtype=self.dtype_policy, name="pooling")
         self.embedding_dim = whole("embedding_dim", embedding_dim)
         self.vectors = None if vectors is None else str(vectors)
@@ -140,7 +131,7 @@ class SentimentClassifier(Task):
         vocabulary = Vocabulary.learn(words, min_count=self.min_count, max_words=self.max_words)
         size = self.embedding_dim if self.vectors is None else vector_size(self.vectors)
         return {
-            "words": joined_words(self._source(), vocabulary.words),
+            "words": self.source.joined(vocabulary.words),
             "labels": classes,
             "counts": [counts[label] for label in classes],
             "embedding_dim": size,
@@ -172,7 +163,7 @@ class SentimentClassifier(Task):
     def build_from_config(self, config: dict[str, Any]):
         super().build_from_config(config)
         if self.network is not None and self.perturbations.are_on:
-            self.perturbations.connect(self.network, "embedding", self._noise)
+            self.perturbations.connect(self.network, self.embedding_name, self._noise)
 
     def read_unlabelled(self, given: Any):
         if not self.perturbations.reads_unlabelled:
@@ -187,8 +178,6 @@ class SentimentClassifier(Task):
         """As for every task; the vocabulary takes in the words of `unlabelled`, what `fit` takes by this name."""
         self._unlabelled = () if unlabelled is None else self.read_unlabelled(unlabelled)["text"]
         super().adapt(x, y)
-        if self._source() is not None:
-            start_from(self._source(), self.network.get_layer("embedding"), self.stack)
         if self.vectors is not None:
             load_vectors(self.network.get_layer("embedding"), self.vectors, self.vocabulary)
 
@@ -247,63 +236,6 @@ class SentimentClassifier(Task):
             raise ArgumentError(f"class_weight: expected weights by label, of {known}, got {list(weights)}.")
         return weights
 
-    def classify(self, texts: Any, batch_size: int = 128):
-        """The most probable label of each text, with its probability.
-
-        Args:
-            texts: a text, or texts in any form that `predict` takes.
-
-        Returns:
-            A `Classified(label, score)`, or a list of them in the order of the texts.
-        """
-        texts = as_text(texts)
-        scores = self.predict(texts, batch_size=batch_size, verbose=0)
-        best = [Classified(self.labels[int(row.argmax())], float(row.max())) for row in scores]
-        return best[0] if isinstance(texts, str) else best
-
-    def score(self, x: Any, y: Any = None, batch_size: int = 128) -> ClassScores:
-        """Accuracy, F1, confusion and more, over all and by class, of raw data in any form that `evaluate` takes."""
-        data = self.read(x, y)
-        gold = self._label_numbers(check_labels(data["label"]))
-        return score_classes(self.labels, gold, self.predict(data, batch_size=batch_size, verbose=0))
-
-    def stream(self, batch_size: int = 1) -> ClassStream:
-        """Texts that come word by word: `push` gives the class probabilities after each of the next words.
-
-        After t words they are those that `predict` gives for the text so far, with each `pooling`.
-
-        Args:
-            batch_size: texts that are read side by side.
-
-        Raises:
-            ArgumentError: the stack is bidirectional.
-
-        Examples:
-            >>> from rnnkit import SentimentClassifier
-            >>> model = SentimentClassifier(units=8, bidirectional=False)
-            >>> model.adapt(["a good film", "a bad film"], ["positive", "negative"])
-            >>> stream = model.stream()
-            >>> stream.push("not a").shape, stream.push(["bad"]).shape
-            ((2, 2), (1, 2))
-        """
-        self._need_network()
-        return ClassStream(self, whole("batch_size", batch_size))
-
-    def worst_errors(self, data: Dataset, rows: int = 6):
-        """The wrongly labelled texts, those of which the model is surest first, as a DataFrame like `preview`'s."""
-        frame = self._answered(data["text"], data["label"])
-        wrong = frame[self._label_numbers(frame["label"]) != self._label_numbers(frame["predicted"])]
-        return wrong.sort_values("score", ascending=False, kind="stable").head(rows).reset_index(drop=True)
-
-    def preview(self, data: Any, rows: int = 6):
-        return self._answered(*data.sample(rows, seed=0))
-
-    def _answered(self, texts, labels):
-        import pandas as pd
-
-        answers = pd.DataFrame(self.classify(texts))
-        return pd.DataFrame({"text": texts, "label": labels, "predicted": answers["label"], "score": answers["score"]})
-
     def get_config(self):
         own = ("embedding_dim", "vectors", "word_dropout", "lowercase")
         limits = ("min_count", "max_words", "max_length")
@@ -325,17 +257,3 @@ class SentimentClassifier(Task):
             message = f"max_length: {long} of {len(sentences)} texts are cut to their first {self.max_length} words."
             warnings.warn(message, stacklevel=2)
         return [sentence[: self.max_length] for sentence in sentences]
-
-    def _label_numbers(self, labels) -> np.ndarray:
-        """The number of each label, which may be text where those of training were numbers, and the other way round."""
-        numbers = {str(label): number for number, label in enumerate(self.labels)}
-        numbers |= {label: number for number, label in enumerate(self.labels)}
-        found = [numbers.get(label, numbers.get(str(label))) for label in labels]
-        unseen = sorted({repr(label) for label, number in zip(labels, found, strict=True) if number is None})
-        if unseen:
-            known = ", ".join(map(repr, self.labels))
-            raise DataError(
-                f"y: the labels {', '.join(unseen[:5])} were not seen in training; the model knows {known}. "
-                "Train on examples of them too, or leave these out."
-            )
-        return np.array(found, dtype="int32")

@@ -14,7 +14,7 @@ from rnnkit.optimizers import Adam
 from rnnkit.recurrent.compiled import compiled
 from rnnkit.tasks.batches import BatchAdapter
 from rnnkit.tasks.columns import as_text, check_texts
-from rnnkit.tasks.language.pretrained import known_tokens, like_pretrained, open_pretrained, start_from
+from rnnkit.tasks.language.pretrained import Pretrained
 from rnnkit.tasks.next_token import Perplexity, SubwordLoss
 from rnnkit.tasks.task import Task
 from rnnkit.tasks.translation import answers
@@ -73,6 +73,8 @@ class Translator(Task):
     """
 
     columns = ("source", "target")
+    embedding_name = "source_embedding"
+    reserved = RESERVED
     unclassed = "a translation"
     monitor = ("val_bleu", "max")
     max_epochs = 60
@@ -102,12 +104,12 @@ class Translator(Task):
         **options: Any,
     ):
         given = {"cell": cell, "units": units, "embedding_dim": embedding_dim, "tokenization": tokenization}
-        if (source := open_pretrained(pretrained, bidirectional, ("words", "subwords"))) is not None:
-            cell, units, embedding_dim, tokenization = like_pretrained(source, Translator, given).values()
-            if shared_vocabulary:
-                raise ArgumentError("shared_vocabulary: pretrained brings a vocabulary of the source. Leave one out.")
+        source = Pretrained(pretrained, bidirectional, ("words", "subwords"))
+        cell, units, embedding_dim, tokenization = source.arguments(Translator, **given)
+        if shared_vocabulary and pretrained is not None:
+            raise ArgumentError("shared_vocabulary: pretrained brings a vocabulary of the source. Leave one out.")
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
-        self._source = lambda: source  # which Keras does not take for a part of this model
+        self.source = source
         self.decoder_units = decoder_units
         self.embedding_dim = whole("embedding_dim", embedding_dim)
         self.attention = attention
@@ -132,8 +134,8 @@ class Translator(Task):
             side: learn_tokenization(self.tokenization, both if self.shared_vocabulary else each, self.vocabulary_size)
             for side, each in texts.items()
         }
-        if self._source() is not None:
-            subwords["source"] = known_tokens(self._source(), texts["source"], self.vocabulary_size)
+        if self.source.model is not None:
+            subwords["source"] = self.source.tokens(texts["source"], self.vocabulary_size)
         return {
             **{side: each.to_config() for side, each in subwords.items()},
             "longest": max(len(words(text)) for text in texts["source"]),
@@ -153,11 +155,6 @@ class Translator(Task):
 
     def one_step(self):
         raise ArgumentError("streaming: a translator reads the whole source first. Export without streaming.")
-
-    def adapt(self, x: Any, y: Any = None):
-        super().adapt(x, y)
-        if self._source() is not None:
-            start_from(self._source(), self.network.get_layer("source_embedding"), self.stack, RESERVED)
 
     def encode(self, data: Any, *, target: bool = True):
         sources = self._sources(data["source"])

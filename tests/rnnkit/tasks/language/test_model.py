@@ -218,6 +218,12 @@ def test_mistakes_are_named(model, tmp_path):
         rnnkit.LanguageModel().generate("a")
 
 
+def test_a_prompt_may_be_empty_or_much_longer_than_a_chunk(model):
+    for prompt in ("", "the cat " * 30):
+        after = model.stream(prompt).push("a")
+        np.testing.assert_allclose(after, model.predict([f"{prompt}a"]), atol=1e-5)
+
+
 def test_labelled_texts_are_texts():
     data = Dataset({"text": TEXTS, "label": [0, 1, 0, 1]})
     assert rnnkit.LanguageModel().read(data).columns == ("text",)
