@@ -27,12 +27,15 @@ def make(setting) -> Data:
     data = Data(x[:n], y[:n], x[n:], y[n:], best)
     if setting.scaled_target:
         finite = data.y[np.isfinite(data.y)]
-        data = Data(data.x, _standard(data.y, finite), data.x_valid, _standard(data.y_valid, finite), best)
+        data = _moved(data, finite.mean(), finite.std())
+    if setting.target_in_reach:
+        data = _moved(data, data.y.min(), data.y.max() - data.y.min())
     return _without_broken(data) if setting.drop_broken else data
 
 
-def _standard(y, of):
-    return ((y - of.mean()) / of.std()).astype("float32")
+def _moved(data, start, unit):
+    y, y_valid = (((each - start) / unit).astype("float32") for each in (data.y, data.y_valid))
+    return Data(data.x, y, data.x_valid, y_valid, data.best)
 
 
 def _without_broken(data):

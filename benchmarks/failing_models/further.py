@@ -42,6 +42,20 @@ FURTHER = {
         ("weights not finite",),
         ("lower learning rate",),
     ),
+    "answers that are bounded": Problem(
+        SHAPES,
+        small,
+        lambda rng, base: base.but(answers="sigmoid"),
+        ("target scale",),
+        ("linear output",),
+    ),
+    "answers far from the target": Problem(
+        SHAPES,
+        small,
+        lambda rng, base: base.but(answers="sigmoid", target="thousands"),
+        ("target scale",),
+        ("target into reach",),
+    ),
     "a root at zero": Problem(
         SHAPES,
         small,

@@ -143,7 +143,7 @@ def middle(setting):
 
 def output(setting, data):
     classes = setting.task in tasks.CLASSES
-    return L.Dense(data.y.shape[-1], activation="sigmoid" if classes else None)
+    return L.Dense(data.y.shape[-1], activation="sigmoid" if classes else setting.answers or None)
 
 
 def body(setting, sequences=False):

@@ -29,9 +29,11 @@ class Setting:
         one_holds: whether the keeping gate is open in one unit, and closed in all others.
         between: what stands between the last recurrent layer and the output: `""`, `round`, `sign`, `stop gradient` or
             `dead relu`, or the `relu` layer that this one should be.
+        answers: the activation of answers that are numbers: `""` or `sigmoid`.
         head: what the output reads: `last` step, `first` step, or the `inputs` instead of the state.
         normalization: `""`, `features` (`keras.layers.Normalization`) or `steps` (`LayerNormalization`), at the inputs.
         scaled_target: whether the target is standardised with the mean and deviation of the training data.
+        target_in_reach: whether it lies from 0 to 1 instead, by the smallest and the largest of the training data.
         drop_broken: whether rows with NaN or infinity are left out.
         ahead: a dense layer in front of the recurrent one: `wide` (an orthogonal kernel times 30) or `shifted` (biases
             of 9, of random signs); `""` is none.
@@ -68,9 +70,11 @@ class Setting:
     residual: bool = False
     dropout: float = 0.0
     between: str = ""
+    answers: str = ""
     head: str = "last"
     normalization: str = ""
     scaled_target: bool = False
+    target_in_reach: bool = False
     drop_broken: bool = False
     loss: str = "plain"
     optimizer: str = "Adam"

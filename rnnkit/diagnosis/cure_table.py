@@ -192,6 +192,19 @@ TABLE = {
         "LeCun, Bottou, Orr and Mueller, Efficient BackProp, 1998",
         "losses and metrics are in deviations of the target from then on.",
     ),
+    "linear output": _same(
+        "keras.layers.Dense(units)  # the last layer, without an activation",
+        "Answers can be any number, and so reach every target.",
+        "Bishop, Pattern recognition and machine learning, 2006, section 5.2",
+        "nothing keeps answers within bounds that targets may have.",
+    ),
+    "target into reach": _same(
+        "low, high = y_train.min(), y_train.max(); model.fit(x_train, (y_train - low) / (high - low))"
+        "  # and predict(x) * (high - low) + low",
+        "Targets from 0 to 1 are what the last activation can answer.",
+        "Bishop, Pattern recognition and machine learning, 2006, section 5.2",
+        "targets beyond those of training stay out of reach.",
+    ),
     "drop broken rows": _same(
         "finite = [np.isfinite(each).reshape(len(each), -1).all(axis=1) for each in (x, y)]; "
         "keep = finite[0] & finite[1]; x, y = x[keep], y[keep]",

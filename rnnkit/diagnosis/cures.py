@@ -5,11 +5,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
-import numpy as np
 
 from rnnkit.diagnosis import verdict as v
 from rnnkit.diagnosis.cure_table import TABLE, Entry
-from rnnkit.diagnosis.data_rules import LARGE, UNLIKE
+from rnnkit.diagnosis.data_rules import LARGE, LARGE_TARGET, UNLIKE, out_of_reach
 from rnnkit.diagnosis.layers import Layer
 from rnnkit.diagnosis.rules import LARGE_BIAS, LARGE_UPDATE, SPIKE
 from rnnkit.diagnosis.training import Training
@@ -18,6 +17,7 @@ from rnnkit.recurrent.table import CELLS, Cell, key
 
 USUAL_UPDATE, LARGEST_UPDATE = 0.01, 0.03  # norm of an update over that of the weights: usually, and in the first step
 FARTHEST = 0.005  # of the rate, that a rate is lowered to at once: updates of a training that ran away say no more
+LARGEST_THRESHOLD = 1000.0  # of clipping; where most norms were larger the records tell no size to clip at
 LESS_DROPOUT = 0.1  # little enough to see whether it is the cause
 STRAIGHT_THROUGH = "x = x + keras.ops.stop_gradient(keras.ops.round(x) - x)  # or leave out what has no derivative"
 LEAKY = 'keras.layers.Dense(units, activation="leaky_relu")  # in a new model'
@@ -74,6 +74,8 @@ RULES: list[tuple[str, Callable[[Facts, Any], bool], tuple[str, ...]]] = [
     (v.IGNORED, lambda facts, layer: True, ("read the last state",)),
     (v.INPUT_SCALE, lambda facts, layer: _made_large(facts), ("rescaling", "layer normalisation")),
     (v.INPUT_SCALE, lambda facts, layer: True, ("normalization",)),
+    (v.TARGET_SCALE, lambda facts, layer: out_of_reach(facts) and _far(facts), ("target into reach",)),
+    (v.TARGET_SCALE, lambda facts, layer: out_of_reach(facts), ("linear output",)),
     (v.TARGET_SCALE, lambda facts, layer: True, ("scale the target",)),
     (v.PADDING, lambda facts, layer: True, ("mask", "padding in front")),
     (v.UNBOUNDED, lambda facts, layer: True, ("tanh", "clipping", "lower learning rate")),
@@ -139,14 +141,21 @@ def _applies(name: str, layer: Layer | None, facts: Facts) -> bool:
         return not (inputs.raw and inputs.layer == layer.layer and deletes)
     if not entry.argument and not any(word in _line(entry, facts.training) for word in ("{layer}", "{cell}")):
         return True
+    if layer is None:
+        return name == "tanh" and bool(facts.training.unbounded)  # then that layer is known
     cell = _known(layer)
-    return cell is not None and bool(layer and layer.code) and (not entry.argument or cell.accepts(entry.argument))
+    return cell is not None and bool(layer.code) and (not entry.argument or cell.accepts(entry.argument))
 
 
 def _diverged(facts: Facts) -> bool:
     """Whether steps were so large before the weights broke that one broken batch is not what did it."""
     records = facts.training.records
     return records.largest_ratio > LARGE_UPDATE or records.spike > SPIKE
+
+
+def _far(facts: Facts) -> bool:
+    """Whether the target is too large for an output without a bound as well."""
+    return facts.data.target is not None and facts.data.target.size > LARGE_TARGET
 
 
 def _made_large(facts: Facts) -> bool:
@@ -181,7 +190,12 @@ def _parallel(layer: Layer | None) -> bool:
 
 def _cure(name: str, layer: Layer | None, facts: Facts) -> Cure:
     entry, training = TABLE[name], facts.training
-    values = {**_of_layer(layer), **_of_training(training), **_of_path(facts), "shrink": _shrink(facts)}
+    values = {
+        **_of_layer(layer, training.unbounded),
+        **_of_training(training),
+        **_of_path(facts),
+        "shrink": _shrink(facts),
+    }
     shell = entry.shell.format(**values) if training.task and entry.shell else None
     python, why, side_effect = (
         text.format(**values) for text in (_line(entry, training), entry.why, entry.side_effect)
@@ -193,9 +207,9 @@ def _line(entry: Entry, training: Training) -> str:
     return entry.task if training.task and entry.task else entry.own
 
 
-def _of_layer(layer: Layer | None) -> dict:
+def _of_layer(layer: Layer | None, unbounded: str) -> dict:
     if layer is None:
-        return {"layer": "keras.layers.LSTM", "lag": 100, "limit": 1.0, "orthogonal": "orthogonal"}
+        return {"layer": unbounded or "keras.layers.LSTM", "lag": 100, "limit": 1.0, "orthogonal": "orthogonal"}
     gated, lag = _gated(layer), max(3, round(layer.needed))
     return {
         "orthogonal": "gate_orthogonal" if gated else "orthogonal",
@@ -213,7 +227,7 @@ def _of_training(training: Training) -> dict:
     ratio, largest = training.records.ratio, training.records.largest_ratio
     threshold = training.records.threshold
     return {
-        "threshold": 1.0 if np.isnan(threshold) else threshold,
+        "threshold": threshold if threshold < LARGEST_THRESHOLD else 1.0,
         "optimizer": _optimizer(training.optimizer),
         "lower": training.rate * (max(LARGEST_UPDATE / largest, FARTHEST) if largest > LARGEST_UPDATE else 0.1),
         "higher": training.rate * (USUAL_UPDATE / ratio if 0 < ratio < USUAL_UPDATE else 10),

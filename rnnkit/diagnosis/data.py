@@ -12,6 +12,8 @@ from rnnkit.diagnosis.capture import Look
 from rnnkit.diagnosis.probe import Call
 from rnnkit.diagnosis.series import MOST, Read, dependence, is_binary, order, read
 
+UP = (0.0, float("inf"))
+BOUNDS = {"sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": UP, "softplus": UP}
 PADDED_WITHIN = 0.05  # of the steps before the end may be of zeros as well
 
 
@@ -48,12 +50,16 @@ class Target:
 
     Attributes:
         mean, deviation, predicted_mean, predicted_deviation: over the probe.
+        beyond: the fraction that lies outside of what the last activation can answer.
+        activation: its name; empty if it has no bound, or is not known.
     """
 
     mean: float
     deviation: float
     predicted_mean: float
     predicted_deviation: float
+    beyond: float = 0.0
+    activation: str = ""
 
     @property
     def size(self) -> float:
@@ -93,10 +99,11 @@ class Data:
     lag: float = float("nan")
 
 
-def look_at_data(x, y, look: Look) -> Data:
+def look_at_data(model, x, y, look: Look) -> Data:
     """All that a probe tells by itself.
 
     Args:
+        model: any Keras model.
         x, y: the probe, as tensors.
         look: the forward pass on it.
     """
@@ -113,7 +120,7 @@ def look_at_data(x, y, look: Look) -> Data:
     explained, lag = dependence(seen, y)
     return Data(
         inputs=_inputs(call.layer.path, seen, x),
-        target=_target(y, look.predictions),
+        target=_target(y, look.predictions, _last_activation(model)),
         padding=_padding(call, x),
         masked=look.masks,
         correlation=correlation,
@@ -185,12 +192,24 @@ def _words(x) -> bool:
     return all(np.asarray(array).dtype.kind in "iu" for array in keras.tree.flatten(x))
 
 
-def _target(y, predictions) -> Target | None:
+def _last_activation(model) -> str:
+    """The name of the activation that gives the answers, if it has a bound; of a model whose last layer is known."""
+    if not hasattr(model, "outputs"):  # a subclassed one
+        return ""
+    layer = model.layers[-1]
+    activation = getattr(getattr(layer, "layer", layer), "activation", None)
+    name = getattr(activation, "__name__", "")
+    return name if name in BOUNDS else ""
+
+
+def _target(y, predictions, activation) -> Target | None:
     targets, answers = (keras.tree.flatten(each) for each in (y, predictions))
     for target, answer in zip(map(np.asarray, targets), map(np.asarray, answers), strict=False):
         if target.dtype.kind == "f" and target.size == answer.size and not np.isin(target, (0, 1)).all():
             numbers = (target.mean(), target.std(), answer.mean(), answer.std())
-            return Target(*map(float, numbers))
+            low, high = BOUNDS.get(activation, (-np.inf, np.inf))
+            beyond = np.mean((target < low) | (target > high))
+            return Target(*map(float, (*numbers, beyond)), activation)
     return None
 
 

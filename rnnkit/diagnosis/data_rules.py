@@ -5,12 +5,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from rnnkit.diagnosis import verdict as v
+from rnnkit.diagnosis.data import BOUNDS
 from rnnkit.diagnosis.layers import EARLY
 from rnnkit.diagnosis.verdict import Facts, Finding, learning
 
 LARGE, TINY = 10.0, 0.02  # root mean squares of inputs: a gate's sigmoid is flat beyond 4, and about linear within 0.1
 UNLIKE, OFF_CENTRE = 100.0, 20.0  # deviations of two features; a mean in deviations
 LARGE_TARGET, TINY_TARGET = 10.0, 0.005  # root mean square; its deviation
+FEW_BEYOND = 0.05  # of the targets
 PADDED = 0.25  # of the steps
 INDEPENDENT = 0.1  # R^2 of a linear model, below which no dependence was seen
 UNORDERED = 0.08  # correlation of neighbours
@@ -31,6 +33,9 @@ def not_finite(facts: Facts) -> Rule:
         )
     elif signal.weights:
         when = f" The gradient was not finite from step {records.first_broken} on." if records.first_broken >= 0 else ""
+        if facts.training.unbounded:
+            said = f"The activation of {facts.training.unbounded} has no bound, and weights are no longer finite."
+            yield Finding(v.UNBOUNDED, f"{said}{when}")
         yield Finding(
             v.BROKEN_WEIGHTS, f"{len(signal.weights)} variables are not finite, the first is {signal.weights[0]}.{when}"
         )
@@ -99,12 +104,30 @@ def input_scale(facts: Facts) -> Rule:
         yield Finding(v.INPUT_SCALE, f"{reads}; {', and '.join(said)}, where about 1 can be learned from.{constant}")
 
 
+def out_of_reach(facts: Facts) -> bool:
+    """Whether the last activation cannot answer what the target is."""
+    target = facts.data.target
+    return target is not None and target.deviation > 0 and target.beyond > FEW_BEYOND
+
+
+def unreachable(facts: Facts) -> Rule:
+    """Targets beyond the last activation; answers at its bounds pass no gradient on."""
+    target = facts.data.target
+    if target is not None and out_of_reach(facts) and not facts.training.content:
+        low, high = BOUNDS[target.activation]
+        yield Finding(
+            v.TARGET_SCALE,
+            f"{target.beyond:.0%} of the targets are outside of what the last activation, {target.activation}, can "
+            f"answer, {low:g} to {high:g}: they have mean {target.mean:.3g} and deviation {target.deviation:.2g}.",
+        )
+
+
 def target_scale(facts: Facts) -> Rule:
     """A target that answers of a usual size cannot reach."""
     target = facts.data.target
-    if target is None or facts.training.content:
+    if target is None or facts.training.content or out_of_reach(facts):
         return
-    if target.size > LARGE_TARGET or target.deviation < TINY_TARGET:
+    if target.deviation and (target.size > LARGE_TARGET or target.deviation < TINY_TARGET):
         yield Finding(
             v.TARGET_SCALE,
             f"The target has mean {target.mean:.3g} and deviation {target.deviation:.2g}, the "
@@ -142,7 +165,9 @@ def order(facts: Facts) -> Rule:
 def labels(facts: Facts) -> Rule:
     """Targets that nothing in the inputs foretells."""
     data, training = facts.data, facts.training
-    if training.unlearned and data.dependence < INDEPENDENT:
+    if data.target is not None and not data.target.deviation:
+        yield Finding(v.LABELS, f"Every target of the probe is {data.target.mean:.3g}, whatever the inputs are.")
+    elif training.unlearned and data.dependence < INDEPENDENT:
         yield Finding(
             v.LABELS,
             f"{learning(training)} A linear model of the inputs explains "

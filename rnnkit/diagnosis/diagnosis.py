@@ -200,7 +200,7 @@ def diagnose(
     """
     x, y = probe_arrays(model, x, y)
     look = capture(model, x, y, seed=seed)
-    data = look_at_data(x, y, look)
+    data = look_at_data(model, x, y, look)
     measurable = [] if data.broken_at or look.signal.weights else look.recordings
     measured = [_measured(recording, seed, lyapunov) for recording in measurable]
     layers = []

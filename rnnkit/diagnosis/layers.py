@@ -241,6 +241,16 @@ def _unbounded(cell) -> bool:
     return activation is not None and bool(np.abs(np.array(activation(np.array([-FAR, FAR], "float32")))).max() == FAR)
 
 
+def unbounded_layer(layers) -> str:
+    """The class of the first gated recurrent layer whose activation has no bound, as in code; empty if none has."""
+    for layer in layers:
+        for cell in cells_of(layer).values() if isinstance(layer, keras.layers.RNN) else ():
+            entry = cell_of(cell)
+            if entry is not None and entry.gates and _unbounded(cell):
+                return _code(layer, entry)
+    return ""
+
+
 def _penalised(cell) -> bool:
     kinds = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
     return isinstance(getattr(cell, "recurrent_regularizer", None), kinds)

@@ -20,19 +20,22 @@ from rnnkit.diagnosis.data_rules import (
     order,
     padding,
     target_scale,
+    unreachable,
 )
 from rnnkit.diagnosis.layers import RANK_STEPS, Layer
-from rnnkit.diagnosis.training import UNLEARNED
+from rnnkit.diagnosis.training import ENOUGH_STEPS, UNLEARNED
 from rnnkit.diagnosis.verdict import Facts, Finding, learning, ruled_out
 
 LARGE_UPDATE, OFTEN_LARGE = 0.3, 0.1  # norm of an update over that of the weights: the largest, the median
 TRAVELLED = 0.3  # sum of all updates over the weights, below which nothing can have been learned
+STOOD_STILL = 0.003  # the same, below which few steps are no excuse
 WIDE = 2.0  # spectral radius of a kernel without gates; an orthogonal one has 1, and training adds a little
 SPIKE, JUMP = 1000.0, 3.0  # largest over median norm; the loss of an epoch over the smallest before
 DEEP_FROM = 5  # recurrent layers on top of each other
 LARGE_BIAS = 4.0  # a sigmoid's derivative is 0.018 there
 ALL_NULL = 0.99  # fraction of weights that are exactly zero
 STRONG_DROPOUT, ABOVE = 0.3, 1.1  # rate; training loss over validation loss
+TOO_EARLY = f"That is too early to know what keeps it from learning: train for {ENOUGH_STEPS} steps or more."
 RISE, GAP = 1.3, 1.5  # last validation loss over the smallest; over the training loss
 
 
@@ -40,9 +43,10 @@ def findings(facts: Facts) -> list[Finding]:
     """What is wrong, the most probable cause first; `NOT_KNOWN` if quality is wanting and nothing says why."""
     found = list(not_finite(facts)) or [finding for rule in RULES for finding in rule(facts)]
     found = sorted(found, key=lambda finding: not finding.certain)
-    if found or not facts.training.wanting:
+    if found or not (facts.training.wanting or facts.training.early):
         return found
-    return [Finding(v.NOT_KNOWN, f"{learning(facts.training)} {ruled_out(facts)}", certain=False)]
+    reason = TOO_EARLY if facts.training.early else ruled_out(facts)
+    return [Finding(v.NOT_KNOWN, f"{learning(facts.training)} {reason}", certain=False)]
 
 
 def status(layer: Layer, facts: Facts, found: list[Finding]) -> str:
@@ -161,7 +165,8 @@ def rate_too_low(facts: Facts) -> Rule:
     training = facts.training
     moved = training.records.travelled
     hopeful = training.history.falling or training.wanting
-    if training.trained and not training.content and moved < TRAVELLED and hopeful:
+    hardly = training.trained and moved < TRAVELLED and hopeful
+    if (hardly or (training.early and moved < STOOD_STILL)) and not training.content:
         falling = " The loss was still falling at the end." if training.history.falling else ""
         yield Finding(
             v.RATE_LOW,
@@ -201,6 +206,7 @@ def overfitting(facts: Facts) -> Rule:
 
 
 RULES: tuple[Callable[[Facts], Rule], ...] = (
+    unreachable,
     arrival,
     null,
     input_scale,

@@ -7,12 +7,13 @@ import keras
 import numpy as np
 
 from rnnkit.compat import last_history, layers_of
+from rnnkit.diagnosis.layers import unbounded_layer
 from rnnkit.errors import ArgumentError
 from rnnkit.optimizers import without_scaler
 
 NAN = float("nan")
 LEARNED, UNLEARNED = 0.9, 0.1  # fractions of the loss that the inputs explain
-ENOUGH_STEPS = 100  # of the optimizer; before, nothing can be said about learning
+ENOUGH_STEPS = 100  # of the optimizer; before, little can be said about learning
 WORSE = 0.15  # of the variance, by which a model that lost quality is behind a linear one
 
 
@@ -90,6 +91,8 @@ class Training:
         shortcuts: whether there are residual connections.
         dropout: the largest rate of dropout.
         task: whether the model is one of rnnkit's tasks.
+        unbounded: the class of the first gated recurrent layer whose activation has no bound, as it stands in code;
+            empty if there is none.
         records, history: of the training.
     """
 
@@ -103,6 +106,7 @@ class Training:
     shortcuts: bool = False
     dropout: float = 0.0
     task: bool = False
+    unbounded: str = ""
     records: Records = field(default_factory=Records)
     history: History = field(default_factory=History)
 
@@ -129,9 +133,17 @@ class Training:
     @property
     def wanting(self) -> bool:
         """Whether there was training, and a sign that quality was lost."""
-        if self.content or not self.trained:
-            return False
-        return self.solved is False or self.unlearned or self.explained < self.linear - WORSE
+        return self.trained and self._behind
+
+    @property
+    def early(self) -> bool:
+        """Whether there is such a sign, after too few steps to tell why."""
+        return 0 < self.steps < ENOUGH_STEPS and self._behind
+
+    @property
+    def _behind(self) -> bool:
+        behind = self.explained < UNLEARNED or self.explained < self.linear - WORSE
+        return not self.content and (self.solved is False or behind)
 
 
 def known_of_training(model, *, explained: float, linear: float, depth: int, solved, health, history, task) -> Training:
@@ -162,6 +174,7 @@ def known_of_training(model, *, explained: float, linear: float, depth: int, sol
         shortcuts=_shortcuts(model),
         dropout=max(rates, default=0.0),
         task=task,
+        unbounded=unbounded_layer(layers),
         records=_records(health),
         history=_history(last_history(model) if history is None else history),
     )

@@ -8,7 +8,10 @@ pass on; the way back reads what the way forward kept of each step. A slice alon
 TensorFlow, so time comes first; and a few steps make one round of the loop, whose own cost is that of several small
 operations.
 
-Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates.
+A recurrent kernel of blocks, one for each head, is multiplied block by block: inside the loop heads are rows of the
+batch, and so its steps know of none.
+
+Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates, `K` heads, `D` units of a head, H / K.
 """
 
 import tensorflow as tf
@@ -30,8 +33,9 @@ def run(cell, inputs, states, weights, *, training):
         cell: its steps, one of `rnnkit.recurrent.fused_steps`.
         inputs: float32, shape (B, T, F).
         states: those before the first step, each (B, H); a list.
-        weights: a list: kernel (F, G * H), recurrent kernel (H, G * H), or (H,) where each unit sees itself only, and
-            the biases (G * H,) of both products, of the first one, or none.
+        weights: a list: kernel (F, G * H), recurrent kernel (H, G * H), or (K, D, G * D) where each head sees itself
+            only, or (H,) where each unit does, and the biases (G * H,) of both products, of the first one, or none;
+            of the first one at most where there are heads.
 
     Returns:
         A list: the outputs, shape (B, T, H), and the last states.
@@ -42,7 +46,7 @@ def run(cell, inputs, states, weights, *, training):
         outputs, *last = _with_gradient(cell, len(states))(inputs, *states, *weights)
     else:
         outputs, last, _ = _forward(cell, inputs, states, weights, keep=False)
-    outputs.set_shape((*inputs.shape[:2], weights[1].shape[0]))
+    outputs.set_shape((*inputs.shape[:2], _units(weights[1])))
     for state in last:
         state.set_shape(outputs.shape[1:])
     return [tf.transpose(outputs, (1, 0, 2)), *last]
@@ -69,6 +73,7 @@ def _forward(cell, inputs, states, weights, *, keep):
     kernel, recurrent, *biases = weights
     steps, batch, _ = ops.shape(inputs)
     projected = tf.reshape(_product(_rows(inputs), kernel, *biases[:1]), (steps, batch, kernel.shape[1]))
+    projected, *states = _head_rows(recurrent, projected, *states)
 
     def step(t, carry):
         states, before, needed = carry
@@ -76,12 +81,13 @@ def _forward(cell, inputs, states, weights, *, keep):
         return states, _written(before, t + 1, states), _written(needed, t, kept)
 
     seen = states if keep else states[:1]
-    units = recurrent.shape[0]
+    units = states[0].shape[-1]
     before = _written(_arrays(len(seen), steps + 1, units), 0, seen)
     needed = _arrays(cell.keeps if keep else 0, steps, units)
     states, before, needed = _loop(steps, cell.steps_a_round, step, (list(states), before, needed))
     outputs = before[0].stack()
-    return outputs[1:], states, (outputs, before, needed)
+    shown, *states = _joined_heads(recurrent, outputs[1:], *states)
+    return shown, states, (outputs, before, needed)
 
 
 def _back(cell, inputs, weights, kept, doutputs, dstates):
@@ -89,7 +95,8 @@ def _back(cell, inputs, weights, kept, doutputs, dstates):
     kernel, recurrent, *biases = weights
     outputs, before, needed = kept
     steps = ops.shape(inputs)[0]
-    transposed = tf.transpose(recurrent)  # of a vector it is the vector
+    transposed = recurrent if len(recurrent.shape) == 1 else tf.linalg.matrix_transpose(recurrent)
+    doutputs, *dstates = _head_rows(recurrent, doutputs, *dstates)
 
     def step(number, carry):
         (dstate, *others), found = carry
@@ -98,16 +105,59 @@ def _back(cell, inputs, weights, kept, doutputs, dstates):
         new, dstates = cell.back(kept, states, [dstate + doutputs[t], *others], lambda d: _of_state(d, transposed))
         return dstates, _written(found, t, new)
 
-    dstates, found = _loop(steps, cell.steps_a_round, step, (dstates, _arrays(cell.gradients, steps, kernel.shape[1])))
-    found = [_rows(array.stack()) for array in found]
-    of_inputs = tf.reshape(tf.matmul(found[0], kernel, transpose_b=True), tf.shape(inputs))
-    of_kernel = tf.matmul(_rows(inputs), found[0], transpose_a=True)
-    if len(recurrent.shape) == 1:
-        of_recurrent = _total(_rows(outputs[:-1]) * found[-1])
-    else:
-        of_recurrent = tf.matmul(_rows(outputs[:-1]), found[-1], transpose_a=True)
-    of_biases = [_total(gradient) for gradient, _ in zip(found[:1] + found[-1:], biases, strict=False)]
+    width = recurrent.shape[-1]
+    dstates, found = _loop(steps, cell.steps_a_round, step, (dstates, _arrays(cell.gradients, steps, width)))
+    found = [array.stack() for array in found]
+    of_recurrent = _of_recurrent(recurrent, outputs[:-1], found[-1])
+    joined, *dstates = _joined_heads(recurrent, found[0], *dstates)
+    rows = _rows(joined)
+    of_inputs = tf.reshape(tf.matmul(rows, kernel, transpose_b=True), tf.shape(inputs))
+    of_kernel = tf.matmul(_rows(inputs), rows, transpose_a=True)
+    of_biases = [_total(each) for each, _ in zip([rows, _rows(found[-1])], biases, strict=False)]
     return [of_inputs, *dstates, of_kernel, of_recurrent, *of_biases]
+
+
+def _units(recurrent):
+    return recurrent.shape[0] if len(recurrent.shape) < 3 else recurrent.shape[0] * recurrent.shape[1]
+
+
+def _of_recurrent(recurrent, before, found):
+    """The gradient of the recurrent kernel, from the outputs before each step and the gradients of the products."""
+    if len(recurrent.shape) == 1:
+        return _total(_rows(before) * _rows(found))
+    if len(recurrent.shape) == 2:
+        return tf.matmul(_rows(before), _rows(found), transpose_a=True)
+    heads = recurrent.shape[0]
+    before, found = (tf.reshape(each, (tf.shape(each)[0], heads, -1, each.shape[-1])) for each in (before, found))
+    return tf.einsum("tkbd,tkbe->kde", before, found)
+
+
+def _head_rows(recurrent, *values):
+    """(..., B, G * H) -> (..., K * B, G * D): heads as rows, where the kernel has some."""
+    if len(recurrent.shape) < 3:
+        return list(values)
+    heads, size, _ = recurrent.shape
+
+    def moved(value):
+        *outer, batch, width = [*tf.unstack(tf.shape(value))[:-1], value.shape[-1]]
+        parts = tf.reshape(value, (-1, batch, width // (heads * size), heads, size))
+        return tf.reshape(tf.transpose(parts, (0, 3, 1, 2, 4)), (*outer, heads * batch, width // heads))
+
+    return [moved(each) for each in values]
+
+
+def _joined_heads(recurrent, *values):
+    """The way back: (..., K * B, G * D) -> (..., B, G * H)."""
+    if len(recurrent.shape) < 3:
+        return list(values)
+    heads, size, _ = recurrent.shape
+
+    def moved(value):
+        *outer, rows, width = [*tf.unstack(tf.shape(value))[:-1], value.shape[-1]]
+        parts = tf.reshape(value, (-1, heads, rows // heads, width // size, size))
+        return tf.reshape(tf.transpose(parts, (0, 2, 3, 1, 4)), (*outer, rows // heads, heads * width))
+
+    return [moved(each) for each in values]
 
 
 def _loop(steps, steps_a_round, step, carry):
@@ -160,7 +210,12 @@ def _total(rows):
 
 def _of_state(state, recurrent, bias=None):
     """The state's part of what goes into the gates."""
-    return state * recurrent if len(recurrent.shape) == 1 else _product(state, recurrent, bias)
+    if len(recurrent.shape) == 1:
+        return state * recurrent
+    if len(recurrent.shape) == 2:
+        return _product(state, recurrent, bias)
+    heads, size, width = recurrent.shape
+    return tf.reshape(tf.matmul(tf.reshape(state, (heads, -1, size)), recurrent), (-1, width))
 
 
 def _product(rows, kernel, bias=None):

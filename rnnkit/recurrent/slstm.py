@@ -44,23 +44,20 @@ class SLSTMCell(OwnCell):
     def make_recurrent_kernel(self):
         return self._weight("recurrent_kernel", "recurrent", (self.units // self.heads, 4 * self.units))
 
-    def dense_recurrent_kernel(self):
-        """The recurrent kernel with all that is zero, (H, 4 * H): a block (D, D) for each head and gate."""
-        heads = ops.arange(self.units) // (self.units // self.heads)
-        is_own = ops.equal(heads[:, None], ops.tile(heads, 4))
-        tiled = ops.tile(ops.convert_to_tensor(self.recurrent_kernel), (self.heads, 1))
-        return ops.where(is_own, tiled, ops.zeros_like(tiled))
+    def head_kernels(self):
+        """The recurrent kernel of each head, (K, D, 4 * D)."""
+        size = self.units // self.heads
+        blocks = ops.reshape(self.recurrent_kernel, (size, 4, self.heads, size))
+        return ops.reshape(ops.transpose(blocks, (2, 0, 1, 3)), (self.heads, size, 4 * size))
 
     def _gates(self, inputs, hidden):
         return ops.split(self.project(inputs) + self._by_head(hidden), 4, axis=-1)
 
     def _by_head(self, hidden):
-        """The product with the dense kernel, (B, H) -> (B, 4 * H), as one of blocks for each head."""
+        """The product of each head with its own kernel, (B, H) -> (B, 4 * H)."""
         size = self.units // self.heads
         own = ops.transpose(ops.reshape(hidden, (-1, self.heads, size)), (1, 0, 2))
-        blocks = ops.transpose(ops.reshape(self.recurrent_kernel, (size, 4, self.heads, size)), (2, 0, 1, 3))
-        product = ops.matmul(own, ops.reshape(blocks, (self.heads, size, 4 * size)))
-        product = ops.reshape(product, (self.heads, -1, 4, size))
+        product = ops.reshape(ops.matmul(own, self.head_kernels()), (self.heads, -1, 4, size))
         return ops.reshape(ops.transpose(product, (1, 2, 0, 3)), (-1, 4 * self.units))
 
     def call(self, inputs: Any, states: Any):
@@ -129,4 +126,4 @@ class SLSTM(OwnRNN):
         return [hidden, cell, normalizer, ops.where(normalizer == 0, -math.inf, maximum)]
 
     def recurrent_kernel(self):
-        return self.cell.dense_recurrent_kernel()
+        return self.cell.head_kernels()

@@ -21,7 +21,7 @@ N, STEPS = 64, 20
 def looked(model, x, y):
     model.compile("sgd", "mse")
     x, y = probe_arrays(model, x, y)
-    return look_at_data(x, y, capture(model, x, y))
+    return look_at_data(model, x, y, capture(model, x, y))
 
 
 @pytest.fixture
@@ -64,6 +64,15 @@ def test_unscaled_inputs_are_named_and_normalised_ones_are_not(name, data_of, no
     normal.adapt(x)
     assert named(data_of(x, y, normal)) == ([], [])
     assert named(data_of(x, y), solved=True) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("activation", "share"), [("sigmoid", 0.75), ("tanh", 0.5), ("relu", 0.25), (None, 0.0), ("elu", 0.0)]
+)
+def test_targets_beyond_the_last_activation_are_counted(activation, share, compiled, noise):
+    y = np.tile([-0.5, 0.5, 1.5, 2.5], N // 4)[:, None].astype("float32")
+    target = looked(compiled(L.GRU(4), L.Dense(1, activation=activation)), noise(N, STEPS, 3), y).target
+    assert target.beyond == share
 
 
 def test_what_layers_in_front_make_large_is_normalised_behind_them(data_of, noise):

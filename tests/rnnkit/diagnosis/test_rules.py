@@ -61,7 +61,11 @@ FALLING = History((1.0, 0.98, 0.96, 0.94, 0.92, 0.90))
     [
         ({}, None),
         ({"training": FAILED}, v.NOT_KNOWN),
-        ({"training": {**FAILED, "steps": 99}}, None),
+        ({"training": {**FAILED, "steps": 99}}, v.NOT_KNOWN),  # too early to say more
+        ({"training": {**FAILED, "steps": 0}}, None),
+        ({"training": {**FAILED, "steps": 99}, "records": {"travelled": 1e-4}}, v.RATE_LOW),
+        ({"training": {**FAILED, "steps": 99}, "records": {"travelled": 0.1}}, v.NOT_KNOWN),
+        ({"training": {"explained": 0.5, "steps": 99}, "records": {"travelled": 1e-4}}, None),
         ({"training": {**FAILED, "solved": True}}, None),
         ({"training": {"explained": float("nan")}}, None),
         ({"training": {"explained": 0.5, "linear": 0.8}}, v.NOT_KNOWN),  # a line through the data is better
@@ -132,6 +136,9 @@ FALLING = History((1.0, 0.98, 0.96, 0.94, 0.92, 0.90))
         ({"data": {"inputs": dataclasses.replace(SCALED, spread=1e3)}}, v.INPUT_SCALE),
         ({"data": {"inputs": dataclasses.replace(SCALED, spread=1e3)}, "training": {"explained": 0.95}}, None),
         ({"data": {"target": Target(2e4, 3e3, 0.5, 0.1)}}, v.TARGET_SCALE),
+        ({"data": {"target": Target(3.0, 0.0, 0.5, 0.1)}}, v.LABELS),  # there is nothing to scale
+        ({"data": {"target": Target(3.0, 1.0, 0.5, 0.1, 0.04, "sigmoid")}}, None),
+        ({"data": {"target": Target(3.0, 1.0, 0.5, 0.1, 0.9, "sigmoid")}}, v.TARGET_SCALE),
         ({"data": {"target": Target(0.0, 1.0, 0.0, 0.7)}}, None),
         ({"data": {"padding": 0.7}}, v.PADDING),
         (
@@ -150,6 +157,7 @@ FALLING = History((1.0, 0.98, 0.96, 0.94, 0.92, 0.90))
         ({"signal": {"loss": float("nan")}}, v.BROKEN_LOSS),
         ({"signal": {"loss": 1.0, "finite": False}}, v.BROKEN_GRADIENT),
         ({"signal": {"loss": 1.0, "weights": ("kernel",)}}, v.BROKEN_WEIGHTS),
+        ({"signal": {"weights": ("kernel",)}, "training": {"unbounded": "keras.layers.GRU"}}, v.UNBOUNDED),
         ({"signal": {"loss": 1.0, "ends_how": "dead", "ends_at": "dense"}, "layer": SHORT}, v.NO_GRADIENT),
         ({"signal": {"loss": 1.0, "ends_how": "unread"}}, v.IGNORED),
         ({"signal": {"loss": 0.0, "ends_how": "solved"}}, None),
@@ -230,6 +238,26 @@ def test_not_known_says_what_was_ruled_out():
     assert "give health=" in finding.evidence
 
 
+def test_what_is_too_early_to_know_says_how_many_steps_are_needed():
+    (finding,) = findings(facts(training={**FAILED, "steps": 80}, signal={"loss": 1.0}))
+    assert "After 80 optimizer steps the inputs explain 0% of the loss." in finding.evidence
+    assert finding.evidence.endswith("train for 100 steps or more.")
+
+
+def test_a_target_out_of_reach_is_first_given_what_reaches_it():
+    for size, first in ((3.0, "linear output"), (2e4, "target into reach")):
+        known = facts(data={"target": Target(size, 1.0, 0.5, 0.1, 0.9, "sigmoid")}, signal={"loss": 1.0})
+        (finding,) = findings(known)
+        assert "90% of the targets are outside of what the last activation, sigmoid, can answer, 0 to 1" in str(finding)
+        assert cures([finding], known)[0].name == first
+
+
+def test_an_unbounded_activation_is_bounded_in_the_layer_that_has_it():
+    known = facts(signal={"weights": ("kernel",)}, training={"unbounded": "keras.layers.GRU", "task": False})
+    known = dataclasses.replace(known, layers=())  # nothing is measured with such weights
+    assert cures(findings(known), known)[0].python == 'keras.layers.GRU(units, activation="tanh")'
+
+
 def test_a_short_memory_is_a_problem_only_if_the_task_needs_more():
     known = facts(layer=GUESSED)
     (layer,) = known.layers
@@ -258,6 +286,9 @@ def test_numbers_from_the_records_are_filled_in():
     ran_away = facts(records={"largest_ratio": 1e9}, training={"rate": 0.4})
     assert "Adam(0.002)" in cures([Finding(v.RATE_HIGH, "")], ran_away)[0].python
     assert '"global_norm", 3.2)' in lines["clipping"].python
+    for threshold in (1e23, float("nan")):  # no size to clip at
+        unknown = facts(records={"threshold": threshold})
+        assert '"global_norm", 1)' in cures([Finding(v.RATE_HIGH, "")], unknown)[1].python
     assert lines["clipping"].shell == "--clip global_norm:3.2"
 
 
