@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from rnnkit import compat
+from rnnkit import compat, workers
 from rnnkit.callbacks.resuming.held_signals import HeldSignals
 from rnnkit.callbacks.resuming.state_files import StateFiles
 from rnnkit.checks import whole
@@ -18,6 +18,7 @@ from rnnkit.errors import DeviceError, ResumeError
 compat.follow_fits()  # from before the first `fit` that has a Resume in its list
 
 PLACE = ("epoch", "batch")
+START = "0 0 False"  # the first save of all
 STATE = ("random at epoch", "random", "variables", "metrics", "stop_training", "callbacks")
 
 
@@ -39,9 +40,11 @@ class Resume(keras.callbacks.Callback):
     `keras.utils.set_random_seed` (a warning says so where it is missing); for a `keras.utils.PyDataset` whose batches
     are a function of their number; and for a `tf.data.Dataset` that gives the same order each time, as with
     `shuffle(..., reshuffle_each_iteration=False)`. Python generators and `steps_per_epoch` are refused. Random
-    operations of TensorFlow itself (`tf.random`) inside a model are not restored. For TensorFlow, one device. The first
-    batches of a `tf.data.Dataset` or `PyDataset` are drawn twice before training: where they differ from pass to pass,
-    as with a plain `shuffle(...)`, or from those of the saved training, a warning says that the two trainings do, too.
+    operations of TensorFlow itself (`tf.random`) inside a model are not restored. For TensorFlow, on one device, or by
+    several workers (see `rnnkit.workers`), each with a folder of its own: they go on from the newest save that all of
+    them have, and signals act at once. The first batches of a `tf.data.Dataset` or `PyDataset` are drawn twice before
+    training: where they differ from pass to pass, as with a plain `shuffle(...)`, or from those of the saved training,
+    a warning says that the two trainings do, too.
 
     Ctrl-C and SIGTERM wait until the running step is done and the state is saved, and then act as they would have
     without it: the save is where the training stood, not the last one by `every`. In validation they wait for the next
@@ -115,16 +118,16 @@ class Resume(keras.callbacks.Callback):
         self._fit.build()
         set_random_state(before)  # batches may have been drawn
         self._identity = described(self.model, self._fit.data, self.params["epochs"], self._others)
-        self._saved = self._files.read()
+        self._saved = self._newest()
         if self._saved is not None:
-            self._check_parts(self._saved)
             check_same(self._saved["identity"], self._identity, self.directory)
             self.seconds_before = self._saved["seconds"]
         compat.begin_at_epoch(self.model, self._first_epoch())
         self._fit.end_first(self)  # with what is saved then, or restored, the others end
         self._check_order()
         self._signals = HeldSignals(self.model)
-        self._signals.hold()
+        if not workers.are_sharing(self.model.distribute_strategy):  # a save of one worker is of no use to the others
+            self._signals.hold()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None):
         from rnnkit.callbacks.resuming.training_state import random_state, set_random_state
@@ -174,6 +177,35 @@ class Resume(keras.callbacks.Callback):
     def __getstate__(self):
         """A copy or pickle carries the arguments, not the model or a running fit."""
         return {**compat.without_model(self), "_fit": None, "_signals": None, "_saved": None}
+
+    def _newest(self) -> dict | None:
+        """The newest save, checked; of several workers the newest that all of them have.
+
+        Raises:
+            ResumeError: other workers train something else, or have no save that this one has.
+        """
+        from rnnkit.callbacks.resuming.running_fit import check_alike
+
+        strategy = self.model.distribute_strategy
+        if not workers.are_sharing(strategy):
+            saved = self._files.read()
+            if saved is not None:
+                self._check_parts(saved)
+            return saved
+        saves: dict[str, tuple[int, dict]] = {}
+        for number, state in self._files.intact():
+            self._check_parts(state)
+            saves.setdefault(f"{state['epoch']} {state['batch']} {state.get('ended')}", (number, state))
+        told = workers.gathered(strategy, {"identity": self._identity, "saves": list(saves)})
+        check_alike([each["identity"] for each in told])
+        common = set.intersection(*(set(each["saves"]) for each in told))
+        for place, (number, state) in saves.items():
+            if place in common:
+                self._files.number = number
+                return state
+        if {place for each in told for place in each["saves"]} <= {START}:
+            return None
+        raise ResumeError("directory: the workers have no save in common. Delete the saves of all to start over.")
 
     @property
     def _others(self) -> list:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rnnkit.saving import register_when_keras_is_there
 
 if TYPE_CHECKING:
-    from rnnkit import callbacks, constraints, datasets, initializers, layers, ops, regularizers, tuning
+    from rnnkit import callbacks, constraints, datasets, initializers, layers, ops, regularizers, tuning, workers
     from rnnkit.comparison import Comparison, compare
     from rnnkit.diagnosis import Diagnosis, diagnose
     from rnnkit.optimizers import LazyAdam
@@ -54,7 +54,10 @@ _HOMES = {
     "register_cell": "rnnkit.recurrent.cells",
     "tune": "rnnkit.tuning",
 }
-_MODULES = ("callbacks", "constraints", "datasets", "initializers", "layers", "ops", "regularizers", "tuning")
+_MODULES = (
+    *("callbacks", "constraints", "datasets", "initializers", "layers", "ops", "regularizers", "tuning"),
+    "workers",
+)
 
 __all__ = [
     "Comparison",
@@ -83,6 +86,7 @@ __all__ = [
     "regularizers",
     "tune",
     "tuning",
+    "workers",
 ]
 
 register_when_keras_is_there()

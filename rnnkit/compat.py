@@ -268,9 +268,13 @@ def wait_for_callbacks(callback_list) -> None:
 
 
 def make_variables(model, iterator) -> None:
-    """Makes the variables of a model, its metrics and its loss, for which `fit` waits until the first step."""
-    model._symbolic_build(iterator=iterator)
-    iterator.reset()
+    """Makes the variables of a model, its metrics and its loss, for which `fit` waits until the first step.
+
+    Under a strategy it does not wait.
+    """
+    if model._distribute_strategy is None:
+        model._symbolic_build(iterator=iterator)
+        iterator.reset()
 
 
 def begin_at_epoch(model, epoch: int | None) -> None:
@@ -358,6 +362,53 @@ def rewrite_csv(logger, keys, text: str) -> None:
     logger.keys, logger.writer, logger.append_header = keys, None, not text
 
 
+# ---- Keras: training by several workers ----
+
+
+def mend_trainer() -> None:
+    """From now on `fit`, `evaluate` and `predict` of every model run under a `MultiWorkerMirroredStrategy`.
+
+    Keras fails there in two places (keras#20585), and has no argument for either: it reduces a whole batch to have an
+    example, and it asks the strategy for a mean over the first axis of logs, which are scalars.
+    """
+    import keras
+    from keras.src.backend.tensorflow import trainer
+
+    if hasattr(trainer.reduce_per_replica, _MENDED):
+        return
+    reduce, build = trainer.reduce_per_replica, keras.Model._maybe_symbolic_build
+
+    def reduce_logs(values, strategy, reduction):
+        """The logs of this worker's replicas; those of an epoch are read from the metrics, which the strategy sums."""
+        if reduction not in ("auto", "mean") or not is_shared(strategy):
+            return reduce(values, strategy, reduction)
+        local = strategy.experimental_local_results
+        mean = lambda value: keras.ops.mean(keras.ops.stack(local(value)), axis=0)  # noqa: E731
+        return keras.tree.map_structure(mean, values)
+
+    def build_by_own_rows(self, iterator=None, data_batch=None):
+        """By what the first replica of this worker sees of the first batch."""
+        _follow(self, iterator)
+        if iterator is not None and is_shared(self.distribute_strategy):
+            first = lambda value: self.distribute_strategy.experimental_local_results(value)[0]  # noqa: E731
+            data_batch = keras.tree.map_structure(first, next(next(iter(iterator))[2]))
+            iterator = None
+        return build(self, iterator, data_batch)
+
+    setattr(reduce_logs, _MENDED, True)
+    trainer.reduce_per_replica, keras.Model._maybe_symbolic_build = reduce_logs, build_by_own_rows
+
+
+_MENDED = "_mended_by_rnnkit"
+
+
+def is_shared(strategy) -> bool:
+    """Whether a strategy trains with other processes."""
+    from keras.src.backend.tensorflow import trainer
+
+    return trainer._collective_all_reduce_multi_worker(strategy)
+
+
 # ---- TensorFlow ----
 
 START_UP = re.compile(  # lines that its libraries write as they are loaded, before anybody can set a level of logging
@@ -402,6 +453,22 @@ def is_op_determinism_enabled() -> bool:
     from tensorflow.python.framework.config import is_op_determinism_enabled
 
     return is_op_determinism_enabled()
+
+
+def has_started() -> bool:
+    """Whether TensorFlow has initialised its devices, after which it takes no workers; nothing public tells."""
+    from tensorflow.python.eager import context
+
+    return context.context()._initialized
+
+
+def has_lost_worker(error: Exception) -> bool:
+    """Whether an error says that another worker is gone; TensorFlow has one type for it and raises several."""
+    errors = getattr(sys.modules.get("tensorflow"), "errors", None)
+    if errors is None or not isinstance(error, errors.OpError):
+        return False
+    gone = (errors.UnavailableError, errors.AbortedError, errors.DeadlineExceededError)
+    return isinstance(error, gone) or "ollective" in str(error)
 
 
 def gradient_registry() -> dict:

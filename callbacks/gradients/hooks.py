@@ -12,9 +12,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from rnnkit import compat
+from rnnkit import compat, workers
 from rnnkit.callbacks.gradients.steps import Steps
-from rnnkit.optimizers import without_scaler
+from rnnkit.optimizers import Adam, without_scaler
 
 
 class Hooks:
@@ -128,6 +128,9 @@ class OptimizerHooks:
         self.hooks, self.optimizer, self.scaler = hooks, optimizer, scaler
         self.apply = optimizer.apply
         self.clip, self.sum_gradients = compat.gradient_methods(optimizer)
+        own = isinstance(optimizer, Adam)  # Keras' others have clipped what each replica has found
+        self.sum_unclipped = optimizer.sum_unclipped if own else self.sum_gradients
+        self.clip_sum = optimizer.clip_sum if own else list
         self.sums_repeated_rows = getattr(optimizer, "sums_repeated_rows", False)
         self.step = None
         self.places = [
@@ -184,15 +187,18 @@ class OptimizerHooks:
 
 
 def _over_replicas(loss, examples) -> tf.Tensor:
-    """The mean loss over the examples of all replicas on this machine; inside the step of one of them."""
+    """The mean loss over the examples of all replicas; inside the step of one of them."""
 
-    def across(strategy, loss, weight):  # without a collective operation, whose order Keras' own would have to keep
-        losses, weights = map(strategy.experimental_local_results, (loss, weight))
-        return tf.add_n([a * b for a, b in zip(losses, weights, strict=True)]) / tf.add_n(weights)
+    def across(strategy, values):  # without a collective operation, whose order Keras' own would have to keep
+        return tf.add_n(strategy.experimental_local_results(values))
 
-    weight = 1.0 if examples is None else tf.reduce_sum(tf.cast(examples, tf.float32))
-    values = tf.cast(tf.stop_gradient(loss), tf.float32), tf.convert_to_tensor(weight)
-    return tf.distribute.get_replica_context().merge_call(across, args=values)
+    context = tf.distribute.get_replica_context()
+    weight = tf.constant(1.0) if examples is None else tf.reduce_sum(tf.cast(examples, tf.float32))
+    total = tf.math.multiply_no_nan(tf.cast(tf.stop_gradient(loss), tf.float32), weight)  # no examples: 0 / 0
+    values = tf.stack([total, weight])
+    several = workers.are_sharing(context.strategy)
+    total, weight = tf.unstack(context.all_reduce("SUM", values) if several else context.merge_call(across, (values,)))
+    return total / weight
 
 
 def _floats(data) -> dict[str, tf.Tensor]:

@@ -37,10 +37,11 @@ class TrainStep:
             self.watch = WeightWatch(variables, self.meter, self.ring, steps.every, start)
         self.known: tuple[list, Measurement] | None = None
         self.sums: dict = {}
+        self.reduced: dict = {}
 
     def apply(self, gradients: list) -> None:
         """In place of `Optimizer.apply`."""
-        self.sums, self.known = {}, None
+        self.sums, self.known, self.reduced = {}, None, {}
         run = self._apply_if_good if self.steps.guard else self.methods.apply
         step = partial(run, gradients, self.variables)
         if self.watch and not self.steps.broken:
@@ -50,13 +51,13 @@ class TrainStep:
 
     def reduce(self, pairs: list) -> list:
         """Just before the update: (gradient, variable) pairs, summed over replicas and clipped."""
-        gradients, variables = map(list, zip(*self.methods.sum_gradients(pairs), strict=True))
+        gradients, variables = map(list, zip(*self._over_replicas(pairs), strict=True))
         raw = gradients
         if self.methods.sums_repeated_rows:
             gradients = [self._summed(gradient) for gradient in gradients]  # once for both of us
-        clipped = self.methods.clip(gradients) if self.steps.single else gradients
+        clipped = self.methods.clip(gradients) if self.steps.single else self.methods.clip_sum(gradients)
         known = self._known([gradient for gradient, _ in pairs])
-        own = clipped if clipped is not gradients else None
+        own = None if all(a is b for a, b in zip(clipped, gradients, strict=True)) else clipped
         if self.steps.clipping:
             clipped = self._record(known, raw, clipped, own, variables)
         else:
@@ -100,7 +101,7 @@ class TrainStep:
         summed = gradients if self.steps.single else self._summed_over_replicas(gradients, variables)
         scale = self.methods.optimizer.loss_scale_factor
         measured = self._measure(summed, variables, scale)
-        if self.steps.single and not scale:
+        if not scale:
             self.known = [gradient for gradient in gradients if gradient is not None], measured
         guard, state = self.steps.guard, self.state[self.steps.guard]
         shared = self.steps.state(guard, 0)["waiting"]  # where one optimizer waits for the host, all do
@@ -127,8 +128,17 @@ class TrainStep:
 
     def _summed_over_replicas(self, gradients, variables):
         there = [pair for pair in zip(gradients, variables, strict=True) if pair[0] is not None]
-        summed = iter(self.methods.sum_gradients(there))
-        return [None if gradient is None else next(summed)[0] for gradient in gradients]
+        summed = [gradient for gradient, _ in self.methods.sum_unclipped(there)]
+        self.reduced |= {id(own): (own, total) for (own, _), total in zip(there, summed, strict=True)}
+        found = iter(summed)
+        return [None if gradient is None else next(found) for gradient in gradients]
+
+    def _over_replicas(self, pairs: list) -> list:
+        """The pairs summed over replicas; what a guard had summed does not travel again."""
+        known = [self.reduced.get(id(gradient), (None, None)) for gradient, _ in pairs]
+        if all(own is gradient and own is not None for (own, _), (gradient, _) in zip(known, pairs, strict=True)):
+            return [(total, variable) for (_, total), (_, variable) in zip(known, pairs, strict=True)]
+        return self.methods.sum_unclipped(pairs)
 
     def _known(self, gradients) -> Measurement | None:
         """The measurement that the guard made, if it was of these very gradients (not of accumulated ones)."""

@@ -155,6 +155,20 @@ def check_same(saved: dict, now: dict, folder) -> None:
         )
 
 
+def check_alike(identities: list[dict]) -> None:
+    """Compares what `described` gave in several workers.
+
+    Raises:
+        ResumeError: they differ; the message says in what.
+    """
+    for number, other in enumerate(identities):
+        if found := _differences(identities[0], other):
+            raise ResumeError(
+                f"worker: worker {number} trains something else than worker 0: {'; '.join(found[:SHOWN])}. "
+                "Start all of them alike."
+            )
+
+
 def _differences(saved, now, name: str = "") -> list[str]:
     """In words, where two trees of plain values are not the same."""
     if saved == now:

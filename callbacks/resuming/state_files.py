@@ -10,7 +10,7 @@ import json
 import os
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,20 +42,26 @@ class StateFiles:
         Raises:
             ResumeError: all of them are damaged.
         """
-        files = self._numbered()
+        for number, state in self.intact():
+            self.number = number
+            return state
+        return None
+
+    def intact(self) -> Iterator[tuple[int, Any]]:
+        """Numbers and states of the saves that are whole, the newest first; see `read`."""
+        files, damaged = self._numbered(), 0
         for number, path in files:
             try:
                 state = unpacked(path.read_bytes())
             except Exception as error:  # broken bytes make zipfile and NumPy raise errors of many types
                 warnings.warn(f"Resume: {path} is damaged and is skipped: {error}.", stacklevel=2)
+                damaged += 1
             else:
-                self.number = number
-                return state
-        if files:
+                yield number, state
+        if files and damaged == len(files):
             raise ResumeError(
                 f"directory: all saves in {self.folder} are damaged. Delete them to train from the start."
             )
-        return None
 
     def write(self, state) -> None:
         """Saves plain values and arrays in lists and dicts, and drops what is older than the last two saves.

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from rnnkit import compat
+from rnnkit import compat, workers
 from rnnkit.errors import ResumeError
 
 
@@ -19,7 +19,7 @@ def state_of(model, callbacks) -> dict[str, Any]:
     """Everything; plain values and arrays."""
     return {
         "variables": [variable.numpy() for variable in variables(model)],
-        "metrics": [variable.numpy() for variable in model.metrics_variables],
+        "metrics": [variable.numpy() for variable in _own_metrics(model)],
         "stop_training": bool(model.stop_training),
         "random": random_state(),
         "callbacks": [callback_state(callback) for callback in callbacks],
@@ -33,7 +33,7 @@ def restore(model, callbacks, state: dict[str, Any]) -> None:
         ResumeError: the model's variables are not those that `state_of` saw.
     """
     assign(variables(model), state["variables"], "weights and optimizer")
-    assign(model.metrics_variables, state["metrics"], "metrics")
+    assign(_own_metrics(model), state["metrics"], "metrics")
     model.stop_training = state["stop_training"]
     for callback, own in zip(callbacks, state["callbacks"], strict=True):
         set_callback_state(callback, own)
@@ -44,6 +44,16 @@ def variables(model) -> list:
     """Weights, seeds and the optimizer's variables, each once."""
     found = {id(variable): variable for variable in [*model.variables, *model.optimizer.variables]}
     return list(found.values())
+
+
+def _own_metrics(model) -> list:
+    """What this process has counted so far; the metrics of several workers are the sums of what each has counted."""
+    strategy = model.distribute_strategy
+    if not workers.are_sharing(strategy):
+        return model.metrics_variables
+    return [
+        each for variable in model.metrics_variables for each in strategy.experimental_local_results(variable.value)
+    ]
 
 
 def random_state() -> dict[str, Any]:

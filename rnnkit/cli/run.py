@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from rnnkit.cli import together
 from rnnkit.cli.by_task import by_task
 from rnnkit.cli.ended import can_go_on, resume_words
 from rnnkit.cli.options import OPTIONS, Json, Out, typed
@@ -35,7 +36,22 @@ Finish = Annotated[
         rich_help_panel="Output",
     ),
 ]
-ALLOWED = ("resume", "finish", "epochs", "as_json")  # what can be asked for with --resume
+Worker = Annotated[
+    int | None,
+    typer.Option(
+        help="With --workers: the number of this process, from 0. The first one writes the results.",
+        metavar="N",
+        rich_help_panel="Training",
+    ),
+]
+Public = Annotated[
+    bool,
+    typer.Option(
+        "--public", help="With --workers: take addresses outside of private networks.", rich_help_panel="Training"
+    ),
+]
+# what can be asked for with --resume
+ALLOWED = ("resume", "finish", "epochs", "as_json", "workers", "worker", "public")
 
 
 def run(
@@ -45,6 +61,8 @@ def run(
     out: Out = None,
     resume: Resume = None,
     finish: Finish = False,
+    worker: Worker = None,
+    public: Public = False,
     as_json: Json = False,
 ) -> None:
     """Train, and write a run folder with model, history, gradients, metrics, samples and a page."""
@@ -52,15 +70,18 @@ def run(
     from rnnkit.tasks.config import RunConfig
 
     console = terminal.console(stderr=as_json)
+    cluster = together.named(options["workers"], worker, public, needed=resume is None)
     if resume is not None:
-        _go_on(console, _interrupted(context, resume, task), as_json, finish, options["epochs"])
+        folder = _interrupted(context, together.folder_of(resume, cluster, worker), task)
+        _go_on(console, folder, as_json, finish, options["epochs"], cluster, worker, public)
         return
     _expect_resume(finish=finish)
     options["settings"] = fixed_values("set", options["settings"] or []) or None
-    config = RunConfig(task, **options).checked()
+    config = together.shared(RunConfig(task, **options).checked(), cluster, out)
     if out is not None:
+        out = together.folder_of(out, cluster)
         check_free(out)
-    _train(console, config, as_json, out)
+    _train(console, config, as_json, out, cluster=cluster)
 
 
 app = by_task("run", run, lambda spec: spec.run_options, lambda spec: spec.examples)
@@ -72,18 +93,23 @@ def start(
     resume: Resume = None,
     finish: Finish = False,
     epochs: typed(OPTIONS["epochs"]) = None,  # type: ignore[valid-type]
+    workers: typed(OPTIONS["workers"]) = None,  # type: ignore[valid-type]
+    worker: Worker = None,
+    public: Public = False,
     as_json: Json = False,
 ) -> None:
     """Train a task. Without one: list the tasks, or with --resume, resume, finish or continue a run."""
     if resume is None:
-        _expect_resume(finish=finish, epochs=epochs)
+        _expect_resume(finish=finish, epochs=epochs, workers=workers, worker=worker is not None)
     if context.invoked_subcommand is not None:
         return
     console = terminal.console(stderr=as_json)
     if resume is None:
         _show_tasks(console)
     else:
-        _go_on(console, _interrupted(context, resume), as_json, finish, epochs)
+        cluster = together.named(workers, worker, public, needed=False)
+        folder = _interrupted(context, together.folder_of(resume, cluster, worker))
+        _go_on(console, folder, as_json, finish, epochs, cluster, worker, public)
 
 
 def _expect_resume(**values: Any) -> None:
@@ -122,11 +148,15 @@ def _interrupted(context: typer.Context, path: Path, task: str | None = None):
     return folder
 
 
-def _go_on(console: Console, folder, as_json: bool, finish: bool, epochs: int | None) -> None:
+def _go_on(
+    console: Console, folder, as_json: bool, finish: bool, epochs: int | None, cluster, worker: int | None, public: bool
+) -> None:
     """Resumes a run where it was interrupted, finishes it there, or continues it to more epochs."""
     from rnnkit.tasks.config import RunConfig
 
     config = RunConfig.from_dict(folder.config)
+    cluster = together.as_before(config, cluster, worker, public)
+    config = together.shared(config, cluster, folder.path)
     if finish and epochs is not None:
         raise ArgumentError("finish, epochs: --finish trains no further. Give one of the two.")
     if epochs is not None:
@@ -134,9 +164,10 @@ def _go_on(console: Console, folder, as_json: bool, finish: bool, epochs: int | 
     elif folder.finished:
         line = shlex.join(["rnnkit", "run", "--resume", str(folder.path)])
         console.print(f"{folder.path} is finished. Continue it with: {line} --epochs N", markup=False, soft_wrap=True)
-        _print_metrics(folder.metrics, as_json)
+        if cluster is None or cluster.first:
+            _print_metrics(folder.metrics, as_json)
         return
-    _train(console, config, as_json, folder=folder, finish=finish)
+    _train(console, config, as_json, folder=folder, finish=finish, cluster=cluster)
 
 
 def _longer(folder, config, epochs: int):
@@ -153,8 +184,8 @@ def _longer(folder, config, epochs: int):
     return config
 
 
-def _train(console: Console, config, as_json: bool, out=None, folder=None, finish=False) -> None:
-    """Trains into a new folder, `out`, or into the `folder` of a run that has begun."""
+def _train(console: Console, config, as_json: bool, out=None, folder=None, finish=False, cluster=None) -> None:
+    """Trains into a new folder, `out`, or into the `folder` of a run that has begun; of several workers as one."""
     from rnnkit.cli.outcome import show_results
     from rnnkit.cli.quiet import start_tensorflow
     from rnnkit.study.folder import RunFolder
@@ -163,40 +194,49 @@ def _train(console: Console, config, as_json: bool, out=None, folder=None, finis
     with reading(console, config.data):
         splits = open_data(config)
     with console.status("Starting TensorFlow"):
-        used = start_tensorflow(config.device, config.devices)
-    model = _prepared(console, config, splits, used)
+        used = start_tensorflow(config.device, 1 if cluster else config.devices)
+    model = _prepared(console, config, splits, used, cluster, finish)
     folder = folder or RunFolder.create(out, config.as_dict())
     counts = ", ".join(f"{len(part)} {name}" for name, part in splits._asdict().items())
-    console.print(f"[bold]{config.task}[/] on {escape(config.data)} ({counts}), cell {config.cell}, {used}")
-    trained = _trained(console, config, splits, model, folder, finish)
-    show_results(console, config, trained, folder.path, splits.test)
-    _print_metrics(trained.metrics, as_json)
+    place = f"{used}, worker {cluster.worker} of {len(cluster.addresses)}" if cluster else used
+    console.print(f"[bold]{config.task}[/] on {escape(config.data)} ({counts}), cell {config.cell}, {place}")
+    trained = _trained(console, config, splits, model, folder, finish, cluster)
+    if cluster is None or cluster.first:
+        show_results(console, config, trained, folder.path, splits.test)
+        _print_metrics(trained.metrics, as_json)
 
 
-def _prepared(console: Console, config, splits, used: str):
+def _prepared(console: Console, config, splits, used: str, cluster, finish: bool):
     """The model; what is wrong with it is said before there is a folder."""
     from rnnkit.recurrent.devices import strategy
     from rnnkit.study.run import prepare
 
-    with notices(console), console.status("Preparing the model"), strategy(used, config.devices).scope():
+    scope = (
+        strategy(used, config.devices).scope() if cluster is None else together.scope(config, cluster, splits, finish)
+    )
+    with notices(console), console.status("Preparing the model"), scope:
         return prepare(config, splits)
 
 
-def _trained(console: Console, config, splits, model, folder, finish: bool):
+def _trained(console: Console, config, splits, model, folder, finish: bool, cluster):
     """A `Trained`, which is in its folder then; whoever is ended before is told how to resume."""
     from rnnkit.cli.progress import TrainingProgress
     from rnnkit.study.run import train
     from rnnkit.study.training import HistoryFile
 
+    first = cluster is None or cluster.first
     progress = TrainingProgress(console, model.monitor)
-    callbacks = [progress, HistoryFile(folder.path / "history.csv")]
-    events = folder.path / "tensorboard" if config.tensorboard else None
-    with can_go_on(resume_words(folder.path)), contextlib.closing(progress):
+    callbacks = [*([progress] if first else []), HistoryFile(folder.path / "history.csv")]
+    events = folder.path / "tensorboard" if config.tensorboard and first else None
+    kept = together.resume_words(folder.path, cluster) if cluster else resume_words(folder.path)
+    with can_go_on(kept), together.told_of_loss(cluster, kept), contextlib.closing(progress):
         with notices_at_once(console):
             trained = train(
                 config, splits, callbacks, model=model, state=folder.state, finish=finish, tensorboard=events
             )
-        folder.write(trained, config.replaced(epochs=trained.metrics["epochs"]) if finish else None)
+        if first:
+            folder.write(trained, config.replaced(epochs=trained.metrics["epochs"]) if finish else None)
+        together.end(model, folder, first)
     return trained
 
 

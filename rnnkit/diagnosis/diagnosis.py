@@ -29,6 +29,7 @@ from rnnkit.diagnosis.rules import findings, status
 from rnnkit.diagnosis.signal import Signal
 from rnnkit.diagnosis.training import History, Records, Training, known_of_training
 from rnnkit.diagnosis.verdict import Facts, Finding, learning, sentences
+from rnnkit.errors import DeviceError
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,10 @@ def diagnose(
     Raises:
         ArgumentError: a model that cannot be diagnosed; the message says why.
         DataError: data that cannot be used, or sequences that are too short.
+        DeviceError: another backend than TensorFlow.
     """
+    if keras.backend.backend() != "tensorflow":
+        raise DeviceError(f"diagnose is for the TensorFlow backend, got {keras.backend.backend()}.")
     x, y = probe_arrays(model, x, y)
     look = capture(model, x, y, seed=seed)
     data = look_at_data(model, x, y, look)

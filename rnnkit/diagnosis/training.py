@@ -168,7 +168,7 @@ def known_of_training(model, *, explained: float, linear: float, depth: int, sol
         explained=explained,
         linear=linear,
         solved=solved,
-        rate=NAN if optimizer is None else float(optimizer.learning_rate),
+        rate=NAN if optimizer is None else learning_rate(optimizer),
         optimizer="SGD" if isinstance(optimizer, keras.optimizers.SGD) else type(optimizer).__name__,
         depth=depth,
         shortcuts=_shortcuts(model),
@@ -178,6 +178,12 @@ def known_of_training(model, *, explained: float, linear: float, depth: int, sol
         records=_records(health),
         history=_history(last_history(model) if history is None else history),
     )
+
+
+def learning_rate(optimizer) -> float:
+    """The rate as it is now; of several devices, whose variable is no array, that of the first."""
+    rate = optimizer.learning_rate
+    return float(rate.numpy() if hasattr(rate, "numpy") else rate)
 
 
 def _shortcuts(model) -> bool:

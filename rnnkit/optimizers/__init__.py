@@ -19,11 +19,23 @@ class Adam(compat.OpenOptimizer, keras.optimizers.Adam):
         return gradients if several_replicas() else super().clip(gradients)
 
     def sum_gradients(self, pairs: list[Any]):
-        summed = super().sum_gradients(pairs)
+        summed = self.sum_unclipped(pairs)
         if not several_replicas():
             return summed
         gradients, variables = zip(*summed, strict=True)
-        return list(zip(super().clip(list(gradients)), variables, strict=True))
+        return list(zip(self.clip_sum(list(gradients)), variables, strict=True))
+
+    def sum_unclipped(self, pairs: list[Any]) -> list:
+        """(gradient, variable) pairs, summed over replicas; of an embedding each row travels once (TensorFlow)."""
+        if several_replicas():
+            from rnnkit.optimizers.sparse import is_sparse, sum_repeated_rows
+
+            pairs = [(sum_repeated_rows(each) if is_sparse(each) else each, variable) for each, variable in pairs]
+        return super().sum_gradients(pairs)
+
+    def clip_sum(self, gradients: list[Any]) -> list:
+        """The optimizer's own clipping of gradients that are summed over replicas."""
+        return super().clip(gradients)
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")

@@ -92,8 +92,9 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether all of the run is there."""
-        return (self.path / "metrics.json").is_file() and not any(self.state.glob("*.state"))
+        """Whether all of the run is there; of a worker besides the first its final state is all."""
+        last = "final_state" if self.path.name.startswith("worker-") else "metrics.json"
+        return (self.path / last).exists() and not any(self.state.glob("*.state"))
 
     def expect_finished(self) -> None:
         """Sees that the run is finished.
@@ -149,7 +150,7 @@ class RunFolder:
         self._write_diagnosis(trained.diagnosis, trained.cause, trained.floor)
         write_json(self.path / "metrics.json", trained.metrics)
         write_text(self.path / "report.html", self._page())
-        self._put_state_away()
+        self.put_state_away()
 
     def has(self, name: str) -> bool:
         """Whether there is a table of this name."""
@@ -210,7 +211,8 @@ class RunFolder:
         self.expect_finished()
         return write_page(Path(out) if out else self.path / "report.html", self._page())
 
-    def _put_state_away(self) -> None:
+    def put_state_away(self) -> None:
+        """Keeps the newest save, in `final_state`."""
         if not self.state.is_dir():
             return
         for old in sorted(self.state.glob("*.state"))[:-1]:
@@ -244,13 +246,18 @@ class RunFolder:
         write_json(self.path / DIAGNOSIS / CONCLUSION, {**words, "verdict": verdict})
 
 
+def own_folder(path: Path, worker: int) -> Path:
+    """Where one of several workers keeps its state; the first one's folder is that of the run."""
+    return path / f"worker-{worker}" if worker else path
+
+
 def check_free(folder: Path) -> None:
     """Sees that a new run can be written into a folder.
 
     Raises:
-        ArgumentError: there is a file, or a folder that holds something.
+        ArgumentError: there is a file, or a folder that holds something, besides the folders of other workers.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or {*folder.iterdir()} - {*folder.glob("worker-*")}):
         raise ArgumentError(f"out: {folder} exists already and is not overwritten. Name another folder.")
 
 

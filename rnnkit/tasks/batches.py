@@ -1,17 +1,18 @@
 """Length-bucketed, right-padded batches. Legend: `B` batch, `T` steps, `N` examples."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
-from rnnkit import compat
+from rnnkit import compat, workers
 from rnnkit.callbacks.resuming.running_fit import content_sum
 from rnnkit.checks import whole
 from rnnkit.datasets import Dataset
 
 POOL = 64
+AHEAD = 2  # batches that a worker keeps ready
 MAX_STEPS = 2**17
 
 
@@ -101,14 +102,20 @@ class Batches(keras.utils.PyDataset):
         return self._plan[index]
 
     def __getitem__(self, index):
-        rows = self._plan[index]
-        like_all = self.steps == 1  # of epochs of one batch Keras would take the first one's length for that of all
-        x = {name: _take(column, rows, like_all) for name, column in self.x.items()}
+        return self.part(index, 0, 1)
+
+    def part(self, index: int, number: int, count: int) -> tuple:
+        """One of `count` contiguous parts of a batch, padded to the longest of the whole batch; it may have no rows."""
+        every = self._plan[index]
+        rows = np.array_split(every, count)[number]
+        if self.steps == 1:  # of epochs of one batch Keras would take the first one's length for that of all
+            every = np.arange(len(self._lengths))
+        x = {name: _take(column, rows, every) for name, column in self.x.items()}
         if self.beside is not None:
-            x |= {f"beside_{name}": column for name, column in self.beside[index][0].items()}
+            x |= {f"beside_{name}": column for name, column in self.beside.part(index, number, count)[0].items()}
         if self.y is None:
             return (x,)
-        y = _take(self.y, rows, like_all, padding=-1)
+        y = _take(self.y, rows, every, padding=-1)
         return (x, y) if self.weights is None else (x, y, self.weights[rows])
 
     def _part(self, epoch: int) -> list[np.ndarray]:
@@ -149,23 +156,40 @@ class BatchAdapter(compat.py_dataset_adapter()):  # type: ignore[misc]
     """How Keras reads `Batches`: as any `PyDataset`, but TensorFlow does not tune how many are kept ready.
 
     With that it often waits at the end of an epoch, an evaluation or a prediction, doing nothing, for up to as long as
-    that took.
+    that took. Of several workers each pads its own rows only.
 
     Args:
         batches: the `Batches`.
         data: the raw data behind them, for `evaluate` of a task that needs them.
+        strategy: that of the model, where it has one.
     """
 
-    def __init__(self, batches: Batches, data: Dataset | None = None):
+    def __init__(self, batches: Batches, data: Dataset | None = None, strategy: Any = None):
         super().__init__(batches)
         self.data: Any = data
+        self.strategy = strategy
 
     def get_tf_dataset(self):
         import tensorflow as tf
 
         options = tf.data.Options()
         options.autotune.enabled = False
-        return super().get_tf_dataset().with_options(options)
+        whole = super().get_tf_dataset().with_options(options)
+        if not workers.are_sharing(self.strategy):
+            return whole
+
+        def own(context):
+            parts = tf.data.Dataset.from_generator(lambda: self._parts(context), output_signature=whole.element_spec)
+            return parts.prefetch(AHEAD).with_options(options)
+
+        return self.strategy.distribute_datasets_from_function(own)
+
+    def _parts(self, context) -> Iterator[tuple]:
+        """What the replicas of this worker see of each batch, in turn; Keras joins what they predict in this order."""
+        count, step = context.num_replicas_in_sync, context.num_input_pipelines
+        for index in range(self.py_dataset.num_batches):
+            for number in range(context.input_pipeline_id, count, step):
+                yield self.py_dataset.part(index, number, count)
 
 
 class FollowEpoch(keras.callbacks.Callback):
@@ -219,13 +243,12 @@ def _packed(by_length, lengths, batch_size: int, max_steps: int) -> list[np.ndar
     return batches
 
 
-def _take(column, rows, like_all: bool, padding=0):
-    """Rows of a column, sequences padded to the longest of them, or of the whole column."""
+def _take(column, rows, every, padding=0):
+    """Rows of a column, sequences padded to the longest of `every` row."""
     if not isinstance(column, list):
         return column[rows]
-    parts = [column[row] for row in rows]
-    longest = max(map(len, column if like_all else parts))
-    padded = np.full((len(parts), longest, *parts[0].shape[1:]), padding, dtype=parts[0].dtype)
-    for row, part in enumerate(parts):
-        padded[row, : len(part)] = part
+    longest, like = max(len(column[row]) for row in every), column[every[0]]
+    padded = np.full((len(rows), longest, *like.shape[1:]), padding, dtype=like.dtype)
+    for place, row in enumerate(rows):
+        padded[place, : len(column[row])] = column[row]
     return padded

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rnnkit import datasets
+from rnnkit import datasets, workers
 from rnnkit.checks import one_of, whole
 from rnnkit.errors import ArgumentError
 from rnnkit.recurrent.table import cell_names
@@ -100,6 +100,10 @@ def counting(name: str, value) -> int:
     return whole(name, value, most=MOST)
 
 
+def _addresses(name: str, value) -> None:
+    workers.Cluster(tuple(value.split(",")), 0)
+
+
 def _seed(name: str, value) -> int:
     return whole(name, value, least=0, most=2**32 - 1)
 
@@ -179,6 +183,12 @@ COMMON = (
     Option("seed", "Random seed.", int, 0, panel="Training", metavar="N", check=_seed),
     Option("device", "Device to compute on.", str, "auto", "Training", metavar="auto|cpu|gpu", choices=DEVICES),
     Option("devices", "Number of devices that share each batch.", int, 1, "Training", metavar="N", check=counting),
+    Option(
+        *("workers", "Processes that train together, on one machine or many; their ports are open to the network."),
+        panel="Training",
+        metavar="HOST:PORT,HOST:PORT",
+        check=_addresses,
+    ),
     Option(
         "deterministic",
         "Deterministic operations: the same results each time on one machine; slower.",

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from rnnkit import compat
+from rnnkit import compat, workers
 from rnnkit.checks import whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
@@ -80,7 +80,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
             ArgumentError: an argument out of its range, or a `ModelCheckpoint` that would write an HDF5 file.
             DataError: data that cannot be used; the message names what and where.
         """
-        seed = int(np.random.randint(2**31))
+        seed = workers.from_first(self._strategy, int(np.random.randint(2**31)))
         for name, value in {"steps_per_epoch": steps_per_epoch, "validation_steps": validation_steps}.items():
             if value is not None:
                 whole(name, value)
@@ -111,7 +111,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
         own = [*self.callbacks_of_fit(batches), *stopping, *([] if tuning is None else [tuning])]
         with contextlib.nullcontext() if tuning is None else tuning.installed(self, length):
             history = super().fit(
-                BatchAdapter(batches),
+                BatchAdapter(batches, strategy=self._strategy),
                 epochs=epochs,
                 verbose=verbose,
                 shuffle=shuffle,
@@ -157,7 +157,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
         if verbose == 0 and not kwargs and not self._several_devices():
             found = np.concatenate([self._answer(batches[index][0]) for index in range(batches.num_batches)])
         else:
-            found = super().predict(BatchAdapter(batches), verbose=verbose, **kwargs)
+            found = super().predict(BatchAdapter(batches, strategy=self._strategy), verbose=verbose, **kwargs)
         return found[np.argsort(batches.order)]
 
     def train_on_batch(
@@ -173,7 +173,9 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
 
     def predict_on_batch(self, x: Any):
         """As `predict`, for one batch of raw data."""
-        return super().predict_on_batch(x) if self._is_encoded(x) else self.predict(x, verbose=0)
+        if not self._is_encoded(x):
+            return self.predict(x, verbose=0)
+        return self._answer(x) if self._several_devices() else super().predict_on_batch(x)  # else once for each device
 
     def __call__(self, inputs, *args, **kwargs):
         self._need_network()
@@ -222,7 +224,8 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
             data, weights = data.take(rows), None if weights is None else weights[: len(rows)]
         encoded = self.encoded(data)
         weights = self.example_weights(weights, encoded)
-        return BatchAdapter(self.make_batches(**encoded, batch_size=batch_size, weights=weights), data)
+        batches = self.make_batches(**encoded, batch_size=batch_size, weights=weights)
+        return BatchAdapter(batches, data, self._strategy)
 
     def callbacks_of_fit(self, batches: Any) -> list[keras.callbacks.Callback]:
         """What every `fit` needs."""
@@ -260,9 +263,13 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
     def _is_encoded(self, x) -> bool:
         return isinstance(x, dict) and self.network is not None and x.keys() >= self.network.input.keys()
 
+    @property
+    def _strategy(self) -> Any:
+        """TensorFlow's strategy; None on other backends."""
+        return getattr(self, "distribute_strategy", None)
+
     def _several_devices(self) -> bool:
-        strategy = getattr(self, "distribute_strategy", None)
-        return strategy is not None and strategy.num_replicas_in_sync > 1
+        return self._strategy is not None and self._strategy.num_replicas_in_sync > 1
 
     def build_for(self, iterator: Any = None, batch: Any = None):
         # Under a strategy Keras takes the mean of the replicas' first shares for an example, and they may differ.

@@ -27,6 +27,8 @@ def trained(name, data, kind, options, strategy):
     if name in ("sentiment", "ner"):
         options |= {"validation_data": data, "validation_batch_size": BATCH}
     history = model.fit(*data, **options).history
+    if name == "sentiment":
+        history["answers"] = model.predict_on_batch(model.network_inputs(data[0])).tolist()
     return {"history": history, "weights": [variable.numpy().tolist() for variable in model.weights]}
 
 

@@ -57,6 +57,38 @@ def test_the_history_of_the_last_fit_is_on_the_model():
     assert compat.last_history(model).history["loss"] == history.history["loss"]
 
 
+def test_keras_trains_by_several_workers_only_once_it_is_mended(monkeypatch):
+    from keras.src.backend.tensorflow import trainer
+
+    monkeypatch.setattr(trainer, "reduce_per_replica", trainer.reduce_per_replica)
+    monkeypatch.setattr(keras.Model, "_maybe_symbolic_build", keras.Model._maybe_symbolic_build)
+    strategy = tf.distribute.get_strategy()
+    assert not compat.is_shared(strategy)
+    monkeypatch.setattr(trainer, "_collective_all_reduce_multi_worker", lambda strategy: True)
+    logs = {"loss": tf.constant(3.0)}
+    with pytest.raises(ValueError, match="axis"):  # when this passes, the mend is not needed any more
+        trainer.reduce_per_replica(logs, strategy, "auto")
+    compat.mend_trainer()
+    mended = trainer.reduce_per_replica
+    assert float(mended(logs, strategy, "auto")["loss"]) == 3
+    compat.mend_trainer()
+    assert trainer.reduce_per_replica is mended
+
+
+def test_tensorflow_tells_whether_it_has_started():
+    code = "import tensorflow as tf, rnnkit.compat as c; a = c.has_started(); tf.constant(1); print(a, c.has_started())"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout.split() == ["False", "True"]
+
+
+def test_the_end_of_a_worker_is_known_by_its_errors():
+    lost = "Collective ops is aborted by: peer has gone"
+    assert compat.has_lost_worker(tf.errors.InternalError(None, None, lost))
+    assert compat.has_lost_worker(tf.errors.UnavailableError(None, None, "Connection reset by peer"))
+    assert not compat.has_lost_worker(tf.errors.InvalidArgumentError(None, None, "shapes"))
+    assert not compat.has_lost_worker(ValueError(lost))
+
+
 def test_the_recurrent_loop_runs_a_step_over_time():
     x = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
     last, outputs, (state,) = compat.recurrent_loop(

@@ -94,7 +94,7 @@ def test_an_overflow_on_any_device_skips_the_step_and_halves_the_loss_scale(seen
 
 def test_a_run_on_two_devices_in_half_precision_that_is_deterministic(tmp_path):
     reviews, out = tmp_path / "reviews.csv", tmp_path / "run"
-    rows = [f"{'good' if row % 2 else 'bad'} film {row},{row % 2}" for row in range(20)]
+    rows = [f"{'good' if row % 2 else 'bad'} film with plot {row} in it,{row % 2}" for row in range(20)]
     reviews.write_text("\n".join(["text,label", *rows]), encoding="utf-8")
     options = ["--data", reviews, "--units", "3", "--cell", "gru", "--epochs", "1", "--batch-size", "5", "--out", out]
     chosen = ["--device", "cpu", "--devices", "2", "--precision", "mixed_float16", "--deterministic"]
@@ -107,4 +107,5 @@ def test_a_run_on_two_devices_in_half_precision_that_is_deterministic(tmp_path):
     assert kept == {"device": "cpu", "devices": 2, "precision": "mixed_float16", "deterministic": True}
     steps = pd.read_csv(out / "gradients.csv")["step"].nunique()
     assert steps == 4  # 16 rows in batches of five, shared out
+    assert "missing" not in json.loads((out / "diagnosis" / "conclusion.json").read_text(encoding="utf-8"))
     assert json.loads((out / "metrics.json").read_text(encoding="utf-8"))["kernels"]

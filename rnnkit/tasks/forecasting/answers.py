@@ -135,7 +135,8 @@ class Answers(Task):
         else:
             lengths = np.broadcast_to(np.int32(self.lookback), len(windows))
             batches = Batches(windows.x, lengths=lengths, batch_size=batch_size, max_steps=math.inf)
-            found = keras.Model.predict(self, BatchAdapter(batches), verbose=verbose)[np.argsort(batches.order)]
+            adapter = BatchAdapter(batches, strategy=self._strategy)
+            found = keras.Model.predict(self, adapter, verbose=verbose)[np.argsort(batches.order)]
         return self.head.unscaled(np.asarray(found, "float64"), *windows.scales(slice(None)))
 
     def quantiles_of(self, windows: Windows, described: Any, levels: Sequence[float]) -> dict[float, np.ndarray]:

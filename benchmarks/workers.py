@@ -1,0 +1,253 @@
+"""What a training by several workers costs: bytes and milliseconds a step, and what follows for more workers.
+
+    python benchmarks/workers.py                 # 1, 2 and 4 processes on this machine; a table of more, calculated
+    python benchmarks/workers.py --check 3       # every task: 3 processes give the numbers of 1
+    python benchmarks/workers.py --kills 3       # a worker is killed at random, all are resumed; and stopped, once
+
+Bytes are those of the loopback interface, so nothing else should use it. The processes share this machine's cores: give
+each one thread (`TF_NUM_INTRAOP_THREADS=1`), and read the milliseconds of more processes than cores as an upper bound.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+ROOT = Path(__file__).resolve().parents[1]
+PAIR = ROOT / "tests" / "rnnkit" / "workers_pair.py"
+TASKS = ("sentiment", "ner", "music", "translation", "memory")
+BATCH, WORDS, UNITS, STEPS, WARM = 32, 15_000, 64, 150, 30
+MANY = (8, 64, 1024)
+LIMIT = 280  # seconds of any process
+
+
+def addresses(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    names = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+    for each in sockets:
+        each.close()
+    return ",".join(names)
+
+
+def started(command, count):
+    """`command(worker, addresses)` as so many processes."""
+    names = addresses(count)
+    return [subprocess.Popen(command(number, names), stdout=-1, stderr=-1, text=True) for number in range(count)]
+
+
+def ended(processes, good=True):
+    """The last line of each, and its exit code."""
+    try:
+        told = [each.communicate(timeout=LIMIT) for each in processes]
+    finally:
+        for each in processes:
+            each.kill()
+    if good and any(each.returncode for each in processes):
+        raise SystemExit("\n".join(error[-2000:] for _, error in told))
+    return [out.splitlines()[-1] if out.strip() else error.strip() for out, error in told]
+
+
+# ---- bytes and milliseconds ----
+
+
+def sent() -> int:
+    """Bytes that went over the loopback interface."""
+    lines = Path("/proc/net/dev").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.strip().startswith("lo:"))
+
+
+def texts():
+    """Texts of the lengths of SST-2 over words of the frequencies of a language, and all words once."""
+    rng = np.random.default_rng(0)
+    frequencies = 1 / np.arange(1, WORDS + 1)
+    lengths = np.clip(rng.gamma(3.2, 6, size=BATCH * STEPS).astype(int), 2, 52)
+    drawn = [rng.choice(WORDS, length, p=frequencies / frequencies.sum()) for length in lengths]
+    words = [*drawn, *np.array_split(np.arange(WORDS), WORDS // 50)]
+    return [" ".join(f"w{word}" for word in each) for each in words], rng.integers(0, 2, len(words))
+
+
+def measure(number: int, names: str, guarded: bool) -> None:
+    """One worker; prints what it has measured."""
+    import contextlib
+
+    import keras
+
+    from rnnkit import SentimentClassifier, callbacks, workers
+
+    several = names.count(",") > 0
+    scope = workers.strategy(names.split(","), number) if several else contextlib.nullcontext()
+    keras.utils.set_random_seed(0)
+    times, counts = [], []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            times.append(time.perf_counter())
+            counts.append(sent())
+
+    with scope:
+        model = SentimentClassifier(units=UNITS)
+    x, y = texts()
+    model.adapt(x, y)
+    watch = [callbacks.GradientHealth(max_rows=20_000), callbacks.GradientGuard("skip")] if guarded else []
+    model.fit(x, y, epochs=1, batch_size=BATCH, verbose=0, callbacks=[*watch, Watch()])
+    sizes = {each.path: int(np.prod(each.shape)) for each in model.trainable_variables}
+    embedding = max(sizes.values())
+    found = {
+        "ms": float(np.median(np.diff(times)[WARM:]) * 1000),
+        "bytes": (counts[-1] - counts[WARM]) / (len(counts) - 1 - WARM),
+        "dense": 4 * (sum(sizes.values()) - embedding),
+        "width": embedding // len(model.vocabulary),
+    }
+    print(json.dumps(found))
+
+
+def measured(count: int, guarded: bool) -> dict:
+    def command(number, names):
+        return [sys.executable, __file__, "--measure", str(number), names, *(["--guarded"] if guarded else [])]
+
+    found = json.loads(ended(started(command, count))[0])
+    return {**found, "each": found["bytes"] / count}
+
+
+def per_worker(count: int, dense: float, rows: float) -> float:
+    """Bytes that a worker sends in a step: a ring all-reduce of what is dense, an all-gather of embedding rows."""
+    return 2 * (count - 1) / count * dense + (count - 1) * rows
+
+
+def table() -> None:
+    counts = (1, 2, 4)
+    found = {(count, guarded): measured(count, guarded) for guarded in (False, True) for count in counts}
+    print("measured: workers, guard, ms a step, KB a step and worker")
+    for (count, guarded), each in found.items():
+        print(f"{count:3} {guarded!s:5} {each['ms']:8.1f} {each['each'] / 1e3:10.1f}")
+    dense, one, two = found[2, True]["dense"], found[2, True], found[4, True]
+    rows = np.mean([(each["each"] - 2 * (n - 1) / n * dense) / (n - 1) for n, each in ((2, one), (4, two))])
+    computing = found[1, True]["ms"]
+    hop = max(one["ms"] - computing, 0) / 2  # of a ring of two, all collectives of a step together
+    print(f"fitted: dense {dense / 1e3:.0f} KB, rows of a worker {rows / 1e3:.0f} KB, {hop:.2f} ms a hop of a ring")
+    for count in (2, 4):
+        print(f"  model at {count}: {per_worker(count, dense, rows) / 1e3:.1f} KB a step and worker")
+    print("calculated: workers, MB a step and worker, ms a step on 10 Gbit/s, on 100 Gbit/s, and of that latency")
+    for count in MANY:
+        total, latency = per_worker(count, dense, rows), 2 * (count - 1) * hop
+        ms = [computing + latency + total * 8 / speed / 1e6 for speed in (10, 100)]
+        print(f"{count:5} {total / 1e6:8.2f} {ms[0]:10.0f} {ms[1]:10.0f} {latency:10.0f}")
+
+
+# ---- the numbers of one process ----
+
+
+def check(count: int) -> None:
+    """Every task with this number of workers against one process."""
+    with tempfile.TemporaryDirectory() as folder:
+        for task in TASKS:
+            told = ended(
+                started(
+                    lambda number, names, task=task: [sys.executable, PAIR, str(number), names, folder, task], count
+                )
+            )
+            found = [json.loads(line)[task] for line in told]
+            several, one = found[0]
+            same = json.dumps([each[0] for each in found[1:]]) == json.dumps([several] * (count - 1))
+            pairs = zip(several["weights"], one["weights"], strict=True)
+            weights = max(np.abs(np.subtract(a, b)).max() for a, b in pairs)
+            records = {
+                name: np.nanmax(np.abs(np.subtract(several["steps"][name], values) / np.abs(values)))
+                for name, values in one["steps"].items()
+                if name in ("norm_before", "norm_after", "loss", "update_ratio")
+            }
+            alike = all(several["steps"][name] == one["steps"][name] for name in ("clipped", "status"))
+            clipped = f"{sum(one['steps']['clipped'])} of {len(one['steps']['step'])} clipped"
+            print(f"{task:12} weights {weights:.1e}, records {max(records.values()):.1e} relative, {clipped}, ", end="")
+            print(f"decisions equal: {alike}, all workers alike: {same}", flush=True)
+
+
+# ---- faults ----
+
+
+def run(number, names, out, *options):
+    main = "from rnnkit.cli.app import main; main()"
+    return [sys.executable, "-c", main, "run", *options, "--workers", names, "--worker", str(number), *out]
+
+
+def history(out: Path) -> str:
+    """The epochs' logs, without those of the diagnosis, which chooses its epochs by the clock."""
+    frame = pd.read_csv(out / "history.csv")
+    return frame[[name for name in frame if name not in ("gain_min", "horizon_min")]].to_csv()
+
+
+NEW = ("sentiment", "--cell", "gru", "--units", "8", "--epochs", "3", "--device", "cpu", "--set", "dropout=0")
+
+
+def faults(times: int) -> None:
+    """Kills a worker at a random moment of a run, resumes all, and compares with a run that nobody killed."""
+    with tempfile.TemporaryDirectory() as folder:
+
+        def begin(out):
+            return started(lambda number, names: run(number, names, ["--out", out], *NEW), 2)
+
+        def resume(out):
+            return started(lambda number, names: run(number, names, ["--resume", out]), 2)
+
+        whole = Path(folder) / "whole"
+        begun = time.monotonic()
+        ended(begin(whole))
+        seconds = time.monotonic() - begun
+        expected = history(whole)
+        rng = random.Random(0)
+        for trial in range(times + 1):
+            out, victim = Path(folder) / f"run-{trial}", trial % 2
+            how = signal.SIGKILL if trial < times else signal.SIGSTOP
+            processes = begin(out)
+            while not (out / "history.csv").is_file():  # training has begun
+                time.sleep(0.05)
+            time.sleep(rng.uniform(0, max(seconds - 20, 2) / 2))
+            processes[victim].send_signal(how)
+            killed = time.monotonic()
+            try:
+                processes[1 - victim].wait(60)
+            except subprocess.TimeoutExpired:
+                print(f"{how.name} of worker {victim}: the other one did not end in 60 s")
+            took = time.monotonic() - killed
+            processes[victim].kill()
+            line = processes[1 - victim].communicate()[1].strip().splitlines()[-1:]
+            if (out / "metrics.json").is_file():
+                print(f"{how.name} of worker {victim}: came too late, the run was finished", flush=True)
+                continue
+            ended(resume(out))
+            equal = history(out) == expected
+            code = processes[1 - victim].returncode
+            print(f"{how.name} of worker {victim}: the other ended in {took:.1f} s, code {code}: {line}", flush=True)
+            print(f"  resumed: history equal to that of a run never killed: {equal}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", type=int, metavar="WORKERS")
+    parser.add_argument("--kills", type=int, metavar="TIMES")
+    parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--guarded", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if given.measure:
+        measure(int(given.measure[0]), given.measure[1], given.guarded)
+    elif given.check:
+        check(given.check)
+    elif given.kills:
+        faults(given.kills)
+    else:
+        table()
+
+
+if __name__ == "__main__":
+    main()

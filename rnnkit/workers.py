@@ -1,0 +1,347 @@
+"""One training by several processes, on one machine or many: TensorFlow's workers, and what they have to agree on.
+
+TensorFlow's server of each worker listens on every interface, without authentication or encryption: whoever reaches its
+port can run operations in the process. Use a network that only you can reach.
+"""
+
+import contextlib
+import functools
+import importlib.metadata
+import ipaddress
+import json
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from rnnkit import compat
+from rnnkit.checks import positive, whole
+from rnnkit.errors import ArgumentError, DeviceError
+
+PATIENCE = 60.0  # seconds in which all workers have to be there
+LONGEST = 1 << 20  # bytes of what a worker tells the others
+AGAIN = 0.05  # seconds until a worker that was not there is called again
+DIRECT = "no_grpc_proxy"
+RUNTIME = ("rnnkit", "keras", "tensorflow", "numpy")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The workers of a training, and which of them this process is.
+
+    Args:
+        addresses: of all of them, `HOST:PORT`, in the same order for each; the first one writes what comes out.
+        worker: the number of this process, from 0.
+        public: take addresses that machines outside a private network can reach.
+
+    Raises:
+        ArgumentError: an address that cannot be used or stands there twice, or a number that none of them has.
+    """
+
+    addresses: tuple[str, ...]
+    worker: int
+    public: bool = False
+
+    def __post_init__(self):
+        if len(self.addresses) < 2:
+            raise ArgumentError(f"workers: expected two or more addresses HOST:PORT, got {len(self.addresses)}.")
+        for number, address in enumerate(self.addresses):
+            if self.places[number] in self.places[:number]:
+                raise ArgumentError(f"workers: {address} is there twice. Give each worker a host or a port of its own.")
+        whole("worker", self.worker, least=0, most=len(self.addresses) - 1)
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the one that writes."""
+        return self.worker == 0
+
+    @property
+    def others(self) -> list[int]:
+        """The numbers of the others."""
+        return [number for number in range(len(self.addresses)) if number != self.worker]
+
+    @functools.cached_property
+    def places(self) -> list[tuple[str, int]]:
+        """Host and port of each."""
+        return [_place(address) for address in self.addresses]
+
+
+def find(addresses: Sequence[str] | None = None, worker: int | None = None, public: bool = False) -> Cluster | None:
+    """The workers that were named, or those of the environment variable `TF_CONFIG`; None where there are none.
+
+    Raises:
+        ArgumentError: names without a number or a number without names, or what TensorFlow cannot use in `TF_CONFIG`.
+    """
+    if addresses is not None:
+        cluster = Cluster(tuple(addresses), worker or 0, public)
+        if worker is None:
+            raise ArgumentError(f"worker: expected the number of this process, 0 to {len(addresses) - 1}, got none.")
+        return cluster
+    told = os.environ.get("TF_CONFIG")
+    if not told:
+        if worker is not None:
+            raise ArgumentError(f"workers: expected the addresses of all workers, as worker={worker} is one of them.")
+        return None
+    return _of_environment(told, worker, public)
+
+
+@contextlib.contextmanager
+def strategy(
+    workers: Sequence[str] | None = None,
+    worker: int | None = None,
+    *,
+    patience: float = PATIENCE,
+    public: bool = False,
+    same: Mapping[str, Any] | None = None,
+    devices: int | None = None,
+) -> Iterator[Any]:
+    """Within, a model is made that several processes train together, each with its part of every batch (TensorFlow).
+
+        with rnnkit.workers.strategy(["10.0.0.1:2222", "10.0.0.2:2222"], worker=0):
+            model = SentimentClassifier(units=64)
+        model.fit(train, validation_data=valid)
+
+    Each process runs the same program with another `worker`. The numbers are those of one process on the whole batch.
+    It works for any Keras model. Once in a process, and before TensorFlow has computed anything. The server that
+    TensorFlow starts listens on every interface and asks nobody who they are: see `SECURITY.md`.
+
+    Args:
+        workers: addresses `HOST:PORT` of all processes, in the same order for each; None takes those of the environment
+            variable `TF_CONFIG`, as Kubernetes, Ray and others set it.
+        worker: the number of this process, from 0.
+        patience: seconds in which all have to be there.
+        public: take addresses outside of private networks.
+        same: JSON-able; what has to be the same for all, by name, besides the versions of what computes.
+        devices: GPUs of each worker, where it has some; None takes all that TensorFlow sees.
+
+    Yields:
+        The `tf.distribute.MultiWorkerMirroredStrategy`.
+
+    Raises:
+        ArgumentError: addresses or a number that cannot be used, or another worker that differs in what is to be the
+            same.
+        DeviceError: a worker that is not there in time, or TensorFlow has computed something already.
+    """
+    cluster = find(workers, worker, public)
+    if cluster is None:
+        raise ArgumentError("workers: expected addresses HOST:PORT, or TF_CONFIG in the environment; there are none.")
+    if "tensorflow" in sys.modules and compat.has_started():
+        raise DeviceError("workers: TensorFlow has computed something already. Make the strategy before anything else.")
+    meet(cluster, {**_versions(), **(same or {})}, positive("patience", patience))
+    shared = _started(cluster, devices)
+    with shared.scope():
+        yield shared
+
+
+def are_sharing(strategy: Any) -> bool:
+    """Whether a strategy is that of several workers; None is none."""
+    return strategy is not None and compat.is_shared(strategy)
+
+
+def gathered(strategy: Any, values: Any) -> list:
+    """What each worker of a strategy says here, in their order; all of them have to come here.
+
+    Args:
+        strategy: that of a model; of one process it gives what that says.
+        values: JSON-able.
+    """
+    if not are_sharing(strategy):
+        return [values]
+    import tensorflow as tf
+
+    told = json.dumps([strategy.cluster_resolver.task_id, values]).encode() + b"\n"
+    letters = tf.constant(list(told))
+    found = strategy.run(lambda: tf.distribute.get_replica_context().all_gather(letters, axis=0))
+    lines = bytes(strategy.experimental_local_results(found)[0].numpy().tolist()).splitlines()
+    return [values for _, values in sorted(dict(map(json.loads, lines)).items())]
+
+
+def from_first(strategy: Any, value: Any) -> Any:
+    """What the first worker says here."""
+    return gathered(strategy, value)[0]
+
+
+def meet(cluster: Cluster, same: Mapping[str, Any], patience: float = PATIENCE) -> None:
+    """Waits until all workers are there and each knows it, and compares what has to be the same.
+
+    Raises:
+        ArgumentError: another worker differs in it, an address is public, or this one's port is in use.
+        DeviceError: a worker that was not there in time.
+    """
+    _check_private(cluster)
+    meeting = _Meeting(cluster, {"workers": list(cluster.addresses), **same})
+    until = time.monotonic() + patience
+    with meeting.listening():
+        for done in (meeting.found, meeting.ready):
+            while missing := [number for number in cluster.others if number not in done]:
+                if time.monotonic() > until:
+                    names = " and ".join(f"worker {each} ({cluster.addresses[each]})" for each in missing[:3])
+                    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+                    raise DeviceError(
+                        f"workers: {names}{more} could not be reached in {patience:g} s. Start all of them, each with "
+                        "its own number, and see that they can reach each other."
+                    )
+                meeting.call(number for number in missing if number < cluster.worker)
+                time.sleep(AGAIN)
+            meeting.compare()
+            meeting.complete = True
+
+
+class _Meeting:
+    """Workers that look for each other: each calls those before it, and answers those after it.
+
+    Attributes:
+        found: what each of the others said.
+        ready: those that had found all others when this one had, and were told so.
+        complete: whether this one has found all others.
+    """
+
+    def __init__(self, cluster: Cluster, message: dict[str, Any]):
+        self.cluster = cluster
+        self.message = json.loads(json.dumps(message, default=str))
+        self.found: dict[int, dict[str, Any]] = {}
+        self.ready: set[int] = set()
+        self.complete = self.over = False
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Within, whoever calls is answered."""
+        port = self.cluster.places[self.cluster.worker][1]
+        family: dict[str, Any] = {}
+        if socket.has_dualstack_ipv6():
+            family = {"family": socket.AF_INET6, "dualstack_ipv6": True}
+        try:
+            server = socket.create_server(("", port), backlog=128, **family)
+        except OSError as error:
+            raise ArgumentError(
+                f"workers: port {port} of this machine cannot be used ({error.strerror}). Name another one."
+            ) from error
+        server.settimeout(0.2)
+        thread = threading.Thread(target=self._answer, args=(server,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self.over = True
+            thread.join()
+            server.close()
+
+    def call(self, numbers: Iterable[int]) -> None:
+        """Calls other workers; those that do not answer are called again the next time."""
+        for number in numbers:
+            place = self.cluster.places[number]
+            with contextlib.suppress(OSError, ValueError), socket.create_connection(place, timeout=1.0) as line:
+                told = self._send(line)
+                self._note(self._take(line), told)
+
+    def compare(self) -> None:
+        """Sees that all said the same."""
+        for number, message in sorted(self.found.items()):
+            names = [each for each in {**self.message, **message} if message.get(each) != self.message.get(each)]
+            if names:
+                told = ", ".join(
+                    f"{name} ({_short(message.get(name))}, here {_short(self.message.get(name))})" for name in names
+                )
+                address = self.cluster.addresses[number]
+                raise ArgumentError(f"worker: worker {number} ({address}) differs in {told}. Start all of them alike.")
+
+    def _answer(self, server: socket.socket) -> None:
+        while not self.over:
+            with contextlib.suppress(OSError, ValueError):
+                line, _ = server.accept()
+                with line:
+                    line.settimeout(2.0)
+                    heard = self._take(line)
+                    self._note(heard, self._send(line))
+
+    def _send(self, line: socket.socket) -> bool:
+        complete = self.complete
+        told = {"worker": self.cluster.worker, "complete": complete, "message": self.message}
+        line.sendall(json.dumps(told).encode() + b"\n")
+        return complete
+
+    def _take(self, line: socket.socket) -> dict[str, Any]:
+        with line.makefile("rb") as file:
+            heard = json.loads(file.readline(LONGEST))
+        if not isinstance(heard, dict) or not isinstance(heard.get("message"), dict):
+            raise ValueError("this is no worker")
+        return heard
+
+    def _note(self, heard: dict[str, Any], told: bool) -> None:
+        if heard.get("worker") in self.cluster.others:
+            self.found[heard["worker"]] = heard["message"]
+            if told and heard.get("complete"):
+                self.ready.add(heard["worker"])
+
+
+def _place(address: str) -> tuple[str, int]:
+    """Host and port of an address."""
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(f"//{address}")
+        if parts.hostname and parts.port and parts.netloc == address and not parts.username:
+            return parts.hostname, parts.port
+    raise ArgumentError(f"workers: expected addresses such as 10.0.0.1:2222, got {address!r:.80}.")
+
+
+def _check_private(cluster: Cluster) -> None:
+    for address, (host, port) in zip(cluster.addresses, cluster.places, strict=True):
+        with contextlib.suppress(OSError):  # a name that is not known is that of a worker that is missing
+            found = {ipaddress.ip_address(each[4][0].partition("%")[0]) for each in socket.getaddrinfo(host, port)}
+            if not cluster.public and any(each.is_global for each in found):
+                raise ArgumentError(
+                    f"workers: {address} can be reached from outside, and TensorFlow's server runs what anybody sends. "
+                    "Use addresses of a private network, or set public=True where a firewall guards them.",
+                )
+
+
+def _of_environment(told: str, worker: int | None, public: bool) -> Cluster:
+    """The workers in `TF_CONFIG`, a chief first."""
+    wrong = f"TF_CONFIG: expected a cluster with the addresses of its workers, and a task, got {told!r:.120}."
+    try:
+        config = json.loads(told)
+        jobs, task = config["cluster"], config["task"]
+        chief, workers = list(jobs.get("chief", [])), list(jobs.get("worker", []))
+        number = int(task["index"]) + (len(chief) if task["type"] == "worker" else 0)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ArgumentError(wrong) from error
+    if (
+        set(jobs) - {"chief", "worker"}
+        or task["type"] not in jobs
+        or not all(isinstance(each, str) for each in chief + workers)
+    ):
+        raise ArgumentError(f"{wrong} Parameter servers and evaluators are not used.")
+    if worker not in (None, number):
+        raise ArgumentError(f"worker: expected {number}, as TF_CONFIG says, got {worker}. Leave one of them out.")
+    return Cluster((*chief, *workers), number, public)
+
+
+def _versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in RUNTIME}
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _started(cluster: Cluster, devices: int | None):
+    """TensorFlow's strategy; it waits for the others without an end, so `meet` comes before it."""
+    own = ",".join(filter(None, [os.environ.get(DIRECT), *(host for host, _ in cluster.places)]))
+    os.environ[DIRECT] = own  # workers are reached directly, even where there is a proxy for the web
+    with compat.quiet_start():
+        import tensorflow as tf
+    compat.mend_trainer()
+    gpus = len(tf.config.get_visible_devices("GPU"))
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": list(cluster.addresses)}),
+        task_type="worker",
+        task_id=cluster.worker,
+        num_accelerators={"GPU": gpus if devices is None else min(devices, gpus)},
+        rpc_layer="grpc",
+    )
+    return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)

@@ -1,0 +1,128 @@
+"""One of two workers that train together; the first also trains by itself, on whole batches. Prints JSON.
+
+python workers_pair.py WORKER ADDRESS,ADDRESS FOLDER [TASK ...]
+"""
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+
+from few_rows import BATCH, LENGTHS, tasks  # first: it sets the environment
+
+# isort: split
+import keras
+import numpy as np
+import tensorflow as tf
+
+from rnnkit import callbacks, workers
+from rnnkit.errors import ArgumentError
+from rnnkit.optimizers import LazyAdam
+
+NUMBER, ADDRESSES, FOLDER = int(sys.argv[1]), sys.argv[2].split(","), Path(sys.argv[3])
+THRESHOLD = 0.3  # between the norms of the steps
+
+
+class Counting(LazyAdam):
+    """Counts, as TensorFlow traces it, its updates and what it sends to the other workers for them."""
+
+    updates = sums = 0
+
+    def apply(self, grads, trainable_variables=None):
+        Counting.updates += 1
+        super().apply(grads, trainable_variables)
+
+    def sum_unclipped(self, pairs):
+        Counting.sums += 1
+        return super().sum_unclipped(pairs)
+
+
+def described(model, health):
+    steps = {name: values.tolist() for name, values in health.steps.items()}
+    return {"weights": [each.numpy().tolist() for each in model.weights], "steps": steps}
+
+
+def of_task(name, scope, **options):
+    """A task on eleven rows in batches of five, so that the last batch has one; with everything that acts on it."""
+    data, kind, arguments = tasks()[name]
+    keras.utils.set_random_seed(0)
+    with scope():
+        model = kind(**arguments)
+        optimizer = Counting(0.01, global_clipnorm=0.4)
+    model.adapt(*data)
+    model.compile(optimizer, run_eagerly=scope is contextlib.nullcontext)  # nothing to trace
+    health = callbacks.GradientHealth()
+    watch = [health, callbacks.GradientGuard("skip"), callbacks.GradientClipping("global_norm", THRESHOLD)]
+    options = {"batch_size": BATCH, "epochs": 2, "verbose": 0, "callbacks": watch, **options}
+    history = model.fit(*data, sample_weight=np.linspace(0.5, 1.5, len(LENGTHS)), **options).history
+    return model, {"history": history, **described(model, health)}
+
+
+def sentiment(scope):
+    data = tasks()["sentiment"][0]
+    model, found = of_task("sentiment", scope, validation_data=data, validation_batch_size=BATCH)
+    return {**found, "predicted": model.predict(data[0], batch_size=BATCH).tolist()}
+
+
+def own_model(scope):
+    """A Keras model that is none of ours, on arrays."""
+    keras.utils.set_random_seed(0)
+    x = np.random.default_rng(0).normal(size=(8, 5, 2)).astype("float32")
+    with scope():
+        layers = [keras.Input((5, 2)), keras.layers.SimpleRNN(3), keras.layers.Dense(1)]
+        model = keras.Sequential(layers)
+        model.compile("sgd", "mse")
+    health = callbacks.GradientHealth()
+    watch = [health, callbacks.GradientClipping("global_norm", THRESHOLD)]
+    model.fit(x, x[:, 0, :1], batch_size=4, epochs=2, shuffle=False, verbose=0, callbacks=watch)
+    return {**described(model, health), "predicted": model.predict(x, batch_size=4, verbose=0).tolist()}
+
+
+def resumed(epochs, folder):
+    keras.utils.set_random_seed(0)
+    x = np.random.default_rng(0).normal(size=(8, 2)).astype("float32")
+    with SHARED.scope():
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse", metrics=["mae"])
+    resume = callbacks.Resume(FOLDER / folder / str(NUMBER), every=1)
+    history = model.fit(x, x[:, :1], batch_size=4, epochs=epochs, shuffle=False, verbose=0, callbacks=[resume])
+    return {"history": history.history, "weights": [each.numpy().tolist() for each in model.weights]}
+
+
+def gone_on():
+    """Ends as a training that was never interrupted does, where one worker has lost its newest save."""
+    whole = resumed(2, "whole")
+    resumed(1, "parts")
+    if NUMBER:
+        max((FOLDER / "parts" / str(NUMBER)).glob("*.state")).unlink()
+    return [whole, resumed(2, "parts")]
+
+
+def refused():
+    with SHARED.scope():
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(gradient_accumulation_steps=2), "mse")
+    try:
+        model.fit(np.zeros((4, 2)), np.zeros((4, 1)), verbose=0, callbacks=[callbacks.GradientHealth()])
+    except ArgumentError as error:
+        return str(error)
+
+
+with workers.strategy(ADDRESSES, NUMBER) as SHARED:
+    pass
+tf.get_logger().setLevel("ERROR")  # it finds operations outside of functions slow
+names = sys.argv[4:]
+found = {"said": workers.gathered(SHARED, NUMBER), "first": workers.from_first(SHARED, NUMBER)}
+for name in names:
+    found[name] = [of_task(name, SHARED.scope)[1]]
+if not names:
+    found |= {"sentiment": [sentiment(SHARED.scope)], "own model": [own_model(SHARED.scope)]}
+    found |= {"sums": [Counting.updates, Counting.sums], "gone on": gone_on(), "refused": refused()}
+if NUMBER == 0:
+    for name in names:
+        found[name].append(of_task(name, contextlib.nullcontext)[1])
+    if not names:
+        found["sentiment"].append(sentiment(contextlib.nullcontext))
+        found["own model"].append(own_model(contextlib.nullcontext))
+workers.gathered(SHARED, "done")
+print(json.dumps(found))
