@@ -175,9 +175,22 @@ def check(count: int) -> None:
 # ---- faults ----
 
 
+COMMAND = [sys.executable, "-c", "from rnnkit.cli.app import main; main()", "run"]
+
+
 def run(number, names, out, *options):
-    main = "from rnnkit.cli.app import main; main()"
-    return [sys.executable, "-c", main, "run", *options, "--workers", names, "--worker", str(number), *out]
+    return [*COMMAND, *options, "--workers", names, "--worker", str(number), *map(str, out)]
+
+
+def compare(whole: Path, one: Path) -> None:
+    """A run of several workers with the same run of one process."""
+    subprocess.run([*COMMAND, *NEW, "--out", str(one)], check=True, capture_output=True, timeout=LIMIT)
+    for name, columns in {"history": ["loss", "val_loss"], "gradients": ["norm_before", "norm_after"]}.items():
+        a, b = (pd.read_csv(out / f"{name}.csv")[columns] for out in (whole, one))
+        print(
+            f"two workers and one process: {name}.csv differs by {((a - b).abs() / b.abs()).max().max():.1e}",
+            flush=True,
+        )
 
 
 def history(out: Path) -> str:
@@ -190,7 +203,7 @@ NEW = ("sentiment", "--cell", "gru", "--units", "8", "--epochs", "3", "--device"
 
 
 def faults(times: int) -> None:
-    """Kills a worker at a random moment of a run, resumes all, and compares with a run that nobody killed."""
+    """Compares a run of two workers with one process, kills a worker at a random moment of a run, resumes all, and compares with a run that nobody killed."""
     with tempfile.TemporaryDirectory() as folder:
 
         def begin(out):
@@ -204,6 +217,7 @@ def faults(times: int) -> None:
         ended(begin(whole))
         seconds = time.monotonic() - begun
         expected = history(whole)
+        compare(whole, Path(folder) / "one")
         rng = random.Random(0)
         for trial in range(times + 1):
             out, victim = Path(folder) / f"run-{trial}", trial % 2

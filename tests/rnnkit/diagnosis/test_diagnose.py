@@ -10,7 +10,7 @@ from keras import ops
 
 import rnnkit
 from rnnkit.diagnosis import Diagnosis, diagnose
-from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors import ArgumentError, DataError, DeviceError
 from rnnkit.layers import RecurrentStack
 
 STEPS, BATCH = 12, 4
@@ -293,3 +293,9 @@ def test_a_model_inside_a_tf_function_is_named(batch, noise):
     x = noise(BATCH, STEPS, 3)
     with pytest.raises(ArgumentError, match=r"tf\.function"):
         diagnose(model, x, noise(BATCH, 2))
+
+
+def test_another_backend_is_refused(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(DeviceError, match="diagnose is for the TensorFlow backend, got jax"):
+        diagnose(keras.Sequential([keras.layers.GRU(2)]), np.zeros((1, 5, 1)))
