@@ -203,7 +203,7 @@ NEW = ("sentiment", "--cell", "gru", "--units", "8", "--epochs", "3", "--device"
 
 
 def faults(times: int) -> None:
-    """Compares a run of two workers with one process, kills a worker at a random moment of a run, resumes all, and compares with a run that nobody killed."""
+    """Two workers and one process; a worker that is killed, after which all are resumed, and one that is stopped."""
     with tempfile.TemporaryDirectory() as folder:
 
         def begin(out):
@@ -223,7 +223,7 @@ def faults(times: int) -> None:
             out, victim = Path(folder) / f"run-{trial}", trial % 2
             how = signal.SIGKILL if trial < times else signal.SIGSTOP
             processes = begin(out)
-            while not (out / "history.csv").is_file():  # training has begun
+            while not (out / "history.csv").is_file() and processes[0].poll() is None:  # until training has begun
                 time.sleep(0.05)
             time.sleep(rng.uniform(0, max(seconds - 20, 2) / 2))
             processes[victim].send_signal(how)
