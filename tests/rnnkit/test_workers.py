@@ -57,10 +57,11 @@ def test_two_workers_train_as_one_process_does_on_the_joined_batch(seen, name):
         np.testing.assert_array_equal(two["steps"][column], values) if column in ("status", "clipped") else (
             np.testing.assert_allclose(two["steps"][column], values, rtol=1e-4, err_msg=column)
         )
-    assert {True, False} == set(one["steps"]["clipped"])
+    assert any(one["steps"]["clipped"])
 
 
 def test_the_logs_are_those_of_one_process(seen):
+    assert {*seen[0]["sentiment"][1]["steps"]["clipped"]} == {True, False}
     two, one = (each["history"] for each in seen[0]["sentiment"])
     assert two.keys() == one.keys()
     for name, values in one.items():
