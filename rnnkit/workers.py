@@ -291,7 +291,7 @@ def _place(address: str) -> tuple[str, int]:
 def _check_private(cluster: Cluster) -> None:
     for address, (host, port) in zip(cluster.addresses, cluster.places, strict=True):
         with contextlib.suppress(OSError):  # a name that is not known is that of a worker that is missing
-            found = {ipaddress.ip_address(each[4][0].partition("%")[0]) for each in socket.getaddrinfo(host, port)}
+            found = {ipaddress.ip_address(str(each[4][0]).partition("%")[0]) for each in socket.getaddrinfo(host, port)}
             if not cluster.public and any(each.is_global for each in found):
                 raise ArgumentError(
                     f"workers: {address} can be reached from outside, and TensorFlow's server runs what anybody sends. "

@@ -66,7 +66,9 @@ def test_keras_trains_by_several_workers_only_once_it_is_mended(monkeypatch):
     assert not compat.is_shared(strategy)
     monkeypatch.setattr(trainer, "_collective_all_reduce_multi_worker", lambda strategy: True)
     logs = {"loss": tf.constant(3.0)}
-    with pytest.raises(ValueError, match="Invalid reduction dimension 0"):  # when this passes, the mend is not needed any more
+    with pytest.raises(
+        ValueError, match="Invalid reduction dimension 0"
+    ):  # when this passes, the mend is not needed any more
         trainer.reduce_per_replica(logs, strategy, "auto")
     compat.mend_trainer()
     mended = trainer.reduce_per_replica
