@@ -2,6 +2,7 @@
 
     python benchmarks/speed.py --out speed.json
     python benchmarks/speed.py --works sst2 --repeats 10
+    python benchmarks/speed.py --answers --repeats 9
 
 rnnkit is set beside (a) the spec of the Keras guides, padded to the longest example, (b) the same written well, with
 masks and batches of like length, (c) PyTorch with packed sequences, and (d) the same in batches of like length; PyTorch
@@ -17,7 +18,8 @@ are those of the last epoch. A pair where one side has learned less than nine te
 loss is below that of the best constant answer) has no ratio. `start` is what the first epoch takes beyond the others:
 encoding, tracing, compiling. The last rows are the peak memory of a `fit` on IMDB, each in a process of its own.
 
-A finished pair is written to --out at once, and not done again.
+A finished pair is written to --out at once, and not done again. --answers trains nothing, and sets only the answers for
+the test set beside those of (b).
 """
 
 import argparse
@@ -42,9 +44,10 @@ from sides.ours import Ours
 from sides.works import SPARSE, WORKS, Share
 from speed_table import show
 
+WELL = "Keras, masked, bucketed"
 OTHERS = {
     "Keras, padded to the longest": {"batches": "longest", "masked": False},
-    "Keras, masked, bucketed": {"batches": "bucketed", "masked": True},
+    WELL: {"batches": "bucketed", "masked": True},
     "PyTorch, packed": {"bucketed": False},
     "PyTorch, packed, bucketed": {"bucketed": True},
 }
@@ -71,7 +74,7 @@ def other_side(work, name, optimizer):
     return (TorchTranslator if translates else InTorch)(work, optimizer, **options)
 
 
-def measure(name, against, optimizer, repeats, share):
+def measure(name, against, optimizer, repeats, share, *, answers_only=False):
     """One pair: for each side its kernel, its loss, and wall and CPU seconds of all that it did."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)
@@ -81,6 +84,8 @@ def measure(name, against, optimizer, repeats, share):
         return {"skipped": "PyTorch is not installed: pip install 'rnnkit[bench]'"}
     sides = {"theirs": other, "ours": Ours(work, optimizer)}
     answers = answering(sides, repeats)
+    if answers_only:
+        return {side: {"predict": answers[side]} for side in sides}
     turns = in_turns({side: each.fit for side, each in sides.items()}, repeats)
     found = {"examples": len(work.train), "chance": work.chance()}
     for side, turn in turns.items():
@@ -133,6 +138,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--works", default=",".join([*WORKS, "memory"]), help="parted by commas")
     parser.add_argument("--repeats", type=int, default=5, help="counted epochs, and passes over the test set")
+    parser.add_argument("--answers", action="store_true", help="answers for the test set only, beside (b)")
     parser.add_argument("--examples", type=int, help="at most; IMDB takes 2000 and Multi30k 3000 if nothing is said")
     parser.add_argument("--json-folder", type=Path, help="of IMDB's train.jsonl.gz and test.jsonl.gz")
     parser.add_argument("--out", type=Path, help="JSON file of all pairs")
@@ -156,6 +162,12 @@ def pairs(arguments):
     """What is to be measured: its name, and a function that measures it."""
     repeats, share = arguments.repeats, Share(arguments.examples, arguments.json_folder)
     for work in arguments.works.split(","):
+        if arguments.answers:
+            if work in WORKS:
+                wanted = (work, WELL, "dense", repeats, share)
+                name = f"{work} | {WELL} | answers | {repeats} | {share.examples}"
+                yield name, lambda wanted=wanted: measure(*wanted, answers_only=True)
+            continue
         if work == "memory":
             for side in ("rnnkit", *PER_BATCH):
                 yield f"memory | {side} | {share.examples}", lambda side=side: {"peak": peak(side, share)}

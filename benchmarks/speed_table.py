@@ -23,6 +23,8 @@ def row(pair):
         return f"skipped: {pair['skipped']}"
     if "peak" in pair:
         return f"peak memory {pair['peak']:.0f} MB"
+    if "fit" not in pair["ours"]:
+        return f"inference {ratio(pair, 'predict', 0)}"
     losses = [pair[side]["loss"] for side in ("theirs", "ours")]
     if not alike(losses, pair["chance"]):
         told = ", ".join(f"{loss:.4f}" for loss in losses)

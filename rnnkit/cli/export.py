@@ -109,7 +109,8 @@ def _tell(console, model, exported, format_: str) -> None:
         before, after = exported.quality
         console.print(
             f"{exported.size / exported.float_size:.1%} of {exported.float_size:,} bytes in float32; {exported.metric} "
-            f"{before:.4f} before, {after:.4f} after: a loss of {exported.loss:.2f}",
+            f"{before:.4f} before, {after:.4f} after: a loss of {exported.loss:.2f} on {exported.measured} sequences"
+            + (f"; {exported.calibrated} others gave the ranges" if exported.calibrated else ""),
             soft_wrap=True,
             markup=False,
         )

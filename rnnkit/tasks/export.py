@@ -29,6 +29,7 @@ class Exported(NamedTuple):
         metric: by what the loss in quality is measured; empty without `int8`.
         quality: this metric of the network itself, and of the file.
         loss: of quality, in points, or for errors in percent.
+        calibrated, measured: how many sequences gave the ranges, and on how many others the loss was measured.
     """
 
     path: Path
@@ -38,6 +39,8 @@ class Exported(NamedTuple):
     metric: str = ""
     quality: tuple[float, float] = (0.0, 0.0)
     loss: float = 0.0
+    calibrated: int = 0
+    measured: int = 0
 
 
 def export_network(network: keras.Model, path: str | Path, format: str, **options) -> None:  # noqa: A002  (as in Keras)

@@ -3,12 +3,14 @@
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rnnkit.checks import installed, is_number, onnx_installed
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.layers import CRF
+from rnnkit.layers.stream import arrays
+from rnnkit.tasks.entities.decoding import Chain
 from rnnkit.tasks.export import Exported, litert_step, onnx_step
 
 LEAST_STEPS = 200
@@ -30,7 +32,7 @@ def quantized_step(task, path: Path, format: str, states: str, calibration, max_
         raise ArgumentError(f"max_loss: expected a number from 0, in points or percent, got {max_loss!r}.")
     runtime = "ai_edge_litert" if format == "litert" else "onnxruntime"
     installed("int8", "export", [runtime])
-    step, examples = task.one_step(), _Examples(task, calibration)
+    step, examples = task.one_step(), _Examples(task, calibration, with_ranges=states != "float")
     plain = litert_step(step) if format == "litert" else onnx_step(step)
     run = runner(plain, format)
     if format == "litert":
@@ -44,7 +46,10 @@ def quantized_step(task, path: Path, format: str, states: str, calibration, max_
         reason = str(error).splitlines()[0]
         raise ArgumentError(f"states: LiteRT cannot run this network in {states} ({reason}). Choose others.") from error
     metric = examples.metric.name
-    exported = Exported(path, step, len(content), len(plain), metric, (quality[0], quality[1]), _loss(metric, *quality))
+    sizes = {"size": len(content), "float_size": len(plain)}
+    rows = {"calibrated": len(examples.calibrating), "measured": len(examples.measuring)}
+    lost = {"metric": metric, "quality": (quality[0], quality[1]), "loss": _loss(metric, *quality)}
+    exported = Exported(path, step, **sizes, **rows, **lost)
     if not exported.loss <= max_loss:  # NaN is none either
         raise ArgumentError(
             f"max_loss: in eight bits {metric} goes from {quality[0]:.4g} to {quality[1]:.4g}, a loss of "
@@ -69,13 +74,22 @@ def runner(content: bytes, format: str) -> Run:  # noqa: A002
 
 
 class _Examples:
-    """Raw data as the arrays of each example, in an order of chance.
+    """Raw data as the arrays of each example: the loss is measured on others than those that give the ranges.
+
+    Args:
+        task: the model.
+        data: in any form that it evaluates.
+        with_ranges: whether ranges are needed.
+
+    Attributes:
+        calibrating, measuring: the numbers of the examples that give ranges, and of those that measure, chosen at
+            random.
 
     Raises:
         DataError: there are none, too few steps, or all of one length.
     """
 
-    def __init__(self, task, data):
+    def __init__(self, task, data, with_ranges: bool):
         if data is None:
             raise DataError(
                 "calibration: expected data to measure the loss in quality on, got None. Give validation data."
@@ -87,40 +101,47 @@ class _Examples:
         steps = int(self.lengths.sum())
         if steps < LEAST_STEPS:
             raise DataError(f"calibration: expected at least {LEAST_STEPS} steps in all, got {steps}. Give more data.")
+        if with_ranges and len(self.lengths) == 1:
+            raise DataError(
+                "calibration: expected two sequences or more, for ranges and loss come from different ones, got one."
+            )
         if len(self.lengths) > 1 and len(set(self.lengths)) == 1:
             raise DataError(
                 f"calibration: all {len(self.lengths)} sequences have {self.lengths[0]} steps, and the states of other "
                 "lengths would go beyond the ranges found. Give shorter and longer ones."
             )
-        self.order = np.random.default_rng(0).permutation(len(self.lengths))
+        rows = np.random.default_rng(0).permutation(len(self.lengths))
+        self.calibrating = self._reaching(CALIBRATED_STEPS, rows[: len(rows) // 2]) if with_ranges else rows[:0]
+        self.measuring = self._reaching(MEASURED_STEPS, rows[len(self.calibrating) :])
         self.metric = (task.default_compile()["metrics"] or [getattr(task, "scores", None)])[0]
-        crf = [each for each in task.network.layers if each.name == "crf"]
-        self.finish: Any = crf[0] if crf else None
+        crf = [each for each in task.network.layers if isinstance(each, CRF)]
+        self._crf = arrays(crf[0].constrained()) if crf else None
 
-    def inputs(self, step, most: int):
-        """Rows, and their arrays (T, ...) as inputs of the step, up to a number of steps in all."""
-        left = most
-        for row in self.order:
-            if left <= 0:
-                return
-            yield row, step.inputs_of({name: np.asarray(self.x[name][row]) for name in self.x}, left)
-            left -= self.lengths[row]
+    def _reaching(self, steps: int, rows):
+        """The first rows that have so many steps together."""
+        return rows[: np.searchsorted(np.cumsum(self.lengths[rows]), steps) + 1]
+
+    def inputs(self, step, row: int, most: int):
+        """The arrays (T, ...) of an example as inputs of the step, up to a number of steps."""
+        return step.inputs_of({name: np.asarray(self.x[name][row]) for name in self.x}, most)
 
     def steps(self, run: Run, step):
         """Inputs of steps, with the states that `run` gives."""
-        for _, inputs in self.inputs(step, CALIBRATED_STEPS):
-            for given, _ in through_time(run, step, inputs):
+        for row in self.calibrating:
+            for given, _ in through_time(run, step, self.inputs(step, row, CALIBRATED_STEPS)):
                 yield "step", given
 
     def quality(self, run: Run, step) -> float:
         """The metric of what `run` says."""
         self.metric.reset_state()
-        for row, inputs in self.inputs(step, MEASURED_STEPS):
+        for row in self.measuring:
+            inputs = self.inputs(step, row, MEASURED_STEPS)
             scores = np.stack([found["scores"][0] for _, found in through_time(run, step, inputs)])
             target = np.asarray(self.y[row])
             outputs = scores[None] if step.has_score_each_step else scores[-1:]
-            if self.finish is not None:
-                outputs = self.finish(outputs, np.array([len(scores)], "int32"))
+            if self._crf is not None:
+                [path] = Chain(outputs, *self._crf, [len(scores)]).best_path().T
+                outputs = np.eye(scores.shape[-1], dtype="float32")[path][None]
             self.metric.update_state(target[None, : len(scores)] if target.ndim else target[None], outputs)
         found = self.metric.result()
         return float(found[self.metric.name] if isinstance(found, dict) else found)

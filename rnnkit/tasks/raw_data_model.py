@@ -154,6 +154,10 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
         self._need_network()
         data = self.inputs(x, batch_size, steps)
         batches = Batches(**self.encode(data, target=False), batch_size=batch_size)
+        return self.answers_to(batches, verbose, **kwargs)
+
+    def answers_to(self, batches: Batches, verbose: int | str = 0, **kwargs: Any) -> np.ndarray:
+        """What the network says to each example of batches, in the order of the data; arguments as of `predict`."""
         if verbose == 0 and not kwargs and not self._several_devices():
             found = np.concatenate([self._answer(batches[index][0]) for index in range(batches.num_batches)])
         else:

@@ -318,7 +318,8 @@ class Task(RawDataModel):
             int8: store the weights of that step, for LiteRT or ONNX, in eight bits.
             states: how it computes, for LiteRT: `"float"`; or `"int8"` or `"int16"`, with states and all else inside in
                 integers, at ranges taken from the calibration data.
-            calibration: raw data, as for `evaluate`, to measure the loss in quality of `int8` on.
+            calibration: raw data, as for `evaluate`, to measure the loss in quality of `int8` on. Where `states` need
+                ranges, some of them, half at most, give these and do not measure.
             max_loss: the largest loss in quality to accept: in points, or for errors such as `nll` in percent.
             options: anything else that `keras.Model.export` takes.
 

@@ -7,14 +7,13 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from rnnkit.checks import whole
 from rnnkit.datasets import Dataset
 from rnnkit.datasets.series import Roles, Series
 from rnnkit.errors import DataError
-from rnnkit.tasks.batches import BatchAdapter, Batches
+from rnnkit.tasks.batches import Batches
 from rnnkit.tasks.forecasting.conformal import Calibration, calibrate
 from rnnkit.tasks.forecasting.frames import forecast_frame, series_column, with_future
 from rnnkit.tasks.forecasting.heads import QUANTILES, Head, check_levels
@@ -130,13 +129,9 @@ class Answers(Task):
 
     def described(self, windows: Any, batch_size: int = 512, verbose: Any = 0) -> np.ndarray:
         """What describes each step of each window, (R, H, P), in the units of the data."""
-        if len(windows) <= batch_size:  # Keras' predict makes a pipeline, and graphs that stay, at each call
-            found = self.predict_on_batch({name: column[:] for name, column in windows.x.items()})
-        else:
-            lengths = np.broadcast_to(np.int32(self.lookback), len(windows))
-            batches = Batches(windows.x, lengths=lengths, batch_size=batch_size, max_steps=math.inf)
-            adapter = BatchAdapter(batches, strategy=self._strategy)
-            found = keras.Model.predict(self, adapter, verbose=verbose)[np.argsort(batches.order)]
+        lengths = np.broadcast_to(np.int32(self.lookback), len(windows))
+        batches = Batches(windows.x, lengths=lengths, batch_size=batch_size, max_steps=math.inf)
+        found = self.answers_to(batches, verbose if len(windows) > batch_size else 0)
         return self.head.unscaled(np.asarray(found, "float64"), *windows.scales(slice(None)))
 
     def quantiles_of(self, windows: Windows, described: Any, levels: Sequence[float]) -> dict[float, np.ndarray]:

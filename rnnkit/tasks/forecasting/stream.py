@@ -26,7 +26,9 @@ class ForecastStream:
         forecast = stream.push({"date": "2024-03-01 09:00", "load": 41.5, "holiday": 0})
 
     Each forecast is that of `Forecaster.forecast` on all rows so far. Only the rows of the last `lookback` steps are
-    kept, and the network reads all of them each time, so a bidirectional stack works as well.
+    kept, and the network reads all of them each time, so a bidirectional stack works as well. It is no
+    `rnnkit.layers.stream.Stream`: its state holds rows and nothing of a network, NaN among them, and suits any model of
+    the same columns.
 
     Args:
         model: trained.

@@ -8,6 +8,7 @@ import rnnkit
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.recurrent.table import cell_names
 from rnnkit.tasks.one_step import OneStep
+from rnnkit.tasks.quantization import _Examples
 
 STEPS = 500
 WORDS = ["good", "bad", "film", "a", "not", "very", "dull", "warm"]
@@ -257,6 +258,8 @@ def test_eight_bits_are_smaller_and_lose_little(trained, kind, states, tmp_path)
     assert written.size < 0.7 * written.float_size
     assert written.size == written.path.stat().st_size
     assert written.metric == "accuracy"
+    assert written.calibrated + written.measured == len(texts()[0])
+    assert written.calibrated == (0 if states == "float" else 20)
     given = inputs_of(trained, TEXT[:80])
     scores = through_time(RUNTIMES[kind](written.path), given, written.step.zeros())
     assert len(scores)
@@ -265,9 +268,38 @@ def test_eight_bits_are_smaller_and_lose_little(trained, kind, states, tmp_path)
     assert not np.allclose(scores[-1], trained.network(whole)[0], atol=1e-7)
 
 
+def test_the_loss_is_measured_on_other_sequences_than_those_that_give_the_ranges(trained, monkeypatch):
+    step, examples, read = trained.one_step(), _Examples(trained, texts(), with_ranges=True), []
+    inputs = examples.inputs
+    monkeypatch.setattr(examples, "inputs", lambda step, row, most: read.append(row) or inputs(step, row, most))
+
+    def run(tokens, **states):
+        return {"scores": np.zeros((1, 2), "float32"), **{f"new_{name}": state for name, state in states.items()}}
+
+    assert list(examples.steps(run, step))
+    calibrating = set(read)
+    read.clear()
+    examples.quality(run, step)
+    assert len(calibrating) == 20
+    assert sorted([*calibrating, *read]) == list(range(40))
+
+
+def test_the_quality_of_a_tagger_is_that_of_evaluate(untraced_test, monkeypatch):
+    monkeypatch.setattr("rnnkit.tasks.quantization.LEAST_STEPS", 1)
+    model = tagger()
+    data = [WORDS, WORDS[:5], WORDS[2:5]], [["B-x", "I-x", "O", "O"] * 2, ["O"] * 5, ["B-x"] * 3]
+    step = model.one_step()
+    found = _Examples(model, data, with_ranges=False).quality(
+        lambda **given: {name: np.array(each) for name, each in step(given).items()}, step
+    )
+    assert found == pytest.approx(model.evaluate(*data, verbose=0, return_dict=True)["f1"])
+    assert 0 < found < 1
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        ({"calibration": (["good film " * 100], ["yes"]), "states": "int8"}, "expected two sequences or more"),
         ({"calibration": None}, "calibration: expected data"),
         ({"calibration": (["good film"], ["yes"])}, "at least 200 steps in all, got 2"),
         ({"calibration": (["good film"] * 200, ["yes", "no"] * 100)}, "all 200 sequences have 2 steps"),
