@@ -45,16 +45,16 @@ def started(command, count):
     return [subprocess.Popen(command(number, names), stdout=-1, stderr=-1, text=True) for number in range(count)]
 
 
-def ended(processes, good=True):
-    """The last line of each, and its exit code."""
+def ended(processes, limit=LIMIT):
+    """The last line of each; all of them have to end well."""
     try:
-        told = [each.communicate(timeout=LIMIT) for each in processes]
+        told = [each.communicate(timeout=limit) for each in processes]
     finally:
         for each in processes:
             each.kill()
-    if good and any(each.returncode for each in processes):
+    if any(each.returncode for each in processes):
         raise SystemExit("\n".join(error[-2000:] for _, error in told))
-    return [out.splitlines()[-1] if out.strip() else error.strip() for out, error in told]
+    return [out.splitlines()[-1] if out.strip() else "" for out, _ in told]
 
 
 # ---- bytes and milliseconds ----
@@ -150,26 +150,23 @@ def table() -> None:
 def check(count: int) -> None:
     """Every task with this number of workers against one process."""
     with tempfile.TemporaryDirectory() as folder:
-        for task in TASKS:
-            told = ended(
-                started(
-                    lambda number, names, task=task: [sys.executable, PAIR, str(number), names, folder, task], count
-                )
-            )
-            found = [json.loads(line)[task] for line in told]
-            several, one = found[0]
-            same = json.dumps([each[0] for each in found[1:]]) == json.dumps([several] * (count - 1))
-            pairs = zip(several["weights"], one["weights"], strict=True)
-            weights = max(np.abs(np.subtract(a, b)).max() for a, b in pairs)
-            records = {
-                name: np.nanmax(np.abs(np.subtract(several["steps"][name], values) / np.abs(values)))
-                for name, values in one["steps"].items()
-                if name in ("norm_before", "norm_after", "loss", "update_ratio")
-            }
-            alike = all(several["steps"][name] == one["steps"][name] for name in ("clipped", "status"))
-            clipped = f"{sum(one['steps']['clipped'])} of {len(one['steps']['step'])} clipped"
-            print(f"{task:12} weights {weights:.1e}, records {max(records.values()):.1e} relative, {clipped}, ", end="")
-            print(f"decisions equal: {alike}, all workers alike: {same}", flush=True)
+        told = ended(
+            started(lambda number, names: [sys.executable, PAIR, str(number), names, folder, *TASKS], count), limit=600
+        )
+    found = [json.loads(line) for line in told]
+    for task in TASKS:
+        several, one = found[0][task]
+        same = all(json.dumps(each[task][0]) == json.dumps(several) for each in found)
+        pairs = zip(several["weights"], one["weights"], strict=True)
+        weights = max(np.abs(np.subtract(a, b)).max() for a, b in pairs)
+        records = max(
+            np.nanmax(np.abs(np.subtract(several["steps"][name], one["steps"][name]) / np.abs(one["steps"][name])))
+            for name in ("norm_before", "norm_after", "loss", "update_ratio")
+        )
+        alike = all(several["steps"][name] == one["steps"][name] for name in ("clipped", "status"))
+        clipped = f"{sum(one['steps']['clipped'])} of {len(one['steps']['step'])} clipped"
+        print(f"{task:12} weights {weights:.1e}, records {records:.1e} relative, {clipped}, ", end="")
+        print(f"decisions equal: {alike}, all workers alike: {same}", flush=True)
 
 
 # ---- faults ----
