@@ -196,7 +196,10 @@ class Resume(keras.callbacks.Callback):
         for number, state in self._files.intact():
             self._check_parts(state)
             saves.setdefault(f"{state['epoch']} {state['batch']} {state.get('ended')}", (number, state))
-        told = workers.gathered(strategy, {"identity": self._identity, "saves": list(saves)})
+        shared = {
+            name: value for name, value in self._identity.items() if name != "callbacks"
+        }  # the first may have more
+        told = workers.gathered(strategy, {"identity": shared, "saves": list(saves)})
         check_alike([each["identity"] for each in told])
         common = set.intersection(*(set(each["saves"]) for each in told))
         for place, (number, state) in saves.items():
