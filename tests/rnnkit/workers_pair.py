@@ -85,7 +85,9 @@ def resumed(epochs, folder):
         model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
         model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse", metrics=["mae"])
     resume = callbacks.Resume(FOLDER / folder / str(NUMBER), every=1)
-    history = model.fit(x, x[:, :1], batch_size=4, epochs=epochs, shuffle=False, verbose=0, callbacks=[resume])
+    own = [] if NUMBER else [keras.callbacks.EarlyStopping("loss", patience=9)]  # with a state, on the first only
+    options = {"batch_size": 4, "shuffle": False, "verbose": 0, "callbacks": [resume, *own]}
+    history = model.fit(x, x[:, :1], epochs=epochs, **options)
     return {"history": history.history, "weights": [each.numpy().tolist() for each in model.weights]}
 
 
