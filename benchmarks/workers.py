@@ -171,7 +171,6 @@ def check(count: int) -> None:
 
 # ---- faults ----
 
-
 COMMAND = [sys.executable, "-c", "from rnnkit.cli.app import main; main()", "run"]
 
 
@@ -206,34 +205,6 @@ def reviews(folder: Path) -> list[str]:
     rows = [f"{'good' if label else 'bad'} film {rng.integers(99)} with a plot,{label}" for label in [0, 1] * 300]
     (folder / "reviews.csv").write_text("\n".join(["text,label", *rows]), encoding="utf-8")
     return [*NEW, "--data", str(folder / "reviews.csv")]
-
-
-COMMAND = [sys.executable, "-c", "from rnnkit.cli.app import main; main()", "run"]
-
-
-def run(number, names, out, *options):
-    return [*COMMAND, *options, "--workers", names, "--worker", str(number), *map(str, out)]
-
-
-def compare(options: list[str], whole: Path, one: Path) -> None:
-    """A run of several workers with the same run of one process."""
-    subprocess.run([*COMMAND, *options, "--out", str(one)], check=True, capture_output=True, timeout=LIMIT)
-    for name, columns in {"history": ["loss", "val_loss"], "gradients": ["norm_before", "norm_after"]}.items():
-        a, b = (pd.read_csv(out / f"{name}.csv")[columns] for out in (whole, one))
-        print(
-            f"two workers and one process: {name}.csv differs by {((a - b).abs() / b.abs()).max().max():.1e}",
-            flush=True,
-        )
-
-
-def history(out: Path) -> str:
-    """The epochs' logs, without those of the diagnosis, which chooses its epochs by the clock."""
-    frame = pd.read_csv(out / "history.csv")
-    return frame[[name for name in frame if name not in ("gain_min", "horizon_min")]].to_csv()
-
-
-WITHOUT_NOISE = ("--set", "dropout=0", "--set", "word_dropout=0")
-NEW = ("sentiment", "--cell", "gru", "--units", "4", "--epochs", "2", "--device", "cpu", *WITHOUT_NOISE)
 
 
 def faults(times: int) -> None:
