@@ -76,11 +76,11 @@ def sent() -> int:
     return next(int(line.split()[1]) for line in lines if line.strip().startswith("lo:"))
 
 
-def texts():
+def texts(count):
     """Texts of the lengths of SST-2 over words of the frequencies of a language, and all words once."""
     rng = np.random.default_rng(0)
     frequencies = 1 / np.arange(1, WORDS + 1)
-    lengths = np.clip(rng.gamma(3.2, 6, size=BATCH * STEPS).astype(int), 2, 52)
+    lengths = np.clip(rng.gamma(3.2, 6, size=BATCH * count * STEPS).astype(int), 2, 52)
     drawn = [rng.choice(WORDS, length, p=frequencies / frequencies.sum()) for length in lengths]
     words = [*drawn, *np.array_split(np.arange(WORDS), WORDS // 50)]
     return [" ".join(f"w{word}" for word in each) for each in words], rng.integers(0, 2, len(words))
@@ -94,8 +94,8 @@ def measure(number: int, names: str, guarded: bool) -> None:
 
     from rnnkit import SentimentClassifier, callbacks, workers
 
-    several = names.count(",") > 0
-    scope = workers.strategy(names.split(","), number) if several else contextlib.nullcontext()
+    count = names.count(",") + 1
+    scope = workers.strategy(names.split(","), number) if count > 1 else contextlib.nullcontext()
     keras.utils.set_random_seed(0)
     times, counts = [], []
 
@@ -106,17 +106,16 @@ def measure(number: int, names: str, guarded: bool) -> None:
 
     with scope:
         model = SentimentClassifier(units=UNITS)
-    x, y = texts()
+    x, y = texts(count)
     model.adapt(x, y)
     watch = [callbacks.GradientHealth(max_rows=20_000), callbacks.GradientGuard("skip")] if guarded else []
-    model.fit(x, y, epochs=1, batch_size=BATCH, verbose=0, callbacks=[*watch, Watch()])
+    model.fit(x, y, epochs=1, batch_size=BATCH * count, verbose=0, callbacks=[*watch, Watch()])
     sizes = {each.path: int(np.prod(each.shape)) for each in model.trainable_variables}
     embedding = max(sizes.values())
     found = {
         "ms": float(np.median(np.diff(times)[WARM:]) * 1000),
         "bytes": (counts[-1] - counts[WARM]) / (len(counts) - 1 - WARM),
         "dense": 4 * (sum(sizes.values()) - embedding),
-        "width": embedding // len(model.vocabulary),
     }
     print(json.dumps(found))
 
@@ -137,7 +136,7 @@ def per_worker(count: int, dense: float, rows: float) -> float:
 def table() -> None:
     runs = [(1, True), (2, False), (2, True), (4, True)]
     found = {(count, guarded): measured(count, guarded) for count, guarded in runs}
-    print("measured: workers, guard, ms a step, KB a step and worker")
+    print(f"measured, {BATCH} texts a worker: workers, guard, ms a step, KB a step and worker")
     for (count, guarded), each in found.items():
         print(f"{count:3} {guarded!s:5} {each['ms']:8.1f} {each['each'] / 1e3:10.1f}")
     dense, one, two = found[2, True]["dense"], found[2, True], found[4, True]
