@@ -18,15 +18,31 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 from hypothesis import settings
 
+gc.set_threshold(20_000, 10, 10)  # tracing makes many objects, and each file's are collected after it
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts the tests in the background ignores it
 settings.register_profile("rnnkit", deadline=None, max_examples=30, derandomize=True)
 settings.load_profile("rnnkit")
+
+
+@functools.cache
+def _run_as_traced():
+    """TensorFlow rewrites no graph before its first step: in trainings of a few steps that takes longer than it saves.
+
+    What runs in a process of its own (notebooks, several devices, exported files) is rewritten as ever, where it is not
+    compared to the last bit with what runs here.
+    """
+    import tensorflow as tf
+
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    gc.collect()
+    gc.freeze()  # the modules are here to stay: no need to look through them again and again
 
 
 @pytest.fixture(autouse=True)
 def _seeded(request):
     """Every test that has Keras loaded starts from the same seed, and leaves no graph that TensorFlow would keep."""
     if "keras" in sys.modules:
+        _run_as_traced()
         sys.modules["keras"].utils.set_random_seed(0)
     yield
     if "tensorflow" in sys.modules:

@@ -13,6 +13,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from rnnkit.callbacks import GradientClipping, GradientGuard, GradientHealth, RecurrentSpectrum, Resume
 from rnnkit.callbacks.resuming import state_files
@@ -120,6 +121,7 @@ def digest(values):
 
 
 if __name__ == "__main__":
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})  # as in the process of the tests
     if sys.argv[2].startswith("save"):
         stop_in_save(sys.argv[2].split()[1], hold)
     train(*sys.argv[1:])

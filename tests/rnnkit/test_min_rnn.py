@@ -44,8 +44,7 @@ def results(layer, x, state, mask):
     return [output, last, *tape.gradient(loss, [x, state, *[weight.value for weight in layer.weights]])]
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize(("layer", "jit_compile"), [(MinGRU, False), (MinLSTM, False), (MinLSTM, True)])
 def test_the_halves_of_a_batch_give_what_the_whole_gives(layer, jit_compile, monkeypatch):
     ours = made(layer(H, return_sequences=True, return_state=True))
     shapes = [tf.TensorSpec((None, None, F)), tf.TensorSpec((None, H)), tf.TensorSpec((None, None), "bool")]
@@ -67,7 +66,8 @@ def test_outputs_states_and_gradients_are_those_of_the_cell_in_keras_loop(layer,
     monkeypatch.setattr(linear_scan, "gpu_in_use", lambda: side_by_side)
     x, state = noise(B, T, F), noise(B, H, seed=1)
     names = ("return_sequences", "go_backwards", "zero_output_for_mask")
-    for chosen in itertools.product((False, True), repeat=3):
+    every = itertools.product((False, True), repeat=3)
+    for chosen in (each for each in every if sum(each) % 2 == side_by_side):  # all pairs; the other way takes the rest
         options = {**dict(zip(names, chosen, strict=True)), "return_state": True}
         ours = made(layer(H, activation="tanh" if chosen[1] else None, use_bias=chosen[0], **options))
         stepwise = keras.layers.RNN(ours.cell, **options)

@@ -18,8 +18,18 @@ LABELS = ["positive", "negative"] * 18
 BY_THE_CLOCK = ["gain_min", "gain_max", "horizon_min"]  # measured where there is time
 
 
+SHELL = """
+from rnnkit import compat
+with compat.quiet_start():
+    import tensorflow as tf
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})  # as in the process of the tests
+from rnnkit.cli import main
+main()
+"""
+
+
 def started(*arguments):
-    command = [sys.executable, "-c", "from rnnkit.cli import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-c", SHELL, *map(str, arguments)]
     environment = {**os.environ, "COLUMNS": "160", "TERM": "dumb"}
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", env=environment

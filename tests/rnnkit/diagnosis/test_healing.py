@@ -61,7 +61,7 @@ class Case:
         layers += [L.Lambda(lambda h: h[:, 0])] if self.head == "first" else []
         layers += [L.Lambda(tf.round)] if self.between == "round" else []
         model = keras.Sequential([*layers, L.Dense(1)])
-        model.compile(keras.optimizers.Adam(self.rate, global_clipnorm=self.clip), "mse")
+        model.compile(keras.optimizers.Adam(self.rate, global_clipnorm=self.clip), "mse", jit_compile=False)
         return model
 
     def train(self, *callbacks):
