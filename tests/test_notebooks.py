@@ -14,6 +14,7 @@ LESS = {
     "entities": {"ROWS": 1200, "EPOCHS": 4, "BATCH": 8, "STEPS": ("words, CRF, characters",)},
     "forecasting": {"EPOCHS": 4, "SHOPS": 6},
     "gradient_health": {"LENGTH": 40, "EPOCHS": 9, "CURES": 1},
+    "language_model": {"ROWS": 400, "EPOCHS": 1, "LABELS": 60, "COMPARED": ("from the language model",)},
     "music": {"EPOCHS": 6, "LENGTH": 24},
     "sentiment": {"EPOCHS": 5, "CELLS": ("lstm",)},
     "translation": {"ROWS": 2500, "EPOCHS": 4, "BATCH": 16, "ATTENTION": ("general",)},

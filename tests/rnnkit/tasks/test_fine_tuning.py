@@ -9,6 +9,8 @@ import rnnkit
 from rnnkit.callbacks import GradientHealth, Resume
 from rnnkit.errors import ArgumentError
 from rnnkit.tasks.fine_tuning import FineTuning
+from rnnkit.tasks.settings import split_settings
+from rnnkit.tasks.specs import find_spec
 
 TEXTS = ["a good film", "bad", "not good at all", "not bad"]
 LABELS = ["positive", "negative", "negative", "positive"]
@@ -79,6 +81,11 @@ def test_a_stopped_training_ends_as_one_that_was_not(tmp_path):
 
     train(2, "stopped")
     keras.tree.map_structure(np.testing.assert_array_equal, train(4, "stopped"), train(4, "whole"))
+
+
+def test_runs_searches_and_comparisons_hand_it_to_fit():
+    settings = {"fine_tuning": True, "pretrained": "reader.keras", "adversarial": 1}
+    assert split_settings(find_spec("sentiment"), settings).fit == {"fine_tuning": True}
 
 
 def test_what_cannot_be_used_is_named():
