@@ -206,10 +206,10 @@ def _target(y, predictions, activation) -> Target | None:
     targets, answers = (keras.tree.flatten(each) for each in (y, predictions))
     for target, answer in zip(map(np.asarray, targets), map(np.asarray, answers), strict=False):
         if target.dtype.kind == "f" and target.size == answer.size and not np.isin(target, (0, 1)).all():
-            numbers = (target.mean(), target.std(), answer.mean(), answer.std())
             low, high = BOUNDS.get(activation, (-np.inf, np.inf))
             beyond = np.mean((target < low) | (target > high))
-            return Target(*map(float, (*numbers, beyond)), activation)
+            numbers = map(float, (target.mean(), target.std(), answer.mean(), answer.std(), beyond))
+            return Target(*numbers, activation=activation)
     return None
 
 

@@ -139,9 +139,10 @@ def _head_rows(recurrent, *values):
     heads, size, _ = recurrent.shape
 
     def moved(value):
-        *outer, batch, width = [*tf.unstack(tf.shape(value))[:-1], value.shape[-1]]
-        parts = tf.reshape(value, (-1, batch, width // (heads * size), heads, size))
-        return tf.reshape(tf.transpose(parts, (0, 3, 1, 2, 4)), (*outer, heads * batch, width // heads))
+        shape, width = tf.shape(value), value.shape[-1]
+        parts = tf.reshape(value, (-1, shape[-2], width // (heads * size), heads, size))
+        rows = tf.transpose(parts, (0, 3, 1, 2, 4))
+        return tf.reshape(rows, tf.concat([shape[:-2], (heads * shape[-2], width // heads)], axis=0))
 
     return [moved(each) for each in values]
 
@@ -153,9 +154,10 @@ def _joined_heads(recurrent, *values):
     heads, size, _ = recurrent.shape
 
     def moved(value):
-        *outer, rows, width = [*tf.unstack(tf.shape(value))[:-1], value.shape[-1]]
-        parts = tf.reshape(value, (-1, heads, rows // heads, width // size, size))
-        return tf.reshape(tf.transpose(parts, (0, 2, 3, 1, 4)), (*outer, rows // heads, heads * width))
+        shape, width = tf.shape(value), value.shape[-1]
+        parts = tf.reshape(value, (-1, heads, shape[-2] // heads, width // size, size))
+        units = tf.transpose(parts, (0, 2, 3, 1, 4))
+        return tf.reshape(units, tf.concat([shape[:-2], (shape[-2] // heads, heads * width)], axis=0))
 
     return [moved(each) for each in values]
 
