@@ -207,9 +207,9 @@ def _target(y, predictions, activation) -> Target | None:
     for target, answer in zip(map(np.asarray, targets), map(np.asarray, answers), strict=False):
         if target.dtype.kind == "f" and target.size == answer.size and not np.isin(target, (0, 1)).all():
             low, high = BOUNDS.get(activation, (-np.inf, np.inf))
-            beyond = np.mean((target < low) | (target > high))
-            numbers = map(float, (target.mean(), target.std(), answer.mean(), answer.std(), beyond))
-            return Target(*numbers, activation=activation)
+            beyond = float(np.mean((target < low) | (target > high)))
+            mean, deviation, *answered = map(float, (target.mean(), target.std(), answer.mean(), answer.std()))
+            return Target(mean, deviation, answered[0], answered[1], beyond, activation)
     return None
 
 

@@ -46,10 +46,17 @@ def quantized_step(task, path: Path, format: str, states: str, calibration, max_
         reason = str(error).splitlines()[0]
         raise ArgumentError(f"states: LiteRT cannot run this network in {states} ({reason}). Choose others.") from error
     metric = examples.metric.name
-    sizes = {"size": len(content), "float_size": len(plain)}
-    rows = {"calibrated": len(examples.calibrating), "measured": len(examples.measuring)}
-    lost = {"metric": metric, "quality": (quality[0], quality[1]), "loss": _loss(metric, *quality)}
-    exported = Exported(path, step, **sizes, **rows, **lost)
+    exported = Exported(
+        path,
+        step,
+        size=len(content),
+        float_size=len(plain),
+        metric=metric,
+        quality=(quality[0], quality[1]),
+        loss=_loss(metric, *quality),
+        calibrated=len(examples.calibrating),
+        measured=len(examples.measuring),
+    )
     if not exported.loss <= max_loss:  # NaN is none either
         raise ArgumentError(
             f"max_loss: in eight bits {metric} goes from {quality[0]:.4g} to {quality[1]:.4g}, a loss of "
@@ -140,7 +147,8 @@ class _Examples:
             target = np.asarray(self.y[row])
             outputs = scores[None] if step.has_score_each_step else scores[-1:]
             if self._crf is not None:
-                [path] = Chain(outputs, *self._crf, [len(scores)]).best_path().T
+                start, end, moves = self._crf
+                [path] = Chain(outputs, start, end, moves, [len(scores)]).best_path().T
                 outputs = np.eye(scores.shape[-1], dtype="float32")[path][None]
             self.metric.update_state(target[None, : len(scores)] if target.ndim else target[None], outputs)
         found = self.metric.result()
