@@ -13,7 +13,7 @@ def tree() -> set[str]:
     found = set()
     for folder, home in HOMES.items():
         for path in (ROOT / folder).rglob("*"):
-            if path.suffix in (".py", ".css") or path.name == "py.typed":
+            if path.suffix in (".py", ".css", ".html", ".js") or path.name == "py.typed":
                 found.add(f"{home}/{path.relative_to(ROOT / folder).as_posix()}")
     return found
 

@@ -59,13 +59,13 @@ def installed(asked: str, extra: str, packages: Collection[str], also: str = "")
         raise PackageError(f"{asked} needs {names}. Run: pip install 'rnnkit[{extra}]'{also}.")
 
 
-def onnx_installed(option: str = "format") -> None:
+def onnx_installed(option: str = "format", given: str = "onnx") -> None:
     """The packages that write ONNX files are there.
 
     Raises:
-        PackageError: some of them are missing; without `option` none is needed.
+        PackageError: some of them are missing; without `option`, which has the value `given`, none is needed.
     """
-    installed("format: 'onnx'", "export", ("onnx", "tf2onnx"), also=f"; or leave {option} out")
+    installed(f"format: '{given}'", "export", ("onnx", "tf2onnx"), also=f"; or leave {option} out")
 
 
 def is_number(value) -> bool:

@@ -27,6 +27,7 @@ IN_FULL = ("run-folder.md",)  # the page whose commands are run to their end; ot
 CHEAP = ("data",)
 OPTIONAL = {  # blocks left out where these are not installed
     "import onnxruntime": ("onnxruntime", "tf2onnx"),
+    "fastapi": ("fastapi", "httpx"),
     "ai_edge_litert": ("ai_edge_litert", "onnxruntime", "tf2onnx"),
 }
 

@@ -11,11 +11,13 @@ from rnnkit.cli.options import Device, Run, among
 from rnnkit.errors import ArgumentError
 from rnnkit.report import terminal
 from rnnkit.report.terminal import notices
+from rnnkit.tasks.web.runtime import PACKAGE
 
 FORMATS = {  # Keras' name, the file's
     "savedmodel": ("tf_saved_model", "exported"),
     "onnx": ("onnx", "network.onnx"),
     "litert": ("litert", "network.tflite"),
+    "web": ("web", "page"),
 }
 STATES = ("float", "int8", "int16")
 Format = Annotated[
@@ -27,8 +29,8 @@ Out = Annotated[
     typer.Option(
         "--out",
         "-o",
-        help="The folder to write, or for ONNX and LiteRT the file; default: exported, network.onnx or network.tflite, "
-        "in the folder of the run.",
+        help="The folder to write, or for ONNX and LiteRT the file; default: exported, network.onnx, network.tflite or "
+        "page, in the folder of the run.",
         metavar="PATH",
     ),
 ]
@@ -40,10 +42,10 @@ Int8 = Annotated[
     typer.Option("--int8", help="Weights in eight bits, for LiteRT and ONNX with --streaming; says what it costs."),
 ]
 States = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--states",
-        help="How LiteRT computes with --int8.",
+        help="How LiteRT computes with --int8; default: float.",
         metavar="|".join(STATES),
         autocompletion=among(*STATES),
     ),
@@ -53,7 +55,20 @@ Data = Annotated[
     typer.Option("--data", help="Measure --int8 on these data; default: the run's validation data.", metavar="DATA"),
 ]
 MaxLoss = Annotated[
-    float, typer.Option("--max-loss", help="The largest loss of --int8 to accept, in points, or percent of an error.")
+    float | None,
+    typer.Option(
+        "--max-loss",
+        help="The largest loss of --int8 to accept, in points, or percent of an error; default: 1.",
+        show_default=False,
+    ),
+]
+Runtime = Annotated[
+    Path | None,
+    typer.Option(
+        "--runtime",
+        help=f"What `npm pack {PACKAGE}` writes, for --format web; default: npm gets it.",
+        metavar="FILE",
+    ),
 ]
 
 
@@ -63,39 +78,65 @@ def export(
     out: Out = None,
     streaming: Streaming = False,
     int8: Int8 = False,
-    states: States = "float",
+    states: States = None,
     data: Data = None,
-    max_loss: MaxLoss = 1.0,
+    max_loss: MaxLoss = None,
+    runtime: Runtime = None,
     device: Device = "auto",
 ) -> None:
     """Write the network of a saved model as a file that needs no rnnkit: numbers in, scores out.
 
     What makes numbers of raw data, and answers of scores, stays outside. A step for ONNX or LiteRT gets a README beside
-    it, with code that runs it.
+    it, with code that runs it. `--format web` writes a page, which does all of it in the browser.
     """
     keras_name, file = FORMATS[one_of("format", format_, FORMATS)]
-    if format_ == "onnx":
-        onnx_installed("--format")
-    if format_ == "litert" and not streaming:
-        raise ArgumentError("format: for LiteRT a network is written one step at a time. Add --streaming.")
-    if int8 and not streaming:
-        raise ArgumentError("int8: expected --streaming as well, for only single steps are quantized.")
+    quantized = {"states": states, "data": data, "max_loss": max_loss}
+    quantized = {name: value for name, value in quantized.items() if value is not None}
+    _fit_together(format_, streaming, int8, quantized, runtime)
+    if format_ in ("onnx", "web"):
+        onnx_installed("--format", format_)
     saved = find_model(run)
     path = _free(out or saved.folder / file)
     console = terminal.console()
     model = open_model(console, saved, device)
-    spec = spec_of_model(model, run)
     options: dict[str, Any] = {"format": keras_name, "verbose": False}
     if int8:
-        calibration = data_of(spec, saved, {"data": data}, "valid")
-        options |= {"int8": True, "states": states, "calibration": calibration, "max_loss": max_loss}
+        calibration = data_of(spec_of_model(model, run), saved, {"data": quantized.pop("data", None)}, "valid")
+        options |= {"int8": True, "calibration": calibration, **quantized}
+    if runtime is not None:
+        options["runtime"] = runtime
     with notices(console), console.status("Exporting"):
         exported = model.export(path, streaming=streaming, **options)
-    if not streaming:
+    if streaming:
+        _tell(console, model, exported, format_)
+    elif format_ == "web":
+        console.print(f"{exported}: open it in a browser", soft_wrap=True, markup=False)
+    else:
         inputs = ", ".join(f"{name} {_shape(tensor)}" for name, tensor in model.network.input.items())
         console.print(f"{path}: from {inputs} to scores {_shape(model.network.output)}", soft_wrap=True, markup=False)
-        return
-    _tell(console, model, exported, format_)
+
+
+def _fit_together(format_: str, streaming: bool, int8: bool, quantized: dict[str, Any], runtime: Path | None) -> None:
+    """The options are of use with each other.
+
+    Raises:
+        ArgumentError: one of them is not.
+    """
+    if format_ == "web" and (streaming or int8):
+        raise ArgumentError("format: a page takes neither --streaming nor --int8. Leave them out.")
+    if format_ == "litert" and not streaming:
+        raise ArgumentError("format: for LiteRT a network is written one step at a time. Add --streaming.")
+    if int8 and not streaming:
+        raise ArgumentError("int8: expected --streaming as well, for only single steps are quantized.")
+    if int8 and format_ == "savedmodel":
+        raise ArgumentError("int8: expected --format litert or onnx, got savedmodel. Choose one of them.")
+    if one_of("states", quantized.get("states", "float"), STATES) != "float" and format_ == "onnx":
+        raise ArgumentError("states: only LiteRT computes in integers. Add --format litert, or leave --states out.")
+    if quantized and not int8:
+        name = next(iter(quantized)).replace("_", "-")
+        raise ArgumentError(f"{name}: only --int8 uses it. Add --int8, or leave --{name} out.")
+    if runtime is not None and format_ != "web":
+        raise ArgumentError("runtime: only a page needs it. Add --format web, or leave --runtime out.")
 
 
 def _tell(console, model, exported, format_: str) -> None:
@@ -132,4 +173,5 @@ def _free(path: Path) -> Path:
 
 
 def _shape(tensor) -> str:
-    return f"{tensor.dtype} ({', '.join('any' if size is None else str(size) for size in tensor.shape)})"
+    sizes = ["any" if size is None else str(size) for size in tensor.shape]
+    return f"{tensor.dtype} ({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"

@@ -22,7 +22,7 @@ import json
 import numpy as np
 {runtime}
 
-network = json.load(open("{facts}"))
+network = json.load(open("{facts}", encoding="utf-8"))
 steps = network["example"]
 state = {{name: np.zeros(shape, dtype) for name, (shape, dtype) in network["states"].items()}}
 {numbers}for now in steps:
@@ -70,9 +70,7 @@ def write_readme(model, exported: Exported, kind: str) -> Path:
         else 'found["scores"]',
     )
     likes = [*(("in", *each) for each in {**step.inputs_like, **step.states_like}.items())]
-    rows = [
-        f"| {way} | `{name}` | (1, {', '.join(map(str, shape))}) | {dtype} |" for way, name, (shape, dtype) in likes
-    ]
+    rows = [f"| {way} | `{name}` | {(1, *shape)} | {dtype} |" for way, name, (shape, dtype) in likes]
     table = "\n".join([*rows, "| out | `scores` | | float32 |", "| out | `new_` + the name of each state | | |", ""])
     readme = path.with_name(f"{path.name}.README.md")
     text = README.format(file=path.name, task=type(model).__name__, facts=facts.name, table=table, code=code)

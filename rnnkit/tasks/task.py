@@ -311,7 +311,8 @@ class Task(RawDataModel):
 
         Args:
             filepath: a folder, or for ONNX and LiteRT a file.
-            format: `"tf_saved_model"`; `"onnx"`, which needs `rnnkit[export]`; or `"litert"`.
+            format: `"tf_saved_model"`; `"onnx"`, which needs `rnnkit[export]`; `"litert"`; or `"web"`, a folder with a
+                page that answers in the browser, which needs it too.
             streaming: write one step, with the state going in and coming out (see `OneStep`). A SavedModel has it as a
                 second signature, `step`; files for ONNX and LiteRT have nothing else, and those for LiteRT a batch of
                 one sequence.
@@ -321,10 +322,11 @@ class Task(RawDataModel):
             calibration: raw data, as for `evaluate`, to measure the loss in quality of `int8` on. Where `states` need
                 ranges, some of them, half at most, give these and do not measure.
             max_loss: the largest loss in quality to accept: in points, or for errors such as `nll` in percent.
-            options: anything else that `keras.Model.export` takes.
+            options: anything else that `keras.Model.export` takes; for a page `runtime`, the file of onnxruntime-web
+                that `npm pack` writes, where npm shall not get it.
 
         Returns:
-            For `streaming` an `Exported`, which knows the sizes and the loss in quality.
+            For `streaming` an `Exported`, which knows the sizes and the loss in quality; for a page its `index.html`.
 
         Raises:
             ArgumentError: there is no network yet, or none that the format can hold; it cannot be run step by step; or
@@ -332,8 +334,13 @@ class Task(RawDataModel):
             DataError: calibration data that are too few, or all of one length.
         """
         from rnnkit.tasks.export import export_network, export_step
+        from rnnkit.tasks.web.export import export_page
 
         self._need_network()
+        if format == "web":
+            if streaming or int8 or states != "float" or calibration is not None:
+                raise ArgumentError("format: a page takes neither streaming nor int8. Leave them out.")
+            return export_page(self, filepath, **options)
         quantized = {"int8": int8, "states": states, "calibration": calibration, "max_loss": max_loss}
         if streaming:
             return export_step(self, filepath, format, **quantized, **options)

@@ -33,7 +33,7 @@ def file(model, tmp_path):
 def test_a_saved_model_stands_beside_the_file_and_answers_as_the_network_does(cli, model, file):
     done = cli("export", file)
     path = file.with_name("exported")
-    inputs = "tokens int32 (any, any), lengths int32 (any)"
+    inputs = "tokens int32 (any, any), lengths int32 (any,)"
     assert (done.code, done.out) == (0, f"{path}: from {inputs} to scores float32 (any, 2)\n")
     given = model.network_inputs(["good", "a bad film"])
     served = tf.saved_model.load(path)
@@ -46,19 +46,40 @@ def test_a_saved_model_stands_beside_the_file_and_answers_as_the_network_does(cl
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{file}", "--format", "tflite"], "format: expected one of savedmodel, onnx, litert, got 'tflite'."),
+        (["{file}", "--format", "tflite"], "format: expected one of savedmodel, onnx, litert, web, got 'tflite'."),
         (["{file}", "--out", "{folder}/nowhere/net"], "nowhere. Make it first."),
         (["{folder}/nothing"], "is not a run folder"),
         (["{file}", "--format", "litert"], "one step at a time. Add --streaming."),
         (["{file}", "--format", "litert", "--int8"], "one step at a time. Add --streaming."),
         (["{file}", "--int8"], "int8: expected --streaming as well"),
         (["{file}", "--format", "litert", "--streaming"], "Make it with bidirectional=False."),
+        (["{file}", "--states", "int8"], "states: only --int8 uses it. Add --int8, or leave --states out."),
+        (["{file}", "--streaming", "--data", "sentiment-sample"], "data: only --int8 uses it. Add --int8, or leave"),
+        (["{file}", "--format", "onnx", "--max-loss", "2"], "max-loss: only --int8 uses it. Add --int8, or leave"),
+        (
+            ["{file}", "--format", "onnx", "--int8", "--streaming", "--states", "int8"],
+            "states: 'int8' needs int8=True and",
+        ),
+        (
+            ["{file}", "--format", "onnx", "--int8", "--streaming", "--states", "int4"],
+            "states: expected one of float, int8",
+        ),
+        (["{file}", "--streaming", "--int8"], "int8: expected --format litert or onnx, got savedmodel."),
+        (["{file}", "--format", "web", "--streaming"], "format: a page takes neither --streaming nor --int8."),
+        (["{file}", "--format", "web", "--int8"], "format: a page takes neither --streaming nor --int8."),
+        (["{file}", "--format", "onnx", "--runtime", "{file}"], "runtime: only a page needs it. Add --format web, or"),
+        (
+            ["{file}", "--format", "web", "--runtime", "{file}"],
+            "got another one ({file}). Run `npm pack onnxruntime-web@",
+        ),
+        (["{folder}/cut.keras"], "cut.keras"),
     ],
 )
 def test_what_cannot_be_exported_is_one_line(cli, file, arguments, message):
+    file.with_name("cut.keras").write_bytes(file.read_bytes()[:2000])
     code, _, errors = cli("export", *(each.format(file=file, folder=file.parent) for each in arguments))
     assert code == 2
-    assert message in errors
+    assert message.format(file=file) in errors
     assert len(errors.splitlines()) == 1
 
 
@@ -83,7 +104,9 @@ def test_the_readmes_code_answers_without_rnnkit_and_tensorflow(cli, streaming, 
     assert (done.code, done.err) == (0, "")
     assert f"{name}: one step, from tokens and 4 states to scores" in done.out
     readme = file.with_name(f"{name}.README.md").read_text(encoding="utf-8")
+    assert "| in | `tokens` | (1,) | int32 |\n| in | `state_0` | (1, 16) | float32 |" in readme
     [_, code] = readme.split("```python\n")
+    assert 'encoding="utf-8"' in code
     code = code.split("```")[0]
     assert len(code.strip().splitlines()) <= 20
     said = subprocess.run(
