@@ -58,7 +58,7 @@ def test_a_saved_model_stands_beside_the_file_and_answers_as_the_network_does(cl
         (["{file}", "--format", "onnx", "--max-loss", "2"], "max-loss: only --int8 uses it. Add --int8, or leave"),
         (
             ["{file}", "--format", "onnx", "--int8", "--streaming", "--states", "int8"],
-            "states: 'int8' needs int8=True and",
+            "states: only LiteRT computes in integers. Add --format litert, or",
         ),
         (
             ["{file}", "--format", "onnx", "--int8", "--streaming", "--states", "int4"],

@@ -96,12 +96,11 @@ def opened(browser, sentiment, tmp_path, monkeypatch):
 DOCUMENT = "Dr. Ada Lovelace (U.N.) met J. Smith in 東京。She’s “fine”! p53 and IL-2 rose\n\n3 % in Fig. 3 ... of 1990."
 
 
-@pytest.mark.parametrize(("crf", "chars"), [(True, "cnn"), (False, None)])
-def test_the_entities_are_those_that_tag_finds(opened, crf, chars):
+def test_the_entities_are_those_that_tag_finds(opened):
     rows = [["Dr.", "Ada", "Lovelace", "(", "U.N.", ")", "met", "p53"], ["IL-2", "in", "Tokyo", "."]]
     tags = [["O", "B-P", "I-P", "O", "B-O", "O", "O", "O"], ["B-G", "O", "O", "O"]]
     data = [rows[place // 2] for place in range(4)], [tags[place // 2] for place in range(4)]
-    model = shaken(rnnkit.EntityRecognizer("gru", units=4, chars=chars, char_units=4, crf=crf), *data)
+    model = shaken(rnnkit.EntityRecognizer("gru", units=4, char_units=4), *data)
     page = opened(model)
     page.type(DOCUMENT)
     found = page.run("entities(text)", text=DOCUMENT)
@@ -159,9 +158,7 @@ def test_the_odds_of_music_are_those_of_keras_and_it_sounds(opened, head):
 
 @pytest.mark.parametrize("kind", ["characters", "bytes"])
 def test_the_next_token_is_that_of_keras(opened, kind):
-    model = shaken(
-        rnnkit.LanguageModel("gru", units=4, embedding_dim=4, tokenization=kind), ["naïve 😀 text", "text"] * 3
-    )
+    model = shaken(rnnkit.LanguageModel(kind, cell="gru", units=4, embedding_dim=4), ["naïve 😀 text", "text"] * 3)
     page = opened(model)
     prompt = "tx 😀é"
     said = page.run(
@@ -193,7 +190,7 @@ def test_what_has_no_page_is_an_error_and_leaves_no_folder(tmp_path, monkeypatch
     own.adapt(["a good film", "a bad film"], ["yes", "no"])
     with pytest.raises(ArgumentError, match="a tokenizer of yours, which a page cannot run"):
         own.export(tmp_path / "page", format="web")
-    words = rnnkit.LanguageModel(units=2, tokenization="words")
+    words = rnnkit.LanguageModel("words", units=2)
     words.adapt(["a good film", "a bad film"])
     with pytest.raises(ArgumentError, match="a page writes characters or bytes, and this model words"):
         words.export(tmp_path / "page", format="web")
