@@ -39,8 +39,8 @@ def _packed(folder: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise PackageError(f"format: a page needs {PACKAGE}, and there is no npm to get it.", advice=ADVICE)
-    command = [npm, "pack", PACKAGE, "--prefer-offline", "--silent", "--fetch-retries=1", "--pack-destination", folder]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    options = ["--prefer-offline", "--silent", "--fetch-retries=1", "--pack-destination", str(folder)]
+    done = subprocess.run([npm, "pack", PACKAGE, *options], capture_output=True, text=True, check=False, cwd=folder)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
         raise PackageError(f"format: a page needs {PACKAGE}, and npm cannot get it: {reason:.200}.", advice=ADVICE)
