@@ -135,10 +135,11 @@ def per_worker(count: int, dense: float, rows: float) -> float:
 
 def table() -> None:
     runs = [(1, True), (2, False), (2, True), (4, True)]
-    found = {(count, guarded): measured(count, guarded) for count, guarded in runs}
+    found = {}
     print(f"measured, {BATCH} texts a worker: workers, guard, ms a step, KB a step and worker")
-    for (count, guarded), each in found.items():
-        print(f"{count:3} {guarded!s:5} {each['ms']:8.1f} {each['each'] / 1e3:10.1f}")
+    for count, guarded in runs:
+        found[count, guarded] = each = measured(count, guarded)
+        print(f"{count:3} {guarded!s:5} {each['ms']:8.1f} {each['each'] / 1e3:10.1f}", flush=True)
     dense, one, two = found[2, True]["dense"], found[2, True], found[4, True]
     rows = np.mean([(each["each"] - 2 * (n - 1) / n * dense) / (n - 1) for n, each in ((2, one), (4, two))])
     computing = found[1, True]["ms"]
