@@ -150,7 +150,7 @@ def test_an_environment_that_cannot_be_used(monkeypatch, told):
 def test_public_addresses_are_refused_unless_told_otherwise():
     named = ["8.8.8.8:2222", "127.0.0.1:2222"]
     with pytest.raises(ArgumentError, match="8.8.8.8:2222 can be reached from outside.*public=True"):
-        workers.meet(workers.find(named, 1), {})
+        workers.meet(workers.find(named, 1), {}, 1)
     with pytest.raises(DeviceError, match=r"worker 1 \(127.0.0.1:1\) could not be reached in 0 s"):
         workers.meet(workers.Cluster(("8.8.8.8:2222", "127.0.0.1:1"), 0, public=True), {}, 0)
 
@@ -204,7 +204,7 @@ def test_who_is_missing_is_named_in_time_whoever_else_calls():
 def test_a_port_that_is_in_use_is_named():
     names = addresses(2)
     with socket.create_server(workers.find(names, 0).places[0]), pytest.raises(ArgumentError, match="cannot be used"):
-        workers.meet(workers.Cluster(tuple(names), 0), {})
+        workers.meet(workers.Cluster(tuple(names), 0), {}, 1)
 
 
 def test_tensorflow_must_not_have_computed_anything():
