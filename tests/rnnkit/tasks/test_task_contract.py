@@ -120,8 +120,13 @@ def same_weights(first, second):
 
 
 CLASSICAL, OTHERS = cell_names()[:5], cell_names()[5:]  # the others share the tasks out among themselves
+TURNS = [  # each task with each cell, in one direction or in both by turns
+    (task, (place + number) % 2 == 0 and task not in FORWARD_ONLY, cell)
+    for place, cell in enumerate(CLASSICAL)
+    for number, task in enumerate(TASKS)
+]
 MEETINGS = [
-    *[(*each, cell) for cell in CLASSICAL for each in DIRECTIONS],
+    *dict.fromkeys([*TURNS, *((*each, "lstm") for each in DIRECTIONS)]),
     *[(*each, cell) for place, cell in enumerate(OTHERS) for each in DIRECTIONS[place :: len(OTHERS)]],
 ]
 
@@ -428,8 +433,9 @@ class Twice(keras.layers.Layer):
         return {**super().get_config(), "units": self.units, "activation": keras.activations.serialize(self.activation)}
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("given", ["twice", Twice])
+@pytest.mark.parametrize(
+    ("task", "given"), [*((task, "twice") for task in TASKS), ("memory", Twice), ("translation", Twice)]
+)
 def test_a_cell_of_ones_own_goes_through_a_task(task, given, tmp_path, untraced):
     rnnkit.register_cell("twice", Twice)
     with tracing_one(task, untraced):
