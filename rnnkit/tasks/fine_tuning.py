@@ -37,6 +37,11 @@ class FineTuning(keras.callbacks.Callback):
     Raises:
         ArgumentError: an argument out of its range; in `fit`, an optimizer with `weight_decay`, which would move
             layers that are frozen.
+
+    Examples:
+        >>> from rnnkit.tasks import FineTuning
+        >>> [round(FineTuning(rise=0.5).triangle(step, 4), 3) for step in range(4)]
+        [0.031, 0.516, 1.0, 0.516]
     """
 
     def __init__(
