@@ -49,16 +49,21 @@ def run(name, folder, *more):
     NotebookClient(notebook, timeout=280, resources={"metadata": {"path": str(folder)}}).execute()
 
 
+QUICK = ("language_model", "sentiment")
+RUNS = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in LESS]
+
+
 def test_every_notebook_has_a_reduced_size():
     assert [path.stem for path in NOTEBOOKS] == sorted(LESS)
 
 
 @pytest.mark.filterwarnings("default")  # of Jupyter's own machinery, not of ours
-@pytest.mark.parametrize("name", LESS)
+@pytest.mark.parametrize("name", RUNS)
 def test_notebook_runs(name, tmp_path):
     run(name, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("name", ["gradient_health"])
 def test_notebook_fails_if_the_recorder_records_zeros(name, tmp_path):

@@ -22,6 +22,7 @@ def digests():
     return json.loads(ended.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_every_task_gives_the_same_weights_twice():
     first, second = digests(), digests()
     assert first.pop("on")

@@ -77,6 +77,7 @@ def seen():
     return json.loads(ended.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_two_devices_train_as_one_does_on_the_joined_batch(seen, task):
     one, two = seen[task]
@@ -88,6 +89,7 @@ def test_two_devices_train_as_one_does_on_the_joined_batch(seen, task):
     assert one["history"]["loss"][0] != one["history"]["loss"][1]
 
 
+@pytest.mark.slow
 def test_an_overflow_on_any_device_skips_the_step_and_halves_the_loss_scale(seen):
     assert seen["overflow"] == [[1.0, 4.0], [1.0, 4.0], [0.0, 8.0]]
 

@@ -16,6 +16,7 @@ from rnnkit.datasets import Dataset
 from rnnkit.study.graphs import graphs_freed
 from rnnkit.tasks import TASKS
 
+pytestmark = pytest.mark.slow
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "long_runs.py"
 EPOCHS, SETTLED = 24, 14  # what TensorFlow and the C library keep for later grows in the first dozen of them
 GROWTH = 2.0  # MiB

@@ -97,10 +97,13 @@ CASES = {
     "padding behind": ({"padding": "post", "cell": L.GRU}, v.PADDING, "mask", {"front": "mask"}, {"rate": 3e-2}),
     "large biases": ({"bias": 80.0, "cell": L.LSTM}, v.SATURATED, "bias start", {"bias": 0.0}, {"front": "features"}),
 }
+QUICK = ("a target around 20,000", "rounded")
 
 
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")  # Keras says it of what lies before the rounding
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in CASES]
+)
 def test_the_first_cure_heals_and_the_next_best_does_not(name):
     fault, problem, cure, healed, next_best = CASES[name]
     case = Case(**fault)
