@@ -20,7 +20,7 @@ from hypothesis import settings
 
 gc.set_threshold(20_000, 10, 10)  # tracing makes many objects, and each file's are collected after it
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts the tests in the background ignores it
-settings.register_profile("rnnkit", deadline=None, max_examples=30, derandomize=True)
+settings.register_profile("rnnkit", deadline=None, max_examples=20, derandomize=True)
 settings.load_profile("rnnkit")
 
 

@@ -38,6 +38,7 @@ def test_a_model_takes_five_lines():
     assert len(watched) == 5
 
 
+@pytest.mark.slow
 def test_a_tsv_file_becomes_a_translator_that_answers(untraced_fits, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("rnnkit.cli.quiet.start_tensorflow", lambda *devices: "cpu")

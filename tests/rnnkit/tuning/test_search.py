@@ -137,6 +137,7 @@ def test_time_ends_the_trial_with_its_epoch_and_the_search(order, small, tmp_pat
     assert tuner.time_left < 0
 
 
+@pytest.mark.slow
 def test_hyperband_goes_on_with_its_best_trials(order, small, tmp_path):
     tuner = search(
         order, small, tmp_path / "a", algorithm="hyperband", max_trials=None, epochs=3, learning_rate=(1e-3, 1e-1)

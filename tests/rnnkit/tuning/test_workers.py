@@ -22,6 +22,7 @@ from rnnkit.tuning.tuners import make_tuner
 RATES = {"learning_rate": [0.01, 0.02, 0.03, 0.04, 0.05], "dropout": 0.0}
 
 
+@pytest.mark.slow
 def test_two_workers_share_a_search_and_finish_it_though_one_is_killed(order, small, tmp_path, monkeypatch):
     started, said = [], []
 
