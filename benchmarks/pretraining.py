@@ -81,7 +81,7 @@ def one_seed(arguments, seed):
     model = rnnkit.SentimentClassifier(**options, **settings)
     model.compile(rnnkit.optimizers.LazyAdam(arguments.rate))
     start = time.perf_counter()
-    epochs = arguments.epochs or ("auto" if arguments.work == "sst2" else 4)
+    epochs = arguments.epochs or "auto"
     options = {"validation_data": valid, "epochs": epochs, "verbose": arguments.verbose}
     history = model.fit(train, **options, **of_fit)
     seconds = time.perf_counter() - start

@@ -138,7 +138,8 @@ def _check_private(cluster: "Cluster") -> None:
             if not cluster.public and any(each.is_global for each in found):
                 raise ArgumentError(
                     f"workers: {address} can be reached from outside, and TensorFlow's server runs what anybody sends. "
-                    "Use addresses of a private network, or set public=True where a firewall guards them.",
+                    "Use addresses of a private network, or allow them where a firewall guards them: public=True, in "
+                    "the shell --public.",
                 )
 
 
