@@ -81,7 +81,7 @@ def memory():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--stream", type=int, help="so many steps of a stream, a multiple of 1,000")
+    parser.add_argument("--stream", type=int, help="number of steps of a stream, a multiple of 1,000")
     if (steps := parser.parse_args().stream) is not None:
         stream(steps)
         return

@@ -42,7 +42,7 @@ def addresses(count):
 
 
 def started(command, count):
-    """`command(worker, addresses)` as so many processes."""
+    """`count` processes that run `command(worker, addresses)`."""
     names = addresses(count)
     found = [subprocess.Popen(command(number, names), stdout=-1, stderr=-1, text=True) for number in range(count)]
     STARTED.extend(found)

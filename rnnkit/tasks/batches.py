@@ -38,8 +38,8 @@ class Batches(keras.utils.PyDataset):
         steps: batches per epoch; the next epoch goes on where this one ended, and begins again at the end of the data.
             None serves all of them.
         max_steps: B * T of the largest batch; an example that is longer by itself is a batch alone.
-        beside: examples without a target, of which each batch gets as many more: those of `beside`, in an order by the
-            same seed. Their inputs are named `beside_NAME`.
+        unlabelled: examples without a target, of which each batch gets as many more, in an order by the same seed.
+            Their inputs are named `unlabelled_NAME`.
     """
 
     def __init__(
@@ -54,10 +54,10 @@ class Batches(keras.utils.PyDataset):
         weights=None,
         steps=None,
         max_steps=MAX_STEPS,
-        beside: "Batches | None" = None,
+        unlabelled: "Batches | None" = None,
     ):
         super().__init__()
-        self.beside = beside
+        self.unlabelled = unlabelled
         self.x, self.y, self.weights = x, y, weights
         self.batch_size = whole("batch_size", batch_size)
         self.shuffle, self.seed, self.steps = shuffle, seed, steps
@@ -76,9 +76,9 @@ class Batches(keras.utils.PyDataset):
     def epoch(self, epoch: int) -> None:
         self._epoch = epoch
         self._plan = self._pass(epoch) if self.steps is None else self._part(epoch)
-        if self.beside is not None:
-            self.beside.seed, self.beside.steps = self.seed, self.num_batches
-            self.beside.epoch = epoch
+        if self.unlabelled is not None:
+            self.unlabelled.seed, self.unlabelled.steps = self.seed, self.num_batches
+            self.unlabelled.epoch = epoch
 
     @property
     def num_batches(self) -> int:
@@ -94,7 +94,7 @@ class Batches(keras.utils.PyDataset):
         parts = [*self.x.values(), *(each for each in (self.y, self.weights) if each is not None)]
         options: dict[str, Any] = {"batch_size": self.batch_size, "shuffle": bool(self.shuffle)}
         options |= {} if self.steps is None else {"steps": self.steps}
-        options |= {} if self.beside is None else {"beside": self.beside.fingerprint()}
+        options |= {} if self.unlabelled is None else {"unlabelled": self.unlabelled.fingerprint()}
         return {"examples": len(self._lengths), **options, "contents": content_sum(parts)}
 
     def rows(self, index: int) -> np.ndarray:
@@ -111,8 +111,10 @@ class Batches(keras.utils.PyDataset):
         if self.steps == 1:  # of epochs of one batch Keras would take the first one's length for that of all
             every = np.arange(len(self._lengths))
         x = {name: _take(column, rows, every) for name, column in self.x.items()}
-        if self.beside is not None:
-            x |= {f"beside_{name}": column for name, column in self.beside.part(index, number, count)[0].items()}
+        if self.unlabelled is not None:
+            x |= {
+                f"unlabelled_{name}": column for name, column in self.unlabelled.part(index, number, count)[0].items()
+            }
         if self.y is None:
             return (x,)
         y = _take(self.y, rows, every, padding=-1)

@@ -103,14 +103,15 @@ def export_step(
 
 def onnx_step(step: OneStep) -> bytes:
     """One step as an ONNX file, for any batch size, with outputs by their names."""
-    onnx_installed()
-    import onnx
+    return onnx_content(step, input_signature=[step.signature(None)])
 
+
+def onnx_content(network: keras.Model, **options) -> bytes:
+    """What `export_network` writes for ONNX, with its options."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "step.onnx"
-        export_network(step, file, "onnx", input_signature=[step.signature(None)], verbose=False)
-        model = onnx.load(file)
-    return model.SerializeToString()
+        file = Path(folder) / "network.onnx"
+        export_network(network, file, "onnx", verbose=False, **options)
+        return file.read_bytes()
 
 
 def litert_step(step: OneStep, configure=lambda converter: None) -> bytes:

@@ -96,7 +96,7 @@ class FineTuning(keras.callbacks.Callback):
         self._factors.assign(triangle * unfrozen / self.decay**self._group)
 
     def triangle(self, step: int, steps: int) -> float:
-        """The factor of a step, from 0, of so many."""
+        """The factor at a step, from 0, of a training of `steps`."""
         top = max(1.0, self.rise * steps)
         height = step / top if step < top else max(0.0, (steps - step) / max(1.0, steps - top))
         return (1 + height * (self.ratio - 1)) / self.ratio

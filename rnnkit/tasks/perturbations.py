@@ -15,7 +15,7 @@ PROBE = 0.1  # norm of the random step from which the direction of a virtual adv
 
 
 class PerturbationLosses:
-    """Three losses beside the cross-entropy of the labels, each a mean over texts, times its weight.
+    """Three losses on top of the cross-entropy of the labels, each a mean over texts, times its weight.
 
     `adversarial` is the cross-entropy of the labelled texts whose vectors were moved where it grows fastest;
     `virtual_adversarial` the divergence KL(p || q) of the answers q to texts that were moved where it grows fastest
@@ -78,8 +78,8 @@ class PerturbationLosses:
         """The weighted sum of the losses: a scalar.
 
         Args:
-            x: the inputs of a batch, with those of texts without labels as `beside_tokens` and `beside_lengths`, or
-                without them.
+            x: the inputs of a batch, with or without those of texts without labels, `unlabelled_tokens` and
+                `unlabelled_lengths`.
             y: class numbers, shape (B,).
             sample_weight: of the labelled texts, shape (B,), or None.
         """
@@ -92,7 +92,7 @@ class PerturbationLosses:
             each = each if sample_weight is None else each * ops.cast(sample_weight, each.dtype)
             total += self.weights["adversarial"] * ops.mean(each)
         if self.reads_unlabelled:
-            total += self._without_labels(*_with_those_beside(x))
+            total += self._without_labels(*_with_unlabelled(x))
         return total
 
     def _without_labels(self, tokens, lengths):
@@ -170,11 +170,11 @@ def _log(probabilities):
     return ops.log(ops.maximum(probabilities, TINY))
 
 
-def _with_those_beside(x):
+def _with_unlabelled(x):
     """Tokens and lengths of all texts of a batch, with labels or without."""
-    if "beside_tokens" not in x:
+    if "unlabelled_tokens" not in x:
         return x["tokens"], x["lengths"]
-    both = x["tokens"], x["beside_tokens"]
+    both = x["tokens"], x["unlabelled_tokens"]
     steps = ops.maximum(*(ops.shape(each)[1] for each in both))
     tokens = [ops.pad(each, ((0, 0), (0, steps - ops.shape(each)[1]))) for each in both]
-    return ops.concatenate(tokens), ops.concatenate([x["lengths"], x["beside_lengths"]])
+    return ops.concatenate(tokens), ops.concatenate([x["lengths"], x["unlabelled_lengths"]])

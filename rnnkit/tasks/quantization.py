@@ -125,7 +125,7 @@ class _Examples:
         self._crf = arrays(crf[0].constrained()) if crf else None
 
     def _reaching(self, steps: int, rows):
-        """The first rows that have so many steps together."""
+        """The first rows with that number of steps in total."""
         return rows[: np.searchsorted(np.cumsum(self.lengths[rows]), steps) + 1]
 
     def inputs(self, step, row: int, most: int):

@@ -98,7 +98,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
         weights = weighted(weights, self.class_weights(class_weight, encoded["y"]), encoded["y"])
         order: dict[str, Any] = {"batch_size": batch_size or own_size or size, "shuffle": shuffle, "seed": seed}
         if unlabelled is not None:
-            encoded = {**encoded, "beside": Batches(**self.encode(more["unlabelled"], target=False), **order)}
+            encoded = {**encoded, "unlabelled": Batches(**self.encode(more["unlabelled"], target=False), **order)}
         batches = self.make_batches(**encoded, **order, weights=weights, steps=steps_per_epoch, training=True)
         valid = None
         if validation_data is not None:
@@ -192,7 +192,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
         return super().__call__(inputs, *args, **kwargs)
 
     def call(self, inputs: Any, training: bool = False):
-        inputs = {name: inputs[name] for name in self.network.input}  # `fit` may put others beside them
+        inputs = {name: inputs[name] for name in self.network.input}  # `fit` may add unlabelled texts
         return run_on_share(self.network, inputs, training=training)
 
     def network_inputs(self, x: Any) -> dict[str, np.ndarray]:

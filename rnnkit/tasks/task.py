@@ -156,8 +156,8 @@ class Task(RawDataModel):
         self.source.start(self)
 
     def layer_groups(self) -> list[list]:
-        """Variables by the depth of their layers, for fine-tuning: what is above the recurrent layers or beside them,
-        each of these, from the last to the first, and the token vectors.
+        """Variables by the depth of their layers, for fine-tuning: the output layers and all else that is new,
+        each recurrent layer, from the last to the first, and the token vectors.
         """
         layers: list[list] = [list(block.values()) for block in reversed(self.stack.blocks)]
         layers.append([each for each in self.network.layers if each.name == self.embedding_name])

@@ -59,7 +59,7 @@ class SentimentClassifier(ClassAnswers):
         tokenizer: a function from a text to the list of its words; None takes words, and in scripts without blanks
             between words, such as Chinese or Thai, characters. A file keeps its name only, so register it with
             `keras.saving.register_keras_serializable`, or set `model.tokenizer` after loading.
-        adversarial, virtual_adversarial, entropy: weights of losses in training beside that of the labels (see
+        adversarial, virtual_adversarial, entropy: weights of losses added in training to that of the labels (see
             `rnnkit.tasks.perturbations.PerturbationLosses`); the last two also read the texts that `fit` gets as
             `unlabelled`. 0 leaves one out. They need TensorFlow, and one device.
         radius: how far texts are moved for the first two.

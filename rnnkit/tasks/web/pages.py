@@ -4,12 +4,10 @@ import sys
 import unicodedata
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from rnnkit.errors import ArgumentError
-from rnnkit.tasks.export import export_network, onnx_step
+from rnnkit.tasks.export import onnx_content, onnx_step
 from rnnkit.tasks.music.generation import find_grid
 
 
@@ -50,14 +48,18 @@ def page_of(task) -> Page:
 def _sentiment(task) -> Page:
     facts = {"words": task.vocabulary.words, "labels": task.labels}
     facts |= {"lowercase": task.lowercase, "max_length": task.max_length}
-    return Page("A text's sentiment, word by word", ("text.js", "sentiment.js"), partial(_whole, task), facts)
+    return Page(
+        "A text's sentiment, word by word", ("text.js", "sentiment.js"), partial(onnx_content, task.network), facts
+    )
 
 
 def _entities(task) -> Page:
     facts = {"words": task.vocabulary.words, "characters": task.spelling.vocabulary.words, "tags": task.tags}
     facts |= {"types": task.types, "joins": task.get_build_config().get("joins", {}), "lowercase": task.lowercase}
     facts |= {"width": task.spelling.width if task.chars else None, "numeric": _numeric_letters()}
-    return Page("Entities in a text", ("text.js", "tagging.js", "entities.js"), partial(_whole, task), facts)
+    return Page(
+        "Entities in a text", ("text.js", "tagging.js", "entities.js"), partial(onnx_content, task.network), facts
+    )
 
 
 def _music(task) -> Page:
@@ -91,14 +93,6 @@ def _numeric_letters() -> str:
     """Characters with a number's value that are no numbers by their category; JavaScript knows the category alone."""
     every = map(chr, range(sys.maxunicode + 1))
     return "".join(each for each in every if each.isnumeric() and not unicodedata.category(each).startswith("N"))
-
-
-def _whole(task) -> bytes:
-    """The network for whole sequences."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "network.onnx"
-        export_network(task.network, path, "onnx", verbose=False)
-        return path.read_bytes()
 
 
 def _by_steps(task, heading: str, script: str, facts: dict[str, Any]) -> Page:

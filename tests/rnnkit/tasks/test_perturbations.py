@@ -56,8 +56,8 @@ class Oracle:
 def batch():
     rng = np.random.default_rng(0)
     x = {"tokens": rng.integers(0, 9, (4, 5)), "lengths": np.array([5, 1, 3, 2])}
-    beside = {"beside_tokens": rng.integers(0, 9, (3, 7)), "beside_lengths": np.array([7, 2, 4])}
-    return {name: each.astype("int32") for name, each in {**x, **beside}.items()}, np.array([0, 2, 1, 2])
+    more = {"unlabelled_tokens": rng.integers(0, 9, (3, 7)), "unlabelled_lengths": np.array([7, 2, 4])}
+    return {name: each.astype("int32") for name, each in {**x, **more}.items()}, np.array([0, 2, 1, 2])
 
 
 def loss_of(network, **weights):
@@ -82,8 +82,8 @@ def test_the_adversarial_loss_is_the_one_written_down():
 def test_the_losses_without_labels_are_the_ones_written_down():
     network, (x, y) = linear_network(), batch()
     oracle = Oracle(network)
-    tokens = np.concatenate([np.pad(x["tokens"], ((0, 0), (0, 2))), x["beside_tokens"]])
-    oracle.read(tokens, np.concatenate([x["lengths"], x["beside_lengths"]]))
+    tokens = np.concatenate([np.pad(x["tokens"], ((0, 0), (0, 2))), x["unlabelled_tokens"]])
+    oracle.read(tokens, np.concatenate([x["lengths"], x["unlabelled_lengths"]]))
     noise = keras.random.normal((7, 7, 4), seed=keras.random.SeedGenerator(3))
     before, near = oracle.answer(), oracle.answer(0.1 * oracle.unit(np.array(noise) * oracle.keep))
     after = oracle.answer(1.5 * oracle.direction(near - before))
@@ -142,7 +142,7 @@ def test_a_stopped_training_ends_as_one_that_was_not_and_its_file_has_the_losses
         return model, model.fit(TEXTS, LABELS, epochs=epochs, **options)
 
     train(1, "stopped")
-    with pytest.raises(ResumeError, match="data beside examples was 8, is 7"):
+    with pytest.raises(ResumeError, match="data unlabelled examples was 8, is 7"):
         train(2, "stopped", MORE[1:])
     (resumed, _), (whole, _) = train(2, "stopped"), train(2, "whole")
     for own, other in zip(resumed.get_weights(), whole.get_weights(), strict=True):
