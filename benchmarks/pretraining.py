@@ -1,6 +1,8 @@
-"""Test accuracy of `SentimentClassifier` with and without a language model of IMDB's training reviews.
+"""What a language model of unlabelled text is worth to `SentimentClassifier` and `EntityRecognizer`.
 
     python benchmarks/pretraining.py language --out FOLDER
+    python benchmarks/pretraining.py language --corpus biomedical --level characters --units 384 --embedding-dim 64 \
+        --steps 440 --epochs 10 --out FOLDER
     python benchmarks/pretraining.py sst2 --pretrained FOLDER/model.keras --seeds 3
     python benchmarks/pretraining.py sst2 --pretrained FOLDER/model.keras --seeds 3 --labels 200 --rate 1e-3
     python benchmarks/pretraining.py sst2 --labels 200 --unlabelled --set virtual_adversarial=1 --set entropy=0.1
@@ -28,6 +30,12 @@ import keras
 import rnnkit
 from rnnkit import datasets
 from rnnkit.callbacks import Resume
+from rnnkit.text.corpus import Corpus
+
+LEVELS = {
+    "words": {"lowercase": True, "softmax": "adaptive", "bptt_steps": 48},
+    "characters": {"vocabulary_size": 300, "dropout": 0.1, "bptt_steps": 64},
+}
 
 
 def reviews(part):
@@ -36,21 +44,28 @@ def reviews(part):
     return datasets.Dataset({"text": texts, "label": read["label"]}, name="imdb")
 
 
+def corpus(name):
+    """Texts of IMDB's training reviews; of abstracts, one sentence each; or of tweets."""
+    if name == "imdb":
+        return reviews("train")
+    path = Path(os.environ["RNNKIT_DATA_DIR"]) / "corpora" / f"{name}.txt.gz"
+    return datasets.Dataset({"text": Corpus(path, each_line=True).texts()}, name=name)
+
+
 def language(arguments):
     keras.utils.set_random_seed(0)
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
-    train, valid = reviews("train").split(0.01, seed=0)
-    model = rnnkit.LanguageModel(
-        "words",
-        lowercase=True,
-        direction="both",
-        units=arguments.units,
-        embedding_dim=arguments.embedding_dim,
-        softmax="adaptive",
-        bptt_steps=48,
-    )
+    train, valid = corpus(arguments.corpus).split(0.01, seed=0)
+    settings = LEVELS[arguments.level]
+    sizes = {"units": arguments.units, "embedding_dim": arguments.embedding_dim}
+    model = rnnkit.LanguageModel(arguments.level, direction="both", **sizes, **settings)
     options = {"epochs": arguments.epochs or 4, "batch_size": 64, "verbose": 2}
+    if arguments.steps:  # a training of known length, along a cosine
+        options |= {"steps_per_epoch": arguments.steps}
+        rate = keras.optimizers.schedules.CosineDecay(3e-3, arguments.steps * options["epochs"])
+        model.adapt(train)
+        model.compile(rnnkit.optimizers.Adam(rate, global_clipnorm=1.0))
     model.fit(train, validation_data=valid, callbacks=[Resume(folder / "resume")], **options)
     model.save(folder / "model.keras")
 
@@ -105,6 +120,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", choices=["language", "sst2", "imdb"])
     parser.add_argument("--out")
+    parser.add_argument("--corpus", choices=["imdb", "biomedical", "tweets"], default="imdb")
+    parser.add_argument("--level", choices=LEVELS, default="words")
+    parser.add_argument("--steps", type=int, help="of an epoch of the language model; default: a pass")
     parser.add_argument("--pretrained")
     parser.add_argument("--units", type=int, default=128)
     parser.add_argument("--embedding-dim", type=int, default=128)
