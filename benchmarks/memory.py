@@ -6,9 +6,11 @@ r"""Which cells solve which memory problems, as they come and with the cure of t
     python benchmarks/memory.py copy --lengths 200 --rate 0.001 --cells simple_rnn --activations linear
     python benchmarks/memory.py adding --lengths 600 --steps 4000 --until 0.001 --cells lstm,gru --activations tanh \
         --variants cured
+    python benchmarks/memory.py adding --lengths 5000 --cells lru --activations own --variants plain --layers 2
 
 The first makes the table of cells and activations. The next two show what relu and clipping do for a SimpleRNN, the
-fourth what soft orthogonality does for a linear one, and the last is the long adding problem.
+fourth what soft orthogonality does for a linear one, the next is the long adding problem, and the last a cell that has
+no activation to choose (`own`: that of the cell).
 
 A run trains on fresh examples for --steps steps, while its learning rate falls to zero as a half cosine, or until it
 solves the problem on validation (`datasets.MEMORY_PROBLEMS`: adding below 0.01 squared error, copy below a tenth of
@@ -37,7 +39,7 @@ from rnnkit import datasets
 from rnnkit.initializers import Chrono, GateOrthogonal
 from rnnkit.regularizers import SoftOrthogonality
 
-UNITS, BATCH, ROUND = 64, 32, 3200  # a round's examples come between two looks at the validation set
+BATCH, ROUND = 32, 3200  # a round's examples come between two looks at the validation set
 CELLS = ("simple_rnn", "lstm", "gru")
 CLIP = 1.0  # the global norm, in every cured run (Pascanu et al. 2013)
 
@@ -63,20 +65,21 @@ def cure(cell, activation, lag):
     return {"recurrent_initializer": Chrono(max_lag=max(3, lag))}  # Tallec and Ollivier 2018
 
 
-def new_model(target, length, cell, activation, variant, steps, rate):
+def new_model(target, length, cell, activation, variant, units, layers, steps, rate):
     cured = variant == "cured"
     options = cure(cell, activation, length) if cured else {}
-    model = rnnkit.MemoryModel(target, cell, UNITS, activation=activation, **options)
+    options |= {} if activation == "own" else {"activation": activation}
+    model = rnnkit.MemoryModel(target, cell, units, layers, **options)
     schedule = keras.optimizers.schedules.CosineDecay(rate or learning_rate(cell, length), steps)
     return model, keras.optimizers.Adam(schedule, global_clipnorm=CLIP if cured else None)
 
 
-def one_run(problem, length, cell, activation, variant, seed, steps, rate, until):
+def one_run(problem, length, cell, activation, variant, seed, units, layers, steps, rate, until):
     keras.utils.clear_session()  # the runs before leave nothing behind, above all no memory
     keras.utils.set_random_seed(seed)
     found = datasets.MEMORY_PROBLEMS[problem]
     fresh, valid, test = datasets.memory(problem, length, train=ROUND, seed=seed)
-    model, optimizer = new_model(found.target, length, cell, activation, variant, steps, rate)
+    model, optimizer = new_model(found.target, length, cell, activation, variant, units, layers, steps, rate)
     model.adapt(fresh)
     model.compile(optimizer, jit_compile=cell != "simple_rnn")  # XLA makes gated cells faster, and this one slower
     start, rounds, metrics = time.perf_counter(), 0, {}
@@ -127,6 +130,8 @@ def main():
     parser.add_argument("--activations", default="tanh,relu,sigmoid", help="parted by commas")
     parser.add_argument("--variants", default="plain,cured", help="plain, cured, or both parted by a comma")
     parser.add_argument("--seeds", default="0", help="parted by commas")
+    parser.add_argument("--units", type=int, default=64)
+    parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--steps", type=int, default=2000, help="for one run at most")
     parser.add_argument("--rate", type=float, help="learning rate at the start, if not that of `learning_rate`")
     parser.add_argument("--until", type=float, help="train on, past the goal, until the metric is past this value")
@@ -134,10 +139,11 @@ def main():
     arguments = parser.parse_args()
     lengths, seeds = (map(int, each.split(",")) for each in (arguments.lengths, arguments.seeds))
     choices = (each.split(",") for each in (arguments.cells, arguments.activations, arguments.variants))
-    keys = ("problem", "length", "cell", "activation", "variant", "seed", "budget", "rate")
+    keys = ("problem", "length", "cell", "activation", "variant", "seed", "units", "layers", "budget", "rate")
     runs = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out and arguments.out.exists() else []
     done = {tuple(run[key] for key in keys) for run in runs}
-    wanted = list(product([arguments.problem], lengths, *choices, seeds, [arguments.steps], [arguments.rate]))
+    network = [arguments.units], [arguments.layers]
+    wanted = list(product([arguments.problem], lengths, *choices, seeds, *network, [arguments.steps], [arguments.rate]))
     for row in wanted:
         if row in done:
             continue
