@@ -18,7 +18,6 @@ from rnnkit.diagnosis.probe import cells_of
 from rnnkit.diagnosis.replay import Replay, states_of, unit
 from rnnkit.recurrent.cells import cell_of, gates_of
 from rnnkit.recurrent.gates import preactivations as of_cell
-from rnnkit.recurrent.scan_cells import ScanCell
 from rnnkit.recurrent.spectrum import block_spectra
 
 TINY_DERIVATIVE = 0.01
@@ -103,10 +102,10 @@ def time_scales(replay: Replay) -> list[dict]:
         cells whose state reads itself.
     """
     cell, *others = cells_of(replay.recording.layer).values()
-    if others or not isinstance(cell, ScanCell):
+    if others or not hasattr(cell, "factors"):
         return []
     valid = np.arange(replay.steps)[:, None] < replay.recording.lengths
-    factors, _ = cell.terms(replay.inputs[valid])
+    factors = cell.factors(replay.inputs[valid], tf.split(replay.states[:-1][valid], replay.sizes, axis=-1))
     modulus = np.sqrt(sum(np.asarray(part, "float64") ** 2 for part in factors))
     with np.errstate(divide="ignore"):
         decays = np.exp(np.log(np.atleast_2d(modulus)).mean(axis=0))

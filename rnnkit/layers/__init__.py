@@ -13,6 +13,7 @@ from rnnkit.layers.words import CharacterEncoder, WordDropout
 from rnnkit.recurrent.fused_rnn import GRU, LSTM, SimpleRNN
 from rnnkit.recurrent.indrnn import IndRNN, IndRNNCell
 from rnnkit.recurrent.lru import LRUCell
+from rnnkit.recurrent.mamba import MambaCell
 from rnnkit.recurrent.min_cells import MinGRUCell, MinLSTMCell
 from rnnkit.recurrent.min_rnn import MinGRU, MinLSTM
 from rnnkit.recurrent.omega import OmegaRNN
@@ -36,6 +37,7 @@ __all__ = [
     "IndRNNCell",
     "KeyHead",
     "LRUCell",
+    "MambaCell",
     "MinGRU",
     "MinGRUCell",
     "MinLSTM",

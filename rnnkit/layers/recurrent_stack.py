@@ -21,7 +21,7 @@ from rnnkit.recurrent.parallel_rnn import ParallelRNN
 from rnnkit.recurrent.truncated import TruncatedRNN, check_stepwise, loop_options, run_cell
 from rnnkit.regularizers import find_regularizer
 
-BLOCKS = ("plain", "glu")
+BLOCKS = ("plain", "residual", "glu")
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
@@ -60,10 +60,10 @@ class RecurrentStack(keras.layers.Layer):
             direction (Drucker and LeCun, "Improving generalization performance using double backpropagation", 1992;
             Hoffman, Roberts and Yaida, "Robust learning with Jacobian regularization", 2019). It is part of the
             reported loss, needs TensorFlow, and a step takes about three times as long; 0 is none.
-        block: what stands around each layer: `"plain"`, the equation above; `"glu"`, of the papers of S5 and LRU:
-            `y = x + a * sigmoid(g)` with `[a, g] = dense(gelu(rnn(dropout(norm(x)))))`, where `x +` needs widths that
-            agree as well. None is what the cell's paper has: `"glu"` for linear recurrences, which would be linear
-            without it.
+        block: what stands around each layer: `"plain"`, the equation above; `"residual"`, of Mamba: the same with
+            `residual` and `layer_norm` on; `"glu"`, of the papers of S5 and LRU: `y = x + a * sigmoid(g)` with
+            `[a, g] = dense(gelu(rnn(dropout(norm(x)))))`, where `x +` needs widths that agree as well. None is what the
+            cell's paper has: `"glu"` for linear recurrences, which would be linear without it.
         return_sequences: True gives all steps, shape (B, T, width); False the last one, shape (B, width).
 
     Raises:
@@ -123,7 +123,7 @@ class RecurrentStack(keras.layers.Layer):
         block = {"forward": self._direction(f"forward_{index}", width)}
         if self.bidirectional:
             block["backward"] = self._direction(f"backward_{index}", width)
-        if self.layer_norm or self.block == "glu":
+        if self.layer_norm or self.block != "plain":
             block["norm"] = keras.layers.LayerNormalization(name=f"norm_{index}", dtype=self.dtype_policy)
         if self.dropout:
             block["dropout"] = keras.layers.Dropout(self.dropout, name=f"dropout_{index}", dtype=self.dtype_policy)
@@ -305,7 +305,7 @@ class RecurrentStack(keras.layers.Layer):
         if "gate" in block:
             values, gates = ops.split(block["gate"](ops.gelu(outputs)), 2, axis=-1)
             outputs = values * ops.sigmoid(gates)
-        residual = self.residual or self.block == "glu"
+        residual = self.residual or self.block != "plain"
         return outputs + inputs if residual and inputs.shape[-1] == outputs.shape[-1] else outputs
 
     def _run(self, block, inputs, lengths, states, training, last_only):

@@ -8,6 +8,7 @@ from rnnkit import compat
 from rnnkit.recurrent.devices import gpu_in_use, is_deterministic
 from rnnkit.recurrent.fused_rnn import FusedRNN, fused_obstacles
 from rnnkit.recurrent.parallel_rnn import ParallelRNN
+from rnnkit.recurrent.scan_cells import ScanCell
 
 
 class Kernel(NamedTuple):
@@ -51,7 +52,8 @@ def recurrent_layers(model: keras.Model) -> list[keras.layers.RNN]:
 def kernel(layer: keras.layers.RNN, *, gpu: bool) -> Kernel:
     """The kernel that `layer` runs on, with or without a GPU."""
     if isinstance(layer, ParallelRNN):
-        return Kernel("scan", f"{'a' if gpu else 'no'} GPU is in use: blocks {'side by side' if gpu else 'in turn'}")
+        wide = gpu and isinstance(layer.cell, ScanCell)
+        return Kernel("scan", f"{'a' if gpu else 'no'} GPU is in use: blocks {'side by side' if wide else 'in turn'}")
     if gpu:
         obstacles = cudnn_obstacles(layer)
         return Kernel("loop", "; ".join(obstacles)) if obstacles else Kernel("cudnn", "all of cuDNN's conditions hold")

@@ -91,9 +91,9 @@ class Cell:
         import keras
 
         from rnnkit.recurrent.parallel_rnn import ParallelRNN
-        from rnnkit.recurrent.scan_cells import ScanCell
+        from rnnkit.recurrent.scan_cells import SequenceCell
 
-        return ParallelRNN if issubclass(self.factory, ScanCell) else keras.layers.RNN
+        return ParallelRNN if issubclass(self.factory, SequenceCell) else keras.layers.RNN
 
     def _initializers(self, recurrent) -> dict:
         from rnnkit.initializers import Chrono, GateIdentity, GateOrthogonal
@@ -126,7 +126,7 @@ def cell_names() -> list[str]:
     Examples:
         >>> import rnnkit
         >>> rnnkit.cell_names()
-        ['simple_rnn', 'lstm', 'gru', 'min_gru', 'min_lstm', 'lru', 'rg_lru', 's5', 'indrnn', 'slstm']
+        ['simple_rnn', 'lstm', 'gru', 'min_gru', 'min_lstm', 'lru', 'rg_lru', 's5', 'indrnn', 'slstm', 'mamba']
     """
     return [cell.name for cell in CELLS.values()]
 
@@ -200,5 +200,6 @@ CELLS: dict[str, Cell] = {
         Cell("s5", "rnnkit.layers.S5Cell", title="S5", block="glu"),
         Cell("indrnn", f"{_HERE}.indrnn.IndRNN", "rnnkit.layers.IndRNNCell", "IndRNN"),
         Cell("slstm", f"{_HERE}.slstm.SLSTM", "rnnkit.layers.SLSTMCell", "sLSTM", "ifco", "f"),
+        Cell("mamba", "rnnkit.layers.MambaCell", title="Mamba", block="residual"),
     )
 }

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from rnnkit.errors import ArgumentError
-from rnnkit.layers import LRUCell, ParallelRNN, RecurrentStack, RGLRUCell, S5Cell
+from rnnkit.layers import LRUCell, MambaCell, ParallelRNN, RecurrentStack, RGLRUCell, S5Cell
 from rnnkit.recurrent import linear_scan
 from rnnkit.recurrent.cells import find_cell
 from rnnkit.recurrent.execution import portable_loops
@@ -15,7 +15,7 @@ from rnnkit.recurrent.s5 import hippo_eigenvalues
 B, T, F, H = 3, 13, 4, 5
 X = np.random.default_rng(0).normal(size=(B, T, F)).astype("float32")
 LENGTHS = np.array([13, 1, 6], "int32")
-NAMES = ["lru", "rg_lru", "s5"]
+NAMES = ["lru", "rg_lru", "s5", "mamba"]
 every_cell = pytest.mark.parametrize("name", NAMES)
 
 
@@ -56,17 +56,48 @@ def s5_step(w, x, h):
     return 2 * (h @ c).real + x @ w["kernel"][:, 2 * size :], h
 
 
-STEPS = {"lru": (lru_step, True), "rg_lru": (rg_lru_step, False), "s5": (s5_step, True)}
+def silu(x):
+    return x * sigmoid(x)
+
+
+def mamba_step(w, x, h):
+    """Equations 1 to 4 and algorithm 2 of the paper, inside of figure 3; a state (D, S) for each sequence."""
+    rates = -np.exp(w["rates"].T)
+    features, size = rates.shape
+    read, state = h if h else (np.zeros((len(x), 3, features)), np.zeros((len(x), features, size)))
+    read = np.concatenate([read, (x @ w["kernel"])[:, None]], axis=1)
+    u = silu((read * w["convolution"]).sum(axis=1) + w["convolution_bias"])
+    chosen = u @ w["selection_kernel"]
+    delta = np.log1p(np.exp(chosen[:, : -2 * size] @ w["step_kernel"] + w["step_bias"]))
+    b, c = chosen[:, -2 * size : -size], chosen[:, -size:]
+    state = np.exp(delta[:, :, None] * rates) * state + delta[:, :, None] * b[:, None] * u[:, :, None]
+    y = np.einsum("bds,bs->bd", state, c) + w["skip"] * u
+    return y * silu(x @ w["gate_kernel"]) @ w["output_kernel"], (read[:, 1:], state)
+
+
+def real(h):
+    return [h]
+
+
+def pair(h):
+    return [h.real, h.imag]
+
+
+def flat(h):
+    return [h[0].reshape(B, -1), np.swapaxes(h[1], 1, 2).reshape(B, -1)]
+
+
+STEPS = {"lru": (lru_step, pair), "rg_lru": (rg_lru_step, real), "s5": (s5_step, pair), "mamba": (mamba_step, flat)}
 
 
 def by_paper(name, layer, x=X):
     """Outputs of all steps, and the last states as the layer has them."""
-    step, is_complex = STEPS[name]
+    step, states = STEPS[name]
     w, h, outputs = weights_of(layer), 0.0, []
     for t in range(x.shape[1]):
         y, h = step(w, x[:, t].astype("float64"), h)
         outputs.append(y)
-    return np.stack(outputs, axis=1), [h.real, h.imag] if is_complex else [h]
+    return np.stack(outputs, axis=1), states(h)
 
 
 def made(name, **options):
@@ -199,6 +230,17 @@ def test_rg_lru_starts_with_memories_of_10_to_1000_steps():
     assert np.mean(keeps) == pytest.approx(0.9495, abs=0.002)
 
 
+def test_mamba_starts_with_real_rates_and_steps_from_a_thousandth_to_a_tenth():
+    cell = MambaCell(2000, state_units=3)
+    cell.build((None, 2))
+    assert cell.step_kernel.shape == (125, 4000)
+    np.testing.assert_allclose(-np.exp(cell.rates), -np.repeat([[1.0], [2.0], [3.0]], 4000, axis=1), rtol=1e-6)
+    delta = np.log1p(np.exp(np.array(cell.step_bias, "float64")))
+    assert 0.001 <= delta.min() * (1 + 1e-3) < 0.0011
+    assert 0.09 < delta.max() < 0.1001
+    assert np.mean(np.log(delta)) == pytest.approx(np.log(0.01), abs=0.1)
+
+
 def test_rg_lru_keeps_the_whole_state_where_its_gate_is_shut():
     cell = RGLRUCell(1)
     cell.build((None, 1))
@@ -222,5 +264,5 @@ def test_a_block_is_plain_or_has_norm_gate_and_residual():
     plain.set_weights(block["forward"].get_weights())
     values, gates = np.split(np.array(keras.ops.gelu(plain(normed.astype("float32")))) @ dense, 2, axis=-1)
     np.testing.assert_allclose(y, X + values * sigmoid(gates), atol=1e-5)
-    with pytest.raises(ArgumentError, match="block: expected one of plain, glu, got 'mlp'"):
+    with pytest.raises(ArgumentError, match="block: expected one of plain, residual, glu, got 'mlp'"):
         RecurrentStack("gru", F, block="mlp")

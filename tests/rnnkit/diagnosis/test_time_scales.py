@@ -43,6 +43,22 @@ def test_each_unit_decays_as_an_error_in_it_does(name, replayed):
         assert row["half_life"] == pytest.approx(np.log(2) / -np.log(row["decay"]), rel=1e-6)
 
 
+def test_each_number_of_a_selective_state_decays_as_an_error_in_it_does(replayed):
+    """A row for each of 16 numbers of 8 features, behind the 24 that the convolution keeps, which are no memory."""
+    replay = replayed("mamba")
+    rows = time_scales(replay)
+    assert len(rows) == replay.sizes[1] == 16 * 8
+    for unit in (0, 7, 63, 127):
+        errors = np.zeros((3, sum(replay.sizes)), "float32")
+        errors[:, 24 + unit] = 1
+        logs = np.zeros(3)
+        for t in reversed(range(STEPS)):
+            errors = replay.back(replay.inputs[t], replay.states[t], tf.constant(errors)).numpy()
+            logs, errors[:, :24] = logs + np.log(np.linalg.norm(errors[:, 24:], axis=1)), 0
+            errors /= np.linalg.norm(errors, axis=1, keepdims=True)
+        assert rows[unit]["decay"] == pytest.approx(np.exp(logs.mean() / STEPS), abs=1e-4)
+
+
 def test_where_all_units_decay_alike_that_is_the_measured_gain(replayed):
     replay = replayed("lru", lambda cell: cell.nu.assign(np.full(2, np.log(-np.log(0.9)))))
     (joint, *_) = own_decay(replay, replay.entering(replay.recording.errors), seed=0)
