@@ -27,7 +27,7 @@ import tensorflow as tf
 from rnnkit import layers
 from rnnkit.recurrent.cells import find_cell
 
-SCANS = ("lru", "rg_lru")
+SCANS = ("lru", "rg_lru", "mamba")
 LONG = (16, 1024, 128, 128)
 GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 TORCH = {"LSTM": "LSTM", "GRU": "GRU", "SimpleRNN": "RNN"}
