@@ -9,17 +9,16 @@ import importlib.util
 import sys
 from typing import TYPE_CHECKING
 
-from rnnkit.saving import register_when_keras_is_there
+from rnnkit.tasks.saving import register_when_keras_is_there
 
 if TYPE_CHECKING:
     from rnnkit import callbacks, constraints, datasets, initializers, layers, ops, regularizers, tuning, workers
-    from rnnkit.comparison import Comparison, compare
     from rnnkit.diagnosis import Diagnosis, diagnose
     from rnnkit.optimizers import LazyAdam
     from rnnkit.recurrent.cells import register_cell
     from rnnkit.recurrent.kernel_choice import kernels
     from rnnkit.recurrent.table import cell_names
-    from rnnkit.saving import load
+    from rnnkit.study.comparison import Comparison, compare
     from rnnkit.tasks import (
         EntityRecognizer,
         Forecaster,
@@ -30,12 +29,13 @@ if TYPE_CHECKING:
         Translator,
     )
     from rnnkit.tasks.music.piece import Piece
+    from rnnkit.tasks.saving import load
     from rnnkit.tuning import tune
 
 __version__ = "0.2.0"
 
 _HOMES = {
-    "Comparison": "rnnkit.comparison",
+    "Comparison": "rnnkit.study.comparison",
     "Diagnosis": "rnnkit.diagnosis",
     "EntityRecognizer": "rnnkit.tasks",
     "Forecaster": "rnnkit.tasks",
@@ -47,10 +47,10 @@ _HOMES = {
     "SentimentClassifier": "rnnkit.tasks",
     "Translator": "rnnkit.tasks",
     "cell_names": "rnnkit.recurrent.table",
-    "compare": "rnnkit.comparison",
+    "compare": "rnnkit.study.comparison",
     "diagnose": "rnnkit.diagnosis",
     "kernels": "rnnkit.recurrent.kernel_choice",
-    "load": "rnnkit.saving",
+    "load": "rnnkit.tasks.saving",
     "register_cell": "rnnkit.recurrent.cells",
     "tune": "rnnkit.tuning",
 }
@@ -91,19 +91,21 @@ __all__ = [
 
 register_when_keras_is_there()
 
-_MOVED = {  # modules of version 0.1 that stand elsewhere now
+_MOVED = {  # modules of earlier versions that stand elsewhere now
     "rnnkit.batches": "rnnkit.tasks.batches",
+    "rnnkit.comparison": "rnnkit.study.comparison",
     "rnnkit.crf": "rnnkit.layers.crf_paths",
     "rnnkit.devices": "rnnkit.recurrent.devices",
     "rnnkit.entities": "rnnkit.tasks.entities",
     "rnnkit.music": "rnnkit.tasks.music",
+    "rnnkit.saving": "rnnkit.tasks.saving",
     "rnnkit.spectrum": "rnnkit.recurrent.spectrum",
     "rnnkit.translation": "rnnkit.tasks.translation",
 }
 
 
 class _Moved(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Imports a module of version 0.1 from where it stands now: both names are the same module."""
+    """Imports a module of an earlier version from where it stands now: both names are the same module."""
 
     def find_spec(self, fullname, path=None, target=None):
         known = any(fullname == old or fullname.startswith(f"{old}.") for old in _MOVED)

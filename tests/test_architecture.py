@@ -29,7 +29,7 @@ def imported(path):
 
 def test_every_room_has_its_place():
     assert set(MAP) == {room for room, _ in files()} - {"__init__"}
-    assert len(MAP) == len(set(MAP)) <= 22
+    assert len(MAP) == len(set(MAP)) <= 20
 
 
 def test_arrows_point_down_or_right_and_so_there_is_no_circle():

@@ -60,7 +60,7 @@ def compare(
     study = begin(spec, options)
     config = study.config
     import rnnkit
-    from rnnkit.comparison.cells import prepared
+    from rnnkit.study.comparison.cells import prepared
     from rnnkit.tasks.config import read_clipping
 
     folder = out or Path("runs") / f"compare-{task}-{config.data_name}-{time.strftime('%Y%m%d-%H%M%S')}"

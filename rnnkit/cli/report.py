@@ -53,7 +53,7 @@ def _write(folder: Path, out: Path | None) -> Path:
 
         return write_page(out or folder / "report.html", search_report(folder))
     if (folder / "comparison.json").is_file():
-        from rnnkit.comparison.page import comparison_report
+        from rnnkit.study.comparison.page import comparison_report
 
         return write_page(out or folder / "report.html", comparison_report(folder))
     return RunFolder(folder).write_report(out)

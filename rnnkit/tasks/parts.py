@@ -104,3 +104,19 @@ class PageParts:
     tables: Sequence["Markup"] = ()
     sections: Sequence["Section"] = ()
     samples: str = "Drawn at random from the test data, with the model's answers."
+
+
+class WebPage(NamedTuple):
+    """A model in the browser.
+
+    Attributes:
+        heading: what the page does.
+        scripts: files of `rnnkit/tasks/web`, in the order in which they are read.
+        network: gives the ONNX file's content; that takes seconds.
+        facts: what the scripts read as `MODEL`; JSON-able.
+    """
+
+    heading: str
+    scripts: tuple[str, ...]
+    network: Callable[[], bytes]
+    facts: dict[str, Any]

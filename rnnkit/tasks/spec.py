@@ -12,7 +12,7 @@ from rnnkit.datasets import Dataset, Splits
 from rnnkit.datasets.splits import part_files
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.tasks.options import COMMON, OF_READERS, Option
-from rnnkit.tasks.parts import Baseline, Config, Finished, PageParts, Results, Rule, Saved
+from rnnkit.tasks.parts import Baseline, Config, Finished, PageParts, Results, Rule, Saved, WebPage
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -272,6 +272,14 @@ class TaskSpec:
     def page(self, folder: Saved) -> PageParts:
         """What the page of a run shows beyond what all pages show."""
         return PageParts()
+
+    def web_page(self, model: "Task") -> WebPage | None:
+        """The page that `model.export(format="web")` writes; None where there is none.
+
+        Raises:
+            ArgumentError: this model has something that a browser cannot run.
+        """
+        return None
 
     def _check_kind(self, data: str) -> None:
         kind = datasets.info(data).task

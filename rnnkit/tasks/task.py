@@ -4,9 +4,7 @@ A task is built in two steps. Its constructor holds what the user chose; `adapt`
 from the training data what the network needs (vocabulary, labels) as its *build config*, and makes the network.
 """
 
-import inspect
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -20,22 +18,16 @@ from rnnkit.layers import RecurrentStack
 from rnnkit.optimizers import with_scaler
 from rnnkit.optimizers.replicas import share_gradient
 from rnnkit.recurrent.compiled import compiled
+from rnnkit.tasks.arguments import OF_KERAS, OF_STACK, check_known, full_signature
 from rnnkit.tasks.batches import Batches
-from rnnkit.tasks.callbacks import BestEpoch, Halving, check_model_path, follows_schedule
+from rnnkit.tasks.callbacks import BestEpoch, Halving, follows_schedule
 from rnnkit.tasks.inputs import as_dataset
-from rnnkit.tasks.language.pretrained import Pretrained
+from rnnkit.tasks.portable_model import PortableModel
 from rnnkit.tasks.raw_data_model import WITHOUT_VALIDATION, RawDataModel, balanced, strategy_scope
 from rnnkit.text.vocabulary import SPECIAL
 
-OF_KERAS = {"name": None, "dtype": None, "trainable": True}
-OF_STACK = {
-    name: parameter.replace(kind=parameter.KEYWORD_ONLY)
-    for name, parameter in inspect.signature(RecurrentStack).parameters.items()
-    if name not in ("layers", "return_sequences", "kwargs")
-}
 
-
-class Task(RawDataModel):
+class Task(RawDataModel, PortableModel):
     """Base of the tasks. A subclass names its columns and fills in the four methods that raise here.
 
     Args:
@@ -58,7 +50,7 @@ class Task(RawDataModel):
         batch_size: examples per step of `fit`, where nobody says it.
         embedding_name: the layer of `network` that gives token vectors, where there is one.
         reserved: token numbers that stand before those of tokens.
-        source: the language model that the task starts from.
+        source: where the first weights come from, with a method `start(task)` that sets them; None for new ones.
         floor: `score_floor` of the validation data of the last `fit`.
         ended_at_floor: whether the score never left it in the last training with `best_epoch`; None before that.
         kept_epoch: the epoch, from 0, whose weights that training kept.
@@ -75,11 +67,11 @@ class Task(RawDataModel):
     batch_size: ClassVar[int] = 32
     embedding_name: ClassVar[str] = "embedding"
     reserved: ClassVar[int] = len(SPECIAL)
-    source = Pretrained()
+    source: Any = None
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        cls.__signature__ = _full_signature(cls)
+        cls.__signature__ = full_signature(cls)
 
     def __init__(
         self,
@@ -90,7 +82,7 @@ class Task(RawDataModel):
         return_sequences: bool = True,
         **options: Any,
     ):
-        _check_known(type(self), options)
+        check_known(type(self), options)
         super().__init__(**{name: options.pop(name) for name in OF_KERAS if name in options})
         fixed = {"return_sequences": return_sequences, "dtype": self.dtype_policy, "name": "stack"}
         self.stack = RecurrentStack(cell, units, layers, **options, **fixed)
@@ -153,7 +145,8 @@ class Task(RawDataModel):
             raise ArgumentError("adapt: this model has its vocabulary already. Make a new model for other data.")
         data = self.read(x, y)
         self.build_from_config(self.learn(data))
-        self.source.start(self)
+        if self.source is not None:
+            self.source.start(self)
 
     def layer_groups(self) -> list[list]:
         """Variables by the depth of their layers, for fine-tuning: the output layers and all else that is new,
@@ -235,20 +228,6 @@ class Task(RawDataModel):
         """A callback that ends training after `patience` epochs without a better one and keeps the best weights."""
         return BestEpoch(*self.monitor, patience)
 
-    def save(self, filepath: str | Path, overwrite: bool = True, **kwargs: Any):
-        """As `keras.Model.save`, to a `.keras` file.
-
-        Raises:
-            ArgumentError: a path of an HDF5 file.
-        """
-        check_model_path("filepath", filepath)
-        super().save(filepath, overwrite=overwrite, **kwargs)
-
-    def load_weights(self, filepath: str | Path, *args: Any, **kwargs: Any):
-        """As `keras.Model.load_weights`, once `adapt` has learned the vocabulary with which they were trained."""
-        self._need_network()
-        super().load_weights(filepath, *args, **kwargs)
-
     def probe_batch(self, x: Any, y: Any):
         """Raw data as one batch of `network`'s inputs and the targets of the loss, for `rnnkit.diagnose`.
 
@@ -269,93 +248,9 @@ class Task(RawDataModel):
         """Whether a recurrent layer's steps are those of the predictions, wherever their numbers agree."""
         return True
 
-    def stream(self, *args: Any, **kwargs: Any) -> Any:
-        """Data that come piece by piece, of a task that can answer before all is there; this one cannot.
-
-        Raises:
-            ArgumentError: always.
-        """
-        raise ArgumentError(
-            f"stream: {type(self).__name__} answers when a sequence is whole. Its recurrent layers can be streamed: "
-            "model.stack.stream()."
-        )
-
-    def one_step(self) -> Any:
-        """The network for one step of a sequence, with the state as inputs and outputs (see `OneStep`).
-
-        Raises:
-            ArgumentError: there is no network yet, or it cannot be run step by step.
-        """
-        from rnnkit.tasks.one_step import OneStep
-
-        self._need_network()
-        step = OneStep(self.network, name="step")
-        step.check()
-        return step
-
-    def export(
-        self,
-        filepath: str | Path,
-        format: str = "tf_saved_model",  # noqa: A002  (Keras' name)
-        *,
-        streaming: bool = False,
-        int8: bool = False,
-        states: str = "float",
-        calibration: Any = None,
-        max_loss: float = 1.0,
-        **options: Any,
-    ):
-        """As `keras.Model.export`: writes the network, numbers in and scores out, as a file that needs no rnnkit.
-
-        Its inputs are those of `network_inputs`; what makes numbers of raw data, and answers of scores, stays outside.
-
-        Args:
-            filepath: a folder, or for ONNX and LiteRT a file.
-            format: `"tf_saved_model"`; `"onnx"`, which needs `rnnkit[export]`; `"litert"`; or `"web"`, a folder with a
-                page that answers in the browser, which needs it too.
-            streaming: write one step, with the state going in and coming out (see `OneStep`). A SavedModel has it as a
-                second signature, `step`; files for ONNX and LiteRT have nothing else, and those for LiteRT a batch of
-                one sequence.
-            int8: store the weights of that step, for LiteRT or ONNX, in eight bits.
-            states: how it computes, for LiteRT: `"float"`; or `"int8"` or `"int16"`, with states and all else inside in
-                integers, at ranges taken from the calibration data.
-            calibration: raw data, as for `evaluate`, to measure the loss in quality of `int8` on. Where `states` need
-                ranges, some of them, half at most, give these and do not measure.
-            max_loss: the largest loss in quality to accept: in points, or for errors such as `nll` in percent.
-            options: anything else that `keras.Model.export` takes; for a page `runtime`, the file of onnxruntime-web
-                that `npm pack` writes, where npm shall not get it.
-
-        Returns:
-            For `streaming` an `Exported`, which knows the sizes and the loss in quality; for a page its `index.html`.
-
-        Raises:
-            ArgumentError: there is no network yet, or none that the format can hold; it cannot be run step by step; or
-                too much quality is lost.
-            DataError: calibration data that are too few, or all of one length.
-        """
-        from rnnkit.tasks.export import export_network, export_step
-        from rnnkit.tasks.web.export import export_page
-
-        self._need_network()
-        if format == "web":
-            if streaming or int8 or states != "float" or calibration is not None:
-                raise ArgumentError("format: a page takes neither streaming nor int8. Leave them out.")
-            return export_page(self, filepath, **options)
-        quantized = {"int8": int8, "states": states, "calibration": calibration, "max_loss": max_loss}
-        if streaming:
-            return export_step(self, filepath, format, **quantized, **options)
-        if int8 or states != "float" or calibration is not None:
-            raise ArgumentError("int8, states, calibration: only a single step is quantized. Set streaming=True too.")
-        return export_network(self.network, filepath, format, **options)
-
     def preview(self, data: Dataset, rows: int = 6):
         """A few rows of `data`, seeded, beside the model's answers, as a DataFrame."""
         raise NotImplementedError
-
-    def summary(self, **kwargs: Any):
-        """Prints the network's layers."""
-        self._need_network()
-        self.network.summary(**kwargs)
 
     def _epochs(self, epochs, validated: bool):
         if epochs != "auto":
@@ -363,29 +258,6 @@ class Task(RawDataModel):
         if not validated:
             return WITHOUT_VALIDATION, []
         return self.max_epochs, self.auto_callbacks()
-
-    def _need_network(self) -> None:
-        if self.network is None:
-            name = type(self).__name__
-            raise ArgumentError(f"{name} has seen no data yet. Call fit or adapt first, or load a saved model.")
-
-
-def _full_signature(task: type) -> inspect.Signature:
-    """The constructor's signature with the arguments that `**options` stands for."""
-    [_, *own] = inspect.signature(task.__init__).parameters.values()  # type: ignore[misc]
-    named = {each.name: each for each in own if each.kind is not each.VAR_KEYWORD}
-    if len(named) < len(own):
-        only = inspect.Parameter.KEYWORD_ONLY
-        of_keras = {name: inspect.Parameter(name, only, default=value) for name, value in OF_KERAS.items()}
-        named |= {name: each for name, each in {**OF_STACK, **of_keras}.items() if name not in named}
-    return inspect.Signature(sorted(named.values(), key=lambda each: each.kind))
-
-
-def _check_known(task: type, options: dict[str, Any]) -> None:
-    for name in options:
-        if name not in (*OF_STACK, *OF_KERAS):
-            known = ", ".join(inspect.signature(task).parameters)
-            raise ArgumentError(f"{name}: {task.__name__} has no such argument. It takes {known}.")
 
 
 def _is_auto(value) -> bool:

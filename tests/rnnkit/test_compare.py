@@ -6,13 +6,13 @@ import pytest
 
 import rnnkit
 from rnnkit import datasets
-from rnnkit.comparison import Comparison
-from rnnkit.comparison.cells import matching_units
-from rnnkit.comparison.page import comparison_report, found_again
-from rnnkit.comparison.runs import in_order
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.recurrent.table import title
+from rnnkit.study.comparison import Comparison
+from rnnkit.study.comparison.cells import matching_units
+from rnnkit.study.comparison.page import comparison_report, found_again
+from rnnkit.study.comparison.runs import in_order
 from rnnkit.tasks.entities.spec import most_frequent_tags
 from rnnkit.tasks.memory.spec import chance_of_memory
 from rnnkit.tasks.sentiment.networks import BagOfWords, WordConvolution

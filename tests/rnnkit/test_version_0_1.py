@@ -91,6 +91,7 @@ def test_a_comparison_has_no_model_to_answer(cli, folder):
 
 
 def test_modules_are_found_where_they_stood():
+    from rnnkit.comparison import compare
     from rnnkit.crf import viterbi
     from rnnkit.entities.schemes import repair
     from rnnkit.layers import crf_paths
@@ -99,6 +100,7 @@ def test_modules_are_found_where_they_stood():
     from rnnkit.tasks.translation import scores
     from rnnkit.translation.scores import score_translations
 
+    assert compare is rnnkit.compare
     assert viterbi is crf_paths.viterbi
     assert repair is schemes.repair
     assert score_translations is scores.score_translations

@@ -1,6 +1,8 @@
 """A run of named entity recognition."""
 
 import json
+import sys
+import unicodedata
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import ClassVar
@@ -110,6 +112,24 @@ class EntitySpec(TaskSpec):
 
         types = folder.table("types").head(SHOWN) if folder.has("types") else None
         return PageParts(tables=[] if types is None else [table(types, "Entities of the test data, by type")])
+
+    def web_page(self, model):
+        from rnnkit.tasks.web.export import whole_network
+
+        facts = {"words": model.vocabulary.words, "characters": model.spelling.vocabulary.words, "tags": model.tags}
+        facts |= {
+            "types": model.types,
+            "joins": model.get_build_config().get("joins", {}),
+            "lowercase": model.lowercase,
+        }
+        facts |= {"width": model.spelling.width if model.chars else None, "numeric": _numeric_letters()}
+        return whole_network(model, "Entities in a text", ("text.js", "tagging.js", "entities.js"), facts)
+
+
+def _numeric_letters() -> str:
+    """Characters with a number's value that are no numbers by their category; JavaScript knows the category alone."""
+    every = map(chr, range(sys.maxunicode + 1))
+    return "".join(each for each in every if each.isnumeric() and not unicodedata.category(each).startswith("N"))
 
 
 def show_types(console, scores) -> None:

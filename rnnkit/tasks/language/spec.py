@@ -81,6 +81,17 @@ class LanguageSpec(TaskSpec):
     def check_predict(self, run, **options):
         raise ArgumentError(f'run: {run} is a run of a language model. Use rnnkit generate {run} --prompt "...".')
 
+    def web_page(self, model):
+        from rnnkit.tasks.web.export import by_steps
+
+        learned = model.tokens.to_config()
+        if learned["kind"] not in ("characters", "bytes"):
+            raise ArgumentError(
+                f"format: a page writes characters or bytes, and this model {learned['kind']}. Choose another format."
+            )
+        facts = {"kind": learned["kind"], "entries": learned["entries"], "lowercase": model.tokens.lowercase}
+        return by_steps(model, "Text as it is written", ("step.js", "language.js"), facts)
+
 
 def _cut(text: str, fraction: float) -> tuple[str, str]:
     """The text up to the end of a line, and about this fraction of it behind."""

@@ -117,6 +117,17 @@ class MusicSpec(TaskSpec):
             samples="Pieces drawn at random from the test data, each with its length in steps and the model's figures.",
         )
 
+    def web_page(self, model):
+        from rnnkit.tasks.music.generation import find_grid
+        from rnnkit.tasks.web.export import by_steps
+
+        learned = model.get_build_config()
+        grid = find_grid({"steps_per_beat": None, "tempo": None}, None, learned["grid"])
+        facts = {name: learned[name] for name in ("max_notes", "max_hold", "max_silence")}
+        facts |= {"playable": [key for key, count in enumerate(learned["sounding"]) if count]}
+        facts |= {"seconds": 60 / grid["tempo"] / grid["steps_per_beat"]}
+        return by_steps(model, "Music as it is drawn", ("step.js", "music.js"), facts)
+
 
 def midi_files(run: Path) -> list[Path]:
     """The pieces that a run has generated."""

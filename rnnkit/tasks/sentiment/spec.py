@@ -100,6 +100,13 @@ class SentimentSpec(TaskSpec):
         found = {name: folder.table(name) for name in titles if folder.has(name)}
         return PageParts(tables=[table(each, titles[name], wrap=name == "errors") for name, each in found.items()])
 
+    def web_page(self, model):
+        from rnnkit.tasks.web.export import whole_network
+
+        facts = {"words": model.vocabulary.words, "labels": model.labels}
+        facts |= {"lowercase": model.lowercase, "max_length": model.max_length}
+        return whole_network(model, "A text's sentiment, word by word", ("text.js", "sentiment.js"), facts)
+
 
 def _show(console, classes) -> None:
     show_table(console, classes, "Scores by class", "classes.csv")

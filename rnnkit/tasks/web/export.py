@@ -3,14 +3,19 @@
 import base64
 import gzip
 import json
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from rnnkit import __version__
 from rnnkit.checks import onnx_installed
 from rnnkit.errors import ArgumentError
-from rnnkit.tasks.web.pages import Page, page_of
+from rnnkit.tasks.export import onnx_content, onnx_step
+from rnnkit.tasks.parts import WebPage
+from rnnkit.tasks.spec import TaskSpec
+from rnnkit.tasks.specs import SPECS, spec_of_class
 from rnnkit.tasks.web.runtime import BINARY, MODULE, SCRIPT, VERSION, runtime_files
 
 README = f"""\
@@ -59,7 +64,41 @@ def export_page(task, folder: str | Path, *, runtime: str | Path | None = None, 
     return folder / "index.html"
 
 
-def _page_files(page: Page) -> dict[str, str]:
+def page_of(task) -> WebPage:
+    """The page of a task with a network.
+
+    Raises:
+        ArgumentError: there is no page for this task, or it has a tokenizer of its user's, which is Python.
+    """
+    if getattr(task, "tokenizer", None) is not None:
+        raise ArgumentError(
+            "format: this model splits texts with a tokenizer of yours, which a page cannot run. Choose another format."
+        )
+    specs = filter(None, (spec_of_class(each.__name__) for each in type(task).__mro__))
+    page = next(specs, TaskSpec()).web_page(task)
+    if page is None:
+        with_page = [each for each in SPECS.values() if type(each).web_page is not TaskSpec.web_page]
+        names = ", ".join(each.model.partition(":")[2] for each in with_page)
+        raise ArgumentError(
+            f"format: there is no page for {type(task).__name__}, only for {names}. Choose another format."
+        )
+    return page
+
+
+def whole_network(task, heading: str, scripts: tuple[str, ...], facts: dict[str, Any]) -> WebPage:
+    """A page whose network reads a whole text."""
+    return WebPage(heading, scripts, partial(onnx_content, task.network), facts)
+
+
+def by_steps(task, heading: str, scripts: tuple[str, ...], facts: dict[str, Any]) -> WebPage:
+    """A page whose network reads a step at a time; its scripts find what goes in and out in `facts`."""
+    step = task.one_step()
+    for name, arrays in {"inputs": step.inputs_like, "states": step.states_like}.items():
+        facts[name] = {key: (dtype, shape) for key, (shape, dtype) in arrays.items()}
+    return WebPage(heading, scripts, partial(onnx_step, step), facts)
+
+
+def _page_files(page: WebPage) -> dict[str, str]:
     scripts = ("page.js", *page.scripts)
     tags = "\n".join(f'<script src="{name}"></script>' for name in ("runtime.js", "model.js", *scripts))
     html = Template(_source("index.html")).substitute(heading=page.heading, scripts=tags, version=__version__)
@@ -67,7 +106,7 @@ def _page_files(page: Page) -> dict[str, str]:
     return {"index.html": html, "style.css": style, **{name: _source(name) for name in scripts}}
 
 
-def _model_script(page: Page, network: bytes) -> str:
+def _model_script(page: WebPage, network: bytes) -> str:
     facts = json.dumps({**page.facts, "network": _packed(network)})
     return f"const MODEL = JSON.parse({json.dumps(facts)});\n"  # in a literal the key __proto__ would be no key
 

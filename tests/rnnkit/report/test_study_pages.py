@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rnnkit.comparison import Comparison
-from rnnkit.comparison.page import comparison_page
 from rnnkit.datasets import Dataset
+from rnnkit.study.comparison import Comparison
+from rnnkit.study.comparison.page import comparison_page
 from rnnkit.study.made import keep_made, read_made
 from rnnkit.tuning.page import search_page
 

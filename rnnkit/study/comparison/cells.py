@@ -10,11 +10,11 @@ from typing import Any
 
 import rnnkit
 from rnnkit.checks import whole
-from rnnkit.comparison.runs import Rows, Settings, scored, train_once
-from rnnkit.comparison.table import Comparison
 from rnnkit.errors import ArgumentError
 from rnnkit.recurrent.cells import find_cell
 from rnnkit.recurrent.table import usual_cells
+from rnnkit.study.comparison.runs import Rows, Settings, scored, train_once
+from rnnkit.study.comparison.table import Comparison
 from rnnkit.study.files import write_text
 from rnnkit.study.made import keep_made, read_made
 from rnnkit.study.training import Training, new_model
@@ -129,7 +129,7 @@ def prepared(task: type[Task], cells: Sequence[str], options: Mapping[str, Any],
 
 
 def _write(comparison: Comparison, folder: Path, identity: dict[str, Any]) -> None:
-    from rnnkit.comparison.page import comparison_page
+    from rnnkit.study.comparison.page import comparison_page
 
     write_text(folder / "summary.csv", comparison.summary.to_csv())
     write_text(folder / "report.html", comparison_page(comparison, identity, read_made(folder)))

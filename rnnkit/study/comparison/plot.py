@@ -13,7 +13,7 @@ from rnnkit.report.plot import COLORS, Legend, Panel, Plot
 from rnnkit.report.ticks import far_apart
 
 if TYPE_CHECKING:
-    from rnnkit.comparison.table import Comparison
+    from rnnkit.study.comparison.table import Comparison
 
 KINDS = {"recurrent": "", "network": "network without recurrence", "rule": "rule without training"}
 

@@ -47,7 +47,7 @@ class Comparison:
 
     def plot(self) -> "Figure":
         """A `matplotlib.figure.Figure`: each run's metric by model, and against the seconds to the best epoch."""
-        from rnnkit.comparison.plot import comparison_plot
+        from rnnkit.study.comparison.plot import comparison_plot
 
         return comparison_plot(self).figure()
 

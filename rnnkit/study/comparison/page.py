@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnkit.comparison.plot import cost_plot, runs_plot
-from rnnkit.comparison.runs import RUNS, in_order, read_runs
-from rnnkit.comparison.table import Comparison
 from rnnkit.recurrent.table import title as title_of
 from rnnkit.report.markup import Markup, duration, number, table, tag, whole
 from rnnkit.report.page import Section, figure, page, text, tiles
+from rnnkit.study.comparison.plot import cost_plot, runs_plot
+from rnnkit.study.comparison.runs import RUNS, in_order, read_runs
+from rnnkit.study.comparison.table import Comparison
 from rnnkit.study.files import read_json
 from rnnkit.study.made import made_section, read_made
 from rnnkit.study.training_page import metric_name

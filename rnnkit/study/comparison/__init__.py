@@ -1,6 +1,6 @@
 """An honest comparison of recurrent cells on a task, with models that are not recurrent as baselines."""
 
-from rnnkit.comparison.cells import compare
-from rnnkit.comparison.table import Comparison
+from rnnkit.study.comparison.cells import compare
+from rnnkit.study.comparison.table import Comparison
 
 __all__ = ["Comparison", "compare"]
