@@ -1,6 +1,6 @@
 """The diagnosis of a model: findings, and the tables that they rest on; the modules beside this one make them."""
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -9,24 +9,14 @@ import keras
 import numpy as np
 import pandas as pd
 
-from rnnkit.diagnosis.capture import Recording, capture
-from rnnkit.diagnosis.cell import (
-    effective_rank,
-    forget_gate,
-    gates,
-    jacobian_sigma,
-    kernel_spectrum,
-    lyapunov,
-    time_scales,
-)
+from rnnkit.diagnosis.capture import capture
 from rnnkit.diagnosis.cures import Cure, cures
 from rnnkit.diagnosis.data import Data, Inputs, Target, look_at_data
-from rnnkit.diagnosis.decay import NEGLIGIBLE, credit, credit_horizon, fit, own_decay, truncation
 from rnnkit.diagnosis.layers import Layer, known_of_layer, needed_steps
 from rnnkit.diagnosis.probe import Task, probe_arrays
-from rnnkit.diagnosis.replay import Replay
 from rnnkit.diagnosis.rules import findings, status
 from rnnkit.diagnosis.signal import Signal
+from rnnkit.diagnosis.tables import COLUMNS, joined_tables, measure
 from rnnkit.diagnosis.training import History, Records, Training, known_of_training
 from rnnkit.diagnosis.verdict import Facts, Finding, learning, sentences
 from rnnkit.errors import DeviceError
@@ -123,7 +113,7 @@ class Diagnosis:
 
     def as_dict(self) -> dict[str, Any]:
         """Lists of text, and arrays of numbers, from which `from_dict` makes it again."""
-        return {"tables": {name: _columns(getattr(self, name)) for name in TABLES}, "facts": asdict(self.facts)}
+        return {"tables": {name: _columns(getattr(self, name)) for name in COLUMNS}, "facts": asdict(self.facts)}
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> "Diagnosis":
@@ -134,17 +124,6 @@ class Diagnosis:
 
 
 SHOWN = ("layer", "direction", "gain", "half_life", "horizon", "needed", "status")
-TABLES = [field.name for field in fields(Diagnosis) if field.name != "facts"]
-COLUMNS = {
-    "layers": ["layer", "direction", "path", "gain", "horizon", "status"],
-    "profile": ["layer", "direction", "path", "steps_back", "decay", "rank"],
-    "credit": ["layer", "direction", "steps_back", "credit"],
-    "truncation": ["layer", "direction", "steps", "cosine", "norm"],
-    "gates": ["gate", "mean", "derivative", "variance", "stuck", "saturated"],
-    "spectrum": ["gate", "radius", "sigma"],
-    "lyapunov": ["index", "exponent"],
-    "time_scales": ["unit", "decay", "half_life"],
-}
 
 
 def diagnose(
@@ -206,7 +185,7 @@ def diagnose(
     look = capture(model, x, y, seed=seed)
     data = look_at_data(model, x, y, look)
     measurable = [] if data.broken_at or look.signal.weights else look.recordings
-    measured = [_measured(recording, seed, lyapunov) for recording in measurable]
+    measured = [measure(recording, seed, lyapunov) for recording in measurable]
     layers = []
     for recording, tables in measured:
         needed = needed_steps(model, recording, needed_lag, data.dependence, data.lag)
@@ -222,65 +201,7 @@ def diagnose(
         task=isinstance(model, Task),
     )
     facts = Facts(data, look.signal, training, tuple(layers))
-    return Diagnosis(**_tables([tables for _, tables in measured], facts), facts=facts)
-
-
-def _measured(recording: Recording, seed: int, with_lyapunov: bool) -> tuple[Recording, dict[str, pd.DataFrame]]:
-    with np.errstate(over="ignore"):  # what explodes may be infinite
-        tables = _measure(recording, seed, with_lyapunov)
-    for frame in tables.values():
-        frame.insert(0, "layer", recording.name)
-        frame.insert(1, "direction", recording.direction)
-    return recording, tables
-
-
-def _measure(recording: Recording, seed: int, with_lyapunov: bool) -> dict[str, pd.DataFrame]:
-    replay = Replay(recording)
-    recording = replay.recording
-    entering = replay.entering(recording.errors)
-    decays = own_decay(replay, entering, seed=seed)
-    lags = np.arange(recording.max_lag + 1)
-    cuts = truncation(replay, entering)
-    shared = {
-        "median_length": recording.median_length,
-        "credit_horizon": credit_horizon(cuts),
-        "forget_gate": forget_gate(replay),
-        "jacobian_sigma": jacobian_sigma(replay, seed=seed).max(),
-    }
-    exponents = lyapunov(replay, seed=seed) if with_lyapunov else np.empty(0)
-    profile = [
-        {"path": decay.path, "steps_back": lags, "decay": np.exp(decay.curve), "rank": effective_rank(decay.directions)}
-        for decay in decays
-    ]
-    rows = [{"path": d.path, **fit(d.logs, seed=seed), "followed": d.followed, **shared} for d in decays]
-    return {
-        "layers": pd.DataFrame(rows),
-        "profile": pd.concat([pd.DataFrame(path) for path in profile]),
-        "credit": pd.DataFrame({"steps_back": lags, "credit": credit(replay, replay.entering(recording.focus_errors))}),
-        "truncation": pd.DataFrame(cuts),
-        "gates": pd.DataFrame(gates(replay), columns=COLUMNS["gates"]),
-        "spectrum": pd.DataFrame(kernel_spectrum(recording.layer), columns=COLUMNS["spectrum"]),
-        "lyapunov": pd.DataFrame(list(enumerate(exponents)), columns=COLUMNS["lyapunov"]),
-        "time_scales": pd.DataFrame(time_scales(replay), columns=COLUMNS["time_scales"]),
-    }
-
-
-def _tables(measured: list[dict[str, pd.DataFrame]], facts: Facts) -> dict[str, pd.DataFrame]:
-    """The tables of all layers, with what is known of each in `layers`."""
-    if not measured:
-        return {name: pd.DataFrame(columns=columns) for name, columns in COLUMNS.items()}
-    found = findings(facts)
-    for tables, layer in zip(measured, facts.layers, strict=True):
-        word = status(layer, facts, found)
-        tables["layers"] = tables["layers"].assign(reach=layer.reach, needed=layer.needed, status=word)
-        decays = tables["time_scales"]["decay"].to_numpy(dtype=float)
-        tables["time_scales"] = tables["time_scales"].assign(reaches=decays**layer.needed >= NEGLIGIBLE)
-    return {name: _joined([tables[name] for tables in measured]) for name in TABLES}
-
-
-def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """All rows; frames without any are left out, as they would blur the types of the columns."""
-    return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+    return Diagnosis(**joined_tables([tables for _, tables in measured], facts), facts=facts)
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, Any]:

@@ -102,16 +102,6 @@ def find_classes(labels: list) -> list:
     return classes
 
 
-def check_weights(values, count: int) -> np.ndarray | None:
-    """Weights of a number of examples, float32; None stays None."""
-    if values is None:
-        return None
-    weights = np.asarray(values, dtype="float32")
-    if weights.shape != (count,):
-        raise DataError(f"sample_weight: expected shape ({count},), one weight for each example, got {weights.shape}.")
-    return weights
-
-
 def _python(value, row: int):
     if hasattr(value, "numpy"):
         value = value.numpy()

@@ -15,7 +15,7 @@ from rnnkit.errors import ArgumentError
 from rnnkit.optimizers.replicas import run_on_share
 from rnnkit.tasks.batches import BatchAdapter, Batches, FollowEpoch
 from rnnkit.tasks.callbacks import averaging, check_checkpoints, joined
-from rnnkit.tasks.columns import check_weights
+from rnnkit.tasks.examples import check_weights, held_out, weighted
 from rnnkit.tasks.fine_tuning import find_fine_tuning
 from rnnkit.tasks.inputs import take_apart
 
@@ -88,7 +88,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
         size = batch_size or self.batch_size
         data, weights, own_size = self._taken(x, y, sample_weight, "steps_per_epoch", steps_per_epoch, size)
         if validation_split and validation_data is None:
-            data, weights, validation_data = _held_out(data, weights, validation_split, seed)
+            data, weights, validation_data = held_out(data, weights, validation_split, seed)
         more = {} if unlabelled is None else {"unlabelled": self.read_unlabelled(unlabelled)}
         if self.network is None:
             self.adapt(data, **more)
@@ -282,40 +282,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
         super().build_for(iterator, batch)
 
 
-def weighted(weights, class_weight, y):
-    """Weights (N,) of examples that weigh as their classes do, times their own `weights`; None for equal ones.
-
-    Raises:
-        ArgumentError: y are no classes, shape (N,).
-    """
-    if class_weight is None:
-        return weights
-    by_class = np.array([class_weight.get(int(number), 1.0) for number in y], "float32")
-    return by_class if weights is None else by_class * weights
-
-
-def balanced(y) -> dict[int, float]:
-    """Weights with which each class of y (N,) weighs as much as any other in sum, and all N examples N."""
-    classes, counts = np.unique(y, return_counts=True)
-    return {int(number): len(y) / (len(classes) * int(count)) for number, count in zip(classes, counts, strict=True)}
-
-
 def strategy_scope(model):
     """Variables are made where the model's distribution strategy (TensorFlow only) wants them."""
     strategy = getattr(model, "distribute_strategy", None)
     return strategy.scope() if strategy is not None else contextlib.nullcontext()
-
-
-def _held_out(data, weights, fraction: float, seed: int):
-    """Rows to train on with their weights, and (x, y, weights) of the others."""
-    count = max(1, round(fraction * len(data)))
-    if not 0 < fraction < 1 or count >= len(data):
-        raise ArgumentError(
-            "validation_split: expected a fraction in [0, 1) that leaves rows to train on, "
-            f"got {fraction!r} of {len(data)} rows."
-        )
-    held_out = np.random.default_rng(seed).permutation(len(data))[:count]
-    rows = np.setdiff1d(np.arange(len(data)), held_out)
-    parts = [(data.take(each), None if weights is None else weights[each]) for each in (rows, held_out)]
-    (data, weights), (valid, its_weights) = parts
-    return data, weights, (valid, None, its_weights)

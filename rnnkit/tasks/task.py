@@ -21,9 +21,10 @@ from rnnkit.recurrent.compiled import compiled
 from rnnkit.tasks.arguments import OF_KERAS, OF_STACK, check_known, full_signature
 from rnnkit.tasks.batches import Batches
 from rnnkit.tasks.callbacks import BestEpoch, Halving, follows_schedule
+from rnnkit.tasks.examples import balanced
 from rnnkit.tasks.inputs import as_dataset
 from rnnkit.tasks.portable_model import PortableModel
-from rnnkit.tasks.raw_data_model import WITHOUT_VALIDATION, RawDataModel, balanced, strategy_scope
+from rnnkit.tasks.raw_data_model import WITHOUT_VALIDATION, RawDataModel, strategy_scope
 from rnnkit.text.vocabulary import SPECIAL
 
 
