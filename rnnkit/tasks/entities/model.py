@@ -10,7 +10,7 @@ import numpy as np
 
 from rnnkit.checks import one_of, share, whole
 from rnnkit.datasets import Dataset
-from rnnkit.errors import DataError
+from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import CRF, CRFLoss, TokenLoss
 from rnnkit.optimizers import LazyAdam
 from rnnkit.tasks.batches import by_example
@@ -24,7 +24,8 @@ from rnnkit.tasks.entities.schemes import allowed_transitions, repair
 from rnnkit.tasks.entities.scores import EntityScores, score_entities
 from rnnkit.tasks.entities.spans import find_spans, named
 from rnnkit.tasks.entities.stream import TagStream, piece_reader
-from rnnkit.tasks.language.pretrained import Pretrained
+from rnnkit.tasks.language.contextual import ContextualStringEmbeddings
+from rnnkit.tasks.language.pretrained import CHARACTERS, Pretrained
 from rnnkit.tasks.task import Task
 from rnnkit.text.learned_tokenizer import LearnedTokenizer
 from rnnkit.text.tokenizer import own_tokenizer, tokenize_with, tokenizer_name
@@ -60,8 +61,11 @@ class EntityRecognizer(Task):
         bidirectional: read the sentence in both directions.
         embedding_dim: size of a word's vector, learned from scratch.
         vectors: path of a GloVe or word2vec text file to start the word vectors from; it sets `embedding_dim`.
-        pretrained: a `LanguageModel` of words, or the path of one, to start the word vectors and the recurrent layers
-            from, as for `SentimentClassifier`; what characters and case say is learned from scratch.
+        pretrained: a `LanguageModel`, or the path of one, trained with `direction="both"`. One of words starts the word
+            vectors and the recurrent layers, as for `SentimentClassifier`; what characters and case say is learned from
+            scratch. One of characters or bytes gives each word a second vector, which depends on its sentence (see
+            `rnnkit.tasks.language.contextual.ContextualStringEmbeddings`). It is not trained further, so it reads a
+            corpus once.
         chars: how a word's characters are read: `"cnn"`, `"rnn"` or None, not at all (see `CharacterEncoder`).
         char_units: size of the vector made of a word's characters.
         crf: score whole tag sequences (Lample et al. 2016); False scores each word's tag by itself.
@@ -122,7 +126,7 @@ class EntityRecognizer(Task):
         **options: Any,
     ):
         given = {"cell": cell, "units": units, "embedding_dim": embedding_dim, "lowercase": lowercase}
-        source = Pretrained(pretrained, bidirectional)
+        source = Pretrained(pretrained, bidirectional, ("words", *CHARACTERS))
         cell, units, embedding_dim, lowercase = source.arguments(EntityRecognizer, **given)
         super().__init__(cell, units, layers, bidirectional=bidirectional, dropout=dropout, **options)
         self.source = source
@@ -152,6 +156,7 @@ class EntityRecognizer(Task):
             "types": types,
             "embedding_dim": size,
             "joins": learn_joins(sentences, self.tokenizer),
+            "contexts": ContextualStringEmbeddings.config_of(self.source.model) if self.source.embeds_words else None,
         }
 
     def make_network(self, learned: dict[str, Any]):
@@ -166,6 +171,11 @@ class EntityRecognizer(Task):
         if self.chars:
             more = character_features(self.spelling, self.chars, self.char_units, self.stack.cell.name, policy)
             inputs, features = {**inputs, **more[0]}, [*features, *more[1]]
+        contexts = learned.get("contexts")
+        self.contexts = None if contexts is None else ContextualStringEmbeddings(**contexts)
+        if self.contexts is not None:
+            inputs["contexts"] = keras.Input((None, self.contexts.width), name="contexts")
+            features = [*features, inputs["contexts"]]
         lengths = inputs["lengths"] = keras.Input((), dtype="int32", name="lengths")
         x = self.stack(keras.layers.Concatenate(name="features", dtype=policy)(features), lengths)
         x = keras.layers.Dropout(self.stack.dropout, name="dropout", dtype=policy)(x)
@@ -192,6 +202,8 @@ class EntityRecognizer(Task):
         }
         if self.chars:
             x["characters"] = [self.spelling.encode(words) for words in sentences]
+        if self.contexts is not None:
+            x["contexts"] = self.contexts.encode(sentences)
         y = tag_numbers(self._checked_tags(data), self.tags, self.scheme) if target else None
         return {"x": x, "y": y, "lengths": x["lengths"]}
 
@@ -309,7 +321,20 @@ class EntityRecognizer(Task):
             ([0, 1, 1], 1)
         """
         self._need_network()
+        self._check_stepwise()
         return TagStream(self, lookahead, batch_size)
+
+    def one_step(self):
+        self._need_network()
+        self._check_stepwise()
+        return super().one_step()
+
+    def _check_stepwise(self) -> None:
+        if self.contexts is not None:
+            raise ArgumentError(
+                "stream: the pretrained language model of characters reads a sentence from its end too, so there is no "
+                "answer before the sentence is whole. Train without pretrained, or with a language model of words."
+            )
 
     def split_words(self, text: str) -> list[str]:
         """The words of a text, as `tag` splits it."""

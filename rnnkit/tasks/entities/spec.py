@@ -116,6 +116,10 @@ class EntitySpec(TaskSpec):
     def web_page(self, model):
         from rnnkit.tasks.web.export import whole_network
 
+        if model.contexts is not None:
+            raise ArgumentError(
+                "format: a page cannot run the pretrained language model of characters. Choose another format."
+            )
         facts = {"words": model.vocabulary.words, "characters": model.spelling.vocabulary.words, "tags": model.tags}
         facts |= {
             "types": model.types,

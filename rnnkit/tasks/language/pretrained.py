@@ -12,9 +12,14 @@ import numpy as np
 from rnnkit.errors import ArgumentError, ModelFileError
 from rnnkit.text.tokenization import RESERVED, Tokenization, learn_tokenization, tokenization_from_config
 
+CHARACTERS = ("characters", "bytes")
+
 
 class Pretrained:
     """The language model that a task starts from, or none. (Keras does not take it for a part of the task.)
+
+    One of words or subwords gives the first weights of token vectors and recurrent layers. One of characters or bytes
+    stays as it is, and embeds words in their sentence (see `ContextualStringEmbeddings`).
 
     Args:
         given: a trained `LanguageModel`, the path of a saved one, or None.
@@ -31,8 +36,13 @@ class Pretrained:
         if given is not None:
             _check(self.model, bidirectional, kinds)
 
+    @property
+    def embeds_words(self) -> bool:
+        """Whether it is one of characters or bytes."""
+        return self.model is not None and self.model.tokenization in CHARACTERS
+
     def arguments(self, task: type, **given: Any) -> tuple:
-        """Arguments of a task, those of the language model where there is one.
+        """Arguments of a task, those of the language model where it gives first weights.
 
         Args:
             task: the class of the task.
@@ -41,7 +51,7 @@ class Pretrained:
         Raises:
             ArgumentError: one was said, and is another.
         """
-        if self.model is None:
+        if self.model is None or self.embeds_words:
             return tuple(given.values())
         stack, defaults = self.model.stack.get_config(), inspect.signature(task).parameters
         own = {"cell": stack["cell"], "units": stack["units"], "embedding_dim": self.model.embedding_dim}
@@ -56,7 +66,7 @@ class Pretrained:
 
     def joined(self, words: Sequence[str]) -> list[str]:
         """The words of the language model, and behind them those that it does not know."""
-        known = [] if self.model is None else self.model.tokens.entries
+        known = [] if self.model is None or self.embeds_words else self.model.tokens.entries
         seen = set(known)
         return [*known, *(word for word in words if word not in seen)]
 
@@ -70,7 +80,9 @@ class Pretrained:
 
     def start(self, task: Any) -> None:
         """Sets the first weights of a `Task` that has just been built, where there is a language model."""
-        if self.model is not None:
+        if self.embeds_words:
+            task.contexts.take_over(self.model)
+        elif self.model is not None:
             start_from(self.model, task.network.get_layer(task.embedding_name), task.stack, task.reserved)
 
 
@@ -85,6 +97,11 @@ def _check(model, bidirectional: bool, kinds: Sequence[str]) -> None:
         raise ArgumentError(
             f"pretrained: expected a language model of {' or '.join(kinds)}, got one of {model.tokenization}. Train "
             f"one with LanguageModel(tokenization={kinds[0]!r})."
+        )
+    if model.tokenization in CHARACTERS and model.direction != "both":
+        raise ArgumentError(
+            "pretrained: the language model reads forwards, and words are embedded by what is read on both sides. "
+            "Train it with direction='both'."
         )
     if bidirectional and model.direction != "both":
         raise ArgumentError(

@@ -154,7 +154,7 @@ def test_what_does_not_suit_is_named_before_training(pretrained, tmp_path):
         rnnkit.SentimentClassifier(pretrained=tmp_path / "none.keras")
     rnnkit.SentimentClassifier(pretrained=forward, bidirectional=False).adapt(TEXTS, LABELS)
     for task, options, message in [
-        (rnnkit.EntityRecognizer, {"pretrained": characters}, "expected a language model of words, got one of char"),
+        (rnnkit.EntityRecognizer, {"pretrained": characters}, "what is read on both sides"),
         (rnnkit.EntityRecognizer, {"pretrained": forward}, "direction='both', or give bidirectional=False"),
         (rnnkit.EntityRecognizer, {"pretrained": pretrained, "embedding_dim": 7}, "embedding_dim: .* has 5, got 7"),
         (rnnkit.Translator, {"pretrained": characters}, "expected a language model of words or subwords"),
