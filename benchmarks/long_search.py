@@ -1,17 +1,24 @@
-"""Does a long search need more and more memory? Many short trials of `rnnkit.tune` in one process.
+"""Does a long search need more and more memory, and more and more time between its trials?
 
     python benchmarks/long_search.py --trials 50
     python benchmarks/long_search.py --trials 50 --isolate
+    python benchmarks/long_search.py --proposals 20 100 300
 
 A random search over the whole space of `SentimentClassifier`, one epoch a trial on a share of the built-in sample.
 After each trial the memory of the process is read: its resident set, when what the C library keeps for later was given
 back (Linux only). Printed are MiB after some trials, the growth from the first of them to the last, and how many more
 variables, graphs and Python objects there are then; the records of the trials are among the objects.
+
+With `--proposals` nothing is trained: printed is how long each algorithm takes to propose a trial after so many, in the
+whole space of `SentimentClassifier`, with scores drawn at random; the median of three.
 """
 
 import argparse
 import os
+import random
+import statistics
 import tempfile
+import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -39,12 +46,44 @@ def measured(trials, examples, isolate):
     return memory, counts
 
 
+def proposing(algorithm, known):
+    """Seconds in which an algorithm proposes the next trial when so many are known."""
+    import keras_tuner
+
+    model, goal = rnnkit.tuning.hypermodel("sentiment"), keras_tuner.Objective("val_accuracy", "max")
+    chance, times = random.Random(0), []
+    with tempfile.TemporaryDirectory() as folder:
+        tuner = algorithm(model, goal, max_trials=known + 3, seed=1, directory=folder)
+        oracle = tuner.oracle
+        oracle.num_initial_points = known  # until then the Bayesian one draws at random too
+        while len(times) < known + 3:
+            start = time.perf_counter()
+            trial = oracle.create_trial("tuner0")
+            times.append(time.perf_counter() - start)
+            oracle.update_trial(trial.trial_id, {"val_accuracy": chance.random()})
+            trial.status = "COMPLETED"
+            oracle.end_trial(trial)
+    return statistics.median(times[known:])
+
+
+def compare_proposals(counts):
+    import keras_tuner
+
+    for known in counts:
+        took = [proposing(each, known) for each in (keras_tuner.BayesianOptimization, keras_tuner.RandomSearch)]
+        print(f"after {known:>4} trials: bayesian {took[0]:6.2f} s, random {took[1]:6.3f} s a proposal", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--examples", type=int, default=128, help="of training and of validation data")
     parser.add_argument("--isolate", action="store_true", help="each trial in a process of its own")
+    parser.add_argument("--proposals", type=int, nargs="+", metavar="TRIALS", help="time proposals after so many")
     arguments = parser.parse_args()
+    if arguments.proposals:
+        compare_proposals(arguments.proposals)
+        return
     memory, (first, last) = measured(arguments.trials, arguments.examples, arguments.isolate)
     shown = [trial for trial in SHOWN if trial < arguments.trials] + [arguments.trials]
     for trial in shown:

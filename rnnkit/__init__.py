@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Translator,
     )
     from rnnkit.tasks.music.piece import Piece
+    from rnnkit.tasks.predictor import Predictor
     from rnnkit.tasks.saving import load
     from rnnkit.tuning import tune
 
@@ -44,6 +45,7 @@ _HOMES = {
     "MemoryModel": "rnnkit.tasks",
     "MusicGenerator": "rnnkit.tasks",
     "Piece": "rnnkit.tasks.music",
+    "Predictor": "rnnkit.tasks.predictor",
     "SentimentClassifier": "rnnkit.tasks",
     "Translator": "rnnkit.tasks",
     "cell_names": "rnnkit.recurrent.table",
@@ -69,6 +71,7 @@ __all__ = [
     "MemoryModel",
     "MusicGenerator",
     "Piece",
+    "Predictor",
     "SentimentClassifier",
     "Translator",
     "callbacks",

@@ -11,8 +11,10 @@ import contextlib
 import functools
 import os
 import re
+import signal
 import sys
 import tempfile
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -460,6 +462,18 @@ def has_started() -> bool:
     from tensorflow.python.eager import context
 
     return context.context()._initialized
+
+
+@contextlib.contextmanager
+def own_sigterm() -> Iterator[None]:
+    """Within, a strategy of several workers is made, for which TensorFlow catches SIGTERM and does nothing with it.
+
+    Afterwards the handler of before has it again, so that the process can be ended; no option leaves it alone.
+    """
+    yield
+    handler = signal.getsignal(signal.SIGTERM)
+    if handler is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
 
 
 def has_lost_worker(error: Exception) -> bool:

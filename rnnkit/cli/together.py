@@ -93,6 +93,10 @@ def told_of_loss(cluster: workers.Cluster | None, kept: str) -> Iterator[None]:
 
 def end(model: Any, folder, first: bool) -> None:
     """Waits until the results are written; then the other workers put the state of their training away."""
-    workers.gathered(getattr(model, "distribute_strategy", None), "written")
+    try:
+        workers.gathered(getattr(model, "distribute_strategy", None), "written")
+    except Exception as error:
+        if not (first and compat.has_lost_worker(error)):  # its results are there, whoever else is gone
+            raise
     if not first:
         folder.put_state_away()

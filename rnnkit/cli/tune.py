@@ -15,7 +15,7 @@ from rnnkit.cli.study import DryRun, Out, Overwrite, Study, begin, check_out, op
 from rnnkit.cli.written import fixed_values, searched_values, space_of
 from rnnkit.errors import ArgumentError
 from rnnkit.recurrent.table import find_named
-from rnnkit.report.terminal import show_table
+from rnnkit.report.terminal import notices, notices_at_once, show_table
 from rnnkit.tasks.config import read_clipping
 from rnnkit.tasks.settings import OF_TRAINING, split_settings
 from rnnkit.tasks.specs import find_spec
@@ -90,7 +90,7 @@ def tune(
         return
     folder = out if part_in_search() else out or new_folder(task)  # machines that share a search have to name it
     ways: dict[str, Any] = {"directory": folder, "overwrite": overwrite, "isolate": isolate, "workers": workers}
-    with can_go_on(f"Resume with: {same_command(out, folder)}"):
+    with can_go_on(f"Resume with: {same_command(out, folder)}"), notices_at_once(study.console):
         tuner = rnnkit.tune(task, study.splits.train, study.splits.valid, **ways, say=study.say, **search_of)
         if tuner.is_worker:
             study.say("The search has ended; the chief has the results.")
@@ -127,7 +127,8 @@ def _show_plan(study: Study, task: str, search_of: dict[str, Any]) -> None:
 
     from rnnkit.tuning.plan import plan
 
-    planned = plan(task, study.splits.train, study.splits.valid, **search_of)
+    with notices(study.console):
+        planned = plan(task, study.splits.train, study.splits.valid, **search_of)
     space = pd.DataFrame(list(planned.model.describe().items()), columns=["hyperparameter", "values"])
     show_table(study.console, space, "Space")
     study.say(planned.words)

@@ -269,6 +269,10 @@ class TaskSpec:
         """
         raise ArgumentError(f"run: a model of {self.task} does not answer texts. Load it in Python with rnnkit.load.")
 
+    def answer_rows(self, model: "Task", rows: Any, **options: Any) -> Mapping[str, Any]:
+        """Columns with an answer for each input, for `rnnkit.Predictor`; raises where the task has none."""
+        raise ArgumentError(f"path: a model of {self.task} has no answer for each row. Load it with rnnkit.load.")
+
     def page(self, folder: Saved) -> PageParts:
         """What the page of a run shows beyond what all pages show."""
         return PageParts()

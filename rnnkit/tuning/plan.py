@@ -1,5 +1,6 @@
 """The plan of a search: everything about it that can be checked before the first trial."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,11 @@ from rnnkit.tuning.task_model import TaskHyperModel, hypermodel
 from rnnkit.tuning.tuners import find_algorithm
 
 TRIALS = 20
+MANY = 100  # trials, from which on a Bayesian proposal takes a noticeable part of a short training
+SLOW = (
+    "algorithm: a Bayesian search models all trials it knows before each new one, which takes seconds where they are "
+    "hundreds, and workers wait for it one after the other. For {trials} trials take algorithm='hyperband' or 'random'."
+)
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,9 @@ def plan(
     Raises:
         ArgumentError: an argument that cannot be used, or nothing to search.
         DataError: data that cannot be used.
+
+    Warns:
+        UserWarning: the algorithm is too slow for so many trials.
     """
     name, task_class = find_task(task)
     _check_budget(max_trials, minutes, epochs)
@@ -102,6 +111,8 @@ def plan(
     first.adapt(train)
     first.encode(valid)
     trials = _trials(tuner_class, max_trials, minutes)
+    if issubclass(tuner_class, keras_tuner.BayesianOptimization) and (trials or 0) > MANY:
+        warnings.warn(SLOW.format(trials=trials), stacklevel=2)
     return Plan(model, tuner_class, goal, train, valid, trials, minutes, epochs, seed)
 
 

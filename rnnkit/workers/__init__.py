@@ -210,4 +210,5 @@ def _started(cluster: Cluster, devices: int | None):
         num_accelerators={"GPU": gpus if devices is None else min(devices, gpus)},
         rpc_layer="grpc",
     )
-    return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    with compat.own_sigterm():
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)

@@ -93,6 +93,10 @@ def test_workers_tell_each_other_values(seen):
     assert [each["first"] for each in seen] == [0, 0]
 
 
+def test_sigterm_reaches_the_program_though_tensorflow_catches_it(seen):
+    assert [each["signals"] for each in seen] == [["SIGTERM"], ["SIGTERM"]]
+
+
 def test_a_single_process_tells_itself():
     assert workers.gathered(None, {"a": 1}) == [{"a": 1}]
     assert workers.from_first(None, 5) == 5

@@ -5,6 +5,8 @@ python workers_pair.py WORKER ADDRESS,ADDRESS FOLDER [TASK ...]
 
 import contextlib
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from rnnkit import callbacks, workers
 from rnnkit.errors import ArgumentError
 from rnnkit.optimizers import LazyAdam
 
+SIGNALS = []
+signal.signal(signal.SIGTERM, lambda *_: SIGNALS.append("SIGTERM"))
 NUMBER, ADDRESSES, FOLDER = int(sys.argv[1]), sys.argv[2].split(","), Path(sys.argv[3])
 THRESHOLD = 0.3  # between the norms of the steps
 
@@ -127,4 +131,6 @@ if NUMBER == 0:
         found["sentiment"].append(sentiment(contextlib.nullcontext))
         found["own model"].append(own_model(contextlib.nullcontext))
 workers.gathered(SHARED, "done")
+os.kill(os.getpid(), signal.SIGTERM)
+found["signals"] = SIGNALS
 print(json.dumps(found))

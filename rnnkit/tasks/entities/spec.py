@@ -107,6 +107,9 @@ class EntitySpec(TaskSpec):
             found = {"text": text, "entities": [entity._asdict() for entity in entities]}
             yield json.dumps(found, ensure_ascii=False) if as_json else entity_text(text, entities, model.types)
 
+    def answer_rows(self, model, rows, **options):
+        return {"entities": [[each._asdict() for each in row] for row in model.tag(rows, **options)]}
+
     def page(self, folder):
         from rnnkit.report.markup import table
 

@@ -134,6 +134,10 @@ class ForecastingSpec(TaskSpec):
         frame.to_csv(Path(out), index=False)
         console.print(f"{len(frame)} rows in {out}", highlight=False)
 
+    def answer_rows(self, model, rows, **options):
+        """The table of forecasts after the series of a frame, in place of its rows."""
+        return model.forecast(rows, **options)
+
     def page(self, folder):
         from rnnkit.report.markup import table
         from rnnkit.report.page import Section, figure, text

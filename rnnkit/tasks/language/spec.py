@@ -78,6 +78,10 @@ class LanguageSpec(TaskSpec):
             console.print(escape(text), highlight=False, soft_wrap=True)
         return f"rnnkit generate {folder}"
 
+    def answer_rows(self, model, rows, **options):
+        scores = [model.score(row, **options) for row in rows]
+        return {"log_probability": [float(each.sum()) for each in scores], "tokens": list(map(len, scores))}
+
     def check_predict(self, run, **options):
         raise ArgumentError(f'run: {run} is a run of a language model. Use rnnkit generate {run} --prompt "...".')
 

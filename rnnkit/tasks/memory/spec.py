@@ -132,6 +132,9 @@ class MemorySpec(TaskSpec):
         for sequence, answer in zip(sequences, model.answer(sequences), strict=True):
             yield json.dumps({"sequence": sequence, "answer": answer} if as_json else answer)
 
+    def answer_rows(self, model, rows, **options):
+        return {"predicted": model.answer(rows, **options)}
+
     def page(self, folder):
         from rnnkit.report.page import text
 

@@ -89,6 +89,10 @@ class SentimentSpec(TaskSpec):
             found = {"text": text, "label": answer.label, "score": answer.score}
             yield json.dumps(found, ensure_ascii=False) if as_json else f"{answer.label}\t{answer.score:.4f}\t{text}"
 
+    def answer_rows(self, model, rows, **options):
+        answers = model.classify(rows, **options)
+        return {"predicted": [each.label for each in answers], "score": [each.score for each in answers]}
+
     def page(self, folder):
         from rnnkit.report.markup import table
 

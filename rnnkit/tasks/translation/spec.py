@@ -145,6 +145,9 @@ class TranslationSpec(TaskSpec):
         show_signatures(console, trained.metrics["signatures"], f"{folder}/{FOLDER}/test.hypotheses.txt")
         return f"rnnkit translate {folder} {shlex.quote(trained.samples['source'].iloc[0])}"
 
+    def answer_rows(self, model, rows, **options):
+        return {"predicted": model.translate(rows, **options)}
+
     def check_predict(self, run, **options):
         raise ArgumentError(f"run: {run} is a run of translation. Use rnnkit translate {run}.")
 

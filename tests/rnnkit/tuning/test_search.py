@@ -17,6 +17,7 @@ import rnnkit
 from rnnkit import datasets
 from rnnkit.errors import ArgumentError
 from rnnkit.tuning import TrialGuard
+from rnnkit.tuning.plan import plan
 
 pytestmark = pytest.mark.usefixtures("untraced_fits")
 HEALTHY, SICK = 0.01, 1e38
@@ -211,6 +212,14 @@ def test_the_search_can_look_for_a_long_memory(order, small, tmp_path):
     assert table["score"].iloc[0] == pytest.approx(table["val_loss"].iloc[0] - table["horizon_min"].iloc[0])
     with pytest.raises(ArgumentError, match=r"limit: gain_max is \S+, above 0 \(1 of 1\)"):
         search(order, small, tmp_path / "b", **goal, epochs=2)
+
+
+def test_a_bayesian_search_of_many_trials_is_warned_of(order, small):
+    space = {**small, "learning_rate": [0.01, 0.02]}
+    with pytest.warns(UserWarning, match="algorithm: .* For 101 trials take algorithm='hyperband' or 'random'"):
+        plan("memory", *order, max_trials=101, **space)
+    plan("memory", *order, max_trials=100, **space)  # warnings are errors here
+    plan("memory", *order, "random", max_trials=101, **space)
 
 
 def test_a_larger_budget_goes_on(order, small, tmp_path):
