@@ -6,10 +6,11 @@
 
 A small run of `rnnkit run sentiment` on generated texts, by processes on this machine, without dropout, which differs
 from process to process. Any of them, the first one too, gets SIGKILL, SIGSTOP or SIGTERM at a moment drawn at random
-from the time that a whole run takes after its first save, and a third more. Then the others have to end within 30 seconds, each with one
-line that has the command to resume. All are resumed with these commands, and the history and the gradient records are
-compared, byte for byte, with those of a run that was never killed. (Two columns of the history are left out: the
-diagnosis chooses its epochs by the clock.) At last a worker comes back with another seed, and has to be refused.
+from the time that a whole run takes after its first save, and a third more. Then the others have to end within 30
+seconds, each with one line that has the command to resume. All are resumed with these commands, and the history and
+the gradient records are compared, byte for byte, with those of a run that was never killed. (Two columns of the history
+are left out: the diagnosis chooses its epochs by the clock.) At last a worker comes back with another seed, and has to
+be refused.
 """
 
 import argparse

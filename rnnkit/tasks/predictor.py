@@ -96,8 +96,7 @@ class Predictor:
 def _loaded(file: Path, changed: int) -> tuple[Any, Any]:
     """The spec of a saved model's task, and the model; `changed` is when its file was."""
     from rnnkit.tasks.saving import load
-    from rnnkit.tasks import find_task
-    from rnnkit.tasks.specs import spec_of
+    from rnnkit.tasks.specs import find_task, spec_of
 
     model = load(file)
     try:
