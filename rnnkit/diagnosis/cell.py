@@ -97,9 +97,9 @@ def time_scales(replay: Replay) -> list[dict]:
     """How long each unit of a linear recurrence remembers, read off its factors: no error has to be followed.
 
     Returns:
-        A row for each number of the state, complex where the state is: `unit`; `decay`, the modulus of its factor per
-        step, its geometric mean over the probe where it depends on the inputs; and `half_life` in steps. No rows for
-        cells whose state reads itself.
+        A row for each number of the state, complex where the state is, or for each head of an mLSTM: `unit`; `decay`,
+        the modulus of its factor per step, its geometric mean over the probe where it depends on the inputs; and
+        `half_life` in steps. No rows for cells whose state reads itself.
     """
     cell, *others = cells_of(replay.recording.layer).values()
     if others or not hasattr(cell, "factors"):

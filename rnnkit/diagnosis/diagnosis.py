@@ -43,8 +43,8 @@ class Diagnosis:
         spectrum: `gate`, `radius` and `sigma` of the recurrent kernel.
         lyapunov: `index`, `exponent` in nats a step; empty if it was not asked for.
         facts: all that the findings rest on.
-        time_scales: for linear recurrences, `unit`, `decay` per step, `half_life` in steps, and whether 1 % of what a
-            unit held `reaches` as far as the task needs.
+        time_scales: for recurrences that do not read their own state (of an mLSTM by head), `unit`, `decay` per step,
+            `half_life` in steps, and whether 1 % of what a unit held `reaches` as far as the task needs.
     """
 
     layers: pd.DataFrame

@@ -16,6 +16,7 @@ from rnnkit.recurrent.lru import LRUCell
 from rnnkit.recurrent.mamba import MambaCell
 from rnnkit.recurrent.min_cells import MinGRUCell, MinLSTMCell
 from rnnkit.recurrent.min_rnn import MinGRU, MinLSTM
+from rnnkit.recurrent.mlstm import MLSTMCell
 from rnnkit.recurrent.omega import OmegaRNN
 from rnnkit.recurrent.parallel_rnn import ParallelRNN
 from rnnkit.recurrent.rg_lru import RGLRUCell
@@ -37,6 +38,7 @@ __all__ = [
     "IndRNNCell",
     "KeyHead",
     "LRUCell",
+    "MLSTMCell",
     "MambaCell",
     "MinGRU",
     "MinGRUCell",

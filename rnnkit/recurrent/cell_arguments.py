@@ -1,8 +1,26 @@
-"""What layers share that make their own cell."""
+"""What cells share in their arguments, and layers that make their own cell."""
 
+import math
 from typing import Any
 
 import keras
+
+from rnnkit.checks import whole
+from rnnkit.errors import ArgumentError
+
+HEADS = 4  # of an xLSTM, in its paper
+
+
+def heads_of(units: int, heads: int | None) -> int:
+    """The number of heads; None takes the greatest common divisor of the units and 4.
+
+    Raises:
+        ArgumentError: it does not divide the units.
+    """
+    heads = math.gcd(units, HEADS) if heads is None else whole("heads", heads)
+    if units % heads:
+        raise ArgumentError(f"heads: expected a divisor of {units} units, got {heads}. Change one of them.")
+    return heads
 
 
 class CellArguments(keras.layers.RNN):

@@ -97,8 +97,8 @@ class MambaCell(SequenceCell):
         steps, window = ops.shape(inputs)[1], self._window(inputs, before)
         u = self._convolved(window, steps)
         step, b, c = self._selected(u)
-        blocks = [to_blocks(each) for each in (step, self.wide(u), b, c)]
-        y, state = selective_scan(*blocks, self._rates(), self._shaped(state))
+        step, written, b, c = (to_blocks(each) for each in (step, self.wide(u), b, c))
+        y, state = selective_scan(step, written, b, c, self._rates(), self._shaped(state))
         return [self._gated(from_blocks(y, steps), u, inputs), self._past(window, steps), self._flat(state)]
 
     def factors(self, inputs: Any, states: Any):

@@ -75,8 +75,8 @@ def _forward(given, rates, initial):
     """The state that enters each block, (N, B, S, D), the outputs, and the last state."""
 
     def block(carry, index):
-        start, (*written, c) = carry[0], [each[index] for each in given]
-        _, states = _states(start, *written, rates)
+        start, (step, u, b, c) = carry[0], [each[index] for each in given]
+        _, states = _states(start, step, u, b, rates)
         outputs = read(ops.stack(states), c)
         return (states[-1], outputs), (start, outputs)
 

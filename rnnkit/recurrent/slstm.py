@@ -6,11 +6,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from rnnkit.checks import whole
-from rnnkit.errors import ArgumentError
+from rnnkit.recurrent.cell_arguments import heads_of
 from rnnkit.recurrent.own_rnn import OwnCell, OwnRNN
 
-HEADS = 4  # in the paper
 FORGET_BIASES = (3.0, 6.0)  # where the forget gates start, from the first unit to the last
 
 
@@ -36,9 +34,7 @@ class SLSTMCell(OwnCell):
 
     def __init__(self, units: int, heads: int | None = None, bias_initializer: Any = None, **kwargs: Any):
         super().__init__(units, bias_initializer=bias_initializer or ForgetRange(), **kwargs)
-        self.heads = math.gcd(self.units, HEADS) if heads is None else whole("heads", heads)
-        if self.units % self.heads:
-            raise ArgumentError(f"heads: expected a divisor of {self.units} units, got {heads}. Change one of them.")
+        self.heads = heads_of(self.units, heads)
         self.state_size = [self.units] * 4
 
     def make_recurrent_kernel(self):

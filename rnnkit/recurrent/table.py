@@ -20,6 +20,9 @@ GATES = {  # letter -> what the papers call it
     "o": "output gate",
     "c": "candidate",
     "h": "candidate",
+    "q": "query",
+    "k": "key",
+    "v": "value",
 }
 
 
@@ -126,7 +129,7 @@ def cell_names() -> list[str]:
     Examples:
         >>> import rnnkit
         >>> rnnkit.cell_names()
-        ['simple_rnn', 'lstm', 'gru', 'min_gru', 'min_lstm', 'lru', 'rg_lru', 's5', 'indrnn', 'slstm', 'mamba']
+        ['simple_rnn', 'lstm', 'gru', 'min_gru', 'min_lstm', 'lru', 'rg_lru', 's5', 'indrnn', 'slstm', 'mamba', 'mlstm']
     """
     return [cell.name for cell in CELLS.values()]
 
@@ -201,5 +204,6 @@ CELLS: dict[str, Cell] = {
         Cell("indrnn", f"{_HERE}.indrnn.IndRNN", "rnnkit.layers.IndRNNCell", "IndRNN"),
         Cell("slstm", f"{_HERE}.slstm.SLSTM", "rnnkit.layers.SLSTMCell", "sLSTM", "ifco", "f"),
         Cell("mamba", "rnnkit.layers.MambaCell", title="Mamba", block="residual"),
+        Cell("mlstm", "rnnkit.layers.MLSTMCell", title="mLSTM", gates="qkvo", keep_gate="f", block="residual"),
     )
 }

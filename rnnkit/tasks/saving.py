@@ -25,7 +25,8 @@ NAMES = (
     *("CRF", "CRFLoss", "TokenLoss", "Attention", "AttentionDecoder", "CharacterEncoder", "KeyHead", "RecurrentStack"),
     *("AdaptiveSoftmax", "SequencePooling", "StateBridge", "WordDropout"),
     *("GRU", "LSTM", "SimpleRNN", "MinGRU", "MinGRUCell", "MinLSTM", "MinLSTMCell", "OmegaRNN", "TruncatedRNN"),
-    *("ParallelRNN", "LRUCell", "RGLRUCell", "S5Cell", "IndRNN", "IndRNNCell", "SLSTM", "SLSTMCell", "MambaCell"),
+    *("ParallelRNN", "LRUCell", "RGLRUCell", "S5Cell", "IndRNN", "IndRNNCell", "SLSTM", "SLSTMCell"),
+    *("MambaCell", "MLSTMCell"),
     *("Chrono", "GateIdentity", "GateOrthogonal", "GateOrthogonality", "SoftOrthogonality", "SpectralCap"),
     *("Adam", "LazyAdam", "LossScaleOptimizer"),
 )

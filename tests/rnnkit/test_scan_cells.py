@@ -6,17 +6,24 @@ import pytest
 import tensorflow as tf
 
 from rnnkit.errors import ArgumentError
-from rnnkit.layers import LRUCell, MambaCell, ParallelRNN, RecurrentStack, RGLRUCell, S5Cell
-from rnnkit.recurrent import linear_scan
+from rnnkit.layers import LRUCell, MambaCell, MLSTMCell, ParallelRNN, RecurrentStack, RGLRUCell, S5Cell
+from rnnkit.recurrent import linear_scan, mlstm
 from rnnkit.recurrent.cells import find_cell
 from rnnkit.recurrent.execution import portable_loops
 from rnnkit.recurrent.s5 import hippo_eigenvalues
 
-B, T, F, H = 3, 13, 4, 5
+B, T, F, H = 3, 13, 4, 6
 X = np.random.default_rng(0).normal(size=(B, T, F)).astype("float32")
 LENGTHS = np.array([13, 1, 6], "int32")
-NAMES = ["lru", "rg_lru", "s5", "mamba"]
+NAMES = ["lru", "rg_lru", "s5", "mamba", "mlstm"]
 every_cell = pytest.mark.parametrize("name", NAMES)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _short_chunks():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mlstm, "CHUNK", 4)
+        yield
 
 
 def sigmoid(x):
@@ -75,6 +82,27 @@ def mamba_step(w, x, h):
     return y * silu(x @ w["gate_kernel"]) @ w["output_kernel"], (read[:, 1:], state)
 
 
+def mlstm_step(w, x, h, heads=2):
+    """Equations 19 to 27 of the paper, and m of equation 15; a matrix for each head."""
+    size = w["kernel"].shape[1] // 4 // heads
+    q, k, v = (x @ w["kernel"] + w["bias"]).reshape(len(x), 4, heads, size)[:, :3].swapaxes(0, 1)
+    o = sigmoid((x @ w["kernel"] + w["bias"])[:, 3 * heads * size :])
+    i, f = (x @ w["gate_kernel"] + w["gate_bias"]).reshape(len(x), 2, heads).swapaxes(0, 1)
+    i, f, k = np.exp(i), sigmoid(f), k / np.sqrt(size)
+    c, n, m = h or (np.zeros((len(x), heads, size, size)), np.zeros((len(x), heads, size)), np.zeros((len(x), heads)))
+    c = f[..., None, None] * c + i[..., None, None] * v[..., :, None] * k[..., None, :]
+    n = f[..., None] * n + i[..., None] * k
+    m = np.maximum(np.log(f) + m, np.log(i))
+    found = np.einsum("bhvk,bhk->bhv", c, q) / np.maximum(abs((n * q).sum(-1)), 1)[..., None]
+    return o * found.reshape(len(x), -1), (c, n, m)
+
+
+def stabilised(h):
+    c, n, m = h
+    c, n = c.swapaxes(2, 3) / np.exp(m)[..., None, None], n / np.exp(m)[..., None]
+    return [c.reshape(B, -1), n.reshape(B, -1), m]
+
+
 def real(h):
     return [h]
 
@@ -87,7 +115,13 @@ def flat(h):
     return [h[0].reshape(B, -1), np.swapaxes(h[1], 1, 2).reshape(B, -1)]
 
 
-STEPS = {"lru": (lru_step, pair), "rg_lru": (rg_lru_step, real), "s5": (s5_step, pair), "mamba": (mamba_step, flat)}
+STEPS = {
+    "lru": (lru_step, pair),
+    "rg_lru": (rg_lru_step, real),
+    "s5": (s5_step, pair),
+    "mamba": (mamba_step, flat),
+    "mlstm": (mlstm_step, stabilised),
+}
 
 
 def by_paper(name, layer, x=X):
@@ -239,6 +273,35 @@ def test_mamba_starts_with_real_rates_and_steps_from_a_thousandth_to_a_tenth():
     assert 0.001 <= delta.min() * (1 + 1e-3) < 0.0011
     assert 0.09 < delta.max() < 0.1001
     assert np.mean(np.log(delta)) == pytest.approx(np.log(0.01), abs=0.1)
+
+
+def test_mlstm_neither_overflows_nor_forgets_what_is_written_with_great_force():
+    """One input gate at exp(200), which float32 does not have: all later reads under that key give its value."""
+    cell = MLSTMCell(2, heads=1)
+    layer = ParallelRNN(cell, return_sequences=True, return_state=True)
+    layer.build((1, 9, 1))
+    cell.kernel.assign(np.zeros((1, 8)))
+    cell.bias.assign([1, 0, 1, 0, 0.25, -0.5, 40, 40])
+    cell.gate_kernel.assign([[200.0, 0.0]])
+    cell.gate_bias.assign([0.0, 40.0])
+    x = np.zeros((1, 9, 1), "float32")
+    x[0, 2] = 1
+    outputs, *states = layer(x)
+    with portable_loops():
+        stepped, *after = layer(x)
+    np.testing.assert_allclose(outputs[0, 2:], np.tile([0.25, -0.5], (7, 1)), rtol=1e-5)
+    for ours, steps in zip([outputs, *states], [stepped, *after], strict=True):
+        np.testing.assert_allclose(ours, steps, atol=1e-5)
+
+
+def test_mlstm_starts_with_forget_gates_spread_from_3_to_6():
+    cell = MLSTMCell(8)
+    cell.build((None, 2))
+    np.testing.assert_allclose(cell.gate_bias[4:], [3, 4, 5, 6])
+    assert 0 < abs(np.array(cell.gate_bias[:4])).max() < 0.5
+    assert not np.any(cell.gate_kernel)
+    with pytest.raises(ArgumentError, match="heads: expected a divisor of 8 units, got 3"):
+        MLSTMCell(8, heads=3)
 
 
 def test_rg_lru_keeps_the_whole_state_where_its_gate_is_shut():

@@ -59,6 +59,15 @@ def test_each_number_of_a_selective_state_decays_as_an_error_in_it_does(replayed
         assert rows[unit]["decay"] == pytest.approx(np.exp(logs.mean() / STEPS), abs=1e-4)
 
 
+def test_each_head_of_a_matrix_memory_decays_by_its_forget_gate(replayed):
+    replay = replayed("mlstm", lambda cell: cell.gate_kernel.assign(cell.kernel[:, :8]))
+    rows = time_scales(replay)
+    cell, x = replay.recording.layer.cell, np.array(replay.inputs, "float64").reshape(-1, 3)
+    logits = (x @ np.array(cell.gate_kernel) + np.array(cell.gate_bias))[:, 4:]
+    expected = np.exp(np.log(1 / (1 + np.exp(-logits))).mean(axis=0))
+    np.testing.assert_allclose([row["decay"] for row in rows], expected, rtol=1e-6)
+
+
 def test_where_all_units_decay_alike_that_is_the_measured_gain(replayed):
     replay = replayed("lru", lambda cell: cell.nu.assign(np.full(2, np.log(-np.log(0.9)))))
     (joint, *_) = own_decay(replay, replay.entering(replay.recording.errors), seed=0)
