@@ -199,13 +199,14 @@ def test_a_stack_reads_each_sequence_as_if_alone_and_steps_as_it_reads(name):
 
 
 @every_cell
-def test_the_state_of_half_precision_is_summed_in_single(name):
+def test_the_state_of_half_precision_is_summed_in_single(name, monkeypatch):
+    monkeypatch.setattr(mlstm, "CHUNK", 128)
     half, single = made(name, dtype="mixed_float16"), made(name)
     single.set_weights(half.get_weights())
     x = np.random.default_rng(1).normal(size=(2, 400, F)).astype("float32")
     for ours, expected in zip(half(x), single(x), strict=True):
         assert ours.dtype == "float16"
-        np.testing.assert_allclose(np.array(ours, "float32"), expected, atol=1e-2)
+        np.testing.assert_allclose(np.array(ours, "float32"), expected, atol=1e-2, rtol=1e-2)
 
 
 @every_cell
