@@ -27,7 +27,7 @@ import tensorflow as tf
 from rnnkit import layers
 from rnnkit.recurrent.cells import find_cell
 
-SCANS = ("lru", "rg_lru", "mamba")
+SCANS = ("lru", "rg_lru", "mamba", "mlstm")
 LONG = (16, 1024, 128, 128)
 GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 TORCH = {"LSTM": "LSTM", "GRU": "GRU", "SimpleRNN": "RNN"}
@@ -144,6 +144,7 @@ def works(only):
     ]
     rows += [("bidirectional LSTM", (32, steps, 128, 64), _both_ways, _stack, "LSTM", True) for steps in (20, 50)]
     rows += [("MinGRU for LSTM", sizes, stock, _whole(layers.MinGRU)) for sizes in ((64, 200, 128, 128), LONG)]
+    rows.append(("SLSTM for its own step", (64, 200, 128, 128), _stepwise, _whole(layers.SLSTM)))
     rows += [(f"{cell} for LSTM", LONG, stock, _scan(cell)) for cell in SCANS]
     for row in rows:
         if only in row[0]:
@@ -168,6 +169,10 @@ def _scan(cell):
 
 def _whole(kind):
     return lambda units: kind(units, return_sequences=True)
+
+
+def _stepwise(units):
+    return keras.layers.RNN(layers.SLSTMCell(units), return_sequences=True)
 
 
 def _both_ways(units):

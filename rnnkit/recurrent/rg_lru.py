@@ -68,12 +68,12 @@ class RGLRUCell(ScanCell):
         self.built = True
 
     def terms(self, inputs: Any):
-        return _terms(self._projected(inputs), (self._log_floor(),))
+        return _terms((self._projected(inputs),), (self._log_floor(),))
 
     def scan(self, inputs: Any, states: Any, counts: Any = None):
         if counts is not None:
             return super().scan(inputs, states, counts)
-        given, initial = self._projected(inputs), (self.wide(states[0]),)
+        given, initial = (self._projected(inputs),), (self.wide(states[0]),)
         return scan_blocks(RG_LRU, given, (self._log_floor(),), initial, side_by_side=gpu_in_use())
 
     def _log_floor(self):
@@ -81,12 +81,12 @@ class RGLRUCell(ScanCell):
         return -SHARPNESS * ops.softplus(-ops.convert_to_tensor(self.recurrence))
 
     def _projected(self, inputs):
-        columns = zip(ops.split(self.kernel, 3, axis=1), ops.split(self.bias, 3), strict=True)
-        return [self.wide(self.product(inputs, kernel, bias)) for kernel, bias in columns]
+        """What goes into both gates, and u, side by side: (..., 3 * H). It is split in the scan, block by block."""
+        return self.wide(self.product(inputs, self.kernel, self.bias))
 
     def preactivations(self, inputs: Any, hidden: Any):
         """As `rnnkit.recurrent.gates.preactivations`."""
-        gate, input_gate, _ = self._projected(inputs)
+        gate, input_gate, _ = ops.split(self._projected(inputs), 3, axis=-1)
         return {"a": (keras.activations.sigmoid, gate), "i": (keras.activations.sigmoid, input_gate)}
 
     def get_config(self):
@@ -99,7 +99,7 @@ class RGLRUCell(ScanCell):
 
 
 def _terms(given, constant):
-    gate, input_gate, candidate = given
+    gate, input_gate, candidate = ops.split(given[0], 3, axis=-1)
     keep, size = _sizes(constant[0] * ops.sigmoid(gate))
     return (keep,), (size * ops.sigmoid(input_gate) * candidate,)
 
@@ -112,13 +112,14 @@ def _sizes(log):
 
 def _gradients(given, constant, before, dstates):
     """Computed again block by block, in the cache: nothing but what is given is kept for it."""
-    gate, input_gate, candidate = given
+    gate, input_gate, candidate = ops.split(given[0], 3, axis=-1)
     opened, written = ops.sigmoid(gate), ops.sigmoid(input_gate)
     keep, size = _sizes(constant[0] * opened)
     to_candidate = dstates[0] * size * written
     to_log = keep * dstates[0] * (before[0] - written * candidate * keep / size)
     to_gate = to_log * constant[0] * opened * (1 - opened)
-    return (to_gate, to_candidate * candidate * (1 - written), to_candidate), [summed(to_log * opened)]
+    found = ops.concatenate([to_gate, to_candidate * candidate * (1 - written), to_candidate], axis=-1)
+    return (found,), [summed(to_log * opened)]
 
 
 RG_LRU = Recurrence(_terms, _gradients)

@@ -40,7 +40,7 @@ def scan_blocks(kind: Recurrence, given, constant, initial, *, side_by_side: boo
 
     Args:
         kind: the recurrence.
-        given: tensors of shape (N, K, B, H).
+        given: tensors of shape (N, K, B, ...), which `kind` takes apart.
         constant: tensors that are the same at all steps, of shape (H,).
         initial: the state before the first step, each part (B, H), of the same dtype.
         side_by_side: the way through the blocks.
@@ -120,7 +120,8 @@ def _side_by_side(kind, given, constant, initial):
     """As `_in_turn`."""
     factors, added = kind.terms(given, constant)
     states = _linear(_rows(factors), _rows(added), tuple(initial))
-    states = tuple(ops.reshape(each, ops.shape(given[0])) for each in states)
+    shape = (*ops.shape(given[0])[:2], *ops.shape(initial[0]))
+    states = tuple(ops.reshape(each, shape) for each in states)
     starts = [
         ops.concatenate([first[None], each[:-1, -1]], axis=0) for first, each in zip(initial, states, strict=True)
     ]
@@ -138,7 +139,7 @@ def _side_by_side_back(kind, given, constant, starts, states, upstream):
     nothing = tuple(ops.zeros_like(each[0]) for each in starts)
     dstates = _linear(later, tuple(ops.flip(each, axis=0) for each in _rows(upstream)), nothing)
     dstates = tuple(ops.flip(each, axis=0) for each in dstates)
-    shaped = tuple(ops.reshape(each, ops.shape(given[0])) for each in dstates)
+    shaped = tuple(ops.reshape(each, ops.shape(states[0])) for each in dstates)
     found = kind.gradients(given, constant, _before(starts, states, 1), shaped)
     return *found, times(first, _at(dstates, 0))
 
