@@ -47,7 +47,7 @@ class GradientGuard(GradientCallback):
 
     Attributes:
         reports: for the refused steps (the last 1000): `reason`, `action`, `step`, `epoch`, `layer`, `variable`, `gate`
-            (of the bad variable closest to the loss, where the trouble began; for an explosion of the one with the
+            (of the bad variable closest to the loss, where the problem began; for an explosion of the one with the
             largest norm), `value` (its gradient norm) and `norm` (of all gradients).
 
     Raises:

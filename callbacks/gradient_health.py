@@ -89,7 +89,7 @@ class GradientHealth(GradientCallback):
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a step and unit: `step, epoch, layer, variable, gate, norm_before, norm_after, weight_norm,
+        """One row per step and unit: `step, epoch, layer, variable, gate, norm_before, norm_after, weight_norm,
         update_ratio, zeros, nonfinite`.
 
         `step` counts optimizer steps from 0 (those of the loaded optimizer included, and steps that were not taken);
@@ -99,7 +99,7 @@ class GradientHealth(GradientCallback):
 
     @property
     def steps(self) -> pd.DataFrame:
-        """One row a step: `step, epoch, norm_before, norm_after` (global norms), `update_ratio`, `threshold` (of the
+        """One row per step: `step, epoch, norm_before, norm_after` (global norms), `update_ratio`, `threshold` (of the
         clipping rule, NaN without one), `clipped`, `status`: `taken`, or why not (`nonfinite`, `explosion`, `overflow`
         of the loss scale, `waiting` for a guard to act), and `loss`, that of the batch (NaN where train_step does not
         give it to Keras' loss tracker).
@@ -107,7 +107,7 @@ class GradientHealth(GradientCallback):
         return self.records.steps
 
     def summary(self) -> pd.DataFrame:
-        """Median, 90 and 99 % quantile and maximum of the norm before clipping, one row a layer, finite norms only."""
+        """Median, 90 and 99 % quantile and maximum of the norm before clipping, one row per layer; finite norms."""
         frame = self.frame
         squares = frame.assign(square=frame["norm_before"].astype(float) ** 2)
         norms = np.sqrt(squares.groupby(["layer", "step"], observed=True)["square"].sum(min_count=1))

@@ -1,4 +1,4 @@
-"""rnnkit: recurrent networks for Keras, with every trouble of training made visible.
+"""rnnkit: recurrent networks for Keras, with every problem of training made visible.
 
 Names are imported when they are first used, so that `import rnnkit` costs nothing until Keras is needed.
 """

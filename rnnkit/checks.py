@@ -27,7 +27,7 @@ def positive(name: str, value, most: float = math.inf, also: str = ""):
     raise ArgumentError(f"{name}: expected a positive number{limit}{also}, got {value!r:.80}.")
 
 
-def share(name: str, value):
+def fraction(name: str, value):
     """A number from 0 up to, and without, 1."""
     if is_number(value) and 0 <= value < 1:
         return _of_python(value)

@@ -49,7 +49,7 @@ def run(name, folder, *more):
     NotebookClient(notebook, timeout=280, resources={"metadata": {"path": str(folder)}}).execute()
 
 
-QUICK = ("language_model", "sentiment")
+QUICK = ("sentiment",)
 RUNS = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in LESS]
 
 

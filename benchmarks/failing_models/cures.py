@@ -59,7 +59,7 @@ CURES = {
     "fresh weights": _always(kernel="default", gain=1.0),
     "gated cell": _gated,
     "chrono initialisation": _chrono,
-    "bias start": _always(bias=0.0, one_holds=False),
+    "bias initializer": _always(bias=0.0, one_holds=False),
     "residual and layer normalisation": _always(residual=True),
     "fewer layers": _always(layers=1),
     "read the last state": _always(head="last"),

@@ -175,7 +175,7 @@ PROBLEMS = {
         ordinary,
         lambda rng, base: base.but(bias=float(rng.uniform(20, 30))),
         ("saturated",),
-        ("bias start",),
+        ("bias initializer",),
     ),
     "rank collapse": Problem(
         ("window", "stacked cells", "subclassed"),

@@ -89,7 +89,7 @@ class Records:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a step and unit, with the names of the unit and its `columns_of_units`."""
+        """One row per step and unit, with the names of the unit and its `columns_of_units`."""
         values, count = self.values, len(self.units)
         steps = len(values.get("step", ()))
         columns: dict[str, Any] = {
@@ -106,7 +106,7 @@ class Records:
 
     @property
     def steps(self) -> pd.DataFrame:
-        """One row a step, in the columns `OF_STEP`."""
+        """One row per step, in the columns `OF_STEP`."""
         values = self.values
         frame = pd.DataFrame({column: values.get(name, np.zeros(0)) for column, name in OF_STEP.items()})
         frame["status"] = pd.Categorical.from_codes(frame["status"].to_numpy(int), categories=pd.Index(STATUS))

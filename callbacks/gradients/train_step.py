@@ -173,7 +173,7 @@ class TrainStep:
         return self.index[id(_of_tensorflow(variable))]
 
     def _summed(self, gradient):
-        """The gradient with repeated rows summed, computed once a step."""
+        """The gradient with repeated rows summed, computed once per step."""
         if not is_sparse(gradient):
             return gradient
         known, summed = self.sums.get(id(gradient), (None, None))

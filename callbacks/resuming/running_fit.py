@@ -25,7 +25,7 @@ class RunningFit:
             data that tell a `fingerprint`.
 
     Raises:
-        ArgumentError: there is no such `fit`, or one whose data cannot be set back to a place in an epoch.
+        ArgumentError: there is no such `fit`, or one whose data cannot be rewound to a place in an epoch.
     """
 
     def __init__(self, callback):

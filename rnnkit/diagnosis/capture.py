@@ -75,7 +75,7 @@ class Recording:
 
 
 @dataclass
-class Look:
+class Capture:
     """One forward pass of a model on a probe, and the gradients of its loss.
 
     Attributes:
@@ -95,7 +95,7 @@ class Look:
     masks: bool
 
 
-def capture(model: keras.Model, x, y, *, seed: int = 0) -> Look:
+def capture(model: keras.Model, x, y, *, seed: int = 0) -> Capture:
     """Runs the model once without dropout and records its recurrent layers.
 
     A layer that sees only short sequences, such as the characters of words, is left out.
@@ -133,7 +133,7 @@ def capture(model: keras.Model, x, y, *, seed: int = 0) -> Look:
             )
         found = signal(model, recorder, losses, tape, predictions)
         recordings = [recording for recording in recorded if recording is not None]
-        return Look(predictions, found, recordings, _depth(recorder.calls, tape), recorder.calls, _masks(recorder))
+        return Capture(predictions, found, recordings, _depth(recorder.calls, tape), recorder.calls, _masks(recorder))
 
 
 def max_lag(lengths: np.ndarray) -> int:

@@ -164,7 +164,7 @@ def effective_rank(vectors: np.ndarray) -> np.ndarray:
 
 
 def lyapunov(replay: Replay, *, seed: int = 0) -> np.ndarray:
-    """The leading Lyapunov exponents in nats a step: growth of lengths, areas, volumes going back, by repeated QR.
+    """The leading Lyapunov exponents in nats per step: growth of lengths, areas, volumes going back, by repeated QR.
 
     The same QR method as for dynamical systems (Benettin et al., "Lyapunov characteristic exponents for smooth
     dynamical systems", 1980), with J' in place of J, from each sequence's position tau.

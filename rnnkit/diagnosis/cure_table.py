@@ -109,7 +109,7 @@ TABLE = {
     "L2 penalty": Entry(
         'recurrent_regularizer="l2"',
         '{layer}(units, recurrent_regularizer="l2")',
-        "It shrinks the recurrent kernel, and so the factor a step.",
+        "It shrinks the recurrent kernel, and so the factor per step.",
         "Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, 2013",
         "it goes on shrinking, and causes vanishing gradients.",
         shell="--set recurrent_regularizer=l2",
@@ -123,7 +123,7 @@ TABLE = {
         "nothing holds exploding gradients and overfitting back any longer: watch both.",
         argument="recurrent_regularizer",
     ),
-    "bias start": Entry(
+    "bias initializer": Entry(
         "recurrent_initializer={plain_start}  # in a new model: its biases start at zero",
         '{layer}(units, bias_initializer="zeros")',
         "Without large biases the gates start where they can move.",
@@ -151,7 +151,7 @@ TABLE = {
     "lower learning rate": Entry(
         "model.compile(optimizer={optimizer}({lower:.1g}))",
         "model.compile(optimizer={optimizer}({lower:.1g}), loss=...)",
-        "Updates that are small beside the weights keep what was learned before.",
+        "Updates that are small compared with the weights keep what was learned before.",
         "Bengio, Practical recommendations for gradient-based training of deep architectures, 2012",
         "training takes longer, and one that is too low stands still.",
         shell="--set learning_rate={lower:.1g}",
@@ -161,7 +161,7 @@ TABLE = {
         "model.compile(optimizer={optimizer}({higher:.1g}), loss=...)",
         "The weights hardly move.",
         "Bengio, Practical recommendations for gradient-based training of deep architectures, 2012",
-        "updates that are large beside the weights destroy what was learned.",
+        "updates that are large compared with the weights destroy what was learned.",
         shell="--set learning_rate={higher:.1g}",
     ),
     "fresh weights": Entry(

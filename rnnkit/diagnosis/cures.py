@@ -90,7 +90,7 @@ RULES: list[tuple[str, Callable[[Facts, Any], bool], tuple[str, ...]]] = [
     ),
     (v.EXPLODING, lambda facts, layer: _simple(layer), ("orthogonal initialiser", *HOLDING, "gated cell")),
     (v.EXPLODING, lambda facts, layer: True, ("orthogonal initialiser", *HOLDING)),
-    (v.SATURATED, lambda facts, layer: layer.bias >= LARGE_BIAS, ("bias start", "layer normalisation")),
+    (v.SATURATED, lambda facts, layer: layer.bias >= LARGE_BIAS, ("bias initializer", "layer normalisation")),
     (v.SATURATED, lambda facts, layer: True, ("layer normalisation", "lower learning rate")),
     (v.DEEP, lambda facts, layer: True, ("residual and layer normalisation", "fewer layers")),
     (v.COLLAPSE, lambda facts, layer: _parallel(layer), ("chrono initialisation",)),

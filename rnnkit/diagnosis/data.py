@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from rnnkit.diagnosis.capture import Look
+from rnnkit.diagnosis.capture import Capture
 from rnnkit.diagnosis.probe import Call
 from rnnkit.diagnosis.series import MOST, Read, dependence, is_binary, order, read
 
@@ -99,30 +99,30 @@ class Data:
     lag: float = float("nan")
 
 
-def look_at_data(model, x, y, look: Look) -> Data:
+def known_of_data(model, x, y, captured: Capture) -> Data:
     """All that a probe tells by itself.
 
     Args:
         model: any Keras model.
         x, y: the probe, as tensors.
-        look: the forward pass on it.
+        captured: the forward pass on it.
     """
-    call = next(call for call in look.calls if call.layer is look.recordings[0].layer)
+    call = next(call for call in captured.calls if call.layer is captured.recordings[0].layer)
     seen = read(call)
     broken_x, where_x = _broken("x", x)
     broken_y, where_y = _broken("y", y)
-    harmful = not look.signal.sound or not np.isfinite(_counted(seen)).all()  # not in padding or in masked targets
-    if harmful and (broken_x or broken_y):
+    in_padding = captured.signal.is_intact and np.isfinite(_counted(seen)).all()  # or in masked targets
+    if (broken_x or broken_y) and not in_padding:
         return Data(broken_x=broken_x, broken_y=broken_y, broken_at=where_x or where_y)
-    if not look.signal.sound:
+    if not captured.signal.is_intact:
         return Data()
     correlation, dispersion = (float("nan"), float("nan")) if _words(x) else order(seen, y)
     explained, lag = dependence(seen, y)
     return Data(
         inputs=_inputs(call.layer.path, seen, x),
-        target=_target(y, look.predictions, _last_activation(model)),
+        target=_target(y, captured.predictions, _last_activation(model)),
         padding=_padding(call, x),
-        masked=look.masks,
+        masked=captured.masks,
         correlation=correlation,
         dispersion=dispersion,
         dependence=explained,

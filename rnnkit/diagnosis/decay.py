@@ -1,8 +1,8 @@
 """How a backpropagated gradient shrinks or grows through one layer's own recurrence, and how far training has to look.
 
-The factor a step cannot be read off `dL/ds_t`, since errors enter at every step on the way. Here one error is followed
-alone: `delta_0 = e_tau`, `delta_k = J' delta_(k-1)`. How far back training has to look is what the gradient with all
-errors cut off after some steps tells, against the full one.
+The factor per step cannot be read off `dL/ds_t`, since errors enter at every step on the way. Here one error is
+followed alone: `delta_0 = e_tau`, `delta_k = J' delta_(k-1)`. How far back training has to look is what the gradient
+with all errors cut off after some steps tells, against the full one.
 
 For TensorFlow. Legend: `n` sequences, `T` steps, `K` steps back, `S` size of the full state, `P` paths, `R` rows, all
 steps of all sequences that are used.
@@ -104,7 +104,7 @@ def fit(logs: np.ndarray, *, seed: int = 0) -> dict[str, float]:
     """Numbers from log(|delta_k| / |delta_0|), shape (K + 1, n).
 
     Returns:
-        `gain`, the factor a step: exp(slope of log R over k in [k0, K]); `gain_low`, `gain_high`, its 95 % bootstrap
+        `gain`, the factor per step: exp(slope of log R over k in [k0, K]); `gain_low`, `gain_high`, its 95 % bootstrap
         interval over the sequences; `r2` of the fit, which says nothing about a flat curve; `half_life`, in steps,
         infinite for a gain of 1 or more; `horizon`, the largest k with R(k) >= 0.01; `horizon_reached`, False if that
         is the last k measured, so that the true one is larger; `left`, R(K); and `dead`, the fraction of the sequences

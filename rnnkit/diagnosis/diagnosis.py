@@ -1,4 +1,4 @@
-"""The diagnosis of a model: findings, and the tables that they rest on; the modules beside this one make them."""
+"""The diagnosis of a model: findings, and the tables that they rest on; the other modules of this folder make them."""
 
 from dataclasses import asdict, dataclass, field
 from html import escape
@@ -11,7 +11,7 @@ import pandas as pd
 
 from rnnkit.diagnosis.capture import capture
 from rnnkit.diagnosis.cures import Cure, cures
-from rnnkit.diagnosis.data import Data, Inputs, Target, look_at_data
+from rnnkit.diagnosis.data import Data, Inputs, Target, known_of_data
 from rnnkit.diagnosis.layers import Layer, known_of_layer, needed_steps
 from rnnkit.diagnosis.probe import Task, probe_arrays
 from rnnkit.diagnosis.rules import findings, status
@@ -41,7 +41,7 @@ class Diagnosis:
         truncation: `steps`, `cosine`: A(k), and `norm` of the truncated gradient over the full one.
         gates: see `gates.gates`.
         spectrum: `gate`, `radius` and `sigma` of the recurrent kernel.
-        lyapunov: `index`, `exponent` in nats a step; empty if it was not asked for.
+        lyapunov: `index`, `exponent` in nats per step; empty if it was not asked for.
         facts: all that the findings rest on.
         time_scales: for recurrences that do not read their own state (of an mLSTM by head), `unit`, `decay` per step,
             `half_life` in steps, and whether 1 % of what a unit held `reaches` as far as the task needs.
@@ -162,7 +162,7 @@ def diagnose(
             judged.
         x, y: the probe: arrays as for `fit`; a `tf.data.Dataset` or `PyDataset` as x alone, of which the first batch is
             taken; or raw data for one of our tasks, in any form that its `fit` takes. Where the model has one
-            prediction a step, `credit` looks at the loss of one step of each sequence, else at the sequence's loss.
+            prediction per step, `credit` looks at the loss of one step of each sequence, else at the sequence's loss.
         needed_lag: steps back that the task needs. None takes what the task says, or the steps that a linear model
             needs to predict the target of the probe, if it can; else it is not known, and half of the median length is
             a guess that counts only where quality is wanting.
@@ -182,25 +182,25 @@ def diagnose(
     if keras.backend.backend() != "tensorflow":
         raise DeviceError(f"diagnose is for the TensorFlow backend, got {keras.backend.backend()}.")
     x, y = probe_arrays(model, x, y)
-    look = capture(model, x, y, seed=seed)
-    data = look_at_data(model, x, y, look)
-    measurable = [] if data.broken_at or look.signal.weights else look.recordings
+    captured = capture(model, x, y, seed=seed)
+    data = known_of_data(model, x, y, captured)
+    measurable = [] if data.broken_at or captured.signal.weights else captured.recordings
     measured = [measure(recording, seed, lyapunov) for recording in measurable]
     layers = []
     for recording, tables in measured:
         needed = needed_steps(model, recording, needed_lag, data.dependence, data.lag)
-        layers.append(known_of_layer(recording, tables, *needed, recording.name in look.signal.reached))
+        layers.append(known_of_layer(recording, tables, *needed, recording.name in captured.signal.reached))
     training = known_of_training(
         model,
-        explained=look.signal.explained,
+        explained=captured.signal.explained,
         linear=data.dependence,
-        depth=look.depth,
+        depth=captured.depth,
         solved=solved,
         health=health,
         history=history,
         task=isinstance(model, Task),
     )
-    facts = Facts(data, look.signal, training, tuple(layers))
+    facts = Facts(data, captured.signal, training, tuple(layers))
     return Diagnosis(**joined_tables([tables for _, tables in measured], facts), facts=facts)
 
 

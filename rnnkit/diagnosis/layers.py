@@ -31,7 +31,7 @@ class Layer:
     Attributes:
         layer, direction: as in the tables.
         cell: its name in the cell table, or the class name of a cell of your own.
-        gain, gain_low: factor a step of the joint path, and the lower end of its interval.
+        gain, gain_low: factor per step of the joint path, and the lower end of its interval.
         horizon, horizon_reached: see `decay.fit`.
         left: what is left of an error after all steps measured.
         dead: fraction of the sequences in which an error dies out entirely.

@@ -50,11 +50,11 @@ def tables_of(diagnosis) -> dict[str, pd.DataFrame]:
 
 
 def words_of(diagnosis, cause=None) -> dict[str, Any]:
-    """What a `Diagnosis` says: `verdict`, and `cure` as a dict, None if there is no trouble.
+    """What a `Diagnosis` says: `verdict`, and `cure` as a dict, None if nothing is wrong.
 
     Args:
         diagnosis: that of the trained model.
-        cause: an earlier one that tells where its trouble comes from (see `ThroughTime.cause`).
+        cause: an earlier one that tells where its problem comes from (see `ThroughTime.cause`).
     """
     if cause is None or cause is diagnosis:
         return {"verdict": diagnosis.verdict, "cure": diagnosis.cure and diagnosis.cure.as_dict()}

@@ -42,7 +42,7 @@ class Signal:
     reached: tuple[str, ...] = ()
 
     @property
-    def sound(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether weights, loss and gradients are finite."""
         return self.finite and not self.weights and (not self.known or bool(np.isfinite(self.loss)))
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from rnnkit.checks import one_of, share, whole
+from rnnkit.checks import fraction, one_of, whole
 from rnnkit.constraints import find_constraint
 from rnnkit.errors import ArgumentError
 from rnnkit.initializers import find_initializer
@@ -102,7 +102,7 @@ class RecurrentStack(keras.layers.Layer):
         self.units = _widths(units, layers)
         self.bidirectional = bidirectional
         self.activation = activation
-        self.dropout = share("dropout", dropout)
+        self.dropout = fraction("dropout", dropout)
         self.block = one_of("block", block or self.cell.block, BLOCKS)
         self.residual = residual
         self.layer_norm = layer_norm

@@ -91,7 +91,7 @@ def tiles(pairs: Sequence[tuple[str, str]]) -> Markup:
 
 
 def conclusion(verdict: str, cure: Mapping[str, str] | None) -> Markup:
-    """What a diagnosis concludes, a paragraph a layer, and the cure that it names, if there is trouble."""
+    """What a diagnosis concludes, a paragraph per layer, and the cure that it names, if there is a problem."""
     said = [text(line) for line in verdict.splitlines()]
     if cure:
         said += [

@@ -35,7 +35,7 @@ class Trained:
         tables: `steps` (see `GradientHealth.steps`), `spectrum` (see `RecurrentSpectrum`), `through_time` (see
             `ThroughTime.profile`) unless nothing could be measured, and those of the task's spec.
         diagnosis: on validation examples, or why there is none.
-        cause: the diagnosis that tells what the trouble comes from (see `ThroughTime.cause`); None if there is none.
+        cause: the diagnosis that tells what the problem comes from (see `ThroughTime.cause`); None if there is none.
         artifacts: other files, by the task's spec.
     """
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import RecurrentStack
+from rnnkit.tasks.settings import OF_KERAS
 
-OF_KERAS = {"name": None, "dtype": None, "trainable": True}
 OF_STACK = {
     name: parameter.replace(kind=parameter.KEYWORD_ONLY)
     for name, parameter in inspect.signature(RecurrentStack).parameters.items()

@@ -1,4 +1,4 @@
-"""The callbacks with which a task trains, beside those of the user."""
+"""The callbacks with which a task trains, besides those of the user."""
 
 import math
 

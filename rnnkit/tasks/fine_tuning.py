@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from rnnkit import compat
-from rnnkit.checks import is_number, positive, share, whole
+from rnnkit.checks import fraction, is_number, positive, whole
 from rnnkit.errors import ArgumentError
 from rnnkit.optimizers import without_scaler
 
@@ -55,7 +55,7 @@ class FineTuning(keras.callbacks.Callback):
         super().__init__()
         self.decay, self.ratio = _at_least_one("decay", decay), _at_least_one("ratio", ratio)
         self.unfreeze = whole("unfreeze", unfreeze, least=0)
-        self.rise = positive("rise", share("rise", rise))
+        self.rise = positive("rise", fraction("rise", rise))
         self.epochs = None if epochs is None else whole("epochs", epochs)
         self._factors: Any = None
 

@@ -31,7 +31,7 @@ class Baseline(NamedTuple):
     steps: int
 
 
-def majority_share(train: list, data: list) -> float:
+def majority_fraction(train: list, data: list) -> float:
     """The fraction of `data` that is the most frequent value of `train`."""
     [(most, _)] = Counter(train).most_common(1)
     return sum(value == most for value in data) / len(data)

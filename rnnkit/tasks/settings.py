@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import rnnkit
-from rnnkit.checks import close_to, is_number, share
+from rnnkit.checks import close_to, fraction, is_number
 from rnnkit.errors import ArgumentError
 from rnnkit.tasks.spec import TaskSpec
 
@@ -21,7 +21,7 @@ OPTIMIZER = (
 # What a run gives to `fit` itself.
 TAKEN = ("x", "y", "epochs", "batch_size", "verbose", "callbacks", "validation_data", "validation_split", "unlabelled")
 OF_TRAINING = ("clipping", "threshold", "batch_size")  # hyperparameters that are no settings
-OF_KERAS = ("name", "dtype", "trainable")
+OF_KERAS = {"name": None, "dtype": None, "trainable": True}
 HOME = Path(rnnkit.__file__).parent
 
 
@@ -61,7 +61,7 @@ def _check_kind(name: str, value, default) -> None:
     if isinstance(default, bool) and not isinstance(value, bool):
         raise ArgumentError(f"{name}: expected true or false, got {value!r}.")
     if isinstance(default, float) and name.endswith("dropout"):
-        share(name, value)
+        fraction(name, value)
     elif type(default) in (int, float) and not is_number(value):
         raise ArgumentError(f"{name}: expected a number, got {value!r}.")
 

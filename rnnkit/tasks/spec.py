@@ -37,11 +37,11 @@ class TaskSpec:
         cell: that of a run that names none, where nothing else suits the data.
         headline: the metrics that say how good a run is, the first one first.
         counted: what a row of its data is called.
-        options: what a run can be asked for beside the options of every task, or in their place.
+        options: what a run can be asked for besides the options of every task, or in their place.
         shorthands: those of them that only say what others are, see `resolve`.
         lasting: those of them that describe a file, and hold for the files that a trained model is given later as well.
         fewest: rows of a file that can be split into training, validation and test data.
-        evaluate_options: what `rnnkit evaluate` can be asked for beside its data.
+        evaluate_options: what `rnnkit evaluate` can be asked for besides its data.
         predict_options: what `rnnkit predict` can be asked for in place of texts; see `predict`.
         examples: command lines that its help shows.
         space: what a search tries besides what is tried for every task, or in its place; see `read_part`.
@@ -199,7 +199,7 @@ class TaskSpec:
         return {}
 
     def fit_arguments(self, config: Config) -> dict[str, Any]:
-        """What `adapt` and `fit` get beside the data."""
+        """What `adapt` and `fit` get besides the data."""
         return {}
 
     def compile(self, model: "Task", config: Config) -> None:

@@ -18,13 +18,14 @@ from rnnkit.layers import RecurrentStack
 from rnnkit.optimizers import with_scaler
 from rnnkit.optimizers.replicas import share_gradient
 from rnnkit.recurrent.compiled import compiled
-from rnnkit.tasks.arguments import OF_KERAS, OF_STACK, check_known, full_signature
+from rnnkit.tasks.arguments import OF_STACK, check_known, full_signature
 from rnnkit.tasks.batches import Batches
 from rnnkit.tasks.callbacks import BestEpoch, Halving, follows_schedule
 from rnnkit.tasks.examples import balanced
 from rnnkit.tasks.inputs import as_dataset
 from rnnkit.tasks.portable_model import PortableModel
 from rnnkit.tasks.raw_data_model import WITHOUT_VALIDATION, RawDataModel, strategy_scope
+from rnnkit.tasks.settings import OF_KERAS
 from rnnkit.text.vocabulary import SPECIAL
 
 
@@ -250,7 +251,7 @@ class Task(RawDataModel, PortableModel):
         return True
 
     def preview(self, data: Dataset, rows: int = 6):
-        """A few rows of `data`, seeded, beside the model's answers, as a DataFrame."""
+        """A few rows of `data`, seeded, with the model's answers, as a DataFrame."""
         raise NotImplementedError
 
     def _epochs(self, epochs, validated: bool):

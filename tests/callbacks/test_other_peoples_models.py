@@ -92,7 +92,9 @@ class Gan(keras.Model):
     def __init__(self):
         super().__init__()
         keras.utils.set_random_seed(0)
-        self.generator = keras.Sequential([keras.Input((6, 2)), keras.layers.GRU(3), keras.layers.Dense(2)])
+        self.generator = keras.Sequential(
+            [keras.Input((6, 2)), keras.layers.Flatten(), keras.layers.Dense(3, "tanh"), keras.layers.Dense(2)]
+        )
         self.critic = keras.Sequential([keras.Input((2,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(1)])
 
     def call(self, x):
@@ -261,7 +263,7 @@ def test_a_layer_frozen_between_two_fits_without_compiling_is_said(kit, data, se
     kit.fit(model, data, [GradientHealth()])
 
 
-@pytest.mark.parametrize("updates", [10, 70])
+@pytest.mark.parametrize("updates", [3, 70])
 def test_many_updates_a_batch_are_kept_or_their_loss_is_said(kit, data, updates):
     class Often(keras.Sequential):
         def train_step(self, batch):
@@ -279,8 +281,8 @@ def test_many_updates_a_batch_are_kept_or_their_loss_is_said(kit, data, updates)
     with pytest.warns(UserWarning, match="updates of one batch are not in the records.* flush_every of at least 70"):
         kit.fit(model, (data[0][:4], data[1][:4]), [health])
     health = GradientHealth(flush_every=70)
-    kit.fit(model, (data[0][:8], data[1][:8]), [health])
-    assert len(health.steps) == 140
+    kit.fit(model, (data[0][:4], data[1][:4]), [health])
+    assert len(health.steps) == 70
 
 
 def test_measuring_that_fails_ends_recording_and_not_the_training(kit, data, monkeypatch):
@@ -308,7 +310,7 @@ class NamedInputs(keras.Model):
     def __init__(self):
         super().__init__()
         keras.utils.set_random_seed(0)
-        self.rnn, self.head = keras.layers.LSTM(3), keras.layers.Dense(1)
+        self.rnn, self.head = keras.layers.SimpleRNN(3), keras.layers.Dense(1)
 
     def call(self, inputs):
         return self.head(self.rnn(inputs["prices"]) + inputs["bias"])

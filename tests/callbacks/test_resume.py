@@ -53,7 +53,8 @@ def test_killed_while_it_saves_and_in_an_epoch_and_its_last_save_damaged(whole, 
     folder = tmp_path / "state"
     kill(folder, "save 00000005")  # in epoch 1, before batch 2
     assert [path.name for path in sorted(folder.iterdir())] == ["00000003.state", "00000004.state", "00000005.part"]
-    kill(folder, "batch 2.3")
+    with pytest.raises(StoppedError):
+        killed_fit.train(folder, "batch 2.3", stop)
     newest = max(folder.iterdir())
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 1
@@ -63,7 +64,7 @@ def test_killed_while_it_saves_and_in_an_epoch_and_its_last_save_damaged(whole, 
     assert ended == whole[1]
 
 
-@pytest.mark.parametrize(("place", "last"), [("batch 0.0", False), ("epoch 1", True), ("batch 2.4", True)])
+@pytest.mark.parametrize(("place", "last"), [("batch 0.0", False), ("epoch 1", True)])
 def test_wherever_it_stops_and_stands_in_the_list_it_goes_on(whole, tmp_path, place, last):
     with pytest.raises(StoppedError):
         killed_fit.train(tmp_path / "state", place, stop, last)
@@ -128,10 +129,18 @@ def test_another_training_is_refused_and_the_difference_named(another, change, m
         begun(another, **change)
 
 
+def small():
+    """A model without recurrence, which takes little time; its dropout draws numbers."""
+    keras.utils.set_random_seed(0)
+    flat, drop = keras.layers.Flatten(), keras.layers.Dropout(0.2)
+    model = keras.Sequential([keras.Input((6, 2)), flat, drop, keras.layers.Dense(1)])
+    model.compile("adam", "mse", metrics=["mae"])
+    return model
+
+
 def without_averages(folder, epochs, finish=False, at=None):
     """A training whose optimizer keeps no averages, and its weights and history."""
-    model, (x, y) = killed_fit.compiled(), killed_fit.data()
-    model.compile("adam", "mse", metrics=["mae"])
+    model, (x, y) = small(), killed_fit.data()
     best = keras.callbacks.EarlyStopping(patience=9, restore_best_weights=True)
     callbacks = [best, Resume(folder, every=2, finish=finish), killed_fit.At(at, stop)]
     options = {"batch_size": 4, "epochs": epochs, "validation_data": (x[:4], y[:4]), "verbose": 0}
@@ -192,13 +201,13 @@ def test_what_cannot_be_set_back_is_refused(tmp_path):
         resume.on_train_begin()
 
 
-TEXTS = ["good film", "bad film", "not good", "not bad at all", "good good good", "a bad plot and a bad film"] * 4
-LABELS = ["positive", "negative"] * 12
+TEXTS = ["good film", "bad film", "not good", "not bad at all", "good good good", "a bad plot and a bad film"] * 2
+LABELS = ["positive", "negative"] * 6
 
 
 def classify(folder, seed, at=None):
     keras.utils.set_random_seed(seed)
-    model = SentimentClassifier("simple_rnn", units=3, dropout=0.2)
+    model = SentimentClassifier("simple_rnn", units=3, bidirectional=False, embedding_dim=3, dropout=0.2)
     callbacks = [Resume(folder, every=1), killed_fit.At(at, stop)]
     history = model.fit(TEXTS, LABELS, batch_size=4, epochs=2, verbose=0, callbacks=callbacks)
     return killed_fit.digest(model.variables), history.history
@@ -208,13 +217,13 @@ def classify(folder, seed, at=None):
 def test_a_task_goes_on_with_the_order_of_its_own_examples_whatever_the_new_process_draws(tmp_path):
     ended = classify(tmp_path / "whole", 0)
     with pytest.raises(StoppedError):
-        classify(tmp_path / "state", 0, "batch 1.3")
+        classify(tmp_path / "state", 0, "batch 1.1")
     assert classify(tmp_path / "state", 8) == ended
 
 
 def piped(folder, dataset, stopped=False):
     """Trains on a pipeline, from the start or from where the folder says, perhaps up to batch 2 of epoch 1."""
-    model = killed_fit.compiled()
+    model = small()
     at = killed_fit.At("batch 1.2" if stopped else None, stop)
     try:
         history = model.fit(

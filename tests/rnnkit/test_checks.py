@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnkit.checks import one_of, positive, share, whole
+from rnnkit.checks import fraction, one_of, positive, whole
 from rnnkit.errors import ArgumentError
 
 NO_NUMBER = [None, True, np.bool_(True), "1", [1], 1j, float("nan")]
@@ -24,7 +24,7 @@ def test_whole_takes_what_lies_within_its_limits(value, least, most):
 
 @given(st.floats())
 def test_numbers_lie_in_their_ranges(value):
-    for check, within in ((positive, 0 < value < float("inf")), (share, 0 <= value < 1)):
+    for check, within in ((positive, 0 < value < float("inf")), (fraction, 0 <= value < 1)):
         if within:
             assert check("x", value) == value
         else:
@@ -39,7 +39,7 @@ def test_whole_refuses_what_is_no_positive_integer(value):
 
 
 @pytest.mark.parametrize("value", NO_NUMBER)
-@pytest.mark.parametrize("check", [positive, share])
+@pytest.mark.parametrize("check", [positive, fraction])
 def test_what_is_no_number_is_refused(check, value):
     with pytest.raises(ArgumentError, match="^x: expected"):
         check("x", value)
@@ -52,7 +52,7 @@ def test_positive_has_a_limit_of_its_own():
 
 
 def test_numbers_of_numpy_become_python_s():
-    found = [whole("n", np.int64(3)), positive("x", np.float32(0.5)), share("x", np.float16(0.25))]
+    found = [whole("n", np.int64(3)), positive("x", np.float32(0.5)), fraction("x", np.float16(0.25))]
     assert json.dumps(found) == "[3, 0.5, 0.25]"
 
 
@@ -65,7 +65,7 @@ def test_one_of_names_the_choices(value):
 
 def test_a_long_value_is_shortened():
     with pytest.raises(ArgumentError) as error:
-        share("x", "a" * 10_000)
+        fraction("x", "a" * 10_000)
     assert len(str(error.value)) < 150
 
 

@@ -77,10 +77,28 @@ def test_keras_trains_by_several_workers_only_once_it_is_mended(monkeypatch):
     assert trainer.reduce_per_replica is mended
 
 
-def test_tensorflow_tells_whether_it_has_started():
-    code = "import tensorflow as tf, rnnkit.compat as c; a = c.has_started(); tf.constant(1); print(a, c.has_started())"
-    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert found.stdout.split() == ["False", "True"]
+FRESH = """
+import rnnkit
+from rnnkit import compat
+from rnnkit.layers import LSTM
+import tensorflow as tf
+print(compat.has_started(), compat.is_op_determinism_enabled())
+tf.config.experimental.enable_op_determinism()
+tf.zeros(3)
+print(compat.has_started(), compat.is_op_determinism_enabled())
+"""
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    """A process of its own that imports rnnkit first, with the level of logging of a user who has set none."""
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    command = [sys.executable, "-c", FRESH]
+    return subprocess.run(command, capture_output=True, text=True, timeout=280, env=environment, check=False)
+
+
+def test_tensorflow_tells_whether_it_has_started(fresh):
+    assert [line.split()[0] for line in fresh.stdout.splitlines()] == ["False", "True"], fresh.stderr
 
 
 def test_the_end_of_a_worker_is_known_by_its_errors():
@@ -415,12 +433,8 @@ def test_the_global_seed_is_that_which_was_set():
     assert compat.global_seed() == before
 
 
-def test_op_determinism_is_known_in_a_process_that_asked_for_it():
-    code = (
-        "import tensorflow as tf\nfrom rnnkit import compat\nassert compat.is_op_determinism_enabled() is False\n"
-        "tf.config.experimental.enable_op_determinism()\nassert compat.is_op_determinism_enabled() is True"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def test_op_determinism_is_known_in_a_process_that_asked_for_it(fresh):
+    assert [line.split()[1] for line in fresh.stdout.splitlines()] == ["False", "True"], fresh.stderr
 
 
 def test_tensorflow_is_imported_without_its_start_up_lines_and_all_else_is_heard(capfd, monkeypatch):
@@ -431,12 +445,8 @@ def test_tensorflow_is_imported_without_its_start_up_lines_and_all_else_is_heard
     assert capfd.readouterr().err == "a warning\n"
 
 
-def test_a_notebook_sees_no_start_up_lines():
-    """With the level of logging that a user has who has set none."""
-    code = "import rnnkit; from rnnkit.layers import LSTM; import tensorflow as tf; tf.zeros(3)"
-    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=280, env=environment)
-    assert (done.returncode, done.stderr) == (0, "")
+def test_a_notebook_sees_no_start_up_lines(fresh):
+    assert (fresh.returncode, fresh.stderr) == (0, "")
 
 
 def test_a_traced_custom_gradient_is_in_the_registry():

@@ -1,10 +1,12 @@
 """Cures as a user of the shell gets them: each printed command runs up to its first step."""
 
 import shlex
+from functools import partial
 
 import pytest
 from typer.main import get_command
 
+from rnnkit import datasets
 from rnnkit.cli.app import app
 from rnnkit.diagnosis import verdict as v
 from rnnkit.diagnosis.cures import cures
@@ -35,6 +37,7 @@ def test_each_command_runs_up_to_its_first_step(cell, monkeypatch, tmp_path):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("rnnkit.study.run.train", stop)
+    monkeypatch.setattr(datasets, "memory", partial(datasets.memory, train=64, valid=24, test=24))
     found = commands(cell)
     assert len(found) > 8
     for name, line in found.items():

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from rnnkit.checks import one_of, share, whole
+from rnnkit.checks import fraction, one_of, whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import CRF, CRFLoss, TokenLoss
@@ -137,7 +137,7 @@ class EntityRecognizer(Task):
         self.crf = crf
         self.scheme = one_of("scheme", scheme, LETTERS)
         self.invalid = one_of("invalid", invalid, ("repair", "reject"))
-        self.word_dropout = share("word_dropout", word_dropout)
+        self.word_dropout = fraction("word_dropout", word_dropout)
         self.min_count = whole("min_count", min_count)
         self.max_words = None if max_words is None else whole("max_words", max_words)
         self.lowercase = lowercase

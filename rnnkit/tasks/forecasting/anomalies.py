@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def anomalies(model: "Answers", data: Dataset, level: float = 0.99) -> "pd.DataFrame":
-    """Each value beside the interval in which the forecast from the step before expected it.
+    """Each value with the interval in which the forecast from the step before expected it.
 
     Args:
         model: trained; of quantiles that reach as far, of a distribution, or calibrated.

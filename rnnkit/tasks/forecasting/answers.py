@@ -162,7 +162,7 @@ class Answers(Task):
     def backtest(
         self, data: Any, windows: int | None = None, stride: int | None = None, refit: bool = False, **options: Any
     ) -> "Backtest":
-        """Forecasts of what has already come, beside baselines; see `rnnkit.tasks.forecasting.backtest.backtest`."""
+        """Forecasts of the past, compared with baselines; see `rnnkit.tasks.forecasting.backtest.backtest`."""
         from rnnkit.tasks.forecasting.backtest import backtest
 
         self._need_network()

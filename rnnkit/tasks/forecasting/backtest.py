@@ -1,4 +1,4 @@
-"""Forecasts of what has already come, beside baselines.
+"""Forecasts of the past, compared with baselines.
 
 Legend: `R` windows of a target, `H` steps ahead, `C` targets.
 """

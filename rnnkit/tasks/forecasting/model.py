@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from rnnkit.checks import one_of, share, whole
+from rnnkit.checks import fraction, one_of, whole
 from rnnkit.datasets.series import Roles, split_by_time
 from rnnkit.datasets.time_grid import season_of
 from rnnkit.diagnosis.layers import ESTIMATED, FORETELLS
@@ -107,7 +107,7 @@ class Forecaster(Answers):
         if counts and (self.scaling != "none" or self.normalization not in ("mean", "none")):
             raise ArgumentError("loss: a negative binomial is one of counts: leave scaling and normalization out.")
         self.per_series, self.calendar, self.group_embedding = per_series, calendar, group_embedding
-        self.head_dropout = share("head_dropout", head_dropout)
+        self.head_dropout = fraction("head_dropout", head_dropout)
         self._roles = Roles()
 
     def fit(  # type: ignore[override]  # columns have roles, and fit names them

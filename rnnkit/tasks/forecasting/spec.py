@@ -26,7 +26,7 @@ def baseline_of(name: str, train: Dataset, data: Dataset, lookback: int = LOOKBA
 
 
 class ForecastingSpec(TaskSpec):
-    """A table with a row for each step; writes a backtest on the test data, beside baselines."""
+    """A table with a row for each step; writes a backtest on the test data, compared with baselines."""
 
     task = "forecasting"
     model = "rnnkit.tasks.forecasting.model:Forecaster"
@@ -146,7 +146,7 @@ class ForecastingSpec(TaskSpec):
         if not folder.has("backtest"):
             return PageParts()
         drawn = figure(backtest_plot(folder.table("backtest"), folder.table("by_step")))
-        scores = table(folder.table("scores"), "On test data, in its units, beside baselines")
+        scores = table(folder.table("scores"), "On test data, in its units, compared with baselines")
         scaled = text("Loss, mae and mse in the other sections are in the scaled units of the training.")
         return PageParts(
             sections=[Section("backtest", "Backtest", [drawn, scores, scaled])],

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from rnnkit.checks import one_of, share, whole
+from rnnkit.checks import fraction, one_of, whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.layers import AdaptiveSoftmax, RecurrentStack
@@ -116,7 +116,7 @@ class LanguageModel(LanguageAnswers):
         self.tied_embeddings = tied_embeddings
         self.softmax = one_of("softmax", softmax, SOFTMAXES)
         self.bptt_steps = whole("bptt_steps", bptt_steps)
-        self.output_dropout = keras.layers.Dropout(share("dropout", dropout), name="output_dropout")
+        self.output_dropout = keras.layers.Dropout(fraction("dropout", dropout), name="output_dropout")
         self.stacks = [self.stack]
         if direction == "both":
             settings = {**self.stack.get_config(), "name": "backward_stack"}

@@ -12,7 +12,7 @@ from rnnkit.datasets import Dataset
 from rnnkit.datasets.memory import MEMORY_PROBLEMS, memory_problem, read_name, usual_length
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.tasks.options import Option
-from rnnkit.tasks.parts import PageParts, majority_share
+from rnnkit.tasks.parts import PageParts, majority_fraction
 from rnnkit.tasks.spec import TaskSpec
 
 OF_TARGET = {"number": ("mse", "min"), "class": ("accuracy", "max"), "symbols": ("crossentropy", "min")}
@@ -52,7 +52,7 @@ def chance_of_memory(train: Dataset, data: Dataset) -> dict[str, float]:
         return {"crossentropy": step_crossentropy(targets, wanted)}
     squares = (np.asarray(wanted, float) - np.mean(targets)) ** 2
     classes = np.asarray(targets).dtype.kind in "iu"  # or whole numbers: the model knows, and takes its own
-    return {"mse": float(squares.mean())} | ({"accuracy": majority_share(targets, wanted)} if classes else {})
+    return {"mse": float(squares.mean())} | ({"accuracy": majority_fraction(targets, wanted)} if classes else {})
 
 
 def step_crossentropy(targets, wanted) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 from scipy.special import expit
 
-from rnnkit.checks import one_of, share, whole
+from rnnkit.checks import fraction, one_of, whole
 from rnnkit.datasets import Dataset
 from rnnkit.datasets.piano_rolls import KEYS
 from rnnkit.errors import ArgumentError, DataError
@@ -107,7 +107,7 @@ class MusicGenerator(Task):
         self.head = one_of("head", head, HEADS)
         self.embedding_dim = whole("embedding_dim", embedding_dim)
         self.head_units = whole("head_units", head_units)
-        self.head_dropout = share("head_dropout", head_dropout)
+        self.head_dropout = fraction("head_dropout", head_dropout)
 
     def read(self, x: Any, y: Any = None, *, target: bool = True):
         """A `Dataset` with the column `roll` from any form that `roll_column` takes."""

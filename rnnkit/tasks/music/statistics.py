@@ -1,4 +1,4 @@
-"""What generated music is like, in numbers, beside the music that the model learned from.
+"""What generated music is like, in numbers, compared with the music that the model learned from.
 
 The measures are simple ones of the field: Dong et al., "MuseGAN", AAAI 2018, and L.-C. Yang and A. Lerch, "On the
 evaluation of generative models in music", Neural Computing and Applications 32, 2020. They do not say whether music is

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from rnnkit.checks import share, whole
+from rnnkit.checks import fraction, whole
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import SequencePooling, WordDropout
 from rnnkit.optimizers import LazyAdam
@@ -113,7 +113,7 @@ class SentimentClassifier(ClassAnswers):
         self.pooling = SequencePooling(pooling, dtype=self.dtype_policy, name="pooling")
         self.embedding_dim = whole("embedding_dim", embedding_dim)
         self.vectors = None if vectors is None else str(vectors)
-        self.word_dropout = share("word_dropout", word_dropout)
+        self.word_dropout = fraction("word_dropout", word_dropout)
         self.min_count = whole("min_count", min_count)
         self.max_words = None if max_words is None else whole("max_words", max_words)
         self.max_length = None if max_length is None else whole("max_length", max_length)

@@ -7,7 +7,7 @@ from rnnkit import datasets
 from rnnkit.datasets import Dataset
 from rnnkit.report.terminal import show_table
 from rnnkit.tasks.options import COLUMNS, DELIMITER, ENCODING, HEADER, LABEL, TEST, TEXT, VALID, Option
-from rnnkit.tasks.parts import Baseline, PageParts, Results, majority_share
+from rnnkit.tasks.parts import Baseline, PageParts, Results, majority_fraction
 from rnnkit.tasks.spec import TaskSpec
 
 UNLABELLED = Option(
@@ -19,7 +19,7 @@ UNLABELLED = Option(
 
 def most_frequent_label(train: Dataset, data: Dataset) -> dict[str, float]:
     """Says the training data's most frequent label to every text."""
-    return {"accuracy": majority_share(train["label"], data["label"])}
+    return {"accuracy": majority_fraction(train["label"], data["label"])}
 
 
 class SentimentSpec(TaskSpec):

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from rnnkit.checks import installed, one_of, share, whole
+from rnnkit.checks import fraction, installed, one_of, whole
 from rnnkit.compat import layers_of
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import AttentionDecoder
@@ -119,7 +119,7 @@ class Translator(Task):
         self.vocabulary_size = whole("vocabulary_size", vocabulary_size)
         self.shared_vocabulary = shared_vocabulary
         self.tied_embeddings = tied_embeddings
-        self.label_smoothing = share("label_smoothing", label_smoothing)
+        self.label_smoothing = fraction("label_smoothing", label_smoothing)
         self.validation_sentences = whole("validation_sentences", validation_sentences)
         self.bleu_tokenize = one_of("bleu_tokenize", bleu_tokenize, (None, *TOKENIZERS))
         options = {"bidirectional": bidirectional, "dropout": dropout, "dtype": self.dtype_policy, "name": "decoder"}

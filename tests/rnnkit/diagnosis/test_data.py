@@ -7,7 +7,7 @@ import pytest
 from rnnkit.diagnosis import verdict as v
 from rnnkit.diagnosis.capture import capture
 from rnnkit.diagnosis.cures import cures
-from rnnkit.diagnosis.data import look_at_data
+from rnnkit.diagnosis.data import known_of_data
 from rnnkit.diagnosis.probe import probe_arrays
 from rnnkit.diagnosis.rules import findings
 from rnnkit.diagnosis.signal import Signal
@@ -21,7 +21,7 @@ N, STEPS = 64, 20
 def looked(model, x, y):
     model.compile("sgd", "mse")
     x, y = probe_arrays(model, x, y)
-    return look_at_data(model, x, y, capture(model, x, y))
+    return known_of_data(model, x, y, capture(model, x, y))
 
 
 @pytest.fixture

@@ -95,7 +95,13 @@ CASES = {
     "rate too low": ({"rate": 1e-6}, v.RATE_LOW, "higher learning rate", None, {"front": "features"}),
     "first step read": ({"head": "first"}, v.IGNORED, "read the last state", {"head": "last"}, {"cell": L.LSTM}),
     "padding behind": ({"padding": "post", "cell": L.GRU}, v.PADDING, "mask", {"front": "mask"}, {"rate": 3e-2}),
-    "large biases": ({"bias": 80.0, "cell": L.LSTM}, v.SATURATED, "bias start", {"bias": 0.0}, {"front": "features"}),
+    "large biases": (
+        {"bias": 80.0, "cell": L.LSTM},
+        v.SATURATED,
+        "bias initializer",
+        {"bias": 0.0},
+        {"front": "features"},
+    ),
 }
 QUICK = ("a target around 20,000", "rounded")
 

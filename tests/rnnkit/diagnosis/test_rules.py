@@ -183,7 +183,7 @@ def test_the_first_finding_is_the_cause(given, first):
         ({"layer": {"gain_low": 2.0, "unbounded": True}}, "gated cell"),
         ({"layer": {"rank": 1.0, "penalised": True}, "training": FAILED}, "orthogonal initialiser"),
         ({"layer": {"saturated": ("i",)}}, "layer normalisation"),
-        ({"layer": {"saturated": ("i",), "bias": 12.0}}, "bias start"),
+        ({"layer": {"saturated": ("i",), "bias": 12.0}}, "bias initializer"),
         ({"records": {"largest_norm": 1e6}, "layer": {"unbounded": True, "cell": "lstm"}}, "tanh"),
         ({"signal": {"weights": ("kernel",)}}, "guard"),
         ({"signal": {"weights": ("kernel",)}, "records": {"ratio": float("nan")}}, "guard"),

@@ -185,6 +185,7 @@ rnnkit.tune("memory", *map(Dataset, order), say=lambda line: print(line, flush=T
 """
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_and_ends_as_if_it_had_not_been(order, small, tmp_path):
     values = {**small, "dropout": 0.0, "learning_rate": [0.01, 0.02, 0.03], "epochs": 1, "algorithm": "grid"}
     killed = {**values, "max_trials": 2, "directory": str(tmp_path / "killed")}
@@ -251,7 +252,9 @@ TINY = {
 }
 
 
-@pytest.mark.parametrize("task", TINY)
+@pytest.mark.parametrize(
+    "task", [pytest.param(task, marks=() if task in ("ner", "translation") else pytest.mark.slow) for task in TINY]
+)
 def test_each_sample_can_be_searched(task, tmp_path):
     train, valid, _ = datasets.load(f"{task}-sample")
     space = {**TINY[task], "layers": 1, "cell": ["gru", "lstm"], "dropout": 0.1, "clipping": "global_norm"}
