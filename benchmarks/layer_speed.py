@@ -152,12 +152,12 @@ def works(only):
 
 
 def growth(cell, repeats):
-    """Prints what a step costs in a sequence of 16,384 steps, against one of 1,024, and what memory both need."""
+    """Prints the CPU time of a step in a sequence of 16,384 steps and in one of 1,024, and what memory both need."""
     spent = {}
     for steps in (1024, 16384):
         work = Work(cell, (16, steps, 128, 128), _scan(cell), _scan(cell))
         work.sides = {"Keras": work.sides["rnnkit"]}
-        spent[steps] = statistics.median(wall for wall, _ in work.measure(repeats)["Keras"]) / steps
+        spent[steps] = statistics.median(cpu for _, cpu in work.measure(repeats)["Keras"]) / steps
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"{cell:<8} T={steps:<6} {1e6 * spent[steps]:6.1f} us a step, peak {peak:6.0f} MB", flush=True)
     print(f"{cell:<8} a step costs {spent[16384] / spent[1024]:.2f} times as much")
