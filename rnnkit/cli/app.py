@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from rnnkit import __version__
-from rnnkit.cli import compare, data, diagnose, export, generate, predict, report, run, translate, tune
+from rnnkit.cli import compare, data, diagnose, export, generate, predict, report, run, translate, tune, vectors
 from rnnkit.cli.ended import flush_output, in_words
 from rnnkit.cli.options import help_text
 from rnnkit.errors import RnnkitError, in_shell
@@ -18,7 +18,7 @@ from rnnkit.report.terminal import shown
 
 ORDER = (
     *("run", "evaluate", "predict", "generate", "translate", "diagnose", "report", "runs", "export"),
-    *("compare", "tune", "data"),
+    *("compare", "tune", "vectors", "data"),
 )
 
 
@@ -48,7 +48,7 @@ for name, group in {"run": run.app, "compare": compare.app, "tune": tune.app, "d
     app.add_typer(group, name=name)
 for command in (
     *(predict.evaluate, predict.predict, generate.generate, translate.translate),
-    *(diagnose.diagnose, report.report, report.runs, export.export),
+    *(diagnose.diagnose, report.report, report.runs, export.export, vectors.vectors),
 ):
     app.command(help=help_text(command.__doc__))(command)
 

@@ -1,14 +1,88 @@
-"""Word vectors from a user's own file. Legend: `V` vocabulary, `D` dimensions."""
+"""Word vectors: made from texts, and read from a file. Legend: `V` vocabulary, `D` dimensions."""
 
+import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from rnnkit.checks import installed, whole
 from rnnkit.errors import DataError
+from rnnkit.text.corpus import Corpus
 from rnnkit.text.textfile import lines
+from rnnkit.text.tokenization import check_encodable
+from rnnkit.text.tokenizer import words
 from rnnkit.text.vocabulary import SPECIAL, Vocabulary
+from rnnkit.text.word_shape import folded
+
+
+def train_vectors(
+    texts: Any,
+    path: str | Path,
+    *,
+    size: int = 100,
+    epochs: int = 5,
+    window: int = 5,
+    min_count: int = 2,
+    lowercase: bool = True,
+    fold_digits: bool = False,
+    seed: int = 0,
+) -> int:
+    """Learns word vectors from texts and writes them into a file, which tasks take as `vectors`.
+
+    Skip-grams with negative sampling (Mikolov et al., "Distributed representations of words and phrases and their
+    compositionality", 2013), by gensim, in one process, so that a seed gives the same vectors.
+
+    Args:
+        texts: a list of texts; or the path of a file or folder of text files, plain or `.gz`, each line a text, which
+            are read in each epoch and need not fit into memory.
+        path: the file to write, as word2vec text; a name on `.gz` compresses it.
+        size: D.
+        epochs: passes over the texts.
+        window: words before and after a word that its vector predicts.
+        min_count: words that occur less often get no vector.
+        lowercase: fold capital letters, as the task does.
+        fold_digits: write each digit as 0, as an `EntityRecognizer` reads words.
+        seed: of the vectors.
+
+    Returns:
+        V, the number of words.
+
+    Raises:
+        PackageError: gensim is not installed.
+        ArgumentError: an argument out of its range.
+        DataError: there is nothing to learn from, or something else than texts.
+    """
+    installed("train_vectors", "vectors", ["gensim"])
+    from gensim.models import Word2Vec
+
+    numbers = {"vector_size": size, "epochs": epochs, "window": window, "min_count": min_count}
+    for name, value in numbers.items():
+        whole(name.removeprefix("vector_"), value)
+    split = _Sentences(texts, lowercase, fold_digits)
+    model = Word2Vec(**numbers, sg=1, workers=1, seed=seed)
+    model.build_vocab(split)
+    if not len(model.wv):
+        raise DataError(f"texts: no word occurs {min_count} times (min_count). Give more texts, or a smaller one.")
+    model.train(split, total_examples=model.corpus_count, epochs=epochs)
+    model.wv.save_word2vec_format(os.fspath(path))
+    return len(model.wv)
+
+
+class _Sentences:
+    """The words of each text, as often as they are asked for."""
+
+    def __init__(self, texts, lowercase: bool, fold_digits: bool):
+        self._texts = Corpus(texts, each_line=True) if isinstance(texts, (str, os.PathLike)) else list(texts)
+        self._lowercase, self._fold_digits = lowercase, fold_digits
+
+    def __iter__(self) -> Iterator[list[str]]:
+        for row, text in enumerate(self._texts["text"] if isinstance(self._texts, Corpus) else self._texts):
+            check_encodable([text], row)
+            found = words(text, lowercase=self._lowercase)
+            yield [folded(word, lowercase=False) for word in found] if self._fold_digits else found
 
 
 def vector_size(path: str | Path) -> int:
