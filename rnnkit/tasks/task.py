@@ -154,12 +154,18 @@ class Task(RawDataModel, PortableModel):
         """Variables by the depth of their layers, for fine-tuning: the output layers and all else that is new,
         each recurrent layer, from the last to the first, and the token vectors.
         """
-        layers: list[list] = [list(block.values()) for block in reversed(self.stack.blocks)]
+        blocks = zip(*(reversed(stack.blocks) for stack in self.recurrent_stacks), strict=True)
+        layers: list[list] = [[layer for block in each for layer in block.values()] for each in blocks]
         layers.append([each for each in self.network.layers if each.name == self.embedding_name])
         groups = [[each for layer in group for each in layer.trainable_variables] for group in layers]
         lower = {id(each) for group in groups for each in group}
         top = [each for each in self.trainable_variables if id(each) not in lower]
         return [group for group in (top, *groups) if group]
+
+    @property
+    def recurrent_stacks(self) -> Sequence[RecurrentStack]:
+        """The stacks that read the inputs, all of the same depth."""
+        return [self.stack]
 
     def build_from_config(self, config: dict[str, Any]):
         if not config:

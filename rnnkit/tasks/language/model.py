@@ -169,6 +169,10 @@ class LanguageModel(LanguageAnswers):
         return network
 
     @property
+    def recurrent_stacks(self) -> Sequence[RecurrentStack]:
+        return self.stacks
+
+    @property
     def _names(self) -> tuple[str, ...]:
         return NAMES[: len(self.stacks)]
 

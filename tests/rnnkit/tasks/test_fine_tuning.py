@@ -52,6 +52,22 @@ def test_each_step_is_that_of_the_paper():
         np.testing.assert_allclose(own, expected, atol=1e-6)
 
 
+def test_layers_of_equal_depth_are_one_group_in_both_directions():
+    """A language model has a stack for each direction, a classifier a stack that reads both."""
+    language = rnnkit.LanguageModel(units=3, layers=2, direction="both", embedding_dim=3)
+    language.adapt(TEXTS)
+    both = classifier(cell="lstm", bidirectional=True)
+    for model, stacks in ((language, language.stacks), (both, [both.stack])):
+        _, second, first, embedding = model.layer_groups()
+        for depth, group in ((1, second), (0, first)):
+            of_depth = [
+                v.path for stack in stacks for each in stack.blocks[depth].values() for v in each.trainable_variables
+            ]
+            assert len(of_depth) == 6  # kernel, recurrent kernel and bias, twice
+            assert [variable.path for variable in group] == of_depth
+        assert [variable.path for variable in embedding] == ["embedding/embeddings"]
+
+
 class Interrupt(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         raise KeyboardInterrupt
