@@ -83,8 +83,9 @@ class Corpus:
         kind = np.dtype("uint16" if len(tokens) < 2**16 else "int32")
         with tempfile.NamedTemporaryFile(prefix="rnnkit-") as file:
             for block, ends in self.blocks():
-                [numbers] = tokens.encode([block])
-                file.write(np.array([*numbers, END] if ends else numbers, kind).tobytes())
+                file.write(tokens.array(block).astype(kind).tobytes())
+                if ends:
+                    file.write(np.array(END, kind).tobytes())
             size = file.tell() // kind.itemsize
             if size < 2:
                 raise DataError(f"x: {self.name} holds no text. Give a file with some.")

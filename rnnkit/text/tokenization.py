@@ -9,11 +9,12 @@ A tokenization is learned from texts, goes into a model's build config as a JSON
 Where two languages share one vocabulary, as tied embeddings need it, it is learned from the texts of both.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from itertools import takewhile
 from typing import Any, ClassVar, Self
+
+import numpy as np
 
 from rnnkit.checks import one_of
 from rnnkit.errors import ArgumentError, DataError
@@ -24,6 +25,7 @@ from rnnkit.text.vocabulary import PADDING, SPECIAL, UNKNOWN, Vocabulary
 BEGIN, END = len(SPECIAL), len(SPECIAL) + 1
 MARKS = ("begin of text", "end of text")  # no token of a text has a space in it
 RESERVED = len(SPECIAL) + len(MARKS)
+CODE_POINTS = 0x110000  # of Unicode
 
 
 class Tokenization:
@@ -62,6 +64,10 @@ class Tokenization:
             DataError: one of them is no text, or holds half a character (a lone surrogate).
         """
         raise NotImplementedError
+
+    def array(self, text: str) -> np.ndarray:
+        """The numbers of one text, shape (T,)."""
+        return np.array(self.encode([text])[0], "int32")
 
     def decode(self, numbers: Iterable[int]) -> str:
         """The text behind numbers up to the first end; padding and begin are left out."""
@@ -137,23 +143,29 @@ class Characters(Tokenization):
 
     def __init__(self, entries: Sequence[str]):
         super().__init__(entries)
-        self._numbers = {character: number for number, character in enumerate(self.entries, RESERVED)}
+        self._numbers = np.full(CODE_POINTS, UNKNOWN, "int32")
+        self._numbers[[ord(character) for character in self.entries]] = range(RESERVED, len(self))
 
     @classmethod
     def learn(cls, texts: Iterable[str], size: int) -> "Characters":
         check_size(size, RESERVED + 1)
-        counts: Counter[str] = Counter()
+        counts = np.zeros(CODE_POINTS, "int64")
         for row, text in enumerate(texts):
             check_encodable([text], row)
-            counts.update(text)
-        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        return cls([character for character, _ in ranked[: size - RESERVED]])
+            found = np.bincount(_code_points(text))
+            counts[: len(found)] += found
+        ranked = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+        return cls([chr(code) for code in ranked[: size - RESERVED]])
 
     def __len__(self) -> int:
         return RESERVED + len(self.entries)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        return [[self._numbers.get(character, UNKNOWN) for character in text] for text in self._read(texts)]
+        return [self._numbers[_code_points(text)].tolist() for text in self._read(texts)]
+
+    def array(self, text: str) -> np.ndarray:
+        [text] = self._read([text])
+        return self._numbers[_code_points(text)]
 
     def decode(self, numbers: Iterable[int]) -> str:
         return "".join(self.entries[each - RESERVED] if each >= RESERVED else "\ufffd" for each in body(numbers))
@@ -238,6 +250,10 @@ def tokenization_from_config(config: dict[str, Any]) -> Tokenization:
     found = find_tokenization(config["kind"])(config["entries"])
     found.lowercase = config.get("lowercase", False)
     return found
+
+
+def _code_points(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode("utf-32-le"), "<u4")
 
 
 def body(numbers: Iterable[int]) -> list[int]:

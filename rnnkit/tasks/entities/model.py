@@ -1,7 +1,7 @@
 """Named entity recognition: words in, entities out. Legend: `B` batch, `T` words, `C` characters, `K` tags."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,26 +9,22 @@ import keras
 import numpy as np
 
 from rnnkit.checks import fraction, one_of, whole
-from rnnkit.datasets import Dataset
-from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors import DataError
 from rnnkit.layers import CRF, CRFLoss, TokenLoss
 from rnnkit.optimizers import LazyAdam
-from rnnkit.tasks.batches import by_example
-from rnnkit.tasks.columns import as_text
-from rnnkit.tasks.entities.checks import check_no_names, check_sentences, check_tag_lists, reject_broken, tag_numbers
+from rnnkit.tasks.entities.answers import TagAnswers
+from rnnkit.tasks.entities.checks import check_no_names, check_sentences, tag_numbers
 from rnnkit.tasks.entities.decoding import TagDecoder
-from rnnkit.tasks.entities.documents import as_document, entities_in, learn_joins, listed
+from rnnkit.tasks.entities.documents import learn_joins
 from rnnkit.tasks.entities.metric import EntityF1
 from rnnkit.tasks.entities.network import character_features, score_reader, word_features
-from rnnkit.tasks.entities.schemes import allowed_transitions, repair
-from rnnkit.tasks.entities.scores import EntityScores, score_entities
-from rnnkit.tasks.entities.spans import find_spans, named
-from rnnkit.tasks.entities.stream import TagStream, piece_reader
+from rnnkit.tasks.entities.schemes import allowed_transitions
+from rnnkit.tasks.entities.spans import find_spans
+from rnnkit.tasks.entities.stream import piece_reader
 from rnnkit.tasks.language.contextual import ContextualStringEmbeddings
 from rnnkit.tasks.language.pretrained import CHARACTERS, Pretrained
-from rnnkit.tasks.task import Task
 from rnnkit.text.learned_tokenizer import LearnedTokenizer
-from rnnkit.text.tokenizer import own_tokenizer, tokenize_with, tokenizer_name
+from rnnkit.text.tokenizer import own_tokenizer, tokenizer_name
 from rnnkit.text.vectors import load_vectors, vector_size
 from rnnkit.text.vocabulary import Vocabulary
 from rnnkit.text.word_shape import Spelling, folded, shape_number
@@ -38,7 +34,7 @@ SCORES = ("f1", "precision", "recall")
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
-class EntityRecognizer(Task):
+class EntityRecognizer(TagAnswers):
     """Finds entities: word, character and case embeddings, recurrent stack, conditional random field.
 
     A `keras.Model` that takes lists of words and lists of tags in IOB1, IOB2 or IOBES:
@@ -246,132 +242,13 @@ class EntityRecognizer(Task):
         found = self.get_metrics_result()
         return {name: found.get(name, value) for name, value in logs.items()}
 
-    def predict(
-        self, x: Any, batch_size: int = 128, verbose: int | str = "auto", steps: int | None = None, **kwargs: Any
-    ):
-        """The probability of every tag for every word, after the whole sentence.
-
-        Args:
-            x: token lists, in any form that `as_dataset` takes.
-            batch_size: sentences per step.
-            steps: batches to predict, the first ones; None predicts all.
-            verbose, kwargs: for Keras' sake; nothing is printed.
-
-        Returns:
-            A list with an array of shape (T_i, K) for each sentence; the columns are `tags`.
-        """
-        self._need_network()
-        found = self._decoded(TagDecoder.probabilities, self.inputs(x, batch_size, steps), batch_size)
-        return [decoded["probabilities"] for decoded in found]
-
-    def predict_tags(self, x: Any, batch_size: int = 128) -> list[list[str]]:
-        """The best tag sequence of each sentence, in the scheme IOB2.
-
-        Args:
-            x: token lists, in any form that `as_dataset` takes.
-            batch_size: sentences per step.
-        """
-        found = self._decoded(TagDecoder.tags, self.read(x, target=False), batch_size)
-        return [repair([self.tags[number] for number in decoded["tags"]], "IOB2") for decoded in found]
-
-    def score(self, x: Any, y: Any = None, batch_size: int = 128) -> EntityScores:
-        """Precision, recall and F1, over all and by type, of raw data in any form that `evaluate` takes."""
-        data = self.read(x, y)
-        return score_entities(self._checked_tags(data), self.predict_tags(data, batch_size))
-
-    def tag(self, texts: Any, batch_size: int = 128):
-        """The entities in a text, with their place and probability.
-
-        Args:
-            texts: a text of any length, tagged sentence by sentence; a list of texts; or token lists in any form that
-                `as_dataset` takes, whose offsets count in the tokens joined by blanks.
-            batch_size: sentences per step.
-
-        Returns:
-            A list of `Entity`, or for a list of texts a list of such lists.
-
-        Raises:
-            DataError: something else than texts or tokens.
-        """
-        self._need_network()
-        texts = as_text(texts)
-        rows = self.read(texts, target=False)["tokens"] if hasattr(texts, "columns") else listed(texts)
-        documents = [as_document(each, self._tokenize) for each in rows]
-        sentences = [[token.text for token in each] for document in documents for each in document.sentences]
-        decoded = self._decoded(TagDecoder.entities, Dataset({"tokens": sentences}), batch_size)
-        answers = [entities_in(document, decoded, self.tags) for document in documents]
-        return answers[0] if isinstance(texts, str) else answers
-
-    def stream(self, lookahead: int = 2, batch_size: int = 1) -> TagStream:
-        """Sentences that come word by word: `push` gives the tags that are settled, `finish` those of the last words.
-
-        Args:
-            lookahead: words that are read beyond a word before its tag is settled.
-            batch_size: sentences that are read side by side.
-
-        Raises:
-            ArgumentError: the stack is bidirectional, or an argument is out of its range.
-
-        Examples:
-            >>> from rnnkit import EntityRecognizer
-            >>> model = EntityRecognizer(units=8, bidirectional=False)
-            >>> model.adapt([["He", "took", "aspirin"]], [["O", "O", "B-Drug"]])
-            >>> stream = model.stream(lookahead=1)
-            >>> [len(stream.push(word)) for word in ("He", "took", "aspirin")], len(stream.finish())
-            ([0, 1, 1], 1)
-        """
-        self._need_network()
-        self._check_stepwise()
-        return TagStream(self, lookahead, batch_size)
-
-    def one_step(self):
-        self._need_network()
-        self._check_stepwise()
-        return super().one_step()
-
-    def _check_stepwise(self) -> None:
-        if self.contexts is not None:
-            raise ArgumentError(
-                "stream: the pretrained language model of characters reads a sentence from its end too, so there is no "
-                "answer before the sentence is whole. Train without pretrained, or with a language model of words."
-            )
-
-    def split_words(self, text: str) -> list[str]:
-        """The words of a text, as `tag` splits it."""
-        return [token.text for token in self._tokenize(text)]
-
-    @property
-    def _tokenize(self):
-        return partial(tokenize_with, self.tokenizer) if self.tokenizer else self._learned_tokenizer
-
     def score_floor(self, valid: Any):
         return 0.0  # F1 until the first entity is found
-
-    def preview(self, data: Any, rows: int = 6):
-        import pandas as pd
-
-        tokens, gold = data.sample(rows, seed=0)
-        columns = {"entities": gold, "predicted": self.predict_tags(tokens)}
-        columns = {name: [named(*pair) for pair in zip(tokens, tags, strict=True)] for name, tags in columns.items()}
-        return pd.DataFrame({"text": [" ".join(words) for words in tokens], **columns})
 
     def get_config(self):
         network = ("embedding_dim", "vectors", "chars", "char_units", "crf", "scheme", "invalid", "word_dropout")
         own = {name: getattr(self, name) for name in (*network, "min_count", "max_words", "lowercase")}
         return {**super().get_config(), **own, "tokenizer": tokenizer_name(self.tokenizer)}
-
-    def _decoded(self, asked, data, batch_size):
-        """Yields what a method of the decoder says of each sentence, cut to its words, in the order of the data."""
-        self._need_network()
-        found = by_example(partial(asked, self._decoder), self.encode(data, target=False), batch_size)
-        for words, outputs in zip(data["tokens"], found, strict=True):
-            yield {name: values[: len(words)] for name, values in outputs.items()}
-
-    def _checked_tags(self, data) -> list[list[str]]:
-        tags = check_tag_lists(check_sentences(data["tokens"]), data["tags"])
-        if self.invalid == "reject":
-            reject_broken(tags)
-        return tags
 
     def _folded(self, sentences) -> list[list[str]]:
         return [[folded(word, lowercase=self.lowercase) for word in words] for words in sentences]

@@ -42,6 +42,13 @@ def test_offsets_give_back_each_token_and_lose_nothing_but_white_space(text):
     assert all(gap.isspace() for gap in gaps if gap)
 
 
+@pytest.mark.timeout(20)
+def test_a_word_of_thousands_of_letters_takes_no_time():
+    """Two letters that one character folds to, such as "ff" and "ss", must not double it each time."""
+    text = "effiss5st" * 2000
+    assert words(f"{text} n't") == [text, "n't"]
+
+
 @given(st.text(max_size=60))
 def test_a_combining_mark_is_never_cut_from_its_letter(text):
     for token in tokenize(text):
