@@ -1,5 +1,6 @@
 """How workers are started on several hosts: the manifests of docs/launchers.md, and two hosts that are namespaces."""
 
+import importlib.metadata
 import json
 import os
 import re
@@ -12,9 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from rnnkit import workers
+from rnnkit import compat, datasets, workers
+from rnnkit.cli import together
+from rnnkit.datasets import Dataset
+from rnnkit.errors import DeviceError
+from rnnkit.tasks.config import RunConfig
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "launchers.md"
+CLUSTER = workers.Cluster(("localhost:1", "localhost:2"), 0)
+BEGUN = RunConfig("sentiment", workers=",".join(CLUSTER.addresses))
+SPLITS = datasets.Splits(*(Dataset({"text": [text], "label": ["good"]}) for text in ("a", "b", "c")))
 OPTIONS = ["--cell", "gru", "--units", "4", "--epochs", "8", "--device", "cpu"]
 
 
@@ -63,6 +71,33 @@ def test_the_job_of_kubernetes_has_what_its_operator_and_the_run_need(monkeypatc
     told = {"cluster": {"worker": names}, "task": {"type": "worker", "index": 1}}  # as the operator says it
     monkeypatch.setenv("TF_CONFIG", json.dumps(told))
     assert workers.find() == workers.Cluster(tuple(names), 1)
+
+
+def test_workers_with_another_configuration_version_or_data_have_something_to_refuse(monkeypatch):
+    """What a run asks to be the same; that a difference is refused, and how, is seen in test_workers.py."""
+    told = []
+    monkeypatch.setattr(compat, "has_started", lambda: False)
+
+    def meet(cluster, same, patience):
+        told.append(same)
+        raise DeviceError("as far as this goes")
+
+    monkeypatch.setattr(workers, "meet", meet)
+
+    def differences(config=BEGUN, splits=SPLITS, finish=False):
+        with pytest.raises(DeviceError), together.scope(config, CLUSTER, splits, finish):
+            pass
+        first, last = told[0], told[-1]
+        assert first.keys() == last.keys()
+        return {name for name in last if last[name] != first[name]}
+
+    assert differences() == set()
+    assert differences(BEGUN.replaced(seed=1, cell="gru")) == {"seed", "cell"}
+    assert differences(finish=True) == {"finish"}
+    assert differences(splits=SPLITS._replace(train=SPLITS.valid)) == {"train data"}
+    found = importlib.metadata.version
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0" if name == "keras" else found(name))
+    assert differences() == {"keras"}
 
 
 @pytest.fixture
