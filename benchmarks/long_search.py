@@ -55,6 +55,7 @@ def proposing(algorithm, known):
     with tempfile.TemporaryDirectory() as folder:
         tuner = algorithm(model, goal, max_trials=known + 3, seed=1, directory=folder)
         oracle = tuner.oracle
+        oracle.verbose = 0
         oracle.num_initial_points = known  # until then the Bayesian one draws at random too
         while len(times) < known + 3:
             start = time.perf_counter()

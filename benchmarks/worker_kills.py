@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     atexit.register(lambda: [each.kill() for each in STARTED])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory() as folder:
         whole = (options.folder or Path(folder)).absolute()
         prepare(whole, options.workers)
