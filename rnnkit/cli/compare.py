@@ -88,6 +88,7 @@ def compare(
             threshold=threshold,
             overwrite=overwrite,
             say=study.say,
+            **spec.fit_arguments(config),
             **arguments,
         )
     best = "highest" if found.mode == "max" else "lowest"

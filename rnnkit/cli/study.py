@@ -33,9 +33,9 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop
 
 
 def options_of(spec: TaskSpec, *names: str) -> list[Option]:
-    """The options that say what the data are, and those of all runs with these names."""
-    shorthands = [each for each in spec.options if each.name in spec.shorthands]
-    return [*spec.data_options, *shorthands, *(OPTIONS[name] for name in ("settings", *names, "device"))]
+    """The options that say what the data are, the task's own of training, and those of all runs with these names."""
+    own = [each for each in spec.options if each.name in spec.shorthands or each.panel == "Training"]
+    return [*spec.data_options, *own, *(OPTIONS[name] for name in ("settings", *names, "device"))]
 
 
 class Study(NamedTuple):

@@ -84,6 +84,7 @@ def tune(
 
     search_of: dict[str, Any] = {"algorithm": algorithm, "max_trials": trials, "minutes": minutes}
     search_of |= {"objective": objective, "epochs": config.epochs, "seed": seed, **study.options, **space}
+    search_of |= spec.fit_arguments(config)
     study.console.print(f"[bold]{task}[/] on {escape(config.data)}")
     if dry_run:
         _show_plan(study, task, search_of)

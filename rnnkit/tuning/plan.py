@@ -34,6 +34,7 @@ class Plan:
         algorithm: a tuner class of KerasTuner.
         objective: of KerasTuner, or a list of such.
         train, valid: in the task's columns.
+        unlabelled: more inputs, or None.
         max_trials, minutes, epochs: see `tune`; None is without limit.
         seed: of the search and each trial's training.
     """
@@ -47,10 +48,12 @@ class Plan:
     minutes: float | None
     epochs: int | None
     seed: int
+    unlabelled: Dataset | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
         """What makes it this search, without its budget: JSON-able."""
+        more = {} if self.unlabelled is None else {"unlabelled": fingerprint(self.unlabelled)}
         return {
             "rnnkit": rnnkit.__version__,
             "task": self.model.task.__name__,
@@ -62,6 +65,7 @@ class Plan:
             "space": self.model.describe(),
             "train": fingerprint(self.train),
             "valid": fingerprint(self.valid),
+            **more,
         }
 
     @property
@@ -87,6 +91,7 @@ def plan(
     seed: int = 0,
     epochs: int | None = None,
     guard="auto",
+    unlabelled=None,
     **space,
 ) -> Plan:
     """The plan of a search; the arguments are those of `tune`.
@@ -108,12 +113,13 @@ def plan(
         raise ArgumentError("space: nothing is left to search, all is fixed. Give one part a list or a range.")
     first = model.build(keras_tuner.HyperParameters())  # raises for a fixed argument that cannot be used
     train, valid = first.read(train), first.read(valid)
-    first.adapt(train)
+    more = {} if unlabelled is None else {"unlabelled": first.read_unlabelled(unlabelled)}
+    first.adapt(train, **more)
     first.encode(valid)
     trials = _trials(tuner_class, max_trials, minutes)
     if issubclass(tuner_class, keras_tuner.BayesianOptimization) and (trials or 0) > MANY:
         warnings.warn(SLOW.format(trials=trials), stacklevel=2)
-    return Plan(model, tuner_class, goal, train, valid, trials, minutes, epochs, seed)
+    return Plan(model, tuner_class, goal, train, valid, trials, minutes, epochs, seed, **more)
 
 
 def _trials(algorithm: type, max_trials: int | None, minutes: float | None) -> int | None:

@@ -32,6 +32,7 @@ def tune(
     isolate: bool = False,
     workers: int | None = None,
     overwrite: bool = False,
+    unlabelled: Any = None,
     say: Callable[[str], None] | None = print,
     **space: Any,
 ) -> GuidedSearch:
@@ -70,6 +71,7 @@ def tune(
         workers: number of parallel workers, each on all devices that this process uses. One that is killed is
             restarted and repeats its trial; a trial that ends its worker twice has failed.
         overwrite: replace another search in the folder.
+        unlabelled: more inputs, as in `fit`; every trial needs a loss that reads them.
         say: called with a line after each trial; None is silent.
 
     Returns:
@@ -84,13 +86,14 @@ def tune(
     """
     budget: dict[str, Any] = {"max_trials": max_trials, "minutes": minutes, "epochs": epochs}
     part = _part(workers, directory)
-    planned = plan(task, train, valid, algorithm, **budget, objective=objective, seed=seed, guard=guard, **space)
+    given: dict[str, Any] = {"objective": objective, "seed": seed, "guard": guard, "unlabelled": unlabelled}
+    planned = plan(task, train, valid, algorithm, **budget, **given, **space)
     folder = Path(directory or new_folder(planned.model.task_name))
     if part == "worker":
         join_folder(folder, SEARCH, planned.identity)
     else:
         open_folder(folder, SEARCH, planned.identity, overwrite)
-        keep_made(folder, train=planned.train, valid=planned.valid)
+        keep_made(folder, train=planned.train, valid=planned.valid, unlabelled=planned.unlabelled)
     settings: dict[str, Any] = {
         "algorithm": planned.algorithm,
         "model": planned.model,
@@ -104,8 +107,9 @@ def tune(
     tuner.minutes, tuner.say = minutes, say
     tuner.isolated = Isolated(settings) if isolate else None
     tuner.lead = lead if part == "chief" else None if workers is None else Workers(workers, settings)
-    length = {} if epochs is None else {"epochs": epochs}
-    tuner.search(planned.train, validation_data=planned.valid, **length)
+    of_fit = {"epochs": epochs, "unlabelled": planned.unlabelled}
+    of_fit = {name: value for name, value in of_fit.items() if value is not None}
+    tuner.search(planned.train, validation_data=planned.valid, **of_fit)
     return tuner
 
 

@@ -22,9 +22,17 @@ def reviews(tmp_path_factory):
     return path
 
 
-def test_tune_leaves_its_table_and_the_best_model(cli, reviews, tmp_path):
+@pytest.fixture(scope="module")
+def unlabelled(reviews):
+    """A file of texts without labels, whose words the reviews do not have."""
+    (reviews.parent / "more.txt").write_text("one unseen text\nanother one\n", encoding="utf-8")
+    return reviews.parent / "more.txt"
+
+
+def test_tune_leaves_its_table_and_the_best_model(cli, reviews, unlabelled, tmp_path):
     space = [*TINY, "--search", "cell=gru,simple_rnn", "--search", "learning_rate=1e-3:1e-2"]
     space += ["--fix", "layers=1", "--fix", "clipping=none", "--fix", "pooling=last", "--fix", "batch_size=16"]
+    space += ["--unlabelled", unlabelled, "--fix", "entropy=0.1"]
     out = tmp_path / "search"
     done = cli("tune", "sentiment", "--data", reviews, "--trials", 1, "--algorithm", "random", *space, "--out", out)
     assert done.code == 0, done.err
@@ -35,25 +43,30 @@ def test_tune_leaves_its_table_and_the_best_model(cli, reviews, tmp_path):
     assert 1e-3 <= row["learning_rate"] <= 1e-2
     best = json.loads((out / "best.json").read_text(encoding="utf-8"))
     assert best["valid"]["accuracy"] == pytest.approx(row["val_accuracy"])
-    assert rnnkit.load(out / "best.keras").stack.cell.name == row["cell"]
+    model = rnnkit.load(out / "best.keras")
+    assert (model.stack.cell.name, "unseen" in model.vocabulary) == (row["cell"], True)
     assert (best["settings"]["cell"], best["settings"]["batch_size"]) == (row["cell"], 16)
     assert best["command"] in " ".join(done.out.split())
     again = cli(*shlex.split(best["command"])[1:], "--epochs", 1, "--out", tmp_path / "again")
     assert again.code == 0, again.err
     config = json.loads((tmp_path / "again" / "config.json").read_text(encoding="utf-8"))
-    assert (config["cell"], config["settings"]["learning_rate"]) == (row["cell"], pytest.approx(row["learning_rate"]))
+    assert (config["cell"], config["unlabelled"]) == (row["cell"], str(unlabelled))
+    assert config["settings"]["learning_rate"] == pytest.approx(row["learning_rate"])
 
 
-def test_compare_leaves_a_row_a_run_and_a_row_a_model(cli, reviews, tmp_path):
+def test_compare_leaves_a_row_a_run_and_a_row_a_model(cli, reviews, unlabelled, tmp_path):
     out = tmp_path / "cells"
-    done = cli(
-        "compare", "sentiment", "--data", reviews, "--cells", "gru", "--seeds", 1, *TINY, "--no-baselines", "--out", out
-    )
+    options = ["--cells", "gru", "--seeds", 1, *TINY, "--unlabelled", unlabelled, "--fix", "entropy=1"]
+    done = cli("compare", "sentiment", "--data", reviews, *options, "--no-baselines", "--out", out)
     assert done.code == 0, done.err
     assert "gru  seed 0  valid_accuracy" in done.out
     [run] = pd.read_csv(out / "runs.csv").to_dict("records")
     [model] = pd.read_csv(out / "summary.csv").to_dict("records")
     assert (run["model"], model["model"], model["valid"]) == ("gru", "gru", pytest.approx(run["valid_accuracy"]))
+    same = rnnkit.SentimentClassifier("gru", 3, embedding_dim=3, bidirectional=False, entropy=1.0)
+    same.adapt(*pd.read_csv(reviews).to_dict("list").values(), unlabelled=unlabelled)
+    assert run["parameters"] == same.count_params()
+    assert json.loads((out / "made.json").read_text(encoding="utf-8"))["examples"]["unlabelled"] == 2
 
 
 def test_dry_runs_say_what_would_be_done_and_do_nothing(cli, tmp_path):

@@ -45,6 +45,7 @@ def compare(
     clipping: Any = None,
     threshold: float | None = None,
     overwrite: bool = False,
+    unlabelled: Any = None,
     say: Callable[[str], None] | None = print,
     **options: Any,
 ) -> Comparison:
@@ -73,6 +74,7 @@ def compare(
         clipping, threshold: a rule of `GradientClipping` and its first argument; None adds none to what the task's own
             optimizer does (for music and translation, a global norm of at most 1).
         overwrite: replace another comparison in the folder.
+        unlabelled: more inputs, as in `fit`, for each cell; baselines do not read them.
         say: called with a line after each run; None is silent.
         options: other arguments of the task, and of its optimizer and `fit`, the same for every cell.
 
@@ -88,21 +90,23 @@ def compare(
     train, valid = first.read(train), first.read(valid)
     test = None if test is None else first.read(test)
     settings = Settings(train, valid, test, epochs, batch_size, clipping, threshold)
-    first.adapt(settings.train)
+    more = {} if unlabelled is None else {"unlabelled": first.read_unlabelled(unlabelled)}
+    first.adapt(settings.train, **more)
     units = _matching(task_class, first, cells, options) if match_parameters else {}
     identity = _identity(task_class, settings, options, first.stack.cell.name if match_parameters else None)
+    identity |= {part: fingerprint(each) for part, each in more.items()}
     folder = None if directory is None else open_folder(Path(directory), FILE, identity, overwrite)
     if folder is not None:
-        keep_made(folder, train=train, valid=valid, test=test)
+        keep_made(folder, train=train, valid=valid, test=test, **more)
     spec = spec_of(name)
     metric, mode = spec.metric(first)
     rows = Rows(folder, f"valid_{metric}", say)
     recurrent = {cell: (task_class, {**options, **units.get(cell, {}), "cell": cell}) for cell in cells}
     others = spec.networks() if baselines else {}
     networks = {each: (network, _of_vocabulary(options)) for each, network in others.items()}
-    for kind, group in {"recurrent": recurrent, "network": networks}.items():
+    for kind, group, of_fit in (("recurrent", recurrent, more), ("network", networks, {})):
         for seed, (model, (trained, own)) in itertools.product(range(seeds), group.items()):
-            rows.add(model, kind, seed, functools.partial(train_once, trained, own, settings, seed))
+            rows.add(model, kind, seed, functools.partial(train_once, trained, own, settings, seed, **of_fit))
     rules = spec.rules_for(first) if baselines else {}
     for rule, score in rules.items():
         rows.add(rule, "rule", None, functools.partial(scored, score, settings))

@@ -49,8 +49,10 @@ class Settings:
 
 
 @graphs_freed()
-def train_once(task: type[Task], options: dict[str, Any], settings: Settings, seed: int) -> dict[str, Any]:
-    """One training, measured: a row of `Comparison.frame` without its name."""
+def train_once(
+    task: type[Task], options: dict[str, Any], settings: Settings, seed: int, **of_fit: Any
+) -> dict[str, Any]:
+    """One training, measured: a row of `Comparison.frame` without its name; `of_fit` are more arguments of `fit`."""
     keras.utils.set_random_seed(seed)
     model = new_model(task, options)
     training = Training(settings.clipping, settings.threshold)
@@ -62,6 +64,7 @@ def train_once(task: type[Task], options: dict[str, Any], settings: Settings, se
         epochs=settings.epochs,
         verbose=0,
         **by_owner(options).fit,
+        **of_fit,
     )
     measured, ends = training.measured(model), training.times.ends
     best = len(ends) - 1 if model.kept_epoch is None else model.kept_epoch
