@@ -56,6 +56,7 @@ def run(tmp_path_factory):
     data = folder / "reviews.csv"
     pd.DataFrame({"review": REVIEWS, "verdict": LABELS}).to_csv(data, index=False)
     options = ["--data", data, "--text", "review", "--label", "verdict", "--units", 3, "--cell", "GRU", "--epochs", 2]
+    options += ["--set", "bidirectional=false"]
     done = shell(
         "run",
         "sentiment",
@@ -144,6 +145,7 @@ def tagged_run(cli, tmp_path_factory):
     sentence = "1 Ada B-PER x\n2 is O x\n3 in O x\n4 York I-LOC x\n\n"
     data.write_bytes(("\ufeff-DOCSTART- -X- O O\n\n" + sentence * 40).replace("\n", "\r\n").encode())
     options = ["--data", data, "--text", 1, "--label", 2, "--units", 8, "--epochs", 6, "--batch-size", 2, "--json"]
+    options += ["--cell", "simple_rnn", "--set", "bidirectional=false"]
     done = cli("run", "ner", *options, "--out", folder / "run")
     assert done.code == 0, done.err
     return folder / "run", done
@@ -449,6 +451,7 @@ def test_a_run_that_has_learned_nothing_says_so_first(cli, tmp_path):
     rows = "".join(f"word{n} thing{n % 7},{'ab'[n * 7919 % 2]}\n" for n in range(60))
     (tmp_path / "noise.csv").write_text(f"text,label\n{rows}", encoding="utf-8")
     options = ["--units", 2, "--set", "learning_rate=0.0", "--epochs", 1]
+    options += ["--cell", "simple_rnn", "--set", "bidirectional=false"]
     done = cli("run", "sentiment", "--data", "noise.csv", *options, "--out", "run", cwd=tmp_path)
     assert done.code == 0, done.err
     conclusion = json.loads((tmp_path / "run" / "diagnosis" / "conclusion.json").read_text(encoding="utf-8"))

@@ -98,7 +98,8 @@ def test_a_run_on_two_devices_in_half_precision_that_is_deterministic(tmp_path):
     reviews, out = tmp_path / "reviews.csv", tmp_path / "run"
     rows = [f"{'good' if row % 2 else 'bad'} film with plot {row} in it,{row % 2}" for row in range(20)]
     reviews.write_text("\n".join(["text,label", *rows]), encoding="utf-8")
-    options = ["--data", reviews, "--units", "3", "--cell", "gru", "--epochs", "1", "--batch-size", "5", "--out", out]
+    options = ["--data", reviews, "--units", "3", "--cell", "simple_rnn", "--set", "bidirectional=false"]
+    options += ["--epochs", "1", "--batch-size", "5", "--out", out]
     chosen = ["--device", "cpu", "--devices", "2", "--precision", "mixed_float16", "--deterministic"]
     command = [sys.executable, "-c", "from rnnkit.cli.app import main; main()", "run", "sentiment", *options, *chosen]
     ended = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=280, check=False)

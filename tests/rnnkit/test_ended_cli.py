@@ -92,7 +92,7 @@ def reviews(folder):
     return data
 
 
-TINY = ["--units", 3, "--cell", "gru", "--epochs", 1, "--batch-size", 8]
+TINY = ["--units", 3, "--cell", "gru", "--set", "bidirectional=false", "--epochs", 1, "--batch-size", 8]
 
 
 @pytest.mark.filterwarnings("always:Resume:UserWarning")
