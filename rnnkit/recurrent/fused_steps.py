@@ -146,7 +146,7 @@ class SLSTMSteps:
     activation: Function
     keeps: ClassVar[int] = 7
     gradients: ClassVar[int] = 1
-    steps_a_round: ClassVar[int] = 8
+    steps_a_round: ClassVar[int] = 4
 
     def forward(self, x, states, multiply):
         """As `SimpleRNNSteps.forward`; the states are h, c, n and m."""
