@@ -1,5 +1,6 @@
 """Texts of a file or folder, a part at a time in memory."""
 
+import mmap
 import os
 import tempfile
 from collections.abc import Iterator
@@ -91,6 +92,15 @@ class Corpus:
                 raise DataError(f"x: {self.name} holds no text. Give a file with some.")
             file.flush()
             return np.memmap(file.name, kind, "r", shape=(size,))  # stays readable without its name
+
+
+def release_pages(tokens: np.ndarray) -> None:
+    """Unmaps what was read of an array in a file, which would count as memory of this process until all of it is there.
+
+    It is read again when it is needed. Any other array stays as it is.
+    """
+    if isinstance(tokens.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        tokens.base.madvise(mmap.MADV_DONTNEED)
 
 
 def open_corpus(path: str | os.PathLike[str]) -> Corpus:

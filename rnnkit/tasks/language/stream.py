@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from rnnkit.callbacks.resuming.running_fit import content_sum
+from rnnkit.text.corpus import release_pages
 from rnnkit.text.tokenization import END
 
 MOST_LOGITS = 2**25  # of a batch that is measured, 128 MiB
@@ -65,7 +66,9 @@ class Strips(keras.utils.PyDataset):
     def fingerprint(self) -> dict:
         """What tells this stream from others, by name; the seed is not among it."""
         options = {"batch_size": self.batch_size, "steps": self.steps, "shuffle": bool(self.shuffle)}
-        return {"tokens": len(self.tokens), **options, "contents": content_sum([np.asarray(self.tokens)])}
+        contents = content_sum([np.asarray(self.tokens)])
+        release_pages(self.tokens)
+        return {"tokens": len(self.tokens), **options, "contents": contents}
 
     def __getitem__(self, index):
         group, chunk, first = self._place(self.epoch * self.num_batches + index)
@@ -78,6 +81,7 @@ class Strips(keras.utils.PyDataset):
             wanted = (first + begin + within) % len(self.tokens)
             x[name] = np.where(valid, tokens_at(self.tokens, name, wanted - 1), 0)
             y.append(np.where(valid, tokens_at(self.tokens, name, wanted), -1))
+        release_pages(self.tokens)
         return _batch(x, y, chunk == 0)
 
     def _place(self, number: int) -> tuple[np.ndarray, int, int]:
@@ -113,8 +117,11 @@ def text_strips(tokens, batch_size: int) -> tuple[np.ndarray, bool]:
 
 def _text_starts(tokens) -> np.ndarray:
     """Places behind an end, and 0; the last is the size of the stream."""
-    parts = range(0, len(tokens), BLOCK)
-    return np.concatenate([[0], *(np.flatnonzero(tokens[part : part + BLOCK] == END) + part + 1 for part in parts)])
+    found = [np.zeros(1, int)]
+    for part in range(0, len(tokens), BLOCK):
+        found.append(np.flatnonzero(tokens[part : part + BLOCK] == END) + part + 1)
+        release_pages(tokens)
+    return np.concatenate(found)
 
 
 class Pieces(keras.utils.PyDataset):

@@ -1,5 +1,7 @@
 """Streams in strips and pieces, against plain loops over the tokens."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -129,3 +131,25 @@ def test_both_directions_begin_behind_an_end_and_close_with_one(steps):
     text = np.array([*range(4, 4 + steps), END])
     for name, read in {"tokens": text, "backward": backwards(text)}.items():
         np.testing.assert_array_equal(tokens_at(text, name, np.arange(-1, steps + 1)), [END, *read])
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_a_stream_in_a_file_takes_no_memory(tmp_path, monkeypatch):
+    """40 MB of it are read from end to end; what the system counts as mapped stays below a part of them."""
+    monkeypatch.setattr(module, "BLOCK", 2**20)
+    stream = np.full(20_000_000, 9, "uint16")
+    stream[99::100] = END
+    stream.tofile(tmp_path / "tokens")
+    tokens = np.memmap(tmp_path / "tokens", "uint16", "r", shape=stream.shape)
+
+    def mapped():
+        [line] = [each for each in Path("/proc/self/status").read_text().splitlines() if each.startswith("RssFile")]
+        return int(line.split()[1]) / 1024
+
+    before = mapped()
+    batches = Strips(tokens, batch_size=8, steps=50)
+    x, y = batches[0]
+    np.testing.assert_array_equal(x["tokens"][:, 1:], y[:, :-1])
+    assert mapped() - before < 10
+    assert int(tokens.sum()) == int(stream.sum())
+    assert mapped() - before > 30  # that is what was counted
