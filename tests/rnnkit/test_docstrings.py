@@ -8,6 +8,7 @@ import pytest
 import rnnkit
 from rnnkit import callbacks, datasets, layers, tasks, tuning
 
+pytestmark = pytest.mark.usefixtures("untraced_fits")
 PUBLIC = {
     f"{module.__name__}.{name}": getattr(module, name)
     for module in (rnnkit, callbacks, datasets, layers, tasks, tuning)

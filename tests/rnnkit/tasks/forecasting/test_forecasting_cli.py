@@ -10,7 +10,7 @@ OPTIONS = ["--target", "load", "--time", "date", "--known", "event", "--horizon"
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory, cli):
+def place(tmp_path_factory, untraced_fits, cli):
     """A folder with a file and a run on it."""
     folder = tmp_path_factory.mktemp("forecasting")
     rng, dates = np.random.default_rng(0), pd.date_range("2024-01-01", periods=200, freq="h")

@@ -37,7 +37,7 @@ def tunes(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(cli, tunes, tmp_path_factory):
+def run(cli, untraced_fits, tunes, tmp_path_factory):
     """A finished run, and what it printed."""
     folder = tmp_path_factory.mktemp("music") / "run"
     options = ["--steps-per-beat", 2, "--head", "joint", "--units", 4, "--epochs", 1, "--batch-size", 5, "--json"]
