@@ -16,6 +16,7 @@ from rnnkit.recurrent.scan_cells import SequenceCell
 from rnnkit.recurrent.slstm import FORGET_BIASES
 
 CHUNK = 32
+LARGEST = 80.0  # of which float32 has the exponential
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
@@ -129,7 +130,8 @@ class MLSTMCell(SequenceCell):
 
     def _size(self, sums, maximum):
         """max(|n' q|, 1) as a multiple of exp(m)."""
-        return ops.maximum(ops.absolute(sums), ops.exp(-maximum))[..., None]
+        one = ops.exp(ops.minimum(-maximum, LARGEST))  # else infinite, and its gradient NaN, after long without writing
+        return ops.maximum(ops.absolute(sums), one)[..., None]
 
     def _projected(self, inputs):
         """q, k and v, (..., K, D), o, (..., H), and the logits of i and f, (..., K)."""

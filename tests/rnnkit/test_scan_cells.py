@@ -297,6 +297,11 @@ def test_mlstm_neither_overflows_nor_forgets_what_is_written_with_great_force():
     np.testing.assert_allclose(outputs[0, 2:], np.tile([0.25, -0.5], (7, 1)), rtol=1e-5)
     for ours, steps in zip([outputs, *states], [stepped, *after], strict=True):
         np.testing.assert_allclose(ours, steps, atol=1e-5)
+    cell.gate_bias.assign([-300.0, -300.0])  # and one that hardly writes or keeps anything
+    with tf.GradientTape() as tape:
+        outputs, *_ = layer(0 * x)
+    np.testing.assert_allclose(outputs, 0, atol=1e-6)
+    assert all(np.isfinite(each).all() for each in tape.gradient(outputs, [each.value for each in cell.weights]))
 
 
 def test_mlstm_starts_with_forget_gates_spread_from_3_to_6():
