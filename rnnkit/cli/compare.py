@@ -88,8 +88,7 @@ def compare(
             threshold=threshold,
             overwrite=overwrite,
             say=study.say,
-            **spec.fit_arguments(config),
-            **arguments,
+            **(spec.fit_arguments(config) | arguments),
         )
     best = "highest" if found.mode == "max" else "lowest"
     show_table(console, _in_short(found.summary), f"{found.metric}, {best} first", "summary.csv")

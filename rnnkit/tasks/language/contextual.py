@@ -65,7 +65,7 @@ class ContextualStringEmbeddings(keras.layers.Layer):
     def encode(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
         """The vectors of the words of each sentence: float16, shape (T_i, 2 * H)."""
         rows = [self._places(words) for words in sentences]
-        x = {name: [row[name] for row in rows] for name in ("forward", "backward", "ends", "starts")}
+        x: dict[str, Any] = {name: [row[name] for row in rows] for name in ("forward", "backward", "ends", "starts")}
         x["lengths"] = lengths = np.array([len(each) for each in x["forward"]], "int32")
         found = by_example(self._read, {"x": x, "lengths": lengths, "max_steps": MOST_CHARACTERS}, TOGETHER)
         return [vectors[: len(words)] for vectors, words in zip(found, sentences, strict=True)]
@@ -73,7 +73,9 @@ class ContextualStringEmbeddings(keras.layers.Layer):
     def _places(self, words) -> dict[str, np.ndarray]:
         """The characters of a sentence in both directions, each begun by an end, and the places of its words there."""
         [[blank], *spelled] = self.tokens.encode([" ", *words])
-        sentence, starts, ends = [END], [], []
+        sentence: list[int] = [END]
+        starts: list[int] = []
+        ends: list[int] = []
         for word in spelled:
             sentence += [blank] if ends else []
             starts.append(len(sentence) - 1)
