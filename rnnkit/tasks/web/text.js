@@ -6,7 +6,7 @@ const WORD_ENDS = String.raw`(?![\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}
 const KINDS = [
   String.raw`${WORD}+(?=[nN]['’][tT]${WORD_ENDS})`, // "do" in "don't"
   String.raw`[nN]['’][tT]${WORD_ENDS}`,
-  String.raw`['’](?:[sSſ]|[rR][eE]|[vV][eE]|[lL][lL]|[dD]|[mM])${WORD_ENDS}`,
+  String.raw`['’](?:[sS]|[rR][eE]|[vV][eE]|[lL][lL]|[dD]|[mM])${WORD_ENDS}`,
   String.raw`(?=(?<number>\p{N}+(?:[.,:]\p{N}+)*))\k<number>(?!${WORD})`, // 1,000.50; the look-ahead never gives back
   String.raw`${WORD}+`,
   String.raw`\.{2,}|-{2,}`,
