@@ -1,11 +1,12 @@
 """What a training by several workers costs: bytes and milliseconds a step, and what follows for more workers.
 
     python benchmarks/workers.py                 # 1, 2 and 4 processes on this machine; a table of more, calculated
+    python benchmarks/workers.py --speed 2       # 2 processes on 2 cores against 1 on 1, twice; 3 minutes when quiet
     python benchmarks/workers.py --check 3       # every task: 3 processes give the numbers of 1
     python benchmarks/workers.py --kills 3       # a worker is killed at random, all are resumed; and stopped, once
 
-Bytes are those of the loopback interface, so nothing else should use it. The processes share this machine's cores: give
-each one thread (`TF_NUM_INTRAOP_THREADS=1`), and read the milliseconds of more processes than cores as an upper bound.
+Bytes are those of the loopback interface, so nothing else should use it. Each process has one core; read the
+milliseconds of more processes than cores as an upper bound.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +28,7 @@ import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[1]
 PAIR = ROOT / "tests" / "rnnkit" / "workers_pair.py"
-TASKS = ("sentiment", "ner", "music", "translation", "memory")
-BATCH, WORDS, UNITS, STEPS, WARM = 32, 15_000, 64, 80, 20
+TASKS = ("sentiment", "ner", "music", "translation", "memory", "language model", "forecasting")
 MANY = (8, 64, 1024)
 STARTED: list[subprocess.Popen] = []
 LIMIT = 280  # seconds of any process
@@ -56,102 +57,64 @@ def end_all(*_) -> None:
 
 
 def ended(processes, limit=LIMIT):
-    """The last line of each; all of them have to end well."""
-    try:
-        told = [each.communicate(timeout=limit) for each in processes]
-    finally:
+    """The last line of each; all of them have to end well, and where one does not the others are ended."""
+    until = time.monotonic() + limit
+    with ThreadPoolExecutor(len(processes)) as pool:
+        heard = [pool.submit(each.communicate) for each in processes]
+        while None in (codes := [each.poll() for each in processes]) and not any(codes) and time.monotonic() < until:
+            time.sleep(0.1)
         for each in processes:
             each.kill()
-    if any(each.returncode for each in processes):
-        raise SystemExit("\n".join(error[-2000:] for _, error in told))
+    told = [each.result() for each in heard]
+    if any(codes) or None in codes:
+        errors = [f"ended with {code}: {error[-2000:]}" for code, (_, error) in zip(codes, told, strict=True)]
+        raise SystemExit("\n".join(errors))
     return [out.splitlines()[-1] if out.strip() else "" for out, _ in told]
 
 
 # ---- bytes and milliseconds ----
 
 
-def sent() -> int:
-    """Bytes that went over the loopback interface."""
-    lines = Path("/proc/net/dev").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.strip().startswith("lo:"))
+def measured(data: str, count: int, steps: int, guarded: bool = True) -> dict:
+    """What `workers_step.py` of the first of several workers has measured."""
+    own = [data, str(steps), *(["--guarded"] if guarded else [])]
+    command = [sys.executable, str(Path(__file__).with_name("workers_step.py"))]
+    return json.loads(ended(started(lambda number, names: [*command, str(number), names, *own], count))[0])
 
 
-def texts(count):
-    """Texts of the lengths of SST-2 over words of the frequencies of a language, and all words once."""
-    rng = np.random.default_rng(0)
-    frequencies = 1 / np.arange(1, WORDS + 1)
-    lengths = np.clip(rng.gamma(3.2, 6, size=BATCH * count * STEPS).astype(int), 2, 52)
-    drawn = [rng.choice(WORDS, length, p=frequencies / frequencies.sum()) for length in lengths]
-    words = [*drawn, *np.array_split(np.arange(WORDS), WORDS // 50)]
-    return [" ".join(f"w{word}" for word in each) for each in words], rng.integers(0, 2, len(words))
-
-
-def measure(number: int, names: str, guarded: bool) -> None:
-    """One worker; prints what it has measured."""
-    import contextlib
-
-    import keras
-
-    from rnnkit import SentimentClassifier, callbacks, workers
-
-    count = names.count(",") + 1
-    scope = workers.strategy(names.split(","), number) if count > 1 else contextlib.nullcontext()
-    keras.utils.set_random_seed(0)
-    times, counts = [], []
-
-    class Watch(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            times.append(time.perf_counter())
-            counts.append(sent())
-
-    with scope:
-        model = SentimentClassifier(units=UNITS)
-    x, y = texts(count)
-    model.adapt(x, y)
-    watch = [callbacks.GradientHealth(max_rows=20_000), callbacks.GradientGuard("skip")] if guarded else []
-    model.fit(x, y, epochs=1, batch_size=BATCH * count, verbose=0, callbacks=[*watch, Watch()])
-    sizes = {each.path: int(np.prod(each.shape)) for each in model.trainable_variables}
-    embedding = max(sizes.values())
-    found = {
-        "ms": float(np.median(np.diff(times)[WARM:]) * 1000),
-        "bytes": (counts[-1] - counts[WARM]) / (len(counts) - 1 - WARM),
-        "dense": 4 * (sum(sizes.values()) - embedding),
-    }
-    print(json.dumps(found))
-
-
-def measured(count: int, guarded: bool) -> dict:
-    def command(number, names):
-        return [sys.executable, __file__, "--measure", str(number), names, *(["--guarded"] if guarded else [])]
-
-    found = json.loads(ended(started(command, count))[0])
-    return {**found, "each": found["bytes"] / count}
-
-
-def per_worker(count: int, dense: float, rows: float) -> float:
-    """Bytes that a worker sends in a step: a ring all-reduce of what is dense, an all-gather of embedding rows."""
-    return 2 * (count - 1) / count * dense + (count - 1) * rows
+def per_worker(count: int, dense: float, embedding: float, rows: float) -> float:
+    """Bytes that a worker sends in a step by a ring: dense gradients, and embedding rows or, where less, all rows."""
+    reduced = 2 * (count - 1) / count
+    return reduced * dense + min((count - 1) * rows, reduced * embedding)
 
 
 def table() -> None:
-    runs = [(1, True), (2, False), (2, True), (4, True)]
     found = {}
-    print(f"measured, {BATCH} texts a worker: workers, guard, ms a step, KB a step and worker")
-    for count, guarded in runs:
-        found[count, guarded] = each = measured(count, guarded)
-        print(f"{count:3} {guarded!s:5} {each['ms']:8.1f} {each['each'] / 1e3:10.1f}", flush=True)
-    dense, one, two = found[2, True]["dense"], found[2, True], found[4, True]
-    rows = np.mean([(each["each"] - 2 * (n - 1) / n * dense) / (n - 1) for n, each in ((2, one), (4, two))])
-    computing = found[1, True]["ms"]
-    hop = max(one["ms"] - computing, 0) / 2  # of a ring of two, all collectives of a step together
-    print(f"fitted: dense {dense / 1e3:.0f} KB, rows of a worker {rows / 1e3:.0f} KB, {hop:.2f} ms a hop of a ring")
+    print("measured on SST-2, 32 texts a worker: workers, guard, ms a step, KB a step and worker")
+    for count, guarded in [(1, True), (2, False), (2, True), (4, True)]:
+        found[count, guarded] = each = measured("SST-2", count, 60, guarded)
+        print(f"{count:3} {guarded!s:5} {each['ms']:8.1f} {each['bytes'] / 1e3:10.1f}", flush=True)
+    sizes, computing = [found[2, True][name] for name in ("dense", "embedding")], found[1, True]["ms"]
+    rows = np.mean([(found[n, True]["bytes"] - 2 * (n - 1) / n * sizes[0]) / (n - 1) for n in (2, 4)])
+    hop = max(found[2, True]["ms"] - computing, 0) / 2  # of a ring of two, all collectives of a step together
+    print(f"fitted: dense {sizes[0] / 1e3:.0f} KB, rows of a worker {rows / 1e3:.0f} KB, {hop:.2f} ms a hop of a ring")
     for count in (2, 4):
-        print(f"  model at {count}: {per_worker(count, dense, rows) / 1e3:.1f} KB a step and worker")
+        print(f"  model at {count}: {per_worker(count, *sizes, rows) / 1e3:.1f} KB a step and worker")
     print("calculated: workers, MB a step and worker, ms a step on 10 Gbit/s, on 100 Gbit/s, and of that latency")
     for count in MANY:
-        total, latency = per_worker(count, dense, rows), 2 * (count - 1) * hop
+        total, latency = per_worker(count, *sizes, rows), 2 * (count - 1) * hop
         ms = [computing + latency + total * 8 / speed / 1e6 for speed in (10, 100)]
         print(f"{count:5} {total / 1e6:8.2f} {ms[0]:10.0f} {ms[1]:10.0f} {latency:10.0f}")
+
+
+def speed(times: int) -> None:
+    """Two processes on two cores against one process on one, by turns; on a machine that does nothing else."""
+    os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    for data, steps in (("IMDB", 40), ("SST-2", 150)):
+        one, two = zip(*[[measured(data, count, steps)["ms"] for count in (1, 2)] for _ in range(times)], strict=True)
+        factor = 2 * np.median(one) / np.median(two)
+        print(f"{data:6} 1 process {np.median(one):7.1f} ms a step, 2 {np.median(two):7.1f} ms: ", end="")
+        print(f"{factor:.2f}x as many texts a second, {times} runs each", flush=True)
 
 
 # ---- the numbers of one process ----
@@ -265,14 +228,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", type=int, metavar="WORKERS")
     parser.add_argument("--kills", type=int, metavar="TIMES")
-    parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
-    parser.add_argument("--guarded", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--speed", type=int, metavar="TIMES")
     given = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     atexit.register(end_all)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    if given.measure:
-        measure(int(given.measure[0]), given.measure[1], given.guarded)
+    if given.speed:
+        speed(given.speed)
     elif given.check:
         check(given.check)
     elif given.kills:

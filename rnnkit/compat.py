@@ -399,9 +399,28 @@ def mend_trainer() -> None:
 
     setattr(reduce_logs, _MENDED, True)
     trainer.reduce_per_replica, keras.Model._maybe_symbolic_build = reduce_logs, build_by_own_rows
+    keras.random.SeedGenerator.next = _own_seeds(keras.random.SeedGenerator.next)
+
+
+def _own_seeds(following: Callable) -> Callable:
+    """`SeedGenerator.next` with seeds of its own for each replica of several workers.
+
+    The state of a generator is the same on all, so that they would drop the same units of their different rows.
+    """
+    import tensorflow as tf
+
+    def next_of_replica(self, ordered=True):
+        seed, context = following(self, ordered), tf.distribute.get_replica_context()
+        if context is None or not is_shared(context.strategy):
+            return seed
+        replica = tf.cast(context.replica_id_in_sync_group, seed.dtype)
+        return seed + tf.stack([replica * tf.constant(_GOLDEN, seed.dtype), tf.zeros_like(replica)])
+
+    return next_of_replica
 
 
 _MENDED = "_mended_by_rnnkit"
+_GOLDEN = 0x1E3779B9  # far from the seeds of other layers, which are below 1e9, and of other replicas
 
 
 def is_shared(strategy) -> bool:
@@ -483,6 +502,23 @@ def has_lost_worker(error: Exception) -> bool:
         return False
     gone = (errors.UnavailableError, errors.AbortedError, errors.DeadlineExceededError)
     return isinstance(error, gone) or "ollective" in str(error)
+
+
+def gather_from_workers(context, values):
+    """Tensors that are as long on each worker, joined along their first axis; within a condition, too.
+
+    The public `ReplicaContext.all_gather` asks all workers for their lengths first, and fails within a condition.
+    """
+    return _launcher(context)._all_gather(values, None)
+
+
+def sum_from_workers(context, values):
+    """The sum of a tensor over all workers; within a condition, too, where the public `all_reduce` fails."""
+    return _launcher(context).all_reduce(values)
+
+
+def _launcher(context):
+    return context.strategy.extended._cross_device_ops._launchers[context._replica_id]
 
 
 def gradient_registry() -> dict:

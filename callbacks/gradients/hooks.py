@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from rnnkit import compat, workers
+from rnnkit import compat
 from rnnkit.callbacks.gradients.steps import Steps
 from rnnkit.optimizers import Adam, without_scaler
 
@@ -89,7 +89,7 @@ class Hooks:
     def _train_step(self, data):
         steps = self.steps
         if self.active and steps:
-            steps.loss = None
+            steps.loss = steps.own_loss = None
             if steps.checks_inputs:
                 steps.check_inputs(_floats(data))
         logs = self.original["train_step"](data)
@@ -98,7 +98,7 @@ class Hooks:
 
     def _update_loss(self, values, sample_weight=None):
         if self.active and self.steps:
-            self.steps.loss = values if self.steps.single else _over_replicas(values, sample_weight)
+            self.steps.note_loss(values, sample_weight)
             if self.steps.guard and self.steps.guard.drops_nonfinite:
                 finite = tf.reduce_all(tf.math.is_finite(values))
                 weight = 1.0 if sample_weight is None else tf.cast(sample_weight, tf.float32)
@@ -184,21 +184,6 @@ class OptimizerHooks:
             if step:
                 step.note_overflow(finite, gradients, self.scaler.dynamic_scale)
         return finite
-
-
-def _over_replicas(loss, examples) -> tf.Tensor:
-    """The mean loss over the examples of all replicas; inside the step of one of them."""
-
-    def across(strategy, values):  # without a collective operation, whose order Keras' own would have to keep
-        return tf.add_n(strategy.experimental_local_results(values))
-
-    context = tf.distribute.get_replica_context()
-    weight = tf.constant(1.0) if examples is None else tf.reduce_sum(tf.cast(examples, tf.float32))
-    total = tf.math.multiply_no_nan(tf.cast(tf.stop_gradient(loss), tf.float32), weight)  # no examples: 0 / 0
-    values = tf.stack([total, weight])
-    several = workers.are_sharing(context.strategy)
-    total, weight = tf.unstack(context.all_reduce("SUM", values) if several else context.merge_call(across, (values,)))
-    return total / weight
 
 
 def _floats(data) -> dict[str, tf.Tensor]:

@@ -28,6 +28,7 @@ class Steps:
         count: variable, the number of the next step.
         taken: number of the first step that the host has not fetched.
         loss: the loss of this step, as traced; None where nobody knows it.
+        own_loss: of several replicas what this one has of it, sum and weight, until they are summed; None after that.
     """
 
     def __init__(self, model, clients: list, capacity: int, start: int):
@@ -42,6 +43,7 @@ class Steps:
         self.states: dict[Any, list[dict]] = {each: [] for each in (self.clipping, self.guard) if each}
         self.weights_from: list[int] = []  # where the watches of steps that are not made yet begin
         self.loss: Any = None
+        self.own_loss: Any = None
         self.inputs: InputCheck | None = None
         self.broken = False
 
@@ -62,6 +64,23 @@ class Steps:
             values = {name: client.state.get(name, value) for name, value in fresh.items()}
             states.append({name.partition("@")[0]: local_variable(value) for name, value in values.items()})
         return states[number]
+
+    def note_loss(self, loss, examples) -> None:
+        """Takes the mean loss over this replica's examples, and their weights or None; inside the step."""
+        if self.single:
+            self.loss = loss
+            return
+        weight = tf.constant(1.0) if examples is None else tf.reduce_sum(tf.cast(examples, tf.float32))
+        total = tf.math.multiply_no_nan(tf.cast(tf.stop_gradient(loss), tf.float32), weight)  # no examples: 0 / 0
+        self.own_loss = tf.stack([total, weight])
+
+    def sum_with_loss(self, sum_pairs: Callable[[list], list], pairs: list) -> list:
+        """The pairs summed over replicas by `sum_pairs`, and in the same message the loss; inside the step."""
+        if self.own_loss is None:
+            return sum_pairs(pairs)
+        *pairs, (loss, _) = sum_pairs([*pairs, (self.own_loss, self.own_loss)])
+        self.loss, self.own_loss = loss[0] / loss[1], None
+        return pairs
 
     @property
     def checks_inputs(self) -> bool:

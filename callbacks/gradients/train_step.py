@@ -67,6 +67,7 @@ class TrainStep:
     def note_overflow(self, finite, gradients: list, scale) -> None:
         """Leaves a row where a loss scale is about to skip the step; gradients are divided by the scale."""
         self.sums = {}
+        self.steps.sum_with_loss(_sum_alone, [])
         bad = ~tf.convert_to_tensor(finite)
         self.steps.tolerate(
             lambda: when(bad, lambda: self._refuse(self._measure(gradients, self.variables, scale), rows.OVERFLOW))
@@ -128,7 +129,7 @@ class TrainStep:
 
     def _summed_over_replicas(self, gradients, variables):
         there = [pair for pair in zip(gradients, variables, strict=True) if pair[0] is not None]
-        summed = [gradient for gradient, _ in self.methods.sum_unclipped(there)]
+        summed = [gradient for gradient, _ in self._sum(there)]
         self.reduced |= {id(own): (own, total) for (own, _), total in zip(there, summed, strict=True)}
         found = iter(summed)
         return [None if gradient is None else next(found) for gradient in gradients]
@@ -138,7 +139,10 @@ class TrainStep:
         known = [self.reduced.get(id(gradient), (None, None)) for gradient, _ in pairs]
         if all(own is gradient and own is not None for (own, _), (gradient, _) in zip(known, pairs, strict=True)):
             return [(total, variable) for (_, total), (_, variable) in zip(known, pairs, strict=True)]
-        return self.methods.sum_unclipped(pairs)
+        return self._sum(pairs)
+
+    def _sum(self, pairs: list) -> list:
+        return self.steps.sum_with_loss(self.methods.sum_unclipped, pairs)
 
     def _known(self, gradients) -> Measurement | None:
         """The measurement that the guard made, if it was of these very gradients (not of accumulated ones)."""
@@ -191,6 +195,17 @@ class TrainStep:
         if self.steps.loss is not None:
             of_step["loss"] = self.steps.loss
         self.ring.write(pack(len(self.ring.units), seen, total_before=seen.before.total, **of_step))
+
+
+def _sum_alone(pairs: list) -> list:
+    """The loss summed over replicas, where it cannot wait for the gradients."""
+
+    def across(strategy, values):  # without a collective operation, whose order Keras' own would have to keep
+        return tf.add_n(strategy.experimental_local_results(values))
+
+    [(values, _)], context = pairs, tf.distribute.get_replica_context()
+    shared = compat.is_shared(context.strategy)
+    return [(context.all_reduce("SUM", values) if shared else context.merge_call(across, (values,)), values)]
 
 
 def _of_tensorflow(variable):

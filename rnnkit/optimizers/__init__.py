@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from rnnkit import compat
-from rnnkit.optimizers.replicas import several_replicas, sum_over_replicas
+from rnnkit.optimizers.replicas import replica_context, several_replicas, sum_over_replicas
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
@@ -27,11 +27,16 @@ class Adam(compat.OpenOptimizer, keras.optimizers.Adam):
 
     def sum_unclipped(self, pairs: list[Any]) -> list:
         """(gradient, variable) pairs, summed over replicas; of an embedding each row travels once (TensorFlow)."""
-        if several_replicas():
-            from rnnkit.optimizers.sparse import is_sparse, sum_repeated_rows
+        context = replica_context()
+        if context is None or not compat.is_shared(context.strategy):
+            return super().sum_gradients(pairs)
+        from rnnkit.optimizers.sparse import sum_over_workers
 
-            pairs = [(sum_repeated_rows(each) if is_sparse(each) else each, variable) for each, variable in pairs]
-        return super().sum_gradients(pairs)
+        there = [pair for pair in pairs if pair[0] is not None]
+        if any(gradient.dtype != "float32" for gradient, _ in there):
+            return super().sum_gradients(pairs)
+        summed = iter(sum_over_workers(there, context))
+        return [pair if pair[0] is None else next(summed) for pair in pairs]
 
     def clip_sum(self, gradients: list[Any]) -> list:
         """The optimizer's own clipping of gradients that are summed over replicas."""

@@ -13,6 +13,7 @@ from rnnkit.datasets import Dataset
 
 POOL = 64
 AHEAD = 2  # batches that a worker keeps ready
+WHOLE = "rows_of_batch"  # the input that says how many rows a batch has that several workers share
 MAX_STEPS = 2**17
 
 
@@ -180,8 +181,11 @@ class BatchAdapter(compat.py_dataset_adapter()):  # type: ignore[misc]
         if not workers.are_sharing(self.strategy):
             return whole
 
+        x, *others = whole.element_spec
+        signature = ({**x, WHOLE: tf.TensorSpec((None,), "int32")}, *others)
+
         def own(context):
-            parts = tf.data.Dataset.from_generator(lambda: self._parts(context), output_signature=whole.element_spec)
+            parts = tf.data.Dataset.from_generator(lambda: self._parts(context), output_signature=signature)
             return parts.prefetch(AHEAD).with_options(options)
 
         return self.strategy.distribute_datasets_from_function(own)
@@ -190,8 +194,11 @@ class BatchAdapter(compat.py_dataset_adapter()):  # type: ignore[misc]
         """What the replicas of this worker see of each batch, in turn; Keras joins what they predict in this order."""
         count, step = context.num_replicas_in_sync, context.num_input_pipelines
         for index in range(self.py_dataset.num_batches):
+            rows = len(self.py_dataset.rows(index))
             for number in range(context.input_pipeline_id, count, step):
-                yield self.py_dataset.part(index, number, count)
+                x, *others = self.py_dataset.part(index, number, count)
+                own = len(next(iter(x.values())))
+                yield {**x, WHOLE: np.full(own, rows, "int32")}, *others
 
 
 class FollowEpoch(keras.callbacks.Callback):

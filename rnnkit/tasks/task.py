@@ -19,7 +19,7 @@ from rnnkit.optimizers import with_scaler
 from rnnkit.optimizers.replicas import share_gradient
 from rnnkit.recurrent.compiled import compiled
 from rnnkit.tasks.arguments import OF_STACK, check_known, full_signature
-from rnnkit.tasks.batches import Batches
+from rnnkit.tasks.batches import WHOLE, Batches
 from rnnkit.tasks.callbacks import BestEpoch, Halving, follows_schedule
 from rnnkit.tasks.examples import balanced
 from rnnkit.tasks.inputs import as_dataset
@@ -209,7 +209,7 @@ class Task(RawDataModel, PortableModel):
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ):
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
-        return share_gradient(loss, ops.shape(keras.tree.flatten(x)[0])[0])
+        return share_gradient(loss, ops.shape(keras.tree.flatten(x)[0])[0], x.get(WHOLE))
 
     def compile_from_config(self, config: dict[str, Any]):
         self.compile(**keras.saving.deserialize_keras_object(config))

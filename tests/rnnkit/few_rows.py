@@ -35,3 +35,15 @@ def tasks():
         "translation": ((texts, backwards), rnnkit.Translator, {**SIZES, "tokenization": "words"}),
         "memory": ((symbols, [row[::-1] for row in symbols]), rnnkit.MemoryModel, {"target": "symbols", "units": 3}),
     }
+
+
+def streams():
+    """The same of tasks whose batches are cut out of a stream: each text and each series is longer than a batch."""
+    random = np.random.default_rng(0)
+    texts = [" ".join(WORDS[word] for word in random.integers(0, len(WORDS), 2 * length)) for length in LENGTHS]
+    series = [random.normal(size=(length + 8, 1)) for length in LENGTHS]
+    windows = {"horizon": 2, "lookback": 4, "units": 3, "dropout": 0.0, "head_dropout": 0.0}
+    return {
+        "language model": ((texts,), rnnkit.LanguageModel, {**SIZES, "tokenization": "words", "bptt_steps": 4}),
+        "forecasting": ((series,), rnnkit.Forecaster, windows),
+    }

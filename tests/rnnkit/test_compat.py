@@ -62,6 +62,7 @@ def test_keras_trains_by_several_workers_only_once_it_is_mended(monkeypatch):
 
     monkeypatch.setattr(trainer, "reduce_per_replica", trainer.reduce_per_replica)
     monkeypatch.setattr(keras.Model, "_maybe_symbolic_build", keras.Model._maybe_symbolic_build)
+    monkeypatch.setattr(keras.random.SeedGenerator, "next", keras.random.SeedGenerator.next)
     strategy = tf.distribute.get_strategy()
     assert not compat.is_shared(strategy)
     monkeypatch.setattr(trainer, "_collective_all_reduce_multi_worker", lambda strategy: True)

@@ -1,9 +1,14 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from rnnkit import compat
 from rnnkit.optimizers import LazyAdam
+from rnnkit.optimizers.sparse import sum_over_workers
 
 ROWS = 9
 
@@ -95,3 +100,72 @@ def test_saved_in_mid_training_it_goes_on_to_the_same_weights(tmp_path):
     again.fit(x, y, epochs=2, batch_size=4, shuffle=False, verbose=0)
     for first, second in zip(whole.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(first, second)
+
+
+class Worker:
+    """The replica context of one of several threads, which wait for each other where workers do."""
+
+    def __init__(self, number, told, barrier):
+        self.replica_id_in_sync_group, self.num_replicas_in_sync = number, len(told)
+        self.told, self.barrier, self.messages = told, barrier, []
+
+    def heard(self, values):
+        self.told[self.replica_id_in_sync_group] = values
+        self.barrier.wait(9)
+        found = list(self.told)
+        self.barrier.wait(9)
+        return found
+
+    def reduce(self, values):
+        self.messages.append("all rows")
+        return tf.add_n(self.heard(values))
+
+    def all_reduce(self, _, values):
+        self.messages.append(f"{len(values)} summed")
+        return [tf.add_n(each) for each in zip(*self.heard(values), strict=True)]
+
+    def gather(self, values):
+        self.messages.append("rows")
+        return tf.concat(self.heard(values), axis=0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "others", "second"),
+    [([[8, 1, 8], [1], []], [[2], [0, 0], [1]], "rows"), ([[*range(9)] * 2, [3], [*range(5)]], [[1]] * 3, "all rows")],
+    ids=["few rows", "many rows"],
+)
+def test_workers_sum_gradients_in_two_messages(monkeypatch, rows, others, second):
+    monkeypatch.setattr(compat, "gather_from_workers", Worker.gather)
+    monkeypatch.setattr(compat, "sum_from_workers", Worker.reduce)
+    rng, shapes = np.random.default_rng(0), [(ROWS, 3), (3, 2, 2)]
+    dense = rng.normal(size=(3, 4)).astype("float32")
+    sparse = [
+        [rng.normal(size=(len(each), *shape[1:])) for each in own]
+        for own, shape in zip((rows, others), shapes, strict=True)
+    ]
+    told, barrier = [None] * 3, threading.Barrier(3)
+
+    def summed(number):
+        worker = Worker(number, told, barrier)
+        first, last = (
+            tf.IndexedSlices(
+                tf.constant(values[number], "float32"), tf.constant(own[number], "int64"), tf.constant(shape)
+            )
+            for own, values, shape in zip((rows, others), sparse, shapes, strict=True)
+        )
+        variables = [np.zeros(shape) for shape in (shapes[0], (4,), shapes[1])]
+        pairs = list(zip((first, tf.constant(dense[number]), last), variables, strict=True))
+        return [gradient for gradient, _ in sum_over_workers(pairs, worker)], worker.messages
+
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(summed, range(3)))
+    for (first, middle, last), messages in found:
+        assert messages == ["2 summed", second]
+        np.testing.assert_allclose(middle, dense.sum(axis=0), rtol=1e-6)
+        for gradient, own, values, shape in zip((first, last), (rows, others), sparse, shapes, strict=True):
+            expected = np.zeros(shape)
+            for indices, each in zip(own, values, strict=True):
+                np.add.at(expected, np.array(indices, int), each)
+            assert len(np.unique(gradient.indices)) == len(gradient.indices)
+            assert set(gradient.indices.numpy()) == {index for each in own for index in each}
+            np.testing.assert_allclose(tf.convert_to_tensor(gradient), expected, atol=1e-6)

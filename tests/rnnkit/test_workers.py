@@ -38,7 +38,9 @@ def together(script, count, *arguments):
     finally:
         for each in started:
             each.kill()
-    assert [each.returncode for each in started] == [0] * count, "\n".join(err[-3000:] for _, err in ended)
+    errors = "\n".join(err[-3000:] for _, err in ended)
+    assert [each.returncode for each in started] == [0] * count, errors
+    assert "eagerly" not in errors  # TensorFlow's word on what runs outside of functions
     return [json.loads(out.splitlines()[-1]) for out, _ in ended]
 
 
@@ -86,6 +88,11 @@ def test_a_training_goes_on_from_the_newest_save_that_all_workers_have(seen):
 
 def test_accumulation_is_refused_in_clear_words(seen):
     assert seen[1]["refused"].startswith("optimizer: Keras cannot combine `gradient_accumulation_steps`")
+
+
+def test_workers_drop_other_units_of_their_rows(seen):
+    first, second = (each["drawn"] for each in seen)
+    assert len({*first, *second}) == 4
 
 
 def test_workers_tell_each_other_values(seen):

@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from few_rows import BATCH, LENGTHS, tasks  # first: it sets the environment
+from few_rows import BATCH, LENGTHS, streams, tasks  # first: it sets the environment
 
 # isort: split
 import keras
@@ -25,6 +25,7 @@ SIGNALS = []
 signal.signal(signal.SIGTERM, lambda *_: SIGNALS.append("SIGTERM"))
 NUMBER, ADDRESSES, FOLDER = int(sys.argv[1]), sys.argv[2].split(","), Path(sys.argv[3])
 THRESHOLD = 0.3  # between the norms of the steps
+EPOCHS = 12  # of `drift`
 
 
 class Counting(LazyAdam):
@@ -46,19 +47,23 @@ def described(model, health):
     return {"weights": [each.numpy().tolist() for each in model.weights], "steps": steps}
 
 
-def of_task(name, scope, **options):
+def of_task(name, scope, nudge=False, **options):
     """A task on eleven rows in batches of five, so that the last batch has one; with everything that acts on it."""
-    data, kind, arguments = tasks()[name]
+    data, kind, arguments = (tasks() | streams())[name]
     keras.utils.set_random_seed(0)
     with scope():
         model = kind(**arguments)
         optimizer = Counting(0.01, global_clipnorm=0.4)
     model.adapt(*data)
+    if nudge:
+        model.set_weights([np.nextafter(each, np.float32(9)) for each in model.get_weights()])
     model.compile(optimizer, run_eagerly=scope is contextlib.nullcontext)  # nothing to trace
     health = callbacks.GradientHealth()
     watch = [health, callbacks.GradientGuard("skip"), callbacks.GradientClipping("global_norm", THRESHOLD)]
     options = {"batch_size": BATCH, "epochs": 2, "verbose": 0, "callbacks": watch, **options}
-    history = model.fit(*data, sample_weight=np.linspace(0.5, 1.5, len(LENGTHS)), **options).history
+    if name != "language model":  # which takes no weights
+        options["sample_weight"] = np.linspace(0.5, 1.5, len(LENGTHS))
+    history = model.fit(*data, **options).history
     return model, {"history": history, **described(model, health)}
 
 
@@ -104,6 +109,22 @@ def gone_on():
     return [whole, resumed(2, "parts")]
 
 
+def drift():
+    """A longer training by all, by one process, and by one whose weights begin one rounding away."""
+    found = [of_task("sentiment", SHARED.scope, epochs=EPOCHS)[1]]
+    if NUMBER == 0:
+        found += [of_task("sentiment", contextlib.nullcontext, nudge, epochs=EPOCHS)[1] for nudge in (False, True)]
+    return found
+
+
+def drawn():
+    """Two random numbers as each worker draws them for its own rows."""
+    with SHARED.scope():
+        generator = keras.random.SeedGenerator(1)
+    draw = tf.function(lambda: keras.random.uniform((1,), seed=generator))
+    return [float(SHARED.run(draw).numpy()[0]) for _ in range(2)]
+
+
 def refused():
     with SHARED.scope():
         model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
@@ -116,12 +137,15 @@ def refused():
 
 with workers.strategy(ADDRESSES, NUMBER) as SHARED:
     pass
-tf.get_logger().setLevel("ERROR")  # it finds operations outside of functions slow
 names = sys.argv[4:]
 found = {"said": workers.gathered(SHARED, NUMBER), "first": workers.from_first(SHARED, NUMBER)}
+if "drift" in names:
+    names.remove("drift")
+    found["drift"] = drift()
 for name in names:
     found[name] = [of_task(name, SHARED.scope)[1]]
 if not names:
+    found["drawn"] = drawn()
     found |= {"sentiment": [sentiment(SHARED.scope)], "own model": [own_model(SHARED.scope)]}
     found |= {"sums": [Counting.updates, Counting.sums], "gone on": gone_on(), "refused": refused()}
 if NUMBER == 0:

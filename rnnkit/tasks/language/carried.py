@@ -7,10 +7,25 @@ from rnnkit.errors import ArgumentError
 
 
 class CarriedState:
-    """The states (B, H) after the last batch, for any B, outside of a model's weights (TensorFlow)."""
+    """The states (B, H) after the last batch, for any B, outside of a model's weights (TensorFlow).
+
+    Each device of several has those of its own strips or texts.
+    """
 
     def __init__(self):
         self._variables: list = []
+
+    def make(self, zero) -> None:
+        """Makes its variables, in the scope of the model's strategy.
+
+        Args:
+            zero: nested lists of states (1, H), as `RecurrentStack.initial_states` gives them.
+        """
+        import tensorflow as tf
+
+        if not self._variables:
+            self._strategy = tf.distribute.get_strategy()
+            self._variables = [_variable(state) for state in keras.tree.flatten(zero)]
 
     def begin(self, zero, fresh):
         """The states to begin a batch with: those that were kept, or `zero` where the batch is a fresh start.
@@ -22,14 +37,9 @@ class CarriedState:
         import tensorflow as tf
 
         flat = keras.tree.flatten(zero)
-        if not self._variables:
-            with tf.init_scope():
-                self._variables = [_variable(state) for state in flat]
-        kept = tf.cond(
-            tf.reduce_any(ops.cast(fresh, "bool")),
-            lambda: flat,
-            lambda: [variable.value() for variable in self._variables],
-        )
+        states = [tf.convert_to_tensor(variable) for variable in self._variables]
+        others = tf.not_equal(tf.shape(states[0])[0], tf.shape(flat[0])[0])  # a device without rows of its own
+        kept = tf.cond(tf.reduce_any(ops.cast(fresh, "bool")) | others, lambda: flat, lambda: states)
         for state, like in zip(kept, flat, strict=True):
             state.set_shape(like.shape)
         return keras.tree.pack_sequence_as(zero, kept)
@@ -40,17 +50,16 @@ class CarriedState:
             variable.assign(ops.stop_gradient(state))
 
     def get(self) -> list:
-        """The states as arrays."""
-        return [variable.numpy() for variable in self._variables]
+        """The states as arrays, of each device of this process."""
+        return [variable.numpy() for variable in self._local()]
 
     def set(self, states: list) -> None:
         """Takes over what `get` gave."""
-        import tensorflow as tf
-
-        if not self._variables:
-            self._variables = [_variable(tf.constant(state)) for state in states]
-        for variable, state in zip(self._variables, states, strict=True):
+        for variable, state in zip(self._local(), states, strict=True):
             variable.assign(state)
+
+    def _local(self) -> list:
+        return [each for one in self._variables for each in self._strategy.experimental_local_results(one)]
 
 
 class ResumedState(keras.callbacks.Callback):
@@ -70,17 +79,19 @@ class ResumedState(keras.callbacks.Callback):
             each.set(states)
 
 
-def check_one_device(model) -> None:
-    """Raises `ArgumentError` where a state cannot be carried: on another backend, or on several devices."""
+def check_backend() -> None:
+    """Raises `ArgumentError` where a state cannot be carried."""
     if keras.backend.backend() != "tensorflow":
         raise ArgumentError(f"backend: a language model trains on TensorFlow, got {keras.backend.backend()}.")
-    count = model.distribute_strategy.num_replicas_in_sync if model.distribute_strategy is not None else 1
-    if count > 1:
-        raise ArgumentError(f"devices: a language model carries its state on one device, got {count}. Use one.")
 
 
 def _variable(state):
     import tensorflow as tf
 
-    shape = tf.TensorShape([None, *state.shape[1:]])
-    return tf.Variable(tf.zeros([0, *state.shape[1:]], state.dtype), trainable=False, shape=shape)
+    return tf.Variable(
+        tf.zeros([1, *state.shape[1:]], state.dtype),
+        trainable=False,
+        shape=tf.TensorShape([None, *state.shape[1:]]),
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )

@@ -19,15 +19,17 @@ from rnnkit.layers import AdaptiveSoftmax, RecurrentStack
 from rnnkit.layers.adaptive_softmax import output_vectors
 from rnnkit.layers.sequence import padded_labels
 from rnnkit.optimizers import Adam
+from rnnkit.optimizers.replicas import run_on_share
 from rnnkit.recurrent.compiled import compiled
 from rnnkit.recurrent.softmax import target_log_probabilities
 from rnnkit.tasks.columns import check_texts
 from rnnkit.tasks.inputs import take_apart
 from rnnkit.tasks.language.answers import LanguageAnswers
-from rnnkit.tasks.language.carried import CarriedState, ResumedState, check_one_device
+from rnnkit.tasks.language.carried import CarriedState, ResumedState, check_backend
 from rnnkit.tasks.language.generation import Generator, piece_reader
 from rnnkit.tasks.language.stream import Pieces, Strips, interleaved, tokens_at
 from rnnkit.tasks.next_token import Perplexity, SubwordLoss, TokenBits, TokenNLL
+from rnnkit.tasks.raw_data_model import strategy_scope
 from rnnkit.text.corpus import Corpus, open_corpus
 from rnnkit.text.tokenization import END, TOKENIZATIONS, learn_tokenization, tokenization_from_config
 
@@ -197,7 +199,7 @@ class LanguageModel(LanguageAnswers):
     def call(self, inputs: Any, training: bool = False):
         if "fresh" not in inputs:
             return self.network({name: inputs[name] for name in self.network.input}, training=training)
-        return self._carried_on(inputs, training)
+        return run_on_share(self._carried_on, inputs, training=training)
 
     def _carried_on(self, inputs, training):
         """Log probabilities (B, T * D) of a batch's targets, from the states that the batch before has left.
@@ -246,9 +248,12 @@ class LanguageModel(LanguageAnswers):
         if encoded.pop("weights", None) is not None:
             raise ArgumentError("sample_weight: a stream has no examples that could be weighted. Leave it out.")
         texts, directions = encoded["texts"], len(self.stacks)
+        check_backend()
+        with strategy_scope(self):
+            for stack, carried in zip(self.stacks, self._carried[training], strict=True):
+                carried.make(stack.initial_states(1))
         if not training:
             return Pieces(texts, size=len(self.tokens), directions=directions, batch_size=encoded["batch_size"])
-        check_one_device(self)
         stream = texts[0] if len(texts) == 1 else np.concatenate(texts)
         order = {name: encoded[name] for name in ("batch_size", "shuffle", "seed")}
         options = {"steps": self.bptt_steps, "steps_per_epoch": encoded["steps"]}

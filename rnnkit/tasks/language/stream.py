@@ -71,7 +71,16 @@ class Strips(keras.utils.PyDataset):
         return {"tokens": len(self.tokens), **options, "contents": contents}
 
     def __getitem__(self, index):
+        return self.part(index, 0, 1)
+
+    def rows(self, index: int) -> np.ndarray:
+        """The strips of a batch, from where to where, (B, 2)."""
+        return self._place(self.epoch * self.num_batches + index)[0]
+
+    def part(self, index: int, number: int, count: int) -> tuple:
+        """One of `count` parts of a batch, contiguous strips that are always the same ones of a group."""
         group, chunk, first = self._place(self.epoch * self.num_batches + index)
+        group = np.array_split(group, count)[number]
         starts, stops = group[:, :1], group[:, 1:]
         within = np.arange(chunk * self.steps, (chunk + 1) * self.steps)
         valid = within < stops - starts
@@ -161,12 +170,23 @@ class Pieces(keras.utils.PyDataset):
         return len(self._plan)
 
     def __getitem__(self, index):
+        return self.part(index, 0, 1)
+
+    def rows(self, index: int) -> np.ndarray:
+        """The texts of a batch."""
+        return self._plan[index][0]
+
+    def part(self, index: int, number: int, count: int) -> tuple:
+        """One of `count` contiguous parts of a batch; it may have no texts."""
         group, piece = self._plan[index]
+        rows = np.array_split(group, count)[number]
         x, y = {}, []
         for name in ("tokens", "backward")[: self.directions]:
-            parts = [_part(self.texts[row], name, piece) for row in group]
-            x[name] = np.stack([inputs for inputs, _ in parts])
-            y.append(np.stack([targets for _, targets in parts]))
+            parts = [_part(self.texts[row], name, piece) for row in rows]
+            empty = np.zeros((2, 0, piece.stop - piece.start), "int32")
+            inputs, targets = np.stack(parts, axis=1) if parts else empty
+            x[name] = inputs
+            y.append(targets)
         return _batch(x, y, piece.start == 0)
 
 
@@ -178,7 +198,8 @@ def _batch(x: dict[str, np.ndarray], targets: Sequence[np.ndarray], fresh: bool)
 
 def interleaved(targets: Sequence[np.ndarray]) -> np.ndarray:
     """The targets (B, T) of each direction, those of a step next to each other: (B, T * D)."""
-    return np.stack(targets, axis=-1).reshape(*targets[0].shape[:-1], -1)
+    *rows, steps = targets[0].shape
+    return np.stack(targets, axis=-1).reshape(*rows, steps * len(targets))
 
 
 def tokens_at(tokens, name: str, places: np.ndarray) -> np.ndarray:

@@ -36,6 +36,19 @@ def strip(request):
 
 
 @few
+@given(texts, st.integers(1, 5), st.integers(1, 4))
+def test_the_parts_of_several_workers_are_the_whole_batch(texts, batch_size, count):
+    strips = Strips(np.concatenate(texts), directions=2, batch_size=batch_size, steps=3)
+    for data in (strips, Pieces(texts, size=9, directions=2, batch_size=batch_size, steps=3)):
+        for index in range(data.num_batches):
+            (x, y), parts = data[index], [data.part(index, number, count) for number in range(count)]
+            assert len(data.rows(index)) == len(y)
+            np.testing.assert_array_equal(np.concatenate([part for _, part in parts]), y)
+            for name, values in x.items():
+                np.testing.assert_array_equal(np.concatenate([part[name] for part, _ in parts]), values)
+
+
+@few
 @given(texts, st.integers(1, 5), st.integers(1, 7), st.booleans(), st.sampled_from([1, 2]))
 def test_a_pass_predicts_each_token_once_from_the_one_before(texts, batch_size, steps, shuffle, directions):
     stream = np.concatenate(texts)
