@@ -89,7 +89,7 @@ class Hooks:
     def _train_step(self, data):
         steps = self.steps
         if self.active and steps:
-            steps.loss = steps.own_loss = None
+            steps.forget_loss()
             if steps.checks_inputs:
                 steps.check_inputs(_floats(data))
         logs = self.original["train_step"](data)

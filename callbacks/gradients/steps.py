@@ -1,5 +1,6 @@
 """What the train steps of one `fit` share: who takes part, their states, the count of steps, the rows (TensorFlow)."""
 
+import threading
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from rnnkit import compat
 from rnnkit.callbacks.gradients.rows import Block, local_variable, read, unpack
 from rnnkit.callbacks.gradients.train_step import TrainStep
 from rnnkit.callbacks.gradients.units import Naming
@@ -28,7 +30,8 @@ class Steps:
         count: variable, the number of the next step.
         taken: number of the first step that the host has not fetched.
         loss: the loss of this step, as traced; None where nobody knows it.
-        own_loss: of several replicas what this one has of it, sum and weight, until they are summed; None after that.
+        own_loss: of several replicas what each has of it, sum and weight, until they are summed; by thread, as
+            TensorFlow traces the replicas of a process in one each.
     """
 
     def __init__(self, model, clients: list, capacity: int, start: int):
@@ -43,7 +46,7 @@ class Steps:
         self.states: dict[Any, list[dict]] = {each: [] for each in (self.clipping, self.guard) if each}
         self.weights_from: list[int] = []  # where the watches of steps that are not made yet begin
         self.loss: Any = None
-        self.own_loss: Any = None
+        self.own_loss: dict[int, tf.Tensor] = {}
         self.inputs: InputCheck | None = None
         self.broken = False
 
@@ -72,14 +75,26 @@ class Steps:
             return
         weight = tf.constant(1.0) if examples is None else tf.reduce_sum(tf.cast(examples, tf.float32))
         total = tf.math.multiply_no_nan(tf.cast(tf.stop_gradient(loss), tf.float32), weight)  # no examples: 0 / 0
-        self.own_loss = tf.stack([total, weight])
+        self.own_loss[threading.get_ident()] = tf.stack([total, weight])
+        if not compat.is_shared(self.model.distribute_strategy):
+            self.settle_loss()
+
+    def forget_loss(self) -> None:
+        """Begins a step."""
+        self.loss = None
+        self.own_loss.pop(threading.get_ident(), None)
+
+    def settle_loss(self) -> None:
+        """Sums the loss over replicas, where it cannot wait for the gradients; inside the step."""
+        self.sum_with_loss(_sum_alone, [])
 
     def sum_with_loss(self, sum_pairs: Callable[[list], list], pairs: list) -> list:
         """The pairs summed over replicas by `sum_pairs`, and in the same message the loss; inside the step."""
-        if self.own_loss is None:
-            return sum_pairs(pairs)
-        *pairs, (loss, _) = sum_pairs([*pairs, (self.own_loss, self.own_loss)])
-        self.loss, self.own_loss = loss[0] / loss[1], None
+        own = self.own_loss.pop(threading.get_ident(), None)
+        if own is None:
+            return sum_pairs(pairs) if pairs else pairs
+        *pairs, (loss, _) = sum_pairs([*pairs, (own, own)])
+        self.loss = loss[0] / loss[1]
         return pairs
 
     @property
@@ -180,6 +195,15 @@ class InputCheck:
         counts = read(self.counts)
         self.counts.assign(tf.zeros_like(counts))
         return {name: int(count) for name, count in zip(self.arrays, counts, strict=False) if count}
+
+
+def _sum_alone(pairs: list) -> list:
+    def across(strategy, values):  # without a collective operation, whose order Keras' own would have to keep
+        return tf.add_n(strategy.experimental_local_results(values))
+
+    [(values, _)], context = pairs, tf.distribute.get_replica_context()
+    shared = compat.is_shared(context.strategy)
+    return [(context.all_reduce("SUM", values) if shared else context.merge_call(across, (values,)), values)]
 
 
 def _named(name: str, number: int) -> str:

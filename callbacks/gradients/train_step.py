@@ -67,7 +67,7 @@ class TrainStep:
     def note_overflow(self, finite, gradients: list, scale) -> None:
         """Leaves a row where a loss scale is about to skip the step; gradients are divided by the scale."""
         self.sums = {}
-        self.steps.sum_with_loss(_sum_alone, [])
+        self.steps.settle_loss()
         bad = ~tf.convert_to_tensor(finite)
         self.steps.tolerate(
             lambda: when(bad, lambda: self._refuse(self._measure(gradients, self.variables, scale), rows.OVERFLOW))
@@ -195,17 +195,6 @@ class TrainStep:
         if self.steps.loss is not None:
             of_step["loss"] = self.steps.loss
         self.ring.write(pack(len(self.ring.units), seen, total_before=seen.before.total, **of_step))
-
-
-def _sum_alone(pairs: list) -> list:
-    """The loss summed over replicas, where it cannot wait for the gradients."""
-
-    def across(strategy, values):  # without a collective operation, whose order Keras' own would have to keep
-        return tf.add_n(strategy.experimental_local_results(values))
-
-    [(values, _)], context = pairs, tf.distribute.get_replica_context()
-    shared = compat.is_shared(context.strategy)
-    return [(context.all_reduce("SUM", values) if shared else context.merge_call(across, (values,)), values)]
 
 
 def _of_tensorflow(variable):

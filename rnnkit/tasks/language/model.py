@@ -250,8 +250,9 @@ class LanguageModel(LanguageAnswers):
         texts, directions = encoded["texts"], len(self.stacks)
         check_backend()
         with strategy_scope(self):
-            for stack, carried in zip(self.stacks, self._carried[training], strict=True):
-                carried.make(stack.initial_states(1))
+            for stack, *carried in zip(self.stacks, *self._carried.values(), strict=True):
+                for each in carried:  # Keras builds a model by calling it as in evaluation
+                    each.make(stack.initial_states(1))
         if not training:
             return Pieces(texts, size=len(self.tokens), directions=directions, batch_size=encoded["batch_size"])
         stream = texts[0] if len(texts) == 1 else np.concatenate(texts)
