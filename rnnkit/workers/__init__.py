@@ -150,21 +150,15 @@ def gathered(strategy: Any, values: Any) -> list:
     import tensorflow as tf
 
     told = json.dumps([strategy.cluster_resolver.task_id, values]).encode() + b"\n"
-    found = _gatherer(strategy)(tf.constant(list(told)))
+    letters = tf.constant(list(told))
+
+    @tf.function  # of what is run outside of one TensorFlow says that it is slow
+    def tell():
+        return strategy.run(lambda: tf.distribute.get_replica_context().all_gather(letters, axis=0))
+
+    found = tell()
     lines = bytes(strategy.experimental_local_results(found)[0].numpy().tolist()).splitlines()
     return [values for _, values in sorted(dict(map(json.loads, lines)).items())]
-
-
-@functools.cache
-def _gatherer(strategy: Any):
-    """Takes numbers to those of all workers; a function, as TensorFlow warns of what is run outside of one."""
-    import tensorflow as tf
-
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)])
-    def gather(numbers):
-        return strategy.run(lambda: tf.distribute.get_replica_context().all_gather(numbers, axis=0))
-
-    return gather
 
 
 def from_first(strategy: Any, value: Any) -> Any:
