@@ -3,7 +3,7 @@
     python benchmarks/workers.py                 # 1, 2 and 4 processes on this machine; a table of more, calculated
     python benchmarks/workers.py --speed 2       # 2 processes on 2 cores against 1 on 1, twice; 3 minutes when quiet
     python benchmarks/workers.py --check 3       # every task: 3 processes give the numbers of 1
-    python benchmarks/workers.py --kills 3       # a worker is killed at random, all are resumed; and stopped, once
+    python benchmarks/workers.py --drift         # how far rounding leads two processes from one in twelve epochs
 
 Bytes are those of the loopback interface, so nothing else should use it. Each process has one core; read the
 milliseconds of more processes than cores as an upper bound.
@@ -13,7 +13,6 @@ import argparse
 import atexit
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -24,7 +23,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[1]
 PAIR = ROOT / "tests" / "rnnkit" / "workers_pair.py"
@@ -132,102 +130,36 @@ def check(count: int) -> None:
         same = all(json.dumps(each[task][0]) == json.dumps(several) for each in found)
         pairs = zip(several["weights"], one["weights"], strict=True)
         weights = max(np.abs(np.subtract(a, b)).max() for a, b in pairs)
-        records = max(
-            np.nanmax(np.abs(np.subtract(several["steps"][name], one["steps"][name]) / np.abs(one["steps"][name])))
-            for name in ("norm_before", "norm_after", "loss", "update_ratio")
-        )
+        names = ("norm_before", "norm_after", "loss", "update_ratio")
+        records = furthest([(one["steps"][name], several["steps"][name]) for name in names])
         alike = all(several["steps"][name] == one["steps"][name] for name in ("clipped", "status"))
         clipped = f"{sum(one['steps']['clipped'])} of {len(one['steps']['step'])} clipped"
         print(f"{task:12} weights {weights:.1e}, records {records:.1e} relative, {clipped}, ", end="")
         print(f"decisions equal: {alike}, all workers alike: {same}", flush=True)
 
 
-# ---- faults ----
-
-COMMAND = [sys.executable, "-c", "from rnnkit.cli.app import main; main()", "run"]
-
-
-def run(number, names, out, *options):
-    return [*COMMAND, *options, "--workers", names, "--worker", str(number), *map(str, out)]
-
-
-def compare(options: list[str], whole: Path, one: Path) -> None:
-    """A run of several workers with the same run of one process."""
-    subprocess.run([*COMMAND, *options, "--out", str(one)], check=True, capture_output=True, timeout=LIMIT)
-    for name, columns in {"history": ["loss", "val_loss"], "gradients": ["norm_before", "norm_after"]}.items():
-        a, b = (pd.read_csv(out / f"{name}.csv")[columns] for out in (whole, one))
-        print(
-            f"two workers and one process: {name}.csv differs by {((a - b).abs() / b.abs()).max().max():.1e}",
-            flush=True,
-        )
+def drift() -> None:
+    """How far twelve epochs lead two workers from one process, and one process from one that starts a rounding away."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = ended(started(lambda number, names: [sys.executable, PAIR, str(number), names, folder, "drift"], 2))
+    two, one, nudged = json.loads(told[0])["drift"]
+    for name, other in {"two workers and one process": two, "one process and one nudged": nudged}.items():
+        logs = [
+            (one["history"][each], other["history"][each]) for each in ("loss", "val_loss") if each in one["history"]
+        ]
+        records = [(one["steps"][each], other["steps"][each]) for each in ("norm_before", "norm_after", "loss")]
+        print(f"{name}: logs {furthest(logs):.1e}, records {furthest(records):.1e} relative", flush=True)
 
 
-def history(out: Path) -> str:
-    """The epochs' logs, without those of the diagnosis, which chooses its epochs by the clock."""
-    frame = pd.read_csv(out / "history.csv")
-    return frame[[name for name in frame if name not in ("gain_min", "horizon_min")]].to_csv()
-
-
-NOISELESS = ("--set", "dropout=0", "--set", "word_dropout=0")
-NEW = ("sentiment", "--cell", "gru", "--units", "4", "--epochs", "12", "--device", "cpu", *NOISELESS)
-
-
-def reviews(folder: Path) -> list[str]:
-    """A run's options for a small data set: its epochs take a second or two."""
-    rng = np.random.default_rng(0)
-    rows = [f"{'good' if label else 'bad'} film {rng.integers(99)} with a plot,{label}" for label in [0, 1] * 300]
-    (folder / "reviews.csv").write_text("\n".join(["text,label", *rows]), encoding="utf-8")
-    return [*NEW, "--data", str(folder / "reviews.csv")]
-
-
-def faults(times: int) -> None:
-    """Two workers and one process; a worker that is killed, after which all are resumed, and one that is stopped."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        options = reviews(folder)
-
-        def begin(out):
-            return started(lambda number, names: run(number, names, ["--out", out], *options), 2)
-
-        def resume(out):
-            return started(lambda number, names: run(number, names, ["--resume", out]), 2)
-
-        ended(begin(folder / "whole"))
-        compare(options, folder / "whole", folder / "one")
-        rng = random.Random(0)
-        for trial in range(times + 2):
-            out, victim = folder / f"run-{trial}", trial % 2
-            how = (signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP)[max(trial - times + 1, 0)]
-            processes = begin(out)
-            while not (out / "history.csv").is_file() and processes[0].poll() is None:  # until training has begun
-                time.sleep(0.05)
-            time.sleep(rng.uniform(0, 3))
-            took, code, line = struck(processes, victim, how)
-            print(f"{how.name} of worker {victim}: the other ended in {took:.1f} s, code {code}: {line}", flush=True)
-            if how == signal.SIGKILL and not (out / "metrics.json").is_file():
-                ended(resume(out))
-                equal = history(out) == history(folder / "whole")
-                print(f"  resumed: history equal to that of a run never killed: {equal}", flush=True)
-
-
-def struck(processes, victim: int, how: signal.Signals) -> tuple[float, int | None, str]:
-    """Sends one of two workers a signal; the seconds until the other has ended, its code and last line."""
-    processes[victim].send_signal(how)
-    begun = time.monotonic()
-    other = processes[1 - victim]
-    try:
-        other.wait(60)
-    except subprocess.TimeoutExpired:
-        other.kill()
-    took = time.monotonic() - begun
-    processes[victim].kill()
-    return took, other.returncode, (other.communicate()[1].strip().splitlines() or [""])[-1]
+def furthest(pairs) -> float:
+    """The largest relative difference of two arrays, over pairs of them."""
+    return max(np.nanmax(np.abs(np.subtract(a, b) / np.abs(a))) for a, b in pairs)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", type=int, metavar="WORKERS")
-    parser.add_argument("--kills", type=int, metavar="TIMES")
+    parser.add_argument("--drift", action="store_true")
     parser.add_argument("--speed", type=int, metavar="TIMES")
     given = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -237,8 +169,8 @@ def main() -> None:
         speed(given.speed)
     elif given.check:
         check(given.check)
-    elif given.kills:
-        faults(given.kills)
+    elif given.drift:
+        drift()
     else:
         table()
 
