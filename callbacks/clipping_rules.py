@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from rnnkit.callbacks.clipping_rule import ClippingRule, JointRule, mapped, now, scaled, shrink
-from rnnkit.checks import positive, whole
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import positive, whole
 from rnnkit.optimizers.sparse import is_sparse
 
 

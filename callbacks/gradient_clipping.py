@@ -10,7 +10,7 @@ from rnnkit.callbacks.clipping_rule import ClippingRule, GradientStep, JointRule
 from rnnkit.callbacks.clipping_rules import make_rule
 from rnnkit.callbacks.gradients.gradient_callback import GradientCallback
 from rnnkit.callbacks.gradients.rows import Block
-from rnnkit.checks import whole
+from rnnkit.errors.checks import whole
 from rnnkit.optimizers import without_scaler
 
 

@@ -10,8 +10,8 @@ from rnnkit.callbacks.gradients.gradient_callback import GradientCallback
 from rnnkit.callbacks.gradients.rows import EXPLOSION, NONFINITE, STATUS, TAKEN, WAITING, Block
 from rnnkit.callbacks.gradients.seam import Seam
 from rnnkit.callbacks.resuming.training_state import Snapshot
-from rnnkit.checks import positive, whole
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import positive, whole
 from rnnkit.optimizers import without_scaler
 
 ACTIONS = (None, "skip", "rollback", "stop")

@@ -11,8 +11,8 @@ import pandas as pd
 from rnnkit.callbacks.gradients.gradient_callback import GradientCallback
 from rnnkit.callbacks.gradients.records import Records
 from rnnkit.callbacks.gradients.rows import Block
-from rnnkit.checks import one_of, whole
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import one_of, whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,7 +11,7 @@ import pandas as pd
 from rnnkit import compat
 from rnnkit.callbacks.gradients.seam import steps_taken
 from rnnkit.callbacks.gradients.units import Naming
-from rnnkit.checks import whole
+from rnnkit.errors.checks import whole
 from rnnkit.recurrent.spectrum import block_spectra, is_blocks
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import keras
 from rnnkit import compat, workers
 from rnnkit.callbacks.resuming.held_signals import HeldSignals
 from rnnkit.callbacks.resuming.state_files import StateFiles
-from rnnkit.checks import whole
 from rnnkit.errors import DeviceError, ResumeError
+from rnnkit.errors.checks import whole
 
 compat.follow_fits()  # from before the first `fit` that has a Resume in its list
 

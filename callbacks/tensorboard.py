@@ -12,8 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from rnnkit import compat
 from rnnkit.callbacks.gradients.rows import Block
-from rnnkit.checks import whole
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import whole
 
 
 class TensorBoardImages(keras.callbacks.Callback):

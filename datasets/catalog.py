@@ -7,12 +7,12 @@ import os
 from importlib import import_module
 from pathlib import Path
 
-from rnnkit.checks import close_to
 from rnnkit.datasets.dataset import Splits
 from rnnkit.datasets.download import ensure
 from rnnkit.datasets.multi30k import PAIRS
 from rnnkit.datasets.source import Source
 from rnnkit.errors import DataError
+from rnnkit.errors.checks import close_to
 
 MODULES = (
     "sentiment_sample",

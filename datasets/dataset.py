@@ -4,9 +4,9 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
-from rnnkit.checks import close_to, whole
 from rnnkit.datasets.describe import describe, length_statistics
 from rnnkit.errors import DataError
+from rnnkit.errors.checks import close_to, whole
 
 if TYPE_CHECKING:
     import pandas as pd

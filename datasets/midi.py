@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnnkit.checks import whole
 from rnnkit.datasets.dataset import Dataset
 from rnnkit.datasets.midi_events import Events, parse
 from rnnkit.datasets.piano_rolls import HIGHEST, KEYS, LOWEST
 from rnnkit.errors import DataError, DataNotice
+from rnnkit.errors.checks import whole
 from rnnkit.text.textfile import regular_file
 
 SUFFIXES = (".mid", ".midi")

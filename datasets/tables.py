@@ -10,10 +10,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from rnnkit.checks import close_to
 from rnnkit.datasets.dataset import Dataset
 from rnnkit.datasets.describe import counted, listed
 from rnnkit.errors import ArgumentError, DataError, DataNotice
+from rnnkit.errors.checks import close_to
 from rnnkit.text.textfile import MAX_LINE, lines
 
 Row = tuple[int, list[str]]  # line number, cells

@@ -9,7 +9,7 @@ import importlib.util
 import sys
 from typing import TYPE_CHECKING
 
-from rnnkit.tasks.saving import register_when_keras_is_there
+from rnnkit.saving import register_when_keras_is_there
 
 if TYPE_CHECKING:
     from rnnkit import callbacks, constraints, datasets, initializers, layers, ops, regularizers, tuning, workers
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rnnkit.recurrent.cells import register_cell
     from rnnkit.recurrent.kernel_choice import kernels
     from rnnkit.recurrent.table import cell_names
+    from rnnkit.saving import load
+    from rnnkit.saving.predictor import Predictor
     from rnnkit.study.comparison import Comparison, compare
     from rnnkit.tasks import (
         EntityRecognizer,
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
         Translator,
     )
     from rnnkit.tasks.music.piece import Piece
-    from rnnkit.tasks.predictor import Predictor
-    from rnnkit.tasks.saving import load
     from rnnkit.tuning import tune
 
 __version__ = "0.2.0"
@@ -45,14 +45,14 @@ _HOMES = {
     "MemoryModel": "rnnkit.tasks",
     "MusicGenerator": "rnnkit.tasks",
     "Piece": "rnnkit.tasks.music",
-    "Predictor": "rnnkit.tasks.predictor",
+    "Predictor": "rnnkit.saving.predictor",
     "SentimentClassifier": "rnnkit.tasks",
     "Translator": "rnnkit.tasks",
     "cell_names": "rnnkit.recurrent.table",
     "compare": "rnnkit.study.comparison",
     "diagnose": "rnnkit.diagnosis",
     "kernels": "rnnkit.recurrent.kernel_choice",
-    "load": "rnnkit.tasks.saving",
+    "load": "rnnkit.saving",
     "register_cell": "rnnkit.recurrent.cells",
     "tune": "rnnkit.tuning",
 }
@@ -96,12 +96,12 @@ register_when_keras_is_there()
 
 _MOVED = {  # modules of earlier versions that stand elsewhere now
     "rnnkit.batches": "rnnkit.tasks.batches",
+    "rnnkit.checks": "rnnkit.errors.checks",
     "rnnkit.comparison": "rnnkit.study.comparison",
     "rnnkit.crf": "rnnkit.layers.crf_paths",
     "rnnkit.devices": "rnnkit.recurrent.devices",
     "rnnkit.entities": "rnnkit.tasks.entities",
     "rnnkit.music": "rnnkit.tasks.music",
-    "rnnkit.saving": "rnnkit.tasks.saving",
     "rnnkit.spectrum": "rnnkit.recurrent.spectrum",
     "rnnkit.translation": "rnnkit.tasks.translation",
 }

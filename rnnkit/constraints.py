@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from rnnkit.checks import positive
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import positive
 from rnnkit.regularizers import gate_blocks
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from rnnkit.checks import whole
 from rnnkit.cli.by_task import by_task
 from rnnkit.cli.ended import can_go_on, same_command
 from rnnkit.cli.options import some_of
 from rnnkit.cli.study import DryRun, Out, Overwrite, Study, begin, check_out, options_of
 from rnnkit.cli.written import fixed_values
+from rnnkit.errors.checks import whole
 from rnnkit.recurrent.table import cell_names, find_named, usual_cells
 from rnnkit.report.terminal import show_table
 from rnnkit.tasks.settings import split_settings

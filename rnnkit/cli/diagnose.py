@@ -7,10 +7,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from rnnkit.checks import whole
 from rnnkit.cli.model import check_data_options, data_of, data_options, find_model, open_model, spec_of_model
 from rnnkit.cli.options import Device, Run, command, union
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import whole
 from rnnkit.report import terminal
 from rnnkit.report.terminal import notices, reading, show_table, show_words
 from rnnkit.tasks.specs import find_spec

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from rnnkit.checks import one_of, onnx_installed
 from rnnkit.cli.model import data_of, find_model, open_model, spec_of_model
 from rnnkit.cli.options import Device, Run, among
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import one_of, onnx_installed
 from rnnkit.report import terminal
 from rnnkit.report.terminal import notices
 from rnnkit.tasks.web.runtime import PACKAGE

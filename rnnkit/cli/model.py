@@ -153,7 +153,7 @@ def open_model(console: Console, saved: Saved, device: str, task: str | None = N
 
     with console.status("Starting TensorFlow"):
         start_tensorflow(device)
-        from rnnkit.tasks.saving import load
+        from rnnkit.saving import load
 
         model = load(saved.file)
     expected = task or saved.task

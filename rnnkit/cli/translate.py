@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from rnnkit.checks import whole
 from rnnkit.cli.model import find_model, open_model
 from rnnkit.cli.options import Device
 from rnnkit.cli.texts import File, Texts, read_texts
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import whole
 from rnnkit.report import terminal
 from rnnkit.report.terminal import counted, notices
 

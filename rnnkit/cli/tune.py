@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from rnnkit.checks import close_to, one_of, positive, whole
 from rnnkit.cli.by_task import by_task
 from rnnkit.cli.ended import can_go_on, same_command
 from rnnkit.cli.options import among
 from rnnkit.cli.study import DryRun, Out, Overwrite, Study, begin, check_out, options_of
 from rnnkit.cli.written import fixed_values, searched_values, space_of
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import close_to, one_of, positive, whole
 from rnnkit.recurrent.table import find_named
 from rnnkit.report.terminal import notices, notices_at_once, show_table
 from rnnkit.tasks.config import read_clipping

@@ -5,8 +5,8 @@ from typing import Any
 
 import typer
 
-from rnnkit.checks import is_number
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import is_number
 
 
 def fixed_values(option: str, written: list[str]) -> dict[str, Any]:

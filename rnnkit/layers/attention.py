@@ -8,8 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from rnnkit.checks import one_of
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import one_of
 from rnnkit.layers.sequence import FORBIDDEN, valid_steps
 
 SCORINGS = ("general", "dot", "additive")

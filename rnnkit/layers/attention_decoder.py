@@ -10,8 +10,8 @@ import keras
 from keras import ops
 
 from rnnkit import compat
-from rnnkit.checks import one_of
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import one_of
 from rnnkit.layers.attention import SCORINGS, Attention
 from rnnkit.layers.recurrent_stack import RecurrentStack
 from rnnkit.layers.state_bridge import StateBridge

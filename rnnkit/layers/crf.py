@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from rnnkit.checks import whole
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import whole
 from rnnkit.layers.crf_paths import padding_potentials
 from rnnkit.layers.sequence import FORBIDDEN, assert_right_padded, valid_steps
 

@@ -15,7 +15,7 @@ tens of times slower, so decode in a model's `call` (a `keras.layers.Lambda(vite
 
 from keras import ops
 
-from rnnkit.checks import whole
+from rnnkit.errors.checks import whole
 from rnnkit.layers.sequence import FORBIDDEN
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from rnnkit.checks import whole
+from rnnkit.errors.checks import whole
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from rnnkit.checks import one_of
+from rnnkit.errors.checks import one_of
 from rnnkit.layers.sequence import last_step, valid_steps, zero_padding
 
 POOLINGS = ("last", "max", "mean", "attention")

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from rnnkit.checks import fraction, one_of, whole
 from rnnkit.constraints import find_constraint
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import fraction, one_of, whole
 from rnnkit.initializers import find_initializer
 from rnnkit.layers.sequence import last_step, reverse_by_length, zero_padding
 from rnnkit.layers.stream import StackStream, piecewise

@@ -8,8 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from rnnkit.checks import one_of, whole
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import one_of, whole
 from rnnkit.layers.recurrent_stack import RecurrentStack
 from rnnkit.text.vocabulary import UNKNOWN
 

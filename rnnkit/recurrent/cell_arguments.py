@@ -5,8 +5,8 @@ from typing import Any
 
 import keras
 
-from rnnkit.checks import whole
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import whole
 
 HEADS = 4  # of an xLSTM, in its paper
 

@@ -5,8 +5,8 @@ import os
 import sys
 
 from rnnkit import compat
-from rnnkit.checks import one_of, whole
 from rnnkit.errors import DeviceError
+from rnnkit.errors.checks import one_of, whole
 
 DEVICES = ("auto", "cpu", "gpu")
 MOST = 64  # devices of one machine

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from rnnkit.checks import positive
+from rnnkit.errors.checks import positive
 from rnnkit.recurrent.own_rnn import OwnCell, OwnRNN
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from rnnkit.checks import whole
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import whole
 from rnnkit.recurrent.scan_blocks import times
 from rnnkit.recurrent.scan_cells import ScanCell
 

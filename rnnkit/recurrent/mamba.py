@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from rnnkit.checks import whole
+from rnnkit.errors.checks import whole
 from rnnkit.recurrent.scan_blocks import from_blocks, to_blocks
 from rnnkit.recurrent.scan_cells import SequenceCell
 from rnnkit.recurrent.selective_scan import after_step, read, selective_scan

@@ -12,8 +12,8 @@ import keras
 from keras import ops
 
 from rnnkit import compat
-from rnnkit.checks import positive
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import positive
 from rnnkit.recurrent.truncated import loop_options, run_cell, run_loop
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from rnnkit.checks import whole
+from rnnkit.errors.checks import whole
 from rnnkit.recurrent.cell_arguments import CellArguments
 from rnnkit.recurrent.fused_rnn import FusedRNN
 

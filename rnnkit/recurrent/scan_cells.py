@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from rnnkit.checks import whole
+from rnnkit.errors.checks import whole
 from rnnkit.recurrent.linear_scan import hold, scan_terms
 from rnnkit.recurrent.scan_blocks import from_blocks, plus, step_range, times, to_blocks
 

@@ -8,8 +8,8 @@ import importlib
 import inspect
 from dataclasses import dataclass, field
 
-from rnnkit.checks import close_to
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import close_to
 
 GATES = {  # letter -> what the papers call it
     "i": "input gate",

@@ -7,8 +7,8 @@ import keras
 from keras import ops, tree
 
 from rnnkit import compat
-from rnnkit.checks import whole
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import whole
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")

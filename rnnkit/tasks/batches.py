@@ -8,8 +8,8 @@ import numpy as np
 
 from rnnkit import compat, workers
 from rnnkit.callbacks.resuming.running_fit import content_sum
-from rnnkit.checks import whole
 from rnnkit.datasets import Dataset
+from rnnkit.errors.checks import whole
 
 POOL = 64
 AHEAD = 2  # batches that a worker keeps ready

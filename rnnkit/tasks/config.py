@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnkit.checks import close_to, positive
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors.checks import close_to, positive
 from rnnkit.recurrent.devices import check_driver
 from rnnkit.recurrent.table import Cell, find_named
 from rnnkit.tasks.options import RULES, Option

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import keras
 
-from rnnkit.checks import one_of, onnx_installed
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import one_of, onnx_installed
 from rnnkit.recurrent.execution import portable_loops
 from rnnkit.tasks.one_step import OneStep
 

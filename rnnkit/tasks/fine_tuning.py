@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from rnnkit import compat
-from rnnkit.checks import fraction, is_number, positive, whole
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import fraction, is_number, positive, whole
 from rnnkit.optimizers import without_scaler
 
 

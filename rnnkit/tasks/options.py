@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rnnkit import datasets, workers
-from rnnkit.checks import one_of, whole
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import one_of, whole
 from rnnkit.recurrent.table import cell_names
 
 MOST = 1_000_000  # of anything that is counted

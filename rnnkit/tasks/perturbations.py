@@ -6,8 +6,8 @@ Legend: `B` batch, `T` steps, `D` size of a token's vector, `C` classes.
 import keras
 from keras import ops
 
-from rnnkit.checks import is_number, positive
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import is_number, positive
 from rnnkit.layers.sequence import valid_steps, zero_padding
 
 TINY = 1e-12  # below it a probability or a norm counts as this

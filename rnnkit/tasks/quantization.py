@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rnnkit.checks import installed, is_number, onnx_installed
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors.checks import installed, is_number, onnx_installed
 from rnnkit.layers import CRF
 from rnnkit.layers.stream import arrays
 from rnnkit.tasks.entities.decoding import Chain

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 
 from rnnkit import compat, workers
-from rnnkit.checks import whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import whole
 from rnnkit.optimizers.replicas import run_on_share
 from rnnkit.tasks.batches import BatchAdapter, Batches, FollowEpoch
 from rnnkit.tasks.callbacks import averaging, check_checkpoints, joined

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from rnnkit.checks import is_number, whole
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import is_number, whole
 
 NO_LIMIT = 2**31 - 1
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import rnnkit
-from rnnkit.checks import close_to, fraction, is_number
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import close_to, fraction, is_number
 from rnnkit.tasks.spec import TaskSpec
 
 # Of `keras.optimizers.Adam`, whose relatives all tasks train with; a test compares them.

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rnnkit import datasets
-from rnnkit.checks import close_to, installed
 from rnnkit.datasets import Dataset, Splits
 from rnnkit.datasets.splits import part_files
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors.checks import close_to, installed
 from rnnkit.tasks.options import COMMON, OF_READERS, Option
 from rnnkit.tasks.parts import Baseline, Config, Finished, PageParts, Results, Rule, Saved, WebPage
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from rnnkit.checks import close_to
 from rnnkit.errors import ArgumentError, PackageError
+from rnnkit.errors.checks import close_to
 from rnnkit.tasks.entities.spec import EntitySpec
 from rnnkit.tasks.forecasting.spec import ForecastingSpec
 from rnnkit.tasks.language.spec import LanguageSpec

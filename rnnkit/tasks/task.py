@@ -11,9 +11,9 @@ from weakref import WeakKeyDictionary
 import keras
 from keras import ops
 
-from rnnkit.checks import whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors.checks import whole
 from rnnkit.layers import RecurrentStack
 from rnnkit.optimizers import with_scaler
 from rnnkit.optimizers.replicas import share_gradient

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from rnnkit.checks import installed
+from rnnkit.errors.checks import installed
 from rnnkit.text.tokenization import MARKS, RESERVED, Tokenization, body, check_encodable, check_size
 from rnnkit.text.vocabulary import SPECIAL
 

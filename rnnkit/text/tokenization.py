@@ -16,8 +16,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from rnnkit.checks import one_of
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors.checks import one_of
 from rnnkit.text.detokenizer import join_words
 from rnnkit.text.tokenizer import words
 from rnnkit.text.vocabulary import PADDING, SPECIAL, UNKNOWN, Vocabulary

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.checks import installed, whole
 from rnnkit.errors import DataError
+from rnnkit.errors.checks import installed, whole
 from rnnkit.text.corpus import Corpus
 from rnnkit.text.textfile import lines
 from rnnkit.text.tokenization import check_encodable

@@ -7,9 +7,9 @@ from typing import Any
 import keras_tuner
 
 import rnnkit
-from rnnkit.checks import close_to, positive, whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import close_to, positive, whole
 from rnnkit.study.work_folder import fingerprint
 from rnnkit.tasks import Task, find_task
 from rnnkit.tasks.spec import THROUGH_TIME

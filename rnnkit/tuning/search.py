@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rnnkit.checks import whole
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import whole
 from rnnkit.study.made import keep_made
 from rnnkit.study.work_folder import join_folder, open_folder
 from rnnkit.tuning.chief import lead, part_in_search

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rnnkit.checks import is_number
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import is_number
 from rnnkit.recurrent.table import CELLS
 from rnnkit.study.work_folder import label
 from rnnkit.tasks import find_task

@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rnnkit import compat
-from rnnkit.checks import positive, whole
 from rnnkit.errors import ArgumentError, DeviceError
+from rnnkit.errors.checks import positive, whole
 from rnnkit.workers.meeting import meet
 
 PATIENCE = 60.0  # seconds in which all workers have to be there

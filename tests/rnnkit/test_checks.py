@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnkit.checks import fraction, one_of, positive, whole
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import fraction, one_of, positive, whole
 
 NO_NUMBER = [None, True, np.bool_(True), "1", [1], 1j, float("nan")]
 

@@ -9,13 +9,13 @@ import pytest
 
 import rnnkit
 from rnnkit import constraints, initializers, layers, optimizers, regularizers
+from rnnkit.saving import NAMES
 from rnnkit.tasks import TASKS
-from rnnkit.tasks.saving import NAMES
 
 LOAD = """
 import sys
 import rnnkit, keras
-assert [name for name in sys.modules if name.startswith("rnnkit.tasks.")] == ["rnnkit.tasks.saving"]
+assert not any(name.startswith("rnnkit.tasks") for name in sys.modules)
 model = keras.models.load_model(sys.argv[1])
 assert keras.__spec__.loader is keras.__loader__
 print(type(model).__name__)
@@ -46,7 +46,7 @@ import sys
 for name in ("mido", "pretty_midi", "tokenizers", "sacrebleu"):
     sys.modules[name] = None  # as if it were not installed
 import keras, rnnkit
-assert [name for name in sys.modules if name.startswith("rnnkit.tasks.")] == ["rnnkit.tasks.saving"]
+assert not any(name.startswith("rnnkit.tasks") for name in sys.modules)
 folder, old = sys.argv[1:]
 print(type(keras.models.load_model(f"{folder}/task.keras")).__name__)
 assert keras.__spec__.loader is keras.__loader__

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import rnnkit
-from rnnkit.checks import whole
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import whole
 from rnnkit.recurrent.cells import find_cell
 from rnnkit.recurrent.table import usual_cells
 from rnnkit.study.comparison.runs import Rows, Settings, scored, train_once

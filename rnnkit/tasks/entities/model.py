@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from rnnkit.checks import fraction, one_of, whole
 from rnnkit.errors import DataError
+from rnnkit.errors.checks import fraction, one_of, whole
 from rnnkit.layers import CRF, CRFLoss, TokenLoss
 from rnnkit.optimizers import LazyAdam
 from rnnkit.tasks.entities.answers import TagAnswers

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.checks import whole
+from rnnkit.errors.checks import whole
 from rnnkit.layers.stream import Stream, arrays, piecewise
 from rnnkit.tasks.columns import word_rows
 from rnnkit.tasks.entities.network import path_scores

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnnkit.checks import whole
 from rnnkit.datasets import Dataset
 from rnnkit.datasets.series import Roles, Series
 from rnnkit.errors import DataError
+from rnnkit.errors.checks import whole
 from rnnkit.tasks.batches import Batches
 from rnnkit.tasks.forecasting.conformal import Calibration, calibrate
 from rnnkit.tasks.forecasting.frames import forecast_frame, series_column, with_future

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnnkit.checks import whole
 from rnnkit.datasets import Dataset
 from rnnkit.datasets.series import Series
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors.checks import whole
 from rnnkit.tasks.forecasting.baselines import LinearModel, baseline_forecasts
 from rnnkit.tasks.forecasting.scores import naive_errors, point_scores, quantile_scores
 from rnnkit.tasks.forecasting.windows import Windows

@@ -11,12 +11,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from rnnkit.checks import fraction, one_of, whole
 from rnnkit.datasets.series import Roles, split_by_time
 from rnnkit.datasets.time_grid import season_of
 from rnnkit.diagnosis.layers import ESTIMATED, FORETELLS
 from rnnkit.diagnosis.series import past_dependence
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors.checks import fraction, one_of, whole
 from rnnkit.tasks.forecasting.answers import Answers
 from rnnkit.tasks.forecasting.frames import is_frame, series_column
 from rnnkit.tasks.forecasting.heads import LOSSES, QUANTILES, ForecastLoss, ForecastMetric, Head

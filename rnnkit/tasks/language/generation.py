@@ -7,8 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from rnnkit.checks import whole
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors.checks import whole
 from rnnkit.layers.sampling import drawn, filtered
 from rnnkit.layers.sequence import FORBIDDEN
 from rnnkit.layers.stream import Stream, arrays, piecewise

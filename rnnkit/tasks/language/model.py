@@ -12,9 +12,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from rnnkit.checks import fraction, one_of, whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors.checks import fraction, one_of, whole
 from rnnkit.layers import AdaptiveSoftmax, RecurrentStack
 from rnnkit.layers.adaptive_softmax import output_vectors
 from rnnkit.layers.sequence import padded_labels

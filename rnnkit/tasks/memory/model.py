@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from rnnkit.checks import one_of
 from rnnkit.errors import DataError
+from rnnkit.errors.checks import one_of
 from rnnkit.layers.sequence import padded_labels
 from rnnkit.tasks.batches import by_example
 from rnnkit.tasks.memory.spec import step_crossentropy

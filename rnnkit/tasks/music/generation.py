@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.checks import whole
 from rnnkit.datasets.piano_rolls import KEYS
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import whole
 from rnnkit.tasks.music.piece import Piece
 from rnnkit.tasks.sampling import NO_LIMIT, sampling_settings
 

@@ -9,10 +9,10 @@ import numpy as np
 from keras import ops
 from scipy.special import expit
 
-from rnnkit.checks import fraction, one_of, whole
 from rnnkit.datasets import Dataset
 from rnnkit.datasets.piano_rolls import KEYS
 from rnnkit.errors import ArgumentError, DataError
+from rnnkit.errors.checks import fraction, one_of, whole
 from rnnkit.layers import KeyHead
 from rnnkit.optimizers import Adam
 from rnnkit.recurrent.compiled import compiled

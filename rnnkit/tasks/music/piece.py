@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rnnkit.checks import installed, whole
 from rnnkit.datasets.midi import MAX_STEPS, grid_roll, read_midi
 from rnnkit.datasets.piano_rolls import KEYS, LOWEST
 from rnnkit.errors import ArgumentError, DataNotice
+from rnnkit.errors.checks import installed, whole
 
 if TYPE_CHECKING:
     import mido

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rnnkit.checks import installed, whole
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import installed, whole
 
 if TYPE_CHECKING:
     from rnnkit.tasks.music.piece import Piece

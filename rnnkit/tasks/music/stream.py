@@ -6,9 +6,9 @@ import numpy as np
 from keras import ops
 from scipy.special import expit
 
-from rnnkit.checks import whole
 from rnnkit.datasets.piano_rolls import KEYS
 from rnnkit.errors import DataError
+from rnnkit.errors.checks import whole
 from rnnkit.layers.stream import Stream, any_batch, arrays, piecewise
 from rnnkit.recurrent.compiled import compiled
 

@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnnkit.checks import whole
 from rnnkit.datasets import Dataset
 from rnnkit.errors import DataError
+from rnnkit.errors.checks import whole
 from rnnkit.tasks.columns import as_text, check_labels
 from rnnkit.tasks.sentiment.scores import ClassScores, score_classes
 from rnnkit.tasks.sentiment.stream import ClassStream

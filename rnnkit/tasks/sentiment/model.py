@@ -10,8 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from rnnkit.checks import fraction, whole
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import fraction, whole
 from rnnkit.layers import SequencePooling, WordDropout
 from rnnkit.optimizers import LazyAdam
 from rnnkit.tasks.columns import check_labels, check_texts, find_classes

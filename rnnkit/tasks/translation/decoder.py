@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from rnnkit.checks import positive, whole
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import positive, whole
 from rnnkit.layers.sequence import FORBIDDEN, valid_steps
 from rnnkit.recurrent.compiled import compiled
 from rnnkit.tasks.batches import Batches

@@ -6,9 +6,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from rnnkit.checks import fraction, installed, one_of, whole
 from rnnkit.compat import layers_of
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import fraction, installed, one_of, whole
 from rnnkit.layers import AttentionDecoder
 from rnnkit.optimizers import Adam
 from rnnkit.recurrent.compiled import compiled

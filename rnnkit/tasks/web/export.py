@@ -10,8 +10,8 @@ from string import Template
 from typing import Any
 
 from rnnkit import __version__
-from rnnkit.checks import onnx_installed
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import onnx_installed
 from rnnkit.tasks.export import onnx_content, onnx_step
 from rnnkit.tasks.parts import WebPage
 from rnnkit.tasks.spec import TaskSpec

@@ -102,7 +102,7 @@ def test_forecasts_come_in_place_of_the_series(folder):
 
 
 def test_a_model_is_loaded_once_and_again_when_it_has_changed(reviews, monkeypatch):
-    from rnnkit.tasks import saving
+    from rnnkit import saving
 
     model, path = reviews
     loads = []

@@ -95,7 +95,7 @@ class Predictor:
 @functools.lru_cache(maxsize=4)
 def _loaded(file: Path, changed: int) -> tuple[Any, Any]:
     """The spec of a saved model's task, and the model; `changed` is when its file was."""
-    from rnnkit.tasks.saving import load
+    from rnnkit.saving import load
     from rnnkit.tasks.specs import find_task, spec_of
 
     model = load(file)
