@@ -133,7 +133,7 @@ def strike(processes, victim: int, how: signal.Signals) -> tuple[list[str], list
     """Sends one worker a signal, and sees how all end.
 
     Returns:
-        What is wrong with that; the commands that resume them, none where the first had finished; and seconds.
+        What is wrong with that; the commands that resume them, none where the run was finished; and seconds.
     """
     processes[victim].send_signal(how)
     begun, trouble = time.monotonic(), []
@@ -148,7 +148,8 @@ def strike(processes, victim: int, how: signal.Signals) -> tuple[list[str], list
     if how == signal.SIGSTOP:
         processes[victim].kill()
     told = [each.communicate(timeout=LIMIT)[1].strip() for each in processes]
-    if processes[0].returncode == 0:
+    others = [each.returncode for number, each in enumerate(processes) if number != victim]
+    if processes[0].returncode == 0 or not any(others):  # the results are written
         return trouble, [], seconds
     lines = []
     for number, (each, text) in enumerate(zip(processes, told, strict=True)):
