@@ -28,15 +28,16 @@ class Adam(compat.OpenOptimizer, keras.optimizers.Adam):
     def sum_unclipped(self, pairs: list[Any]) -> list:
         """(gradient, variable) pairs, summed over replicas; of an embedding each row travels once (TensorFlow)."""
         context = replica_context()
-        if context is None or not compat.is_shared(context.strategy):
+        if context is None:
             return super().sum_gradients(pairs)
-        from rnnkit.optimizers.sparse import sum_over_workers
+        from rnnkit.optimizers.sparse import is_sparse, sum_over_workers, sum_repeated_rows
 
         there = [pair for pair in pairs if pair[0] is not None]
-        if any(gradient.dtype != "float32" for gradient, _ in there):
-            return super().sum_gradients(pairs)
-        summed = iter(sum_over_workers(there, context))
-        return [pair if pair[0] is None else next(summed) for pair in pairs]
+        if compat.is_shared(context.strategy) and all(gradient.dtype == "float32" for gradient, _ in there):
+            summed = iter(sum_over_workers(there, context))
+            return [pair if pair[0] is None else next(summed) for pair in pairs]
+        pairs = [(sum_repeated_rows(each) if is_sparse(each) else each, variable) for each, variable in pairs]
+        return super().sum_gradients(pairs)
 
     def clip_sum(self, gradients: list[Any]) -> list:
         """The optimizer's own clipping of gradients that are summed over replicas."""

@@ -202,10 +202,20 @@ def test_workers_that_differ_refuse_each_other():
         assert raised == [f"{told} Start all of them alike."]
 
 
+def connected(place):
+    """A connection, once somebody listens there."""
+    for _ in range(500):
+        try:
+            return socket.create_connection(place)
+        except ConnectionRefusedError:
+            time.sleep(0.001)
+    raise AssertionError(f"nobody listens at {place}")
+
+
 def test_who_is_missing_is_named_in_time_whoever_else_calls():
     names = addresses(3)
     meetings = [met(names, number, {}, patience=1.0) for number in (0, 2)]
-    with socket.create_connection(workers.find(names, 0).places[0]) as stranger:
+    with connected(workers.find(names, 0).places[0]) as stranger:
         stranger.sendall(b"GET / HTTP/1.0\r\n\r\n")
     for thread, raised in meetings:
         thread.join()
