@@ -3,7 +3,7 @@
     python benchmarks/language_quality.py --out FOLDER --set units=256 --set layers=2 --steps 5000 --test
 
 The learning rate rises for a tenth of the steps and falls along a cosine to zero, so that the number of steps is said
-beforehand; the last epoch counts. Validation data are a twentieth of what comes before the test data, which are used once,
+beforehand; the last epoch counts. Validation data are a twentieth of what comes before the test data, used once
 with `--test`. `--set` is for any argument of the model. An interrupted training goes on from its last epoch.
 """
 
