@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Callable
 
 _ARGUMENT = re.compile(r"<(\w+)(?:=([^>]*))?>")
+_X_OR_Y = re.compile(r"\A[xy]: ")  # arguments of `fit`, which no command has
 
 
 def in_python(name: str, value: str | None = None) -> str:
@@ -45,7 +46,10 @@ class Told(Exception):  # noqa: N818 - no error by itself
                 somebody at a command line.
         """
         words = _ARGUMENT.sub(lambda found: argument(found[1], found[2]), self.advice)
-        return f"{super().__str__()} {words}".strip()
+        message = super().__str__()
+        if argument is in_shell:
+            message = _X_OR_Y.sub("data: ", message)
+        return f"{message} {words}".strip()
 
     def __str__(self) -> str:
         return self.told()

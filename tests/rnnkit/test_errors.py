@@ -33,3 +33,9 @@ def test_advice_is_for_who_reads_it(kind):
 def test_values_are_written_as_they_are_typed(argument, python, shell):
     error = DataError("", advice=argument)
     assert (str(error), error.told(in_shell)) == (python, shell)
+
+
+def test_a_shell_has_no_x_and_no_y():
+    told = [DataError(f"{name}: a.txt holds no text.").told(in_shell) for name in ("x", "y", "max")]
+    assert told == ["data: a.txt holds no text."] * 2 + ["max: a.txt holds no text."]
+    assert str(DataError("x: a.txt holds no text.")) == "x: a.txt holds no text."
