@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from rnnkit.errors import ArgumentError
+from rnnkit.errors.checks import strength
 
 
 def gate_blocks(kernel):
@@ -39,7 +40,7 @@ class SoftOrthogonality(keras.regularizers.Regularizer):
     """
 
     def __init__(self, factor=0.01):
-        self.factor = _strength("factor", factor)
+        self.factor = strength("factor", factor)
 
     def __call__(self, kernel):
         blocks = gate_blocks(kernel)
@@ -88,9 +89,3 @@ def find_regularizer(regularizer):
         raise ArgumentError(
             f"recurrent_regularizer: expected l1, l2, {', '.join(_NAMES)} or a Keras regularizer, got {regularizer!r}."
         ) from None
-
-
-def _strength(name, value) -> float:
-    if not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise ArgumentError(f"{name}: expected a number of at least 0, got {value!r}.")
-    return float(value)

@@ -34,6 +34,13 @@ def fraction(name: str, value):
     raise ArgumentError(f"{name}: expected a fraction in [0, 1), got {value!r:.80}.")
 
 
+def strength(name: str, value) -> float:
+    """A finite number of at least 0."""
+    if is_number(value) and 0 <= value < math.inf:
+        return float(value)
+    raise ArgumentError(f"{name}: expected a number of at least 0, got {value!r:.80}.")
+
+
 def one_of(name: str, value, choices: Collection, also: str = ""):
     """One of the choices."""
     if value in list(choices):  # also where the value cannot be hashed

@@ -10,18 +10,21 @@ from keras import ops
 
 from rnnkit.constraints import find_constraint
 from rnnkit.errors import ArgumentError
-from rnnkit.errors.checks import fraction, one_of, whole
+from rnnkit.errors.checks import fraction, one_of, strength, whole
 from rnnkit.initializers import find_initializer
-from rnnkit.layers.sequence import last_step, reverse_by_length, zero_padding
+from rnnkit.layers.blocks import BLOCKS, Block
+from rnnkit.layers.sequence import zero_padding
 from rnnkit.layers.stream import StackStream, piecewise
 from rnnkit.recurrent.cells import find_cell
 from rnnkit.recurrent.fused_rnn import FusedRNN
 from rnnkit.recurrent.omega import OmegaRNN
+from rnnkit.recurrent.own_rnn import KINDS
 from rnnkit.recurrent.parallel_rnn import ParallelRNN
-from rnnkit.recurrent.truncated import TruncatedRNN, check_stepwise, loop_options, run_cell
+from rnnkit.recurrent.truncated import TruncatedRNN, check_stepwise, loop_options
 from rnnkit.regularizers import find_regularizer
 
-BLOCKS = ("plain", "residual", "glu")
+AROUND = ("bidirectional", "dropout", "residual", "layer_norm")
+SAVED = (*AROUND, "units", "bptt_steps", "omega", "gradient_penalty", "block", "return_sequences")
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
@@ -57,13 +60,12 @@ class RecurrentStack(keras.layers.Layer):
             `OmegaRNN`); 0 is none.
         gradient_penalty: strength of the penalty on outputs that follow the inputs too strongly, in training: the
             squared norm of the Jacobian of all outputs for all inputs, for each step, estimated along a random
-            direction (Drucker and LeCun, "Improving generalization performance using double backpropagation", 1992;
-            Hoffman, Roberts and Yaida, "Robust learning with Jacobian regularization", 2019). It is part of the
-            reported loss, needs TensorFlow, and a step takes about three times as long; 0 is none.
-        block: what stands around each layer: `"plain"`, the equation above; `"residual"`, of Mamba: the same with
-            `residual` and `layer_norm` on; `"glu"`, of the papers of S5 and LRU: `y = x + a * sigmoid(g)` with
-            `[a, g] = dense(gelu(rnn(dropout(norm(x)))))`, where `x +` needs widths that agree as well. None is what the
-            cell's paper has: `"glu"` for linear recurrences, which would be linear without it.
+            direction (Drucker and LeCun, 1992; Hoffman, Roberts and Yaida, "Robust learning with Jacobian
+            regularization", 2019). It is part of the loss, needs TensorFlow, and triples the time of a step; 0 is none.
+        block: what stands around each layer (see `rnnkit.layers.blocks`): `"plain"`, the equation above; `"residual"`,
+            of Mamba: the same with `residual` and `layer_norm` on; `"glu"`, of the papers of S5 and LRU: with a gated
+            linear unit behind the cell as well; `"griffin"`, of the paper of the RG-LRU: with a short convolution in
+            front of it, a second branch as its gate, and a gated MLP. None is what the cell's paper has.
         return_sequences: True gives all steps, shape (B, T, width); False the last one, shape (B, width).
 
     Raises:
@@ -113,24 +115,19 @@ class RecurrentStack(keras.layers.Layer):
             raise ArgumentError(f"bptt_steps, omega: expected one of them, got {bptt_steps} and {omega}. Drop one.")
         self.bptt_steps = bptt_steps
         self.omega = omega
-        self.gradient_penalty = _strength(gradient_penalty)
+        self.gradient_penalty = strength("gradient_penalty", gradient_penalty)
+        if gradient_penalty and keras.backend.backend() != "tensorflow":
+            got = keras.backend.backend()
+            raise ArgumentError(f"gradient_penalty: needs the TensorFlow backend, got {got}. Leave it out.")
         self._directions = keras.random.SeedGenerator() if gradient_penalty else None
         self.return_sequences = return_sequences
-        self.blocks = [self._block(index, width) for index, width in enumerate(self.units)]
-        self.read_piece = functools.cache(self._read_piece)
-
-    def _block(self, index: int, width: int) -> dict[str, keras.layers.Layer]:
-        block = {"forward": self._direction(f"forward_{index}", width)}
-        if self.bidirectional:
-            block["backward"] = self._direction(f"backward_{index}", width)
-        if self.layer_norm or self.block != "plain":
-            block["norm"] = keras.layers.LayerNormalization(name=f"norm_{index}", dtype=self.dtype_policy)
-        if self.dropout:
-            block["dropout"] = keras.layers.Dropout(self.dropout, name=f"dropout_{index}", dtype=self.dtype_policy)
-        if self.block == "glu":
-            width = 2 * width * self.directions
-            block["gate"] = keras.layers.Dense(width, name=f"gate_{index}", dtype=self.dtype_policy)
-        return block
+        options = {name: getattr(self, name) for name in AROUND}
+        make = functools.partial(BLOCKS[self.block], recurrent=self._direction, **options, dtype=self.dtype_policy)
+        self._around = [make(index, width) for index, width in enumerate(self.units)]
+        self.blocks = [block.layers for block in self._around]  # by which Keras finds them
+        self.read_piece = functools.cache(
+            lambda: piecewise(self.carry, np.zeros((1, 1, self._features), self.compute_dtype), self.initial_states(1))
+        )
 
     def _direction(self, name: str, width: int) -> keras.layers.RNN:
         own_policy = self.dtype_policy != keras.config.dtype_policy()
@@ -162,14 +159,10 @@ class RecurrentStack(keras.layers.Layer):
         return self.units[-1] * self.directions
 
     def build(self, inputs_shape: Any, lengths_shape: Any = None):
-        self._features = inputs_shape[-1]
-        for block, units in zip(self.blocks, self.units, strict=True):
-            for part in ("norm", "forward", "backward"):
-                if part in block:
-                    block[part].build(inputs_shape)
-            inputs_shape = (*inputs_shape[:-1], units * self.directions)
-            if "gate" in block:
-                block["gate"].build(inputs_shape)
+        self._features = features = inputs_shape[-1]
+        for block in self._around:
+            block.build(features)
+            features = block.width
         self.built = True
 
     def call(self, inputs: Any, lengths: Any = None, initial_states: Any = None, training: bool = False):
@@ -202,10 +195,10 @@ class RecurrentStack(keras.layers.Layer):
         return outputs
 
     def _outputs(self, outputs, lengths, initial_states, training):
-        for index, block in enumerate(self.blocks):
+        for index, block in enumerate(self._around):
             states = None if initial_states is None else initial_states[index]
-            last_only = block is self.blocks[-1] and not self.return_sequences
-            outputs = self._run(block, outputs, lengths, states, training, last_only)
+            last_only = block is self._around[-1] and not self.return_sequences
+            outputs = block.sequence(outputs, lengths, states, training, last_only)
         return outputs
 
     def initial_states(self, batch_size: int) -> list[list]:
@@ -217,8 +210,7 @@ class RecurrentStack(keras.layers.Layer):
         self._check_causal()
         for block in self.blocks:
             check_stepwise("step", block["forward"])
-        states = [block["forward"].get_initial_state(batch_size) for block in self.blocks]
-        return [list(each) if isinstance(each, (list, tuple)) else [each] for each in states]
+        return [block.initial_states(batch_size) for block in self._around]
 
     def step(self, inputs: Any, states: Any, training: bool = False):
         """One time step with the state carried by the caller, for a loop that writes its own next input.
@@ -232,13 +224,7 @@ class RecurrentStack(keras.layers.Layer):
             The output, shape (B, width), and the new states. Over the steps of a sequence the outputs are those of
             `call`.
         """
-        after = []
-        for block, before in zip(self.blocks, states, strict=True):
-            x = self._prepared(block, inputs, training)
-            output, own = run_cell(block["forward"].cell, x, before, training)
-            inputs = self._joined(block, inputs, output)
-            after.append(own)
-        return inputs, after
+        return self._carried(Block.step, inputs, states, training)
 
     def carry(self, inputs: Any, states: Any, training: bool = False):
         """A piece of a sequence, from the states after the piece before it.
@@ -259,13 +245,14 @@ class RecurrentStack(keras.layers.Layer):
         if inputs.shape[1] == 1:  # without a loop
             output, after = self.step(inputs[:, 0], states, training)
             return output[:, None], after
+        return self._carried(Block.piece, inputs, states, training)
+
+    def _carried(self, run, outputs, states, training):
         after = []
-        for block, before in zip(self.blocks, states, strict=True):
-            x = self._prepared(block, inputs, training)
-            outputs, own = _with_states(block["forward"], x, before, training)
-            inputs = self._joined(block, inputs, outputs)
+        for block, before in zip(self._around, states, strict=True):
+            outputs, own = run(block, outputs, before, training)
             after.append(own)
-        return inputs, after
+        return outputs, after
 
     def stream(self, batch_size: int = 1) -> StackStream:
         """Sequences that come piece by piece: `push` takes (B, T, F) and gives the outputs, (B, T, width).
@@ -292,81 +279,17 @@ class RecurrentStack(keras.layers.Layer):
                 "and carries no state from step to step. Make it with bidirectional=False."
             )
 
-    def _read_piece(self):
-        """`carry`, compiled."""
-        return piecewise(self.carry, np.zeros((1, 1, self._features), self.compute_dtype), self.initial_states(1))
-
-    def _prepared(self, block, inputs, training):
-        x = block["norm"](inputs) if "norm" in block else inputs
-        return block["dropout"](x, training=training) if "dropout" in block else x
-
-    def _joined(self, block, inputs, outputs):
-        """The block's output, from its inputs and those of the cell."""
-        if "gate" in block:
-            values, gates = ops.split(block["gate"](ops.gelu(outputs)), 2, axis=-1)
-            outputs = values * ops.sigmoid(gates)
-        residual = self.residual or self.block != "plain"
-        return outputs + inputs if residual and inputs.shape[-1] == outputs.shape[-1] else outputs
-
-    def _run(self, block, inputs, lengths, states, training, last_only):
-        x = self._prepared(block, inputs, training)
-        start = {} if states is None else {"initial_state": states}
-        outputs = [block["forward"](x, training=training, **start)]
-        if "backward" in block:
-            outputs.append(block["backward"](reverse_by_length(x, lengths), training=training))
-        if last_only:
-            joined = ops.concatenate([last_step(y, lengths) for y in outputs], axis=-1)
-            return self._joined(block, last_step(inputs, lengths), joined)
-        outputs[1:] = [reverse_by_length(y, lengths) for y in outputs[1:]]
-        joined = self._joined(block, inputs, ops.concatenate(outputs, axis=-1))
-        return zero_padding(joined, lengths)
-
     def compute_output_shape(self, inputs_shape: Any, lengths_shape: Any = None):
         batch, steps, _ = inputs_shape
         return (batch, steps, self.width) if self.return_sequences else (batch, self.width)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "cell": self.cell.name,
-            "units": self.units,
-            "bidirectional": self.bidirectional,
-            "activation": _serialized(keras.activations, self.activation),
-            "dropout": self.dropout,
-            "residual": self.residual,
-            "layer_norm": self.layer_norm,
-            "recurrent_initializer": _serialized(keras.initializers, self.recurrent_initializer),
-            "recurrent_regularizer": _serialized(keras.regularizers, self.recurrent_regularizer),
-            "recurrent_constraint": _serialized(keras.constraints, self.recurrent_constraint),
-            "bptt_steps": self.bptt_steps,
-            "omega": self.omega,
-            "gradient_penalty": self.gradient_penalty,
-            "block": self.block,
-            "return_sequences": self.return_sequences,
-        }
-
-
-def _with_states(layer: keras.layers.RNN, inputs, states, training) -> tuple:
-    """Outputs (B, T, H) and the states after the last step of a layer that returns outputs alone."""
-    layer.return_state = True
-    try:
-        outputs, *after = layer(inputs, initial_state=states, training=training)
-    finally:
-        layer.return_state = False
-    return outputs, after
-
-
-def _serialized(module, value):
-    return value if value is None or isinstance(value, (str, dict)) else module.serialize(value)
-
-
-def _strength(gradient_penalty) -> float:
-    if not isinstance(gradient_penalty, int | float) or not 0 <= gradient_penalty < float("inf"):
-        raise ArgumentError(f"gradient_penalty: expected a number from 0, got {gradient_penalty!r}.")
-    if gradient_penalty and keras.backend.backend() != "tensorflow":
-        backend = keras.backend.backend()
-        raise ArgumentError(f"gradient_penalty: needs the TensorFlow backend, got {backend}. Leave it out.")
-    return float(gradient_penalty)
+        modules = {"activation": keras.activations, **{f"recurrent_{kind}": module for kind, module in KINDS.items()}}
+        given = {name: getattr(self, name) for name in (*SAVED, *modules)}
+        for name, module in modules.items():
+            if given[name] is not None and not isinstance(given[name], (str, dict)):
+                given[name] = module.serialize(given[name])
+        return {**super().get_config(), "cell": self.cell.name, **given}
 
 
 def _widths(units, layers) -> list[int]:

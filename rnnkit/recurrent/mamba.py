@@ -113,9 +113,7 @@ class MambaCell(SequenceCell):
         return ops.concatenate([ops.reshape(ops.cast(before, x.dtype), (-1, WIDTH - 1, self.inner)), x], axis=1)
 
     def _convolved(self, window, steps):
-        taps = ops.unstack(ops.cast(self.convolution, window.dtype), WIDTH)
-        summed = sum(tap * window[:, place : place + steps] for place, tap in enumerate(taps))
-        return ops.silu(summed + ops.cast(self.convolution_bias, window.dtype))
+        return ops.silu(convolved(window, self.convolution, self.convolution_bias, steps))
 
     def _past(self, window, steps):
         return ops.reshape(window[:, steps:], (-1, (WIDTH - 1) * self.inner))
@@ -142,3 +140,10 @@ class MambaCell(SequenceCell):
 
     def get_config(self):
         return {**super().get_config(), "state_units": self.state_units, "expansion": self.expansion}
+
+
+def convolved(window: Any, kernel: Any, bias: Any, steps: Any):
+    """The convolution (B, T, D) of each feature of a window (B, 3 + T, D), for a kernel (4, D) and a bias (D,)."""
+    taps = ops.unstack(ops.cast(kernel, window.dtype), WIDTH)
+    summed = sum(tap * window[:, place : place + steps] for place, tap in enumerate(taps))
+    return summed + ops.cast(bias, window.dtype)

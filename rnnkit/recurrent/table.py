@@ -199,7 +199,7 @@ CELLS: dict[str, Cell] = {
         Cell("min_gru", f"{_HERE}.min_rnn.MinGRU", "rnnkit.layers.MinGRUCell", "minGRU", "zh", "z"),
         Cell("min_lstm", f"{_HERE}.min_rnn.MinLSTM", "rnnkit.layers.MinLSTMCell", "minLSTM", "fih", "f"),
         Cell("lru", "rnnkit.layers.LRUCell", title="LRU", block="glu"),
-        Cell("rg_lru", "rnnkit.layers.RGLRUCell", title="RG-LRU", gates="aih", block="glu"),
+        Cell("rg_lru", "rnnkit.layers.RGLRUCell", title="RG-LRU", gates="aih", block="griffin"),
         Cell("s5", "rnnkit.layers.S5Cell", title="S5", block="glu"),
         Cell("indrnn", f"{_HERE}.indrnn.IndRNN", "rnnkit.layers.IndRNNCell", "IndRNN"),
         Cell("slstm", f"{_HERE}.slstm.SLSTM", "rnnkit.layers.SLSTMCell", "sLSTM", "ifco", "f"),

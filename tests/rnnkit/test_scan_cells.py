@@ -323,19 +323,3 @@ def test_rg_lru_keeps_the_whole_state_where_its_gate_is_shut():
         output, _ = cell(np.ones((1, 1), "float32"), [tf.constant([[3.0]])])
     assert float(output[0, 0]) == pytest.approx(3.0, abs=1e-5)
     assert np.isfinite(tape.gradient(output, cell.bias.value)).all()
-
-
-def test_a_block_is_plain_or_has_norm_gate_and_residual():
-    plain, glu = (RecurrentStack("rg_lru", F, block=block) for block in ("plain", "glu"))
-    assert RecurrentStack("rg_lru", F).block == "glu"
-    assert RecurrentStack("gru", F).block == "plain"
-    y = np.array(glu(X))
-    (block,) = glu.blocks
-    norm, dense = (np.array(weight, "float64") for weight in (block["norm"].gamma, block["gate"].kernel))
-    normed = (X - X.mean(-1, keepdims=True)) / np.sqrt(X.var(-1, keepdims=True) + 1e-3) * norm
-    plain.build(X.shape)
-    plain.set_weights(block["forward"].get_weights())
-    values, gates = np.split(np.array(keras.ops.gelu(plain(normed.astype("float32")))) @ dense, 2, axis=-1)
-    np.testing.assert_allclose(y, X + values * sigmoid(gates), atol=1e-5)
-    with pytest.raises(ArgumentError, match="block: expected one of plain, residual, glu, got 'mlp'"):
-        RecurrentStack("gru", F, block="mlp")

@@ -10,8 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from rnnkit.errors import ArgumentError
-from rnnkit.errors.checks import positive, whole
+from rnnkit.errors.checks import positive, strength, whole
 from rnnkit.layers.sequence import FORBIDDEN, valid_steps
 from rnnkit.recurrent.compiled import compiled
 from rnnkit.tasks.batches import Batches
@@ -49,8 +48,7 @@ class Search:
     def __post_init__(self):
         whole("beam", self.beam)
         for name in ("length_penalty", "coverage_penalty"):
-            if not getattr(self, name) >= 0:
-                raise ArgumentError(f"{name}: expected a number from 0, got {getattr(self, name)!r}.")
+            strength(name, getattr(self, name))
         if self.temperature is not None:
             positive("temperature", self.temperature, also=" or None")
 
