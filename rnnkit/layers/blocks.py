@@ -115,11 +115,11 @@ class Block:
 
     def step(self, inputs: Any, states: list, training: bool) -> tuple[Any, list]:
         """One step, (B, F) -> (B, W), and the states after it."""
-        return self._carried(inputs, states, training, lambda layer, *given: run_cell(layer.cell, *given, training))
+        return self._carried(inputs, states, training, lambda layer, x, own: run_cell(layer.cell, x, own, training))
 
     def piece(self, inputs: Any, states: list, training: bool) -> tuple[Any, list]:
         """A piece without padding, (B, T, F) -> (B, T, W), and the states after it."""
-        return self._carried(inputs, states, training, lambda *given: _with_states(*given, training))
+        return self._carried(inputs, states, training, lambda layer, x, own: _with_states(layer, x, own, training))
 
     def _carried(self, inputs, states, training, run):
         x, gate = self.before(inputs, training)

@@ -122,8 +122,8 @@ class RecurrentStack(keras.layers.Layer):
         self._directions = keras.random.SeedGenerator() if gradient_penalty else None
         self.return_sequences = return_sequences
         options = {name: getattr(self, name) for name in AROUND}
-        make = functools.partial(BLOCKS[self.block], recurrent=self._direction, **options, dtype=self.dtype_policy)
-        self._around = [make(index, width) for index, width in enumerate(self.units)]
+        options.update(recurrent=self._direction, dtype=self.dtype_policy)
+        self._around = [BLOCKS[self.block](index, width, **options) for index, width in enumerate(self.units)]
         self.blocks = [block.layers for block in self._around]  # by which Keras finds them
         self.read_piece = functools.cache(
             lambda: piecewise(self.carry, np.zeros((1, 1, self._features), self.compute_dtype), self.initial_states(1))

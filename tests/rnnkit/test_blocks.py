@@ -91,7 +91,8 @@ def test_a_convolution_reads_each_direction_as_if_alone_and_is_carried(cell, blo
 def test_blocks_keep_half_precision():
     stack = RecurrentStack("rg_lru", [F, 3], dtype="mixed_float16")
     assert stack(X).dtype == "float16"
-    assert {keras.backend.standardize_dtype(each.dtype) for each in keras.tree.flatten(stack.initial_states(1))} == {"float16"}
+    states = keras.tree.flatten(stack.initial_states(1))
+    assert {keras.backend.standardize_dtype(each.dtype) for each in states} == {"float16"}
 
 
 def test_the_block_is_that_of_the_cells_paper_or_the_one_named():
