@@ -127,6 +127,7 @@ def check(count: int) -> None:
     found = [json.loads(line) for line in told]
     for task in TASKS:
         several, one = found[0][task]
+        encoded = [each[task][0].pop("encoded") for each in found]
         same = all(json.dumps(each[task][0]) == json.dumps(several) for each in found)
         pairs = zip(several["weights"], one["weights"], strict=True)
         weights = max(np.abs(np.subtract(a, b)).max() for a, b in pairs)
@@ -135,7 +136,12 @@ def check(count: int) -> None:
         alike = all(several["steps"][name] == one["steps"][name] for name in ("clipped", "status"))
         clipped = f"{sum(one['steps']['clipped'])} of {len(one['steps']['step'])} clipped"
         print(f"{task:12} weights {weights:.1e}, records {records:.1e} relative, {clipped}, ", end="")
-        print(f"decisions equal: {alike}, all workers alike: {same}", flush=True)
+        print(f"decisions equal: {alike}, all workers alike: {same}", end="")
+        measured = max(abs(one["evaluated"][name] - value) for name, value in several["evaluated"].items())
+        pairs = zip(several["predicted"], one["predicted"], strict=True)
+        predicted = max(np.abs(np.subtract(a, b)).max() for a, b in pairs)
+        print(f", evaluate {measured:.1e}, predict {predicted:.1e}, rows encoded for these {encoded}", end="")
+        print(f", {found[0]['messages'][task]} messages a step", flush=True)
 
 
 def drift() -> None:

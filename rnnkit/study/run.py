@@ -84,8 +84,9 @@ def prepare(config: RunConfig, splits: Splits) -> "Task":
     model.adapt(splits.train, **spec.fit_arguments(config))
     spec.compile(model, config)
     set_optimizer(model, split_settings(spec, config.settings).optimizer)
-    for part in splits:
-        model.encoded(part)
+    model.encoded(splits.train)
+    for part in (splits.valid, splits.test):
+        model.encoded_to_measure(part)
     return model
 
 

@@ -1,6 +1,6 @@
 """Length-bucketed, right-padded batches. Legend: `B` batch, `T` steps, `N` examples."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -41,6 +41,7 @@ class Batches(keras.utils.PyDataset):
         max_steps: B * T of the largest batch; an example that is longer by itself is a batch alone.
         unlabelled: examples without a target, of which each batch gets as many more, in an order by the same seed.
             Their inputs are named `unlabelled_NAME`.
+        shares: examples of each of several workers, where each has its own only (see `encoded_by_all`).
     """
 
     def __init__(
@@ -56,12 +57,13 @@ class Batches(keras.utils.PyDataset):
         steps=None,
         max_steps=MAX_STEPS,
         unlabelled: "Batches | None" = None,
+        shares: Sequence[int] | None = None,
     ):
         super().__init__()
         self.unlabelled = unlabelled
         self.x, self.y, self.weights = x, y, weights
         self.batch_size = whole("batch_size", batch_size)
-        self.shuffle, self.seed, self.steps = shuffle, seed, steps
+        self.shuffle, self.seed, self.steps, self.shares = shuffle, seed, steps, shares
         self._lengths = np.asarray(lengths)
         by_length = np.argsort(self._lengths, kind="stable")
         self._long = _packed(by_length, self._lengths, batch_size, max_steps)
@@ -106,9 +108,9 @@ class Batches(keras.utils.PyDataset):
         return self.part(index, 0, 1)
 
     def part(self, index: int, number: int, count: int) -> tuple:
-        """One of `count` contiguous parts of a batch, padded to the longest of the whole batch; it may have no rows."""
+        """One of `count` parts of a batch, padded to the longest of the whole batch; it may have no rows."""
         every = self._plan[index]
-        rows = np.array_split(every, count)[number]
+        rows = part_of(every, number, count, self.shares)
         if self.steps == 1:  # of epochs of one batch Keras would take the first one's length for that of all
             every = np.arange(len(self._lengths))
         x = {name: _take(column, rows, every) for name, column in self.x.items()}
@@ -235,6 +237,15 @@ def by_example(answer: Callable[[Any], Any], encoded: dict[str, Any], batch_size
         for place, row in enumerate(batches.rows(index)):
             found[row] = keras.tree.map_structure(lambda each, place=place: each[place], outputs)
     return found
+
+
+def part_of(rows: np.ndarray, number: int, count: int, shares: Sequence[int] | None) -> np.ndarray:
+    """One of `count` parts of a batch's rows: contiguous ones or, where each worker has its own examples, these."""
+    if shares is None:
+        return np.array_split(rows, count)[number]
+    owners = np.searchsorted(np.cumsum(shares), rows, side="right")
+    device, worker = divmod(number, len(shares))
+    return np.array_split(rows[owners == worker], count // len(shares))[device] if count > 1 else rows
 
 
 def _chunks(rows, size: int) -> list[np.ndarray]:

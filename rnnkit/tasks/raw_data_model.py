@@ -18,6 +18,7 @@ from rnnkit.tasks.callbacks import averaging, check_checkpoints, joined
 from rnnkit.tasks.examples import check_weights, held_out, weighted
 from rnnkit.tasks.fine_tuning import find_fine_tuning
 from rnnkit.tasks.inputs import take_apart
+from rnnkit.tasks.shares import answered_by_all
 
 WITHOUT_VALIDATION = 10  # epochs of `epochs="auto"`
 
@@ -149,16 +150,23 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
     ):
         """As `keras.Model.predict`, on raw data: one row per example, in the order of `x`.
 
-        With `verbose=0` and nothing else, on one device, it does without Keras' loop, which takes 40 ms to set up.
+        With `verbose=0` and nothing else, on one device, it does without Keras' loop, which takes 40 ms to set up. Of
+        several workers each predicts its own part of the rows, without that loop; all of them have to call it.
         """
         self._need_network()
-        data = self.inputs(x, batch_size, steps)
-        batches = Batches(**self.encode(data, target=False), batch_size=batch_size)
-        return self.answers_to(batches, verbose, **kwargs)
+
+        def answer(own):
+            batches = Batches(**self.encode(own, target=False), batch_size=batch_size)
+            return self.answers_to(batches, verbose, **kwargs)
+
+        return answered_by_all(self._strategy, self.inputs(x, batch_size, steps), answer)
 
     def answers_to(self, batches: Batches, verbose: int | str = 0, **kwargs: Any) -> np.ndarray:
         """What the network says to each example of batches, in the order of the data; arguments as of `predict`."""
-        if verbose == 0 and not kwargs and not self._several_devices():
+        shared = workers.are_sharing(self._strategy)
+        if shared and kwargs:
+            raise ArgumentError(f"{', '.join(kwargs)}: workers predict without Keras' loop, which alone takes it.")
+        if shared or (verbose == 0 and not kwargs and not self._several_devices()):
             found = np.concatenate([self._answer(batches[index][0]) for index in range(batches.num_batches)])
         else:
             found = super().predict(BatchAdapter(batches, strategy=self._strategy), verbose=verbose, **kwargs)
@@ -226,7 +234,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
         if steps is not None:
             rows = range(min(len(data), steps * (own_size or batch_size)))
             data, weights = data.take(rows), None if weights is None else weights[: len(rows)]
-        encoded = self.encoded(data)
+        encoded = self.encoded_to_measure(data)
         weights = self.example_weights(weights, encoded)
         batches = self.make_batches(**encoded, batch_size=batch_size, weights=weights)
         return BatchAdapter(batches, data, self._strategy)

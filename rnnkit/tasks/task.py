@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 import keras
 from keras import ops
 
+from rnnkit import workers
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.errors.checks import whole
@@ -26,6 +27,7 @@ from rnnkit.tasks.inputs import as_dataset
 from rnnkit.tasks.portable_model import PortableModel
 from rnnkit.tasks.raw_data_model import WITHOUT_VALIDATION, RawDataModel, strategy_scope
 from rnnkit.tasks.settings import OF_KERAS
+from rnnkit.tasks.shares import encoded_by_all
 from rnnkit.text.vocabulary import SPECIAL
 
 
@@ -94,6 +96,7 @@ class Task(RawDataModel, PortableModel):
         self.kept_epoch: int | None = None
         self._learned: dict[str, Any] | None = None
         self._encodings: WeakKeyDictionary[Dataset, dict[str, Any]] = WeakKeyDictionary()
+        self._shares: WeakKeyDictionary[Dataset, dict[str, Any]] = WeakKeyDictionary()
 
     def learn(self, data: Dataset) -> dict[str, Any]:
         """What the network needs to know about the training data, as a JSON-able dict."""
@@ -106,6 +109,10 @@ class Task(RawDataModel, PortableModel):
     def encode(self, data: Any, *, target: bool = True) -> dict[str, Any]:
         """Raw data as the arguments of `Batches`: `x`, `y` and `lengths`."""
         raise NotImplementedError
+
+    def encode_to_serve(self, data: Any) -> dict[str, Any]:
+        """Raw data with targets as the arguments of `make_batches`: what `encode` gives, unless batches are others."""
+        return self.encode(data)
 
     def default_compile(self) -> dict[str, Any]:
         """The optimizer, loss and metrics that `compile` uses where the user names none."""
@@ -134,12 +141,18 @@ class Task(RawDataModel, PortableModel):
         raise ArgumentError(f"unlabelled: {type(self).__name__} has no loss that could use it. Leave it out.")
 
     def encoded(self, data: Dataset) -> dict[str, Any]:
-        """What `encode` gives with the target, worked out once for as long as the data set, which never changes, is in
-        use.
-        """
+        """What `make_batches` takes, worked out once for as long as the data set, which never changes, is in use."""
         if data not in self._encodings:
-            self._encodings[data] = self.encode(data)
+            self._encodings[data] = self.encode_to_serve(data)
         return self._encodings[data]
+
+    def encoded_to_measure(self, data: Dataset) -> dict[str, Any]:
+        """The same for `evaluate`: of several workers each encodes its own rows only (see `encoded_by_all`)."""
+        if not (workers.are_sharing(self._strategy) and isinstance(data, Dataset)):
+            return self.encoded(data)
+        if data not in self._shares:
+            self._shares[data] = encoded_by_all(self._strategy, data, self.encode_to_serve)
+        return self._shares[data]
 
     def adapt(self, x: Any, y: Any = None) -> None:
         """Learns vocabulary and labels from raw training data and makes the network; the first `fit` does it too."""

@@ -7,13 +7,17 @@ port can run operations in the process. Use a network that only you can reach.
 import contextlib
 import functools
 import importlib.metadata
+import io
 import json
 import os
+import struct
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+import numpy as np
 
 from rnnkit import compat
 from rnnkit.errors import ArgumentError, DeviceError
@@ -23,6 +27,7 @@ from rnnkit.workers.meeting import meet
 PATIENCE = 60.0  # seconds in which all workers have to be there
 DIRECT = "no_grpc_proxy"
 RUNTIME = ("rnnkit", "keras", "tensorflow", "numpy")
+HEAD = struct.Struct("<iq")  # before a worker's message: its number, and the bytes of the message
 
 
 @dataclass(frozen=True)
@@ -145,25 +150,73 @@ def gathered(strategy: Any, values: Any) -> list:
         strategy: that of a model; of one process it gives what that says.
         values: JSON-able.
     """
+    return [json.loads(told) for told in _exchanged(strategy, json.dumps(values).encode())]
+
+
+def joined(strategy: Any, rows: Any) -> Any:
+    """Rows of all workers of a strategy, one after the other; all of them have to come here.
+
+    Args:
+        strategy: as for `gathered`.
+        rows: an array, a list of arrays that differ in their first axis only, or None of a worker that has none.
+    """
     if not are_sharing(strategy):
-        return [values]
-    import tensorflow as tf
-
-    told = json.dumps([strategy.cluster_resolver.task_id, values]).encode() + b"\n"
-    letters = tf.constant(list(told))
-
-    @tf.function  # of what is run outside of one TensorFlow says that it is slow
-    def tell():
-        return strategy.run(lambda: tf.distribute.get_replica_context().all_gather(letters, axis=0))
-
-    found = tell()
-    lines = bytes(strategy.experimental_local_results(found)[0].numpy().tolist()).splitlines()
-    return [values for _, values in sorted(dict(map(json.loads, lines)).items())]
+        return rows
+    parts = [part for told in _exchanged(strategy, _packed(rows)) if (part := _unpacked(told)) is not None]
+    return [row for part in parts for row in part] if isinstance(parts[0], list) else np.concatenate(parts)
 
 
 def from_first(strategy: Any, value: Any) -> Any:
     """What the first worker says here."""
     return gathered(strategy, value)[0]
+
+
+def _exchanged(strategy: Any, message: bytes) -> list[bytes]:
+    """The messages of all workers, in their order."""
+    if not are_sharing(strategy):
+        return [message]
+    head = HEAD.pack(strategy.cluster_resolver.task_id, len(message))
+    letters = np.frombuffer(head + message + bytes(-len(message) % 4), "int32")  # bytes cannot be gathered
+    heard = strategy.experimental_local_results(_teller(strategy)(letters))[0].numpy().tobytes()
+    found, place = {}, 0
+    while place < len(heard):
+        worker, size = HEAD.unpack_from(heard, place)
+        place += HEAD.size
+        found[worker] = heard[place : place + size]
+        place += size + -size % 4
+    return [told for _, told in sorted(found.items())]
+
+
+@functools.cache
+def _teller(strategy: Any):
+    """Numbers (N,), int32, to those of all workers; traced once for messages of any length."""
+    import tensorflow as tf
+
+    def tell(letters):
+        return tf.distribute.get_replica_context().all_gather(tf.identity(letters), axis=0)
+
+    signature = [tf.TensorSpec((None,), "int32")]
+    return tf.function(lambda letters: strategy.run(tell, (letters,)), input_signature=signature)
+
+
+def _packed(rows: Any) -> bytes:
+    """An array, a list of arrays or None as bytes."""
+    if rows is None:
+        return b""
+    parts = {"values": rows} if isinstance(rows, np.ndarray) else {"values": np.concatenate(rows)}
+    if isinstance(rows, list):
+        parts["lengths"] = np.array([len(row) for row in rows])
+    with io.BytesIO() as file:
+        np.savez(file, **parts)
+        return file.getvalue()
+
+
+def _unpacked(told: bytes) -> Any:
+    if not told:
+        return None
+    with np.load(io.BytesIO(told)) as parts:
+        values = parts["values"]
+        return np.split(values, np.cumsum(parts["lengths"])[:-1]) if "lengths" in parts else values
 
 
 def _place(address: str) -> tuple[str, int]:

@@ -55,6 +55,7 @@ def test_two_workers_train_as_one_process_does_on_the_joined_batch(seen, name):
     for weight, expected in zip(two["weights"], one["weights"], strict=True):
         np.testing.assert_allclose(weight, expected, atol=1e-5)
     np.testing.assert_allclose(two["predicted"], one["predicted"], atol=1e-5)
+    assert two.get("evaluated", {}) == pytest.approx(one.get("evaluated", {}), abs=1e-5)
     for column, values in one["steps"].items():
         np.testing.assert_array_equal(two["steps"][column], values) if column in ("status", "clipped") else (
             np.testing.assert_allclose(two["steps"][column], values, rtol=1e-4, err_msg=column)
@@ -72,7 +73,16 @@ def test_the_logs_are_those_of_one_process(seen):
 
 @pytest.mark.parametrize("name", ["sentiment", "own model"])
 def test_all_workers_have_the_same(seen, name):
-    np.testing.assert_equal(seen[0][name][0], seen[1][name][0])
+    first, second = ({**each[name][0], "encoded": None} for each in seen)
+    np.testing.assert_equal(first, second)
+
+
+def test_each_worker_encodes_its_own_rows_to_evaluate_and_to_predict(seen):
+    assert [each["sentiment"][0]["encoded"] for each in seen] == [[6, 6], [5, 5]]
+
+
+def test_a_step_with_a_guard_has_three_messages(seen):
+    assert [each["messages"] for each in seen] == [3, 3]
 
 
 def test_gradients_are_sent_once_where_a_guard_has_seen_them(seen):
@@ -98,6 +108,10 @@ def test_workers_drop_other_units_of_their_rows(seen):
 def test_workers_tell_each_other_values(seen):
     assert [each["said"] for each in seen] == [[0, 1], [0, 1]]
     assert [each["first"] for each in seen] == [0, 0]
+
+
+def test_messages_of_any_length_are_traced_once(seen):
+    assert [each["told"] for each in seen] == [[True, [[[0.5, 0.5]] * 2] * 2, 1]] * 2
 
 
 def test_sigterm_reaches_the_program_though_tensorflow_catches_it(seen):

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from unittest import mock
 
 from few_rows import BATCH, LENGTHS, streams, tasks  # first: it sets the environment
 
@@ -32,14 +33,34 @@ class Counting(LazyAdam):
     """Counts, as TensorFlow traces it, its updates and what it sends to the other workers for them."""
 
     updates = sums = 0
+    graph = None
 
     def apply(self, grads, trainable_variables=None):
         Counting.updates += 1
+        Counting.graph = tf.compat.v1.get_default_graph()
+        while hasattr(Counting.graph, "outer_graph") and hasattr(Counting.graph.outer_graph, "outer_graph"):
+            Counting.graph = Counting.graph.outer_graph
         super().apply(grads, trainable_variables)
 
     def sum_unclipped(self, pairs):
         Counting.sums += 1
         return super().sum_unclipped(pairs)
+
+
+def messages():
+    """The messages to other workers in the last traced step; of a condition those of the branch that has most."""
+    definition = Counting.graph.as_graph_def()
+    library = {each.signature.name: each.node_def for each in definition.library.function}
+
+    def count(nodes):
+        total = 0
+        for node in nodes:
+            total += node.op.startswith(("CollectiveReduce", "CollectiveGather"))
+            within = [count(library[each.func.name]) for each in node.attr.values() if each.HasField("func")]
+            total += max(within) if node.op in ("If", "StatelessIf") else sum(within)
+        return total
+
+    return count(definition.node)
 
 
 def described(model, health):
@@ -64,13 +85,35 @@ def of_task(name, scope, nudge=False, **options):
     if name != "language model":  # which takes no weights
         options["sample_weight"] = np.linspace(0.5, 1.5, len(LENGTHS))
     history = model.fit(*data, **options).history
-    return model, {"history": history, **described(model, health)}
+    return {"history": history, **described(model, health), **measured(model, data)}
+
+
+def measured(model, data):
+    """What the model says to the data and measures there, and how many rows this process has encoded for that."""
+    encoded = []
+    with mock.patch.object(type(model), "encode", counted(type(model).encode, encoded)):
+        evaluated = model.evaluate(*data, batch_size=BATCH, verbose=0, return_dict=True)
+        predicted = model.predict(data[0], batch_size=BATCH, verbose=0)
+    return {
+        "evaluated": evaluated,
+        "predicted": [np.asarray(each).tolist() for each in predicted],
+        "encoded": encoded if model.distribute_strategy is SHARED else [],
+    }
+
+
+def counted(encode, rows):
+    """A method `encode` that notes of how many rows it is asked."""
+
+    def noted(self, data, **options):
+        rows.append(len(next(iter(data.values())) if isinstance(data, dict) else data))
+        return encode(self, data, **options)
+
+    return noted
 
 
 def sentiment(scope):
     data = tasks()["sentiment"][0]
-    model, found = of_task("sentiment", scope, validation_data=data, validation_batch_size=BATCH)
-    return {**found, "predicted": model.predict(data[0], batch_size=BATCH).tolist()}
+    return of_task("sentiment", scope, validation_data=data, validation_batch_size=BATCH)
 
 
 def own_model(scope):
@@ -111,9 +154,9 @@ def gone_on():
 
 def drift():
     """A longer training by all, by one process, and by one whose weights begin one rounding away."""
-    found = [of_task("sentiment", SHARED.scope, epochs=EPOCHS)[1]]
+    found = [of_task("sentiment", SHARED.scope, epochs=EPOCHS)]
     if NUMBER == 0:
-        found += [of_task("sentiment", contextlib.nullcontext, nudge, epochs=EPOCHS)[1] for nudge in (False, True)]
+        found += [of_task("sentiment", contextlib.nullcontext, nudge, epochs=EPOCHS) for nudge in (False, True)]
     return found
 
 
@@ -123,6 +166,15 @@ def drawn():
         generator = keras.random.SeedGenerator(1)
     draw = tf.function(lambda: keras.random.uniform((1,), seed=generator))
     return [float(SHARED.run(draw).numpy()[0]) for _ in range(2)]
+
+
+def told():
+    """Whether messages of any length arrive, and how often what sends them was traced."""
+    said = ["x" * length for length in range(0, 200, 7)]
+    heard = [workers.gathered(SHARED, each) for each in said]
+    rows = workers.joined(SHARED, [np.full((NUMBER + 1, 2), 0.5, "float32")] * (2 * NUMBER) or None)
+    traces = workers._teller(SHARED).experimental_get_tracing_count()
+    return [heard == [[each] * len(ADDRESSES) for each in said], [row.tolist() for row in rows], traces]
 
 
 def refused():
@@ -143,14 +195,16 @@ if "drift" in names:
     names.remove("drift")
     found["drift"] = drift()
 for name in names:
-    found[name] = [of_task(name, SHARED.scope)[1]]
+    found[name] = [of_task(name, SHARED.scope)]
+    found.setdefault("messages", {})[name] = messages()
 if not names:
     found["drawn"] = drawn()
-    found |= {"sentiment": [sentiment(SHARED.scope)], "own model": [own_model(SHARED.scope)]}
+    found |= {"sentiment": [sentiment(SHARED.scope)], "messages": messages()}
+    found |= {"own model": [own_model(SHARED.scope)], "told": told()}
     found |= {"sums": [Counting.updates, Counting.sums], "gone on": gone_on(), "refused": refused()}
 if NUMBER == 0:
     for name in names:
-        found[name].append(of_task(name, contextlib.nullcontext)[1])
+        found[name].append(of_task(name, contextlib.nullcontext))
     if not names:
         found["sentiment"].append(sentiment(contextlib.nullcontext))
         found["own model"].append(own_model(contextlib.nullcontext))

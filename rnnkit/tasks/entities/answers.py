@@ -16,6 +16,7 @@ from rnnkit.tasks.entities.scores import EntityScores, score_entities
 from rnnkit.tasks.entities.spans import named
 from rnnkit.tasks.entities.stream import TagStream
 from rnnkit.tasks.language.contextual import ContextualStringEmbeddings
+from rnnkit.tasks.shares import answered_by_all
 from rnnkit.tasks.task import Task
 from rnnkit.text.learned_tokenizer import LearnedTokenizer
 from rnnkit.text.tokenizer import tokenize_with
@@ -46,8 +47,12 @@ class TagAnswers(Task):
             A list with an array of shape (T_i, K) for each sentence; the columns are `tags`.
         """
         self._need_network()
-        found = self._decoded(TagDecoder.probabilities, self.inputs(x, batch_size, steps), batch_size)
-        return [decoded["probabilities"] for decoded in found]
+
+        def answer(own):
+            found = self._decoded(TagDecoder.probabilities, own, batch_size)
+            return [decoded["probabilities"] for decoded in found]
+
+        return answered_by_all(self._strategy, self.inputs(x, batch_size, steps), answer)
 
     def predict_tags(self, x: Any, batch_size: int = 128) -> list[list[str]]:
         """The best tag sequence of each sentence, in the scheme IOB2.

@@ -18,6 +18,7 @@ from rnnkit.tasks.forecasting.conformal import Calibration, calibrate
 from rnnkit.tasks.forecasting.frames import forecast_frame, series_column, with_future
 from rnnkit.tasks.forecasting.heads import QUANTILES, Head, check_levels
 from rnnkit.tasks.forecasting.windows import Windows
+from rnnkit.tasks.shares import answered_by_all
 from rnnkit.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -78,9 +79,12 @@ class Answers(Task):
             Shape (N, H, C): the forecasts; for quantiles (N, H, C, Q), for a distribution (N, H, C, 2): its parameters.
         """
         self._need_network()
-        windows = self.windows(self.inputs(x, batch_size, steps), target=False)
-        found = self._by_series(self.described(windows, batch_size, verbose))
-        return found if self.head.size > 1 else found[..., 0]
+
+        def answer(own):
+            found = self._by_series(self.described(self.windows(own, target=False), batch_size, verbose))
+            return found if self.head.size > 1 else found[..., 0]
+
+        return answered_by_all(self._strategy, self.inputs(x, batch_size, steps), answer)
 
     def forecast(
         self,

@@ -193,6 +193,10 @@ class Forecaster(Answers):
         lengths = np.broadcast_to(np.int32(self.lookback), len(windows))
         return {"x": windows.x, "y": windows.y, "lengths": lengths, "max_steps": math.inf}
 
+    def encoded_to_measure(self, data: Any):
+        """That of all series: windows are cut out of them as they are served, so that nothing is encoded twice."""
+        return self.encoded(data)
+
     def example_weights(self, weights: Any, encoded: dict[str, Any]):
         return weights if weights is None else weights[encoded["y"].owners(slice(None))]
 

@@ -11,6 +11,7 @@ from keras import ops
 from rnnkit.datasets import Dataset
 from rnnkit.tasks.columns import as_text, check_texts
 from rnnkit.tasks.language.generation import TextStream
+from rnnkit.tasks.shares import answered_by_all
 from rnnkit.tasks.task import Task
 from rnnkit.text.tokenization import END, Tokenization
 
@@ -43,7 +44,11 @@ class LanguageAnswers(Task):
             verbose, kwargs: for Keras' sake; nothing is printed.
         """
         self._need_network()
-        texts = [np.array([END, *numbers], "int32") for numbers in self._numbers(self.inputs(x, batch_size, steps))]
+        data = Dataset({"text": list(self.inputs(x, batch_size, steps)["text"])})
+        return answered_by_all(self._strategy, data, lambda own: self._next_probabilities(own, batch_size))
+
+    def _next_probabilities(self, data: Dataset, batch_size: int) -> np.ndarray:
+        texts = [np.array([END, *numbers], "int32") for numbers in self._numbers(data)]
         found = np.empty((len(texts), len(self.tokens)), "float32")
         for rows in np.array_split(np.argsort([len(text) for text in texts]), -(-len(texts) // batch_size)):
             logits = self._forward_logits([texts[row] for row in rows])

@@ -232,11 +232,9 @@ class LanguageModel(LanguageAnswers):
         y = [interleaved(each) for each in zip(*map(read, self._names), strict=True)] if target else None
         return {"x": {**{name: read(name, 1) for name in self._names}, "lengths": lengths}, "y": y, "lengths": lengths}
 
-    def encoded(self, data: Any):
-        if data not in self._encodings:
-            texts = self._texts(data)
-            self._encodings[data] = {"texts": texts, "y": None, "lengths": np.array([len(text) for text in texts])}
-        return self._encodings[data]
+    def encode_to_serve(self, data: Any):
+        texts = self._texts(data)
+        return {"texts": texts, "y": None, "lengths": np.array([len(text) for text in texts])}
 
     def _texts(self, data) -> list:
         """The tokens of each text with its end; of a corpus one stream, in a file."""
@@ -254,7 +252,8 @@ class LanguageModel(LanguageAnswers):
                 for each in carried:  # Keras builds a model by calling it as in evaluation
                     each.make(stack.initial_states(1))
         if not training:
-            return Pieces(texts, size=len(self.tokens), directions=directions, batch_size=encoded["batch_size"])
+            options = {name: encoded.get(name) for name in ("batch_size", "shares")}
+            return Pieces(texts, size=len(self.tokens), directions=directions, **options)
         stream = texts[0] if len(texts) == 1 else np.concatenate(texts)
         order = {name: encoded[name] for name in ("batch_size", "shuffle", "seed")}
         options = {"steps": self.bptt_steps, "steps_per_epoch": encoded["steps"]}

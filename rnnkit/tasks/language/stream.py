@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from rnnkit.callbacks.resuming.running_fit import content_sum
+from rnnkit.tasks.batches import part_of
 from rnnkit.text.corpus import release_pages
 from rnnkit.text.tokenization import END
 
@@ -144,11 +145,12 @@ class Pieces(keras.utils.PyDataset):
         directions: 1, or 2 to read backwards as well.
         batch_size: texts a batch.
         steps: T at most; None takes what memory allows.
+        shares: texts of each of several workers, as of `Batches`.
     """
 
-    def __init__(self, texts: Sequence[Any], *, size: int, directions=1, batch_size=128, steps=None):
+    def __init__(self, texts: Sequence[Any], *, size: int, directions=1, batch_size=128, steps=None, shares=None):
         super().__init__()
-        self.texts, self.directions = texts, directions
+        self.texts, self.directions, self.shares = texts, directions, shares
         lengths = np.array([len(text) for text in texts])
         by_length = np.argsort(-lengths, kind="stable")
         groups = [by_length[start : start + batch_size] for start in range(0, len(texts), batch_size)]
@@ -177,9 +179,9 @@ class Pieces(keras.utils.PyDataset):
         return self._plan[index][0]
 
     def part(self, index: int, number: int, count: int) -> tuple:
-        """One of `count` contiguous parts of a batch; it may have no texts."""
+        """One of `count` parts of a batch; it may have no texts."""
         group, piece = self._plan[index]
-        rows = np.array_split(group, count)[number]
+        rows = part_of(group, number, count, self.shares)
         x, y = {}, []
         for name in ("tokens", "backward")[: self.directions]:
             parts = [_part(self.texts[row], name, piece) for row in rows]

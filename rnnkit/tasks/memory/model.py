@@ -15,6 +15,7 @@ from rnnkit.errors.checks import one_of
 from rnnkit.layers.sequence import padded_labels
 from rnnkit.tasks.batches import by_example
 from rnnkit.tasks.memory.spec import step_crossentropy
+from rnnkit.tasks.shares import answered_by_all
 from rnnkit.tasks.task import Task
 
 FLOOR_MARGIN = 0.95
@@ -180,9 +181,12 @@ class MemoryModel(Task):
         self._need_network()
         if self.target != "symbols":
             return super().predict(x, batch_size=batch_size, verbose=verbose, steps=steps, **kwargs)
-        data = self.inputs(x, batch_size, steps)
-        found = by_example(self._answer, encoded := self.encode(data, target=False), batch_size)
-        return [row[:length] for row, length in zip(found, encoded["lengths"], strict=True)]
+
+        def answer(own):
+            found = by_example(self._answer, encoded := self.encode(own, target=False), batch_size)
+            return [row[:length] for row, length in zip(found, encoded["lengths"], strict=True)]
+
+        return answered_by_all(self._strategy, self.inputs(x, batch_size, steps), answer)
 
     def answer(self, sequences: Any, batch_size: int = 128) -> list:
         """What the model says to each of a list of sequences: a float, a class number, or a list of symbols."""

@@ -34,6 +34,7 @@ from rnnkit.tasks.music.rolls import check_rolls, longest_runs, roll_column
 from rnnkit.tasks.music.sampling import INPUTS, RollSampler
 from rnnkit.tasks.music.stream import MusicStream, piece_reader
 from rnnkit.tasks.sampling import check_seed
+from rnnkit.tasks.shares import answered_by_all
 from rnnkit.tasks.task import Task
 
 HEADS = ("independent", "joint")
@@ -187,8 +188,11 @@ class MusicGenerator(Task):
             A list with an array of shape (T_i, 88) for each piece.
         """
         self._need_network()
-        rolls = self.inputs(x, batch_size, steps)["roll"]
-        return [expit(odds) for odds in self._log_odds(rolls, batch_size)]
+
+        def answer(own):
+            return [expit(odds) for odds in self._log_odds(own["roll"], batch_size)]
+
+        return answered_by_all(self._strategy, self.inputs(x, batch_size, steps), answer)
 
     def generate(
         self,

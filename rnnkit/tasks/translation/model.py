@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from rnnkit.compat import layers_of
+from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
 from rnnkit.errors.checks import fraction, installed, one_of, whole
 from rnnkit.layers import AttentionDecoder
@@ -16,6 +17,7 @@ from rnnkit.tasks.batches import BatchAdapter
 from rnnkit.tasks.columns import as_text, check_texts
 from rnnkit.tasks.language.pretrained import Pretrained
 from rnnkit.tasks.next_token import Perplexity, SubwordLoss
+from rnnkit.tasks.shares import answered_by_all
 from rnnkit.tasks.task import Task
 from rnnkit.tasks.translation import answers
 from rnnkit.tasks.translation.answers import Alignment, Translation
@@ -164,10 +166,13 @@ class Translator(Task):
         targets = self.target_subwords.encode(check_texts(data["target"], "y"))
         y = [np.array([*each, END], "int32") for each in targets]
         # By target and among equals by source: padding in the target costs a softmax.
-        by = np.array([len(each) for each in y]) + lengths / (1 + max(lengths))
+        by = np.array([len(each) for each in y]) + lengths / 2**31
         told = [np.array([BEGIN, *each], "int32") for each in targets]
-        x = {"source": first_batch_longest(sources, by), "lengths": lengths, "target": told}
-        return {"x": x, "y": y, "lengths": by}
+        return {"x": {"source": sources, "lengths": lengths, "target": told}, "y": y, "lengths": by}
+
+    def make_batches(self, *, training: bool = False, **encoded: Any):
+        sources = first_batch_longest(encoded["x"]["source"], encoded["lengths"])
+        return super().make_batches(**{**encoded, "x": {**encoded["x"], "source": sources}})
 
     def predicts_each_step_of(self, layer: Any):
         return not any(each is layer for each in layers_of(self.stack))  # the source's steps are others
@@ -193,7 +198,11 @@ class Translator(Task):
         served = x if in_fit else self._served(x, y, sample_weight, batch_size, "steps", steps)
         logs = super().evaluate(served, verbose=verbose, return_dict=True, **kwargs)
         sources, targets = served.data.sample(self.validation_sentences if in_fit else len(served.data))
-        greedy = [best[0].text for best in self._translated(sources, Search())]
+
+        def answer(own):
+            return np.array([best[0].text for best in self._translated(own["source"], Search())])
+
+        greedy = answered_by_all(self._strategy, Dataset({"source": sources}), answer).tolist()
         found = score_translations(greedy, targets, self.bleu_tokenizer)
         logs |= {"bleu": found.bleu, "chrf": found.chrf, "exact_match": found.exact_match}
         return logs if return_dict else list(logs.values())
@@ -215,8 +224,8 @@ class Translator(Task):
         Returns:
             A list with an int32 array of shape (U_i,) for each source.
         """
-        found = self._search(self.inputs(x, batch_size, steps)["source"], Search(), batch_size)
-        return [numbers for [(numbers, _)] in found]
+        data = self.inputs(x, batch_size, steps)
+        return answered_by_all(self._strategy, data, lambda own: self._greedy(own["source"], batch_size))
 
     def translate(
         self,
@@ -291,7 +300,7 @@ class Translator(Task):
         """
         if self.attention is None:
             raise ArgumentError("attention: this model has none. Make one with attention='general'.")
-        numbers = self.predict([text])[0][:-1] if translation is None else self.target_subwords.encode([translation])[0]
+        numbers = self._greedy([text])[0][:-1] if translation is None else self.target_subwords.encode([translation])[0]
         subwords = self.source_subwords, self.target_subwords
         return answers.align(self._attend, self._sources([text])[0], numbers, subwords)
 
@@ -314,6 +323,9 @@ class Translator(Task):
 
     def _sources(self, texts) -> list[np.ndarray]:
         return [np.array([*each, END], "int32") for each in self.source_subwords.encode(check_texts(texts))]
+
+    def _greedy(self, texts, batch_size=128) -> list[np.ndarray]:
+        return [numbers for [(numbers, _)] in self._search(texts, Search(), batch_size)]
 
     def _search(self, texts, search, batch_size, max_length=None, seed=None):
         self._need_network()
