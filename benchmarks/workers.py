@@ -3,6 +3,7 @@
     python benchmarks/workers.py                 # 1, 2 and 4 processes on this machine; a table of more, calculated
     python benchmarks/workers.py --speed 2       # 2 processes on 2 cores against 1 on 1, twice; 3 minutes when quiet
     python benchmarks/workers.py --check 3       # every task: 3 processes give the numbers of 1
+    python benchmarks/workers.py --encoding      # what it takes to encode a training set, which each worker does
     python benchmarks/workers.py --drift         # how far rounding leads two processes from one in twelve epochs
 
 Bytes are those of the loopback interface, so nothing else should use it. Each process has one core; read the
@@ -115,6 +116,21 @@ def speed(times: int) -> None:
         print(f"{factor:.2f}x as many texts a second, {times} runs each", flush=True)
 
 
+def encoding(count: int = 25_000) -> None:
+    """Seconds in which one process encodes as many texts as IMDB has to train on, and as SST-2 has."""
+    from workers_step import WORDS, texts
+
+    import rnnkit
+
+    model = rnnkit.SentimentClassifier(units=4)
+    model.adapt([" ".join(f"w{word}" for word in range(WORDS))] * 2, [0, 1])
+    for data in ("IMDB", "SST-2"):
+        given = model.read(*texts(data, count))
+        begun = time.perf_counter()
+        model.encode(given)
+        print(f"{data:6} {count} texts encoded in {time.perf_counter() - begun:.1f} s", flush=True)
+
+
 # ---- the numbers of one process ----
 
 
@@ -166,6 +182,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", type=int, metavar="WORKERS")
     parser.add_argument("--drift", action="store_true")
+    parser.add_argument("--encoding", action="store_true")
     parser.add_argument("--speed", type=int, metavar="TIMES")
     given = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -177,6 +194,8 @@ def main() -> None:
         check(given.check)
     elif given.drift:
         drift()
+    elif given.encoding:
+        encoding()
     else:
         table()
 
