@@ -1,4 +1,4 @@
-"""Greedy decoding of Multi30k's German test sentences: rnnkit beside the loops that one writes by hand.
+"""Greedy decoding of Multi30k's German test sentences: rnnkit against hand-written loops.
 
     python benchmarks/decoding_speed.py --repeats 4
 

@@ -1,9 +1,9 @@
-"""Deep stacks: eight recurrent layers as they come and with `residual` and `layer_norm`, beside one layer.
+"""Deep stacks: eight recurrent layers as they come and with `residual` and `layer_norm`, compared with one layer.
 
     python benchmarks/depth.py --out depth.json
 
 All train `SentimentClassifier` on the built-in sample, or `MemoryModel` on the temporal order problem, one `fit` each,
-an epoch in turn, and are measured once on the test set. Prints for each the training loss, the test accuracy beside
+an epoch in turn, and are measured once on the test set. Prints for each the training loss, the test accuracy and
 that of chance, whether it has learned (more than half of what there is between chance and 1), and the time of a step by
 that of one layer, wall and CPU: the median over the epochs, the lowest and the highest.
 """
@@ -87,10 +87,10 @@ def times(seconds, base, clock):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", default="temporal-order", help=f"parted by commas: {', '.join(TASKS)}")
-    parser.add_argument("--cells", default="lstm", help="parted by commas")
+    parser.add_argument("--tasks", default="temporal-order", help=f"comma-separated: {', '.join(TASKS)}")
+    parser.add_argument("--cells", default="lstm", help="comma-separated")
     parser.add_argument("--layers", type=int, default=8)
-    parser.add_argument("--seeds", default="0,1,2", help="parted by commas")
+    parser.add_argument("--seeds", default="0,1,2", help="comma-separated")
     parser.add_argument("--rounds", type=int, default=9, help="epochs after the first")
     parser.add_argument("--out", type=Path, help="JSON file; what stands there is not done again")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Entity F1 of `EntityRecognizer` as shipped, and what its parts are worth.
+"""Entity F1 of `EntityRecognizer` as shipped, and what each of its parts adds.
 
     python benchmarks/entity_quality.py ncbi_disease --seeds 3 --out ncbi.json
     python benchmarks/entity_quality.py ncbi_disease --seeds 2 --out ncbi.json --variants all
@@ -87,7 +87,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", choices=["ncbi_disease", "wnut17", "ner-sample"])
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--variants", default=SHIPPED, help=f"'all', or names parted by commas: {', '.join(VARIANTS)}")
+    parser.add_argument("--variants", default=SHIPPED, help=f"'all', or comma-separated names: {', '.join(VARIANTS)}")
     parser.add_argument("--verbose", type=int, default=0)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()

@@ -110,9 +110,9 @@ def show(seconds, steps):
     for name, rounds in seconds.items():
         row = f"{name:<50}"
         for clock in (0, 1):
-            mine, beside = ([each[clock] for each in values] for values in (rounds, plain))
-            middle = statistics.median(value / other for value, other in zip(mine, beside, strict=True))
-            row += f" {1000 * min(mine) / steps:>8.2f} {min(mine) / min(beside):>6.3f}x {middle:>6.3f}x"
+            mine, bare = ([each[clock] for each in values] for values in (rounds, plain))
+            middle = statistics.median(value / other for value, other in zip(mine, bare, strict=True))
+            row += f" {1000 * min(mine) / steps:>8.2f} {min(mine) / min(bare):>6.3f}x {middle:>6.3f}x"
         print(row)
 
 

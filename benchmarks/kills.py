@@ -45,7 +45,7 @@ def main():
 
 
 def kill(folder, kills, chance):
-    """How many of so many kills a run survived with nothing lost."""
+    """How many kills a run survived with nothing lost."""
     whole = end_of(started(folder / "whole"))
     kinds = collections.defaultdict(list)
     for place in whole.pop("places"):

@@ -1,4 +1,4 @@
-"""How long one example takes: milliseconds of each call, beside `keras.Model.predict` on the same network.
+"""How long one example takes: milliseconds per call, compared with `keras.Model.predict` on the same network.
 
     python benchmarks/latency.py
     python benchmarks/latency.py --stream 1000000

@@ -9,8 +9,8 @@ After each trial the memory of the process is read: its resident set, when what 
 back (Linux only). Printed are MiB after some trials, the growth from the first of them to the last, and how many more
 variables, graphs and Python objects there are then; the records of the trials are among the objects.
 
-With `--proposals` nothing is trained: printed is how long each algorithm takes to propose a trial after so many, in the
-whole space of `SentimentClassifier`, with scores drawn at random; the median of three.
+`--proposals` trains nothing: it prints how long each algorithm takes to propose a trial after N others, in the whole
+space of `SentimentClassifier`, with scores drawn at random; the median of three.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def measured(trials, examples, isolate):
 
 
 def proposing(algorithm, known):
-    """Seconds in which an algorithm proposes the next trial when so many are known."""
+    """Seconds that an algorithm takes to propose the next trial, given `known` finished ones."""
     import keras_tuner
 
     model, goal = rnnkit.tuning.hypermodel("sentiment"), keras_tuner.Objective("val_accuracy", "max")
@@ -72,7 +72,7 @@ def compare_proposals(counts):
 
     for known in counts:
         took = [proposing(each, known) for each in (keras_tuner.BayesianOptimization, keras_tuner.RandomSearch)]
-        print(f"after {known:>4} trials: bayesian {took[0]:6.2f} s, random {took[1]:6.3f} s a proposal", flush=True)
+        print(f"after {known:>4} trials: bayesian {took[0]:6.2f} s, random {took[1]:6.3f} s per proposal", flush=True)
 
 
 def main():
@@ -80,7 +80,9 @@ def main():
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--examples", type=int, default=128, help="of training and of validation data")
     parser.add_argument("--isolate", action="store_true", help="each trial in a process of its own")
-    parser.add_argument("--proposals", type=int, nargs="+", metavar="TRIALS", help="time proposals after so many")
+    parser.add_argument(
+        "--proposals", type=int, nargs="+", metavar="TRIALS", help="time proposals after this number of finished trials"
+    )
     arguments = parser.parse_args()
     if arguments.proposals:
         compare_proposals(arguments.proposals)

@@ -59,7 +59,7 @@ SIMPLE_RNN_CURES = {
 
 
 def cure(cell, activation, lag):
-    """What is changed for a lag of so many steps, besides clipping."""
+    """What is changed for a lag of this many steps, in addition to clipping."""
     if cell == "simple_rnn":
         return SIMPLE_RNN_CURES[activation]
     return {"recurrent_initializer": Chrono(max_lag=max(3, lag))}  # Tallec and Ollivier 2018
@@ -125,11 +125,11 @@ def show(runs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("problem", choices=datasets.MEMORY_PROBLEMS)
-    parser.add_argument("--lengths", default="50", help="parted by commas")
-    parser.add_argument("--cells", default=",".join(CELLS), help="parted by commas")
-    parser.add_argument("--activations", default="tanh,relu,sigmoid", help="parted by commas")
-    parser.add_argument("--variants", default="plain,cured", help="plain, cured, or both parted by a comma")
-    parser.add_argument("--seeds", default="0", help="parted by commas")
+    parser.add_argument("--lengths", default="50", help="comma-separated")
+    parser.add_argument("--cells", default=",".join(CELLS), help="comma-separated")
+    parser.add_argument("--activations", default="tanh,relu,sigmoid", help="comma-separated")
+    parser.add_argument("--variants", default="plain,cured", help="plain, cured, or both, comma-separated")
+    parser.add_argument("--seeds", default="0", help="comma-separated")
     parser.add_argument("--units", type=int, default=64)
     parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--steps", type=int, default=2000, help="for one run at most")

@@ -3,7 +3,7 @@
     python benchmarks/music_dropout.py jsb nottingham --rates 0.6,0.35 --frames 14000 --out dropout.json
 
 The rates are those in front of each layer, and None, the default that follows from the size; inside the head a sixth
-less is dropped (`HEAD`). With `--frames` only the first pieces with so many frames are trained on. Each finished run is
+less is dropped (`HEAD`). `--frames` trains on the first pieces only, up to that number of frames. Each finished run is
 written to --out at once, and a run that stands there already is not done again.
 """
 
@@ -48,7 +48,7 @@ def one_run(data, frames, rate, head, seed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="+", choices=["jsb", "nottingham", "muse_data", "piano_midi", "music-sample"])
-    parser.add_argument("--rates", default="0.6,0.35", help="parted by commas; none is the default")
+    parser.add_argument("--rates", default="0.6,0.35", help="comma-separated; none is the default")
     parser.add_argument("--frames", type=int, help="of the training data; default: all")
     parser.add_argument("--head", default="independent", choices=["independent", "joint"])
     parser.add_argument("--seed", type=int, default=0)

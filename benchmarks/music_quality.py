@@ -11,7 +11,7 @@ run is written to --out at once, and a run that stands there already is not done
 goes on.
 
 --speed trains one model a row, prints how many frames a second it writes for 16 pieces, and measures 20 pieces written
-with and without the limits on holding and silence beside the training data.
+with and without the limits on holding and silence, compared with the training data.
 """
 
 import argparse
@@ -89,8 +89,8 @@ def measure_generation(data, head, cell, verbose):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="+", choices=["jsb", "nottingham", "muse_data", "piano_midi", "music-sample"])
-    parser.add_argument("--cells", default="simple_rnn,lstm,gru", help="parted by commas")
-    parser.add_argument("--heads", default="independent", help="independent, joint, or both parted by a comma")
+    parser.add_argument("--cells", default="simple_rnn,lstm,gru", help="comma-separated")
+    parser.add_argument("--heads", default="independent", help="independent, joint, or both, comma-separated")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--speed", action="store_true", help="measure generation instead")
     parser.add_argument("--verbose", type=int, default=0)

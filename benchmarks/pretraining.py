@@ -1,4 +1,4 @@
-"""What a language model of unlabelled text is worth to `SentimentClassifier` and `EntityRecognizer`.
+"""What a language model of unlabelled text adds to `SentimentClassifier` and `EntityRecognizer`.
 
     python benchmarks/pretraining.py language --out FOLDER
     python benchmarks/pretraining.py language --corpus biomedical --level characters --units 384 --embedding-dim 64

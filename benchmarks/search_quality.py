@@ -1,4 +1,4 @@
-"""Does a search that ends sick trials early find as much, and waste less time, than plain KerasTuner?
+"""Does a search that ends failing trials early find as much as plain KerasTuner, and waste less time?
 
     python benchmarks/search_quality.py --out search.json
     python benchmarks/search_quality.py --data sentiment-sample --minutes 1 --searches 1
@@ -39,7 +39,7 @@ from rnnkit.tuning.tuners import guided
 
 LISTED = 300  # trials of a search at most
 APART = 10_000  # more than a search draws: KerasTuner's seeds k and k + 1 share all but the first of their draws
-RATES, SICK, SICK_PLACE = (1e-4, 1.0), 1e38, 1
+RATES, FAILING_RATE, FAILING_PLACE = (1e-4, 1.0), 1e38, 1
 ABOVE_CHANCE = 0.05
 
 
@@ -150,7 +150,7 @@ def trials(model, seed):
     model.build(space)
     oracle = keras_tuner.oracles.RandomSearchOracle(max_trials=LISTED, seed=1 + APART * seed, hyperparameters=space)
     drawn = [oracle.populate_space(str(number))["values"] for number in range(LISTED)]
-    drawn[SICK_PLACE]["learning_rate"] = SICK
+    drawn[FAILING_PLACE]["learning_rate"] = FAILING_RATE
     return drawn
 
 

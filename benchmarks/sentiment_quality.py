@@ -1,4 +1,4 @@
-"""Test accuracy of `SentimentClassifier()` as shipped, beside a word-pair logistic regression.
+"""Test accuracy of `SentimentClassifier()` as shipped, compared with a word-pair logistic regression.
 
     python benchmarks/sentiment_quality.py sst2 --seeds 3
     python benchmarks/sentiment_quality.py imdb

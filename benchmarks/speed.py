@@ -1,10 +1,10 @@
-"""Training and inference beside plain Keras and PyTorch: one table of ratios, from data set to data set.
+"""Training and inference compared with plain Keras and PyTorch: one table of ratios for each data set.
 
     python benchmarks/speed.py --out speed.json
     python benchmarks/speed.py --works sst2 --repeats 10
     python benchmarks/speed.py --answers --repeats 9
 
-rnnkit is set beside (a) the spec of the Keras guides, padded to the longest example, (b) the same written well, with
+rnnkit is compared with (a) the spec of the Keras guides, padded to the longest example, (b) the same written well, with
 masks and batches of like length, (c) PyTorch with packed sequences, and (d) the same in batches of like length; PyTorch
 needs `pip install 'rnnkit[bench]'`. On IMDB, at full length, (a) pads each batch by itself. Both sides of a pair are
 one `fit` each in one process, an epoch in turn, on the same examples, sizes, batch size, optimizer, number of epochs
@@ -19,7 +19,7 @@ loss is below that of the best constant answer) has no ratio. `start` is what th
 encoding, tracing, compiling. The last rows are the peak memory of a `fit` on IMDB, each in a process of its own.
 
 A finished pair is written to --out at once, and not done again. --answers trains nothing, and sets only the answers for
-the test set beside those of (b).
+the test set and those of (b).
 """
 
 import argparse
@@ -136,9 +136,11 @@ def peak_so_far():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--works", default=",".join([*WORKS, "memory"]), help="parted by commas")
+    parser.add_argument("--works", default=",".join([*WORKS, "memory"]), help="comma-separated")
     parser.add_argument("--repeats", type=int, default=5, help="counted epochs, and passes over the test set")
-    parser.add_argument("--answers", action="store_true", help="answers for the test set only, beside (b)")
+    parser.add_argument(
+        "--answers", action="store_true", help="compare answers for the test set with (b), nothing else"
+    )
     parser.add_argument("--examples", type=int, help="at most; IMDB takes 2000 and Multi30k 3000 if nothing is said")
     parser.add_argument("--json-folder", type=Path, help="of IMDB's train.jsonl.gz and test.jsonl.gz")
     parser.add_argument("--out", type=Path, help="JSON file of all pairs")

@@ -8,7 +8,7 @@
 
 The model is that of `rnnkit run translation` on the same data. The epoch is chosen on validation; the test set is
 translated once a run, greedily and with a beam of 4. Scores are sacrebleu's on plain text. Each finished run is written
-to --out at once, its sources, references and hypotheses into a folder beside it, and a run that stands there already is
+to --out at once, its sources, references and hypotheses into a folder next to it, and a run that is there already is
 not done again, so a table that was broken off goes on.
 """
 
@@ -73,7 +73,7 @@ def show(runs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", help="multi30k-SOURCE-TARGET or translation-sample")
-    parser.add_argument("--cells", help="names parted by commas; default: the task's own")
+    parser.add_argument("--cells", help="comma-separated names; default: the task's own")
     parser.add_argument("--units", type=int)
     parser.add_argument("--attention", choices=["general", "dot", "additive", "none"])
     parser.add_argument("--input-feeding", action="store_true")

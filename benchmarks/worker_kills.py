@@ -75,7 +75,7 @@ def prepare(folder: Path, workers: int) -> None:
 
 
 def kill(given: Path, folder: Path, kills: int, workers: int, chance: random.Random) -> int:
-    """How many of so many kills a run survived with nothing lost."""
+    """How many kills a run survived with nothing lost."""
     data, whole, survived = given / "reviews.csv", results(given / "whole"), 0
     length = 4 / 3 * json.loads((given / "whole" / "metrics.json").read_text(encoding="utf-8"))["seconds"]
     for number in range(kills):

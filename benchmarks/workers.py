@@ -59,12 +59,12 @@ def ended(processes, limit=LIMIT):
     """The last line of each; all of them have to end well, and where one does not the others are ended."""
     until = time.monotonic() + limit
     with ThreadPoolExecutor(len(processes)) as pool:
-        heard = [pool.submit(each.communicate) for each in processes]
+        outputs = [pool.submit(each.communicate) for each in processes]
         while None in (codes := [each.poll() for each in processes]) and not any(codes) and time.monotonic() < until:
             time.sleep(0.1)
         for each in processes:
             each.kill()
-    told = [each.result() for each in heard]
+    told = [each.result() for each in outputs]
     if any(codes) or None in codes:
         errors = [f"ended with {code}: {error[-2000:]}" for code, (_, error) in zip(codes, told, strict=True)]
         raise SystemExit("\n".join(errors))
@@ -89,7 +89,7 @@ def per_worker(count: int, dense: float, embedding: float, rows: float) -> float
 
 def table() -> None:
     found = {}
-    print("measured on SST-2, 32 texts a worker: workers, guard, ms a step, KB a step and worker")
+    print("measured on SST-2, 32 texts per worker: workers, guard, ms per step, KB per step and worker")
     for count, guarded in [(1, True), (2, False), (2, True), (4, True)]:
         found[count, guarded] = each = measured("SST-2", count, 60, guarded)
         print(f"{count:3} {guarded!s:5} {each['ms']:8.1f} {each['bytes'] / 1e3:10.1f}", flush=True)
@@ -98,7 +98,7 @@ def table() -> None:
     hop = max(found[2, True]["ms"] - computing, 0) / 2  # of a ring of two, all collectives of a step together
     print(f"fitted: dense {sizes[0] / 1e3:.0f} KB, rows of a worker {rows / 1e3:.0f} KB, {hop:.2f} ms a hop of a ring")
     for count in (2, 4):
-        print(f"  model at {count}: {per_worker(count, *sizes, rows) / 1e3:.1f} KB a step and worker")
+        print(f"  model at {count}: {per_worker(count, *sizes, rows) / 1e3:.1f} KB per step and worker")
     print("calculated: workers, MB a step and worker, ms a step on 10 Gbit/s, on 100 Gbit/s, and of that latency")
     for count in MANY:
         total, latency = per_worker(count, *sizes, rows), 2 * (count - 1) * hop

@@ -200,7 +200,7 @@ def make_rule(rule, threshold=None, options: dict | None = None) -> ClippingRule
         options: its other arguments.
 
     Raises:
-        ArgumentError: an unknown name or argument, a value that the rule does not take, or arguments beside an
+        ArgumentError: an unknown name or argument, a value that the rule does not take, or arguments next to an
             instance.
     """
     options = options or {}

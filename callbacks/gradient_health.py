@@ -37,8 +37,8 @@ class GradientHealth(GradientCallback):
     place it before callbacks that read them.
 
     Args:
-        every: keep the records of each step whose number is a multiple of this; steps not taken are always kept, and
-            of each so many steps the first whose weights are measured.
+        every: keep the records of each step whose number is a multiple of this; steps not taken are always kept,
+            and so is the first step with measured weights in each run of `every` steps.
         level: `"layer"`, `"variable"`, or `"gate"`, which splits the kernels and biases of gated recurrent layers.
         weights_every: steps between two measurements of weight norm and update ratio, which cost a pass over all
             weights; NaN in between. The first step of each epoch is always measured.

@@ -11,15 +11,13 @@ import keras
 
 from rnnkit import compat, workers
 from rnnkit.callbacks.resuming.held_signals import HeldSignals
-from rnnkit.callbacks.resuming.state_files import StateFiles
+from rnnkit.callbacks.resuming.state_files import StateFiles, check_parts
 from rnnkit.errors import DeviceError, ResumeError
 from rnnkit.errors.checks import whole
 
 compat.follow_fits()  # from before the first `fit` that has a Resume in its list
 
-PLACE = ("epoch", "batch")
 START = "0 0 False"  # the first save of all
-STATE = ("random at epoch", "random", "variables", "metrics", "stop_training", "callbacks")
 
 
 class Resume(keras.callbacks.Callback):
@@ -51,7 +49,7 @@ class Resume(keras.callbacks.Callback):
     epoch to begin. A second one acts at once, and training goes on from the save before. This holds for a `fit` in the
     main thread.
 
-    A save is one file that is written beside the others, brought to the disk and then named, with a checksum. Two are
+    A save is one file with a checksum, written under another name, flushed to the disk and then renamed. Two are
     kept: where the last one is damaged, the one before is used, with a warning. Where one cannot be written, as on a
     full disk, a warning says so, training goes on, and the next one is tried; the two before stay. All stay when
     training is done. Starting it again then trains nothing, with a warning, and gives the same model and history;
@@ -190,15 +188,13 @@ class Resume(keras.callbacks.Callback):
         if not workers.are_sharing(strategy):
             saved = self._files.read()
             if saved is not None:
-                self._check_parts(saved)
+                check_parts(saved, self.directory)
             return saved
         saves: dict[str, tuple[int, dict]] = {}
         for number, state in self._files.intact():
-            self._check_parts(state)
+            check_parts(state, self.directory)
             saves.setdefault(f"{state['epoch']} {state['batch']} {state.get('ended')}", (number, state))
-        shared = {
-            name: value for name, value in self._identity.items() if name != "callbacks"
-        }  # the first may have more
+        shared = {name: value for name, value in self._identity.items() if name != "callbacks"}  # the first has more
         told = workers.gathered(strategy, {"identity": shared, "saves": list(saves)})
         check_alike([each["identity"] for each in told])
         common = set.intersection(*(set(each["saves"]) for each in told))
@@ -276,13 +272,6 @@ class Resume(keras.callbacks.Callback):
 
         with self._taking_over():
             restore(self.model, self._others, saved)
-
-    def _check_parts(self, saved) -> None:
-        there = isinstance(saved, dict) and saved.keys() >= {"identity", "seconds", *PLACE, *STATE}
-        if not there or not all(type(saved[name]) is int and saved[name] >= 0 for name in PLACE):
-            raise ResumeError(
-                f"directory: the saves in {self.directory} were not written by Resume. Name another folder."
-            )
 
     @contextlib.contextmanager
     def _taking_over(self):

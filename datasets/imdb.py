@@ -79,7 +79,7 @@ def _most(size: int) -> int:
 
 
 class _Bounded:
-    """A stream that gives no more than so many bytes."""
+    """A stream that ends after a number of bytes."""
 
     def __init__(self, stream: gzip.GzipFile, most: int):
         self.stream, self.left = stream, most

@@ -58,7 +58,7 @@ def compose():
 
 
 def compare_cells():
-    """Trains every cell on the sample of reviews, beside models that are not recurrent."""
+    """Trains every cell on the sample of reviews, and models that are not recurrent."""
     options = {"seeds": CELL_SEEDS, "epochs": CELL_EPOCHS, "units": CELL_UNITS}
     return compare("sentiment", *datasets.load("sentiment-sample"), cells=cell_names(), **options)
 

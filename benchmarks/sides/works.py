@@ -24,7 +24,7 @@ class Work(NamedTuple):
         train, test: raw examples.
         kind: what the network says: `"class"`, `"tags"`, `"keys"` or `"subwords"`.
         rate: learning rate.
-        batch: examples a step.
+        batch: examples per step.
         embeddings: layers of the model's network that embed a column of numbers, by column; the translators name
             their own.
     """
@@ -91,7 +91,7 @@ class Share(NamedTuple):
     """Which examples are taken.
 
     Attributes:
-        examples: at most so many of training and test set each, drawn at random; None takes what the work usually does.
+        examples: maximum size of the training and of the test set, drawn at random; None takes the usual size.
         folder: with IMDB's reviews as `train.jsonl.gz` and `test.jsonl.gz`; None downloads its archive.
     """
 

@@ -7,6 +7,7 @@ import keras
 
 from rnnkit import compat
 from rnnkit.callbacks.gradients import seam
+from rnnkit.callbacks.gradients.seam_checks import missing
 from rnnkit.errors import ArgumentError, RnnkitError
 
 
@@ -66,7 +67,7 @@ class GradientCallback(keras.callbacks.Callback):
         except RnnkitError as error:
             if self.required:
                 raise
-            reason = seam.missing(self.model) or str(error)
+            reason = missing(self.model) or str(error)
             warnings.warn(f"{type(self).__name__} records nothing: {reason}", stacklevel=2)
 
     def unseen(self, reason: str) -> None:

@@ -37,8 +37,8 @@ class Records:
 
     Args:
         level: `"layer"`, `"variable"` or `"gate"`.
-        every: keep the steps whose number is a multiple of this, those that were not taken, and of each so many steps
-            the first whose weights were measured.
+        every: keep the steps whose number is a multiple of this, those that were not taken, and the first step
+            with measured weights in each run of `every` steps.
         max_rows: rows of the frame, at most.
     """
 

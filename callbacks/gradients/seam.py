@@ -8,23 +8,18 @@ this fit's own train function runs, and whoever asks the model for a train funct
 """
 
 import math
-import warnings
 import weakref
 from typing import TYPE_CHECKING
 
-import keras
-
 from rnnkit import compat
+from rnnkit.callbacks.gradients.seam_checks import TRAINED, check_model, has_own_step, missing, warn_of_pending
 from rnnkit.errors import ArgumentError, DeviceError
-from rnnkit.optimizers import without_scaler
 
 if TYPE_CHECKING:
     from rnnkit.callbacks.gradients.steps import Steps
 
-REQUIRED = ("apply", compat.CLIP, compat.SUM_GRADIENTS)
 ROOM = 64  # updates of one batch that find room: a train step of the user's may make many
 _PLACE = "_gradient_seam"  # the model's attribute that holds its installation
-_TRAINED: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # model -> loss tracker and variables of its last fit
 
 
 def join(client) -> "Seam":
@@ -38,12 +33,12 @@ def join(client) -> "Seam":
     reason = missing(model)
     if reason:
         raise DeviceError(f"{type(client).__name__} cannot work: {reason}. Leave it out.")
-    _check_model(model)
+    check_model(model)
     seam = vars(model).get(_PLACE)
     if seam is None or seam.ready:  # a ready one is left from a fit that was interrupted
         if seam:
             seam.remove()
-        _warn_of_pending(client)
+        warn_of_pending(client)
         seam = Seam(model)
     seam.add(client)
     return seam
@@ -90,7 +85,7 @@ class Seam:
             return
         self._check_seen()
         steps, batches = self.hooks.steps, self.model.steps_per_execution
-        if not self.batches and steps and steps.single and not _has_own_step(self.model):
+        if not self.batches and steps and steps.single and not has_own_step(self.model):
             steps.tolerate(lambda: self._make_variables(steps))
         if not self.updates:
             self._count_updates()
@@ -170,7 +165,7 @@ class Seam:
         """Leaves model and optimizers as they were before."""
         self.hooks.remove()
         if self.hooks.tracker is not None and self.hooks.trained:
-            _TRAINED[self.model] = weakref.ref(self.hooks.tracker), self.hooks.trained
+            TRAINED[self.model] = weakref.ref(self.hooks.tracker), self.hooks.trained
         for name in ("make_train_function", _PLACE):
             compat.restore(self.model, name)
         if self.model.train_function is self.watched:  # not after `compile`, whose settings the plain one may lack
@@ -245,57 +240,6 @@ class Seam:
                 steps.check_inputs({})
 
 
-def _warn_of_pending(client) -> None:
-    """Says what was frozen or unfrozen since the model was compiled: it is so now, where Keras alone would wait."""
-    model = client.model
-    tracker, traced = _TRAINED.get(model, (None, None))
-    if tracker is None or tracker() is not compat.loss_tracker(model):  # compiled since then
-        done = model.optimizer is not None and int(model.optimizer.iterations.numpy())
-        if not client.meets_train_function or not done:
-            return
-        traced = _ids(compat.variables_of(without_scaler(model.optimizer)))
-    changed = [
-        variable.path for variable in model.variables if id(variable) in traced ^ _ids(model.trainable_variables)
-    ]
-    if changed:
-        warnings.warn(
-            f"{type(client).__name__}: `trainable` of {changed[0]} has changed since the last fit. With this callback "
-            "that holds from now on; Keras alone goes on as before until compile(). Call compile() after the change.",
-            stacklevel=2,
-        )
-
-
 def steps_taken(model) -> int:
     """The updates that a model's optimizer has made; 0 where it has optimizers of its own instead."""
     return 0 if model.optimizer is None else int(model.optimizer.iterations.numpy())
-
-
-def _has_own_step(model) -> bool:
-    """Whether a train step of the user's may train what is not the model's."""
-    return type(model).train_step is not keras.Model.train_step
-
-
-def _ids(variables) -> frozenset:
-    return frozenset(map(id, variables))
-
-
-def missing(model) -> str:
-    """Why gradients cannot be seen in this model's `fit`, in words; empty where they can."""
-    if keras.backend.backend() != "tensorflow":
-        return f"gradients inside `fit` are seen on the TensorFlow backend only, not on {keras.backend.backend()}"
-    optimizer = without_scaler(model.optimizer)
-    absent = [name for name in REQUIRED if optimizer is not None and not callable(getattr(optimizer, name, None))]
-    if absent:
-        return f"the optimizer of Keras {keras.__version__} has no method {', '.join(absent)}"
-    return ""
-
-
-def _check_model(model) -> None:
-    if model.built and not model.trainable_variables and not _has_own_step(model):
-        raise ArgumentError("model: it has no trainable weights, so there are no gradients. Unfreeze a layer first.")
-    accumulates = model.optimizer is not None and without_scaler(model.optimizer).gradient_accumulation_steps
-    if model.distribute_strategy.num_replicas_in_sync > 1 and accumulates:
-        raise ArgumentError(
-            "optimizer: Keras cannot combine `gradient_accumulation_steps` with a strategy of several replicas. "
-            "Leave out one of the two."
-        )

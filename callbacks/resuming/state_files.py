@@ -21,6 +21,8 @@ from rnnkit.errors import ArgumentError, ResumeError
 FORMAT = b"rnnkit training state 1\n"
 KEPT = 2  # files: the newest, and the one before for when it is damaged
 SUFFIX = ".state"
+PLACE = ("epoch", "batch")
+PARTS = ("identity", "seconds", "random at epoch", "random", "variables", "metrics", "stop_training", "callbacks")
 
 
 class StateFiles:
@@ -90,6 +92,13 @@ class StateFiles:
         """Numbers and files, the newest first."""
         files = [path for path in self.folder.glob(f"*{SUFFIX}") if path.stem.isdecimal() and path.is_file()]
         return sorted(((int(path.stem), path) for path in files), reverse=True)
+
+
+def check_parts(saved: Any, folder: str | os.PathLike) -> None:
+    """Raises a `ResumeError` unless a save has all that `Resume` writes."""
+    there = isinstance(saved, dict) and saved.keys() >= {*PLACE, *PARTS}
+    if not there or not all(type(saved[name]) is int and saved[name] >= 0 for name in PLACE):
+        raise ResumeError(f"directory: the saves in {folder} were not written by Resume. Name another folder.")
 
 
 def packed(state) -> bytes:

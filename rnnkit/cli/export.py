@@ -86,8 +86,8 @@ def export(
 ) -> None:
     """Write the network of a saved model as a file that needs no rnnkit: numbers in, scores out.
 
-    What makes numbers of raw data, and answers of scores, stays outside. A step for ONNX or LiteRT gets a README beside
-    it, with code that runs it. `--format web` writes a page, which does all of it in the browser.
+    Encoding raw data and decoding scores stay outside. A step for ONNX or LiteRT gets a README with code that runs it.
+    `--format web` writes a page, which does all of it in the browser.
     """
     keras_name, file = FORMATS[one_of("format", format_, FORMATS)]
     quantized = {"states": states, "data": data, "max_loss": max_loss}

@@ -1,4 +1,4 @@
-"""What stands beside an exported step: how to run it without rnnkit and TensorFlow."""
+"""The README of an exported step: how to run it without rnnkit and TensorFlow."""
 
 import json
 from pathlib import Path
@@ -51,7 +51,7 @@ numbers stays outside (`model.network_inputs` in rnnkit), and so does what turns
 
 
 def write_readme(model, exported: Exported, kind: str) -> Path:
-    """Writes `NAME.README.md`, and `NAME.json` with what its code reads, beside the file; returns the README's path."""
+    """Writes `NAME.README.md`, and `NAME.json` with what its code reads, next to the file; returns the README."""
     path, step = exported.path, exported.step
     inputs = {name: dtype for name, (_, dtype) in step.inputs_like.items()}
     states = {name: ((1, *shape), dtype) for name, (shape, dtype) in step.states_like.items()}

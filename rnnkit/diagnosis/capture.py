@@ -137,7 +137,7 @@ def capture(model: keras.Model, x, y, *, seed: int = 0) -> Capture:
 
 
 def max_lag(lengths: np.ndarray) -> int:
-    """So many steps back that at least half of the sequences reach that far; empty ones do not count."""
+    """The number of steps back that at least half of the sequences reach; empty ones do not count."""
     lengths = lengths[lengths > 0]
     return min(MAX_LAG, int(np.median(lengths)) - 1) if len(lengths) else 0
 

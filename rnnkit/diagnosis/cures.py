@@ -7,14 +7,16 @@ from typing import Any
 import keras
 
 from rnnkit.diagnosis import verdict as v
-from rnnkit.diagnosis.cure_table import TABLE, Entry
+from rnnkit.diagnosis.cure_table import NETWORK, Entry
 from rnnkit.diagnosis.data_rules import LARGE, LARGE_TARGET, UNLIKE, out_of_reach
 from rnnkit.diagnosis.layers import Layer
 from rnnkit.diagnosis.rules import LARGE_BIAS, LARGE_UPDATE, SPIKE
 from rnnkit.diagnosis.training import Training
+from rnnkit.diagnosis.training_cures import TRAINING
 from rnnkit.diagnosis.verdict import Facts, Finding
 from rnnkit.recurrent.table import CELLS, Cell, key
 
+TABLE = NETWORK | TRAINING
 USUAL_UPDATE, LARGEST_UPDATE = 0.01, 0.03  # norm of an update over that of the weights: usually, and in the first step
 FARTHEST = 0.005  # of the rate, that a rate is lowered to at once: updates of a training that ran away say no more
 LARGEST_THRESHOLD = 1000.0  # of clipping; where most norms were larger the records tell no size to clip at

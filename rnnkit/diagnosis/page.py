@@ -170,7 +170,7 @@ def _truncation(frame: pd.DataFrame) -> Markup | None:
         f"{name} {rows['cosine'].iloc[0]:.2f} at 1 step" for name, rows in groups
     )
     caption = (
-        "Cosine between the gradient of the layer's weights with errors cut off after so many steps and the full one. "
+        "Cosine between the gradient of the layer's weights truncated after that many steps, and the full gradient. "
         "Where it passes 0.99, the credit horizon, truncated backpropagation would train much the same: that is what "
         "bptt_steps should be."
     )

@@ -108,7 +108,7 @@ def _wide(values):
 
 def _weighted_further(state, step):
     """A mean weighted by exp(score) with one step more: (B, F) of the mean, (B, 1) of the largest score, and of the sum
-    of weights beside that of the largest, all in one tensor (B, F + 2); a step (B, F + 1) has its score last.
+    of weights relative to the largest, all in one tensor (B, F + 2); a step (B, F + 1) has its score last.
     """
     mean, largest, total = state[:, :-2], state[:, -2:-1], state[:, -1:]
     value, score = step[:, :-1], step[:, -1:]

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from rnnkit.errors import ArgumentError
 from rnnkit.tasks.callbacks import check_model_path
@@ -55,6 +56,10 @@ class PortableModel(keras.Model):
         step = OneStep(self.network, name="step")
         step.check()
         return step
+
+    def decode_scores(self, scores: np.ndarray) -> np.ndarray:
+        """What the metrics get of one sequence's scores, (1, T, n) or (1, n), from `one_step`: here the scores."""
+        return scores
 
     def export(
         self,

@@ -8,9 +8,6 @@ import numpy as np
 
 from rnnkit.errors import ArgumentError, DataError
 from rnnkit.errors.checks import installed, is_number, onnx_installed
-from rnnkit.layers import CRF
-from rnnkit.layers.stream import arrays
-from rnnkit.tasks.entities.decoding import Chain
 from rnnkit.tasks.export import Exported, litert_step, onnx_step
 
 LEAST_STEPS = 200
@@ -121,8 +118,7 @@ class _Examples:
         self.calibrating = self._reaching(CALIBRATED_STEPS, rows[: len(rows) // 2]) if with_ranges else rows[:0]
         self.measuring = self._reaching(MEASURED_STEPS, rows[len(self.calibrating) :])
         self.metric = (task.default_compile()["metrics"] or [getattr(task, "scores", None)])[0]
-        crf = [each for each in task.network.layers if isinstance(each, CRF)]
-        self._crf = arrays(crf[0].constrained()) if crf else None
+        self._decode = task.decode_scores
 
     def _reaching(self, steps: int, rows):
         """The first rows with that number of steps in total."""
@@ -145,11 +141,7 @@ class _Examples:
             inputs = self.inputs(step, row, MEASURED_STEPS)
             scores = np.stack([found["scores"][0] for _, found in through_time(run, step, inputs)])
             target = np.asarray(self.y[row])
-            outputs = scores[None] if step.has_score_each_step else scores[-1:]
-            if self._crf is not None:
-                start, end, moves = self._crf
-                [path] = Chain(outputs, start, end, moves, [len(scores)]).best_path().T
-                outputs = np.eye(scores.shape[-1], dtype="float32")[path][None]
+            outputs = self._decode(scores[None] if step.has_score_each_step else scores[-1:])
             self.metric.update_state(target[None, : len(scores)] if target.ndim else target[None], outputs)
         found = self.metric.result()
         return float(found[self.metric.name] if isinstance(found, dict) else found)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from rnnkit.callbacks import GradientClipping, GradientGuard, GradientHealth
-from rnnkit.callbacks.gradients import seam
+from rnnkit.callbacks.gradients import seam_checks
 from rnnkit.errors import ArgumentError, DeviceError
 
 
@@ -18,7 +18,7 @@ class Interrupt(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("name", seam.REQUIRED)
+@pytest.mark.parametrize("name", seam_checks.REQUIRED)
 def test_on_a_keras_without_the_place_recording_warns_and_clipping_refuses(kit, data, monkeypatch, name):
     model, plain = kit.compiled(), kit.compiled()
     monkeypatch.setattr(keras.optimizers.SGD, name, None)

@@ -4,13 +4,17 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from rnnkit.datasets import Dataset
 from rnnkit.errors import ArgumentError
+from rnnkit.layers.stream import arrays
 from rnnkit.tasks.batches import by_example
 from rnnkit.tasks.columns import as_text
 from rnnkit.tasks.entities.checks import check_sentences, check_tag_lists, reject_broken
-from rnnkit.tasks.entities.decoding import TagDecoder
+from rnnkit.tasks.entities.decoding import Chain, TagDecoder
 from rnnkit.tasks.entities.documents import as_document, entities_in, listed
+from rnnkit.tasks.entities.network import path_scores
 from rnnkit.tasks.entities.schemes import repair
 from rnnkit.tasks.entities.scores import EntityScores, score_entities
 from rnnkit.tasks.entities.spans import named
@@ -28,6 +32,7 @@ class TagAnswers(Task):
     tags: list[str]
     tokenizer: Callable[[str], Iterable[str]] | None
     contexts: ContextualStringEmbeddings | None
+    crf: bool
     invalid: str
     _decoder: TagDecoder
     _learned_tokenizer: LearnedTokenizer
@@ -118,6 +123,14 @@ class TagAnswers(Task):
         self._need_network()
         self._check_stepwise()
         return super().one_step()
+
+    def decode_scores(self, scores: np.ndarray) -> np.ndarray:
+        """Under a CRF the tags of the best path, one-hot (1, T, K)."""
+        if not self.crf:
+            return scores
+        start, end, moves = arrays(path_scores(self.network.get_layer("crf"), len(self.tags)))
+        [path] = Chain(scores, start, end, moves, [scores.shape[1]]).best_path().T
+        return np.eye(len(self.tags), dtype="float32")[path][None]
 
     def _check_stepwise(self) -> None:
         if self.contexts is not None:

@@ -152,7 +152,7 @@ class SegmentDecoder(Decoder):
         self.build_parts(self.width, summary_shape)
 
     def call(self, summary, beside=None, training=False):
-        """Raw numbers (B, H, P) of a summary (B, M) and what is known of each segment beside its place, (B, m, M)."""
+        """Raw numbers (B, H, P) of a summary (B, M) and of what is known of each segment, (B, m, M)."""
         batch = ops.shape(summary)[0]
         inputs = ops.broadcast_to(ops.cast(self.places, summary.dtype)[None], (batch, self.segments, self.width))
         inputs = inputs if beside is None else inputs + beside
@@ -244,7 +244,7 @@ def _read(task, steps, context):
 
 
 def _direct(task, steps, values, future, context):
-    """One linear map to all steps; where more is known of them, a small network beside it."""
+    """One linear map to all steps; where more is known of them, plus a small network."""
     policy, size = task.dtype_policy, task.head.size
     summary = keras.layers.Dropout(task.head_dropout, name="drop")(_read(task, steps, context))
     raw = keras.layers.Dense(task.horizon * size, name="steps_ahead", dtype=policy)(summary)

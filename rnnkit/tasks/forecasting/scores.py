@@ -26,7 +26,7 @@ def point_scores(actual: np.ndarray, forecast: np.ndarray, scale: np.ndarray) ->
 def quantile_scores(actual: np.ndarray, quantiles: Mapping[float, np.ndarray]) -> dict[str, float]:
     """The mean `pinball` loss of quantiles by level, and the `coverage` of the interval from the lowest to the highest.
 
-    Coverage is the fraction of the values within the interval, whose `nominal` coverage stands beside it.
+    Coverage is the fraction of the values within the interval, next to its `nominal` coverage.
     """
     if not quantiles:
         return {}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rnnkit.tasks.forecasting.answers import Answers
 
-ZONE, DROPPED = "time zone", "steps before"  # entries of a state beside the columns
+ZONE, DROPPED = "time zone", "steps before"  # entries of a state that are no columns
 
 
 class ForecastStream:

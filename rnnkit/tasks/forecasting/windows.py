@@ -212,7 +212,7 @@ def _given(series: Series) -> np.ndarray:
 
 
 def _covariates(learned: dict[str, Any], series: Series, ahead: int) -> np.ndarray:
-    """What stands beside the targets, (T + ahead, K): past columns, known ones, the calendar; scaled, 0 for missing.
+    """Inputs other than the target, (T + ahead, K): past columns, known ones, the calendar; scaled, 0 for missing.
 
     Raises:
         DataError: missing values in a column that had none in training, or one that is not known far enough ahead.

@@ -8,8 +8,7 @@ import pytest
 
 import rnnkit
 from rnnkit.diagnosis import verdict as v
-from rnnkit.diagnosis.cure_table import TABLE
-from rnnkit.diagnosis.cures import RULES, cures, names
+from rnnkit.diagnosis.cures import RULES, TABLE, cures, names
 from rnnkit.diagnosis.data import Data, Inputs, Target
 from rnnkit.diagnosis.layers import Layer
 from rnnkit.diagnosis.rules import findings, status
