@@ -91,6 +91,8 @@ class CountingSpec(TaskSpec):
 
 SHELL = """
 import contextlib, io, json, sys
+import tensorflow as tf
+tf.config.run_functions_eagerly(True)  # to trace a few steps takes longer than they do
 for line in sys.stdin:
     sys.argv = ["rnnkit", *json.loads(line)]
     out, errors = io.StringIO(), io.StringIO()
