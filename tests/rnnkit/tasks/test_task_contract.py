@@ -63,9 +63,9 @@ def small(task, cell="lstm", **options):
     return TASKS[task](cell=cell, units=3, **SMALL[task], **options)
 
 
-def trained(task, cell="lstm", **options):
+def trained(task, cell="lstm", data=None, **options):
     model = small(task, cell, **options)
-    model.fit(EXAMPLES[task], batch_size=8, epochs=1, verbose=0)
+    model.fit(EXAMPLES[task] if data is None else data, batch_size=8, epochs=1, verbose=0)
     return model
 
 
@@ -132,11 +132,12 @@ MEETINGS = [
 
 @pytest.mark.parametrize(("task", "bidirectional", "cell"), MEETINGS)
 def test_every_cell_trains_and_comes_back_from_its_file(task, cell, bidirectional, tmp_path, untraced):
+    data = EXAMPLES[task] if task == "language-model" else EXAMPLES[task][:8]  # a step; what is a stream needs more
     with tracing_one(task, untraced):
-        model = trained(task, cell, bidirectional=bidirectional)
+        model = trained(task, cell, data, bidirectional=bidirectional)
         model.save(tmp_path / "model.keras")
         again = rnnkit.load(tmp_path / "model.keras")
-        np.testing.assert_array_equal(answers(model, EXAMPLES[task]), answers(again, EXAMPLES[task]))
+        np.testing.assert_array_equal(answers(model, data), answers(again, data))
     assert again.get_config() == model.get_config()
     assert again.optimizer.iterations.numpy() == model.optimizer.iterations.numpy() > 0
     same_weights(model, again)
@@ -160,6 +161,8 @@ FRESH = """
 import json, sys
 import keras, numpy as np
 import rnnkit.tasks
+import tensorflow as tf
+tf.config.run_functions_eagerly(True)
 for file, inputs in json.loads(sys.argv[1]).items():
     model = keras.saving.load_model(file)
     np.save(file + ".npy", np.concatenate([np.ravel(row) for row in model.predict(inputs, verbose=0)]))
@@ -174,7 +177,8 @@ def test_a_fresh_process_gives_the_same_predictions_of_every_task(tmp_path, untr
     given = json.dumps({file: inputs[task] for task, file in files.items()})
     subprocess.run([sys.executable, "-c", FRESH, given], check=True, capture_output=True, timeout=120)
     for task, file in files.items():
-        expected = answers(trained_once(task, untraced), inputs[task])
+        with untraced():
+            expected = answers(trained_once(task, untraced), inputs[task])
         np.testing.assert_array_equal(np.load(file + ".npy"), expected, err_msg=task)
 
 
