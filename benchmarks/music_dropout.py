@@ -2,7 +2,7 @@
 
     python benchmarks/music_dropout.py jsb nottingham --rates 0.6,0.35 --frames 14000 --out dropout.json
 
-The rates are those in front of each layer, and None, the default that follows from the size; inside the head a sixth
+The rates are those in front of each layer, and none, the default that follows from the size; inside the head a sixth
 less is dropped (`HEAD`). `--frames` trains on the first pieces only, up to that number of frames. Each finished run is
 written to --out at once, and a run that stands there already is not done again.
 """

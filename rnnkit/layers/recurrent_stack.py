@@ -53,8 +53,8 @@ class RecurrentStack(keras.layers.Layer):
         recurrent_regularizer: a penalty on the recurrent kernels: `"l1"`, `"l2"`, `"orthogonal"`,
             `"soft_orthogonality"`, or a Keras regularizer (see `rnnkit.regularizers`).
         recurrent_constraint: a limit on the recurrent kernels: `"spectral_cap"`, or a Keras constraint, such as
-            `rnnkit.constraints.SpectralCap(2.0)`. Scans have no recurrent kernel: of the three, `min_gru` and
-            `min_lstm` take the initializer `"chrono"`, and `lru` and `rg_lru` none.
+            `rnnkit.constraints.SpectralCap(2.0)`. Scans, without such a kernel, take none of the three, but `min_gru`
+            and `min_lstm` the initializer `"chrono"`.
         bptt_steps: int, the gradient stays within chunks of so many steps (see `TruncatedRNN`); None leaves it whole.
         omega: strength of the penalty on gradients that shrink or grow through time, for `simple_rnn` and `gru` (see
             `OmegaRNN`); 0 is none.
@@ -67,6 +67,10 @@ class RecurrentStack(keras.layers.Layer):
             linear unit behind the cell as well; `"griffin"`, of the paper of the RG-LRU: with a short convolution in
             front of it, a second branch as its gate, and a gated MLP. None is what the cell's paper has.
         return_sequences: True gives all steps, shape (B, T, width); False the last one, shape (B, width).
+
+    Attributes:
+        directions: in how many directions each layer reads.
+        width: features of one output step.
 
     Raises:
         ArgumentError: an unknown cell, or an argument out of its range.
@@ -103,6 +107,8 @@ class RecurrentStack(keras.layers.Layer):
         self.cell = find_cell(cell)
         self.units = _widths(units, layers)
         self.bidirectional = bidirectional
+        self.directions = 2 if bidirectional else 1
+        self.width = self.units[-1] * self.directions
         self.activation = activation
         self.dropout = fraction("dropout", dropout)
         self.block = one_of("block", block or self.cell.block, BLOCKS)
@@ -148,15 +154,12 @@ class RecurrentStack(keras.layers.Layer):
             layer = keras.layers.RNN(layer.cell, **loop_options(layer, "gradient_penalty"))
         return OmegaRNN.around(layer, self.omega) if self.omega else layer
 
-    @property
-    def directions(self) -> int:
-        """In how many directions each layer reads."""
-        return 2 if self.bidirectional else 1
-
-    @property
-    def width(self) -> int:
-        """Features of one output step."""
-        return self.units[-1] * self.directions
+    def set_dropout(self, rate: float) -> None:
+        """Sets the rate of a stack that was made with dropout, before it is first called."""
+        self.dropout = rate
+        for block in self.blocks:
+            if "dropout" in block:
+                block["dropout"].rate = rate
 
     def build(self, inputs_shape: Any, lengths_shape: Any = None):
         self._features = features = inputs_shape[-1]
@@ -195,8 +198,7 @@ class RecurrentStack(keras.layers.Layer):
         return outputs
 
     def _outputs(self, outputs, lengths, initial_states, training):
-        for index, block in enumerate(self._around):
-            states = None if initial_states is None else initial_states[index]
+        for block, states in zip(self._around, initial_states or [None] * len(self._around), strict=True):
             last_only = block is self._around[-1] and not self.return_sequences
             outputs = block.sequence(outputs, lengths, states, training, last_only)
         return outputs
@@ -255,10 +257,7 @@ class RecurrentStack(keras.layers.Layer):
         return outputs, after
 
     def stream(self, batch_size: int = 1) -> StackStream:
-        """Sequences that come piece by piece: `push` takes (B, T, F) and gives the outputs, (B, T, width).
-
-        Args:
-            batch_size: sequences that are read side by side.
+        """`batch_size` sequences that come piece by piece: `push` takes (B, T, F) and gives the outputs, (B, T, width).
 
         Raises:
             ArgumentError: the stack is bidirectional, or a layer of it cannot be run step by step.

@@ -60,7 +60,7 @@ def _check_kind(name: str, value, default) -> None:
         raise ArgumentError(f"{name}: expected a number that is not negative, got {value!r}.")
     if isinstance(default, bool) and not isinstance(value, bool):
         raise ArgumentError(f"{name}: expected true or false, got {value!r}.")
-    if isinstance(default, float) and name.endswith("dropout"):
+    if name.endswith("dropout"):  # None, where that is the default, has returned already
         fraction(name, value)
     elif type(default) in (int, float) and not is_number(value):
         raise ArgumentError(f"{name}: expected a number, got {value!r}.")

@@ -93,3 +93,11 @@ def lengthen(primer: np.ndarray, length: int) -> np.ndarray:
             "Ask for a greater length, or give a shorter primer."
         )
     return np.pad(primer, ((0, length - len(primer)), (0, 0)))
+
+
+def common_grid(pieces) -> dict[str, float]:
+    """`steps_per_beat` and the median `tempo` of training data that are `Piece`s of one grid; else nothing."""
+    grids = {piece.steps_per_beat if isinstance(piece, Piece) else 0 for piece in pieces}
+    if len(grids) > 1 or 0 in grids:
+        return {}
+    return {"steps_per_beat": grids.pop(), "tempo": float(np.median([piece.tempo for piece in pieces]))}

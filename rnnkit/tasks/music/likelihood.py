@@ -84,3 +84,12 @@ class FrameAccuracy(_FrameRatio):
 
     def parts(self, y_true, y_pred):
         return frame_hits(y_true, y_pred)
+
+
+def piece_scores(roll, odds) -> dict[str, float]:
+    """The metrics of one piece, which leave out its first frame."""
+    scores: dict[str, float] = {"frames": len(roll)}
+    for metric in (FrameNLL(), FrameAccuracy()):
+        metric.update_state(roll[None], odds[None])
+        scores[metric.name] = float(metric.result())
+    return scores

@@ -279,6 +279,38 @@ def test_what_cannot_be():
         model.generate()
 
 
+def rates(model):
+    """Of the stack, as it says and as its layers have it, of the layer before the head, and of the head."""
+    (block,), network = model.stack.blocks, model.network
+    head = network.get_layer("head").dropout.rate
+    return [model.stack.dropout, block["dropout"].rate, network.get_layer("dropout").rate, head]
+
+
+def frames_of(count):
+    """Music of so many frames that is cheap to make."""
+    return [np.tile(SONG[:1], (count, 1))]
+
+
+@pytest.mark.parametrize(("frames", "rate", "of_head"), [(9, 0.6, 0.5), (49_374, 0.475, 0.35), (200_000, 0.35, 0.2)])
+def test_dropout_follows_from_the_frames_of_the_training_data_and_is_saved(frames, rate, of_head, tmp_path):
+    model = adapted(data=frames_of(frames))
+    assert rates(model) == [rate] * 3 + [of_head]
+    assert [model.get_config()[name] for name in ("dropout", "head_dropout")] == [None, None]
+    model.save(tmp_path / "model.keras")
+    assert rates(rnnkit.load(tmp_path / "model.keras")) == rates(model)
+    fresh = rnnkit.MusicGenerator.from_config(model.get_config())
+    fresh.adapt(frames_of(9))  # on other data the rule counts anew
+    assert rates(fresh) == [0.6] * 3 + [0.5]
+
+
+def test_a_rate_of_dropout_that_is_given_wins(tmp_path):
+    model = adapted(dropout=0.1, head_dropout=0.0)
+    assert rates(model) == [0.1] * 3 + [0.0]
+    model.save(tmp_path / "model.keras")
+    assert rates(rnnkit.load(tmp_path / "model.keras")) == rates(model)
+    assert "dropout" not in adapted(dropout=0.0).stack.blocks[0]
+
+
 def test_preview_has_a_row_for_each_piece(model):
     frame = model.preview(Dataset({"roll": MUSIC}), rows=3)
     assert list(frame.columns) == ["frames", "nll", "accuracy"]
