@@ -27,6 +27,7 @@ class Block:
         recurrent: makes the recurrent layer of a direction, from a name and H.
         bidirectional, dropout, residual, layer_norm: as for `RecurrentStack`.
         dtype: of its Keras layers.
+        last: whether no layer of the stack comes after it.
 
     Attributes:
         layers: its Keras layers by name, among them the recurrent ones, `"forward"` and `"backward"`.
@@ -45,8 +46,9 @@ class Block:
         residual: bool,
         layer_norm: bool,
         dtype: Any,
+        last: bool,
     ):
-        self.index, self.units, self.dtype = index, units, dtype
+        self.index, self.units, self.dtype, self.last = index, units, dtype, last
         self.directions = ("forward", "backward") if bidirectional else ("forward",)
         self.width = units * len(self.directions)
         self.residual = self.residual or residual
@@ -172,7 +174,8 @@ class ConvolvedBlock(ResidualBlock):
 class GriffinBlock(ConvolvedBlock):
     """`z = x + dense(gelu(dense(u)) * rnn(conv(dense(u))))` with `u = dropout(norm(x))`, and behind it a gated MLP,
     `z + dense(gelu(a) * b)` with `[a, b] = dense(norm(z))`, a and b 3 times as wide as z (De et al., "Griffin: Mixing
-    gated linear recurrences with local attention for efficient language models", 2024, figure 2).
+    gated linear recurrences with local attention for efficient language models", 2024, figure 2). Behind the last
+    block of a stack, what all have added to is normalized.
     """
 
     def add_layers(self):
@@ -181,9 +184,15 @@ class GriffinBlock(ConvolvedBlock):
         for name, width in {**widths, "mlp": 6 * self.width, "mlp_output": self.width}.items():
             self.add(name, keras.layers.Dense, width)
         self.add("mlp_norm", keras.layers.LayerNormalization)
+        if self.last:
+            self.add("last_norm", keras.layers.LayerNormalization)
 
     def reads(self, features):
-        own = {"read": features, "gate": features, **dict.fromkeys(("output", "mlp_norm", "mlp"), self.width)}
+        own = {
+            "read": features,
+            "gate": features,
+            **dict.fromkeys(("output", "mlp_norm", "mlp", "last_norm"), self.width),
+        }
         return {**super().reads(features), **own, "mlp_output": 3 * self.width}
 
     def before(self, inputs, training):
@@ -193,7 +202,8 @@ class GriffinBlock(ConvolvedBlock):
     def after(self, inputs, gate, outputs):
         x = self.plus(inputs, self.layers["output"](gate * outputs))
         gates, values = ops.split(self.layers["mlp"](self.layers["mlp_norm"](x)), 2, axis=-1)
-        return x + self.layers["mlp_output"](ops.gelu(gates) * values)
+        x = x + self.layers["mlp_output"](ops.gelu(gates) * values)
+        return self.layers["last_norm"](x) if self.last else x
 
 
 class CausalConvolution(keras.layers.Layer):

@@ -67,7 +67,15 @@ def test_griffin_is_the_block_of_its_paper(cell, units):
     z = dense(block["output"], gelu(dense(block["gate"], u)) * read) + (X if units == F else 0)
     a, b = np.split(dense(block["mlp"], normed(block["mlp_norm"], z)), 2, axis=-1)
     assert a.shape[-1] == 3 * units
-    np.testing.assert_allclose(stack(X), z + dense(block["mlp_output"], gelu(a) * b), atol=1e-5)
+    outputs = z + dense(block["mlp_output"], gelu(a) * b)
+    np.testing.assert_allclose(stack(X), normed(block["last_norm"], outputs), atol=1e-5)
+
+
+def test_griffin_normalizes_behind_the_last_block_alone():
+    stack = RecurrentStack("rg_lru", F, layers=3, block="griffin")
+    stack.build((None, None, F))
+    assert ["last_norm" in block for block in stack.blocks] == [False, False, True]
+    assert np.array(stack(100 * X)).std() < 1.1
 
 
 @pytest.mark.parametrize("block", ["griffin"])
