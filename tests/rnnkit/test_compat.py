@@ -102,6 +102,24 @@ def test_tensorflow_tells_whether_it_has_started(fresh):
     assert [line.split()[0] for line in fresh.stdout.splitlines()] == ["False", "True"], fresh.stderr
 
 
+@pytest.mark.parametrize(
+    ("ask", "operation"),
+    [(compat.gather_from_workers, "CollectiveGatherV2"), (compat.sum_from_workers, "CollectiveReduceV2")],
+)
+def test_workers_gather_and_sum_by_one_message_within_a_condition(ask, operation):
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()  # of this process alone
+
+    def tell(values):
+        context = tf.distribute.get_replica_context()
+        return tf.cond(values[0] > 0, lambda: ask(context, values), lambda: -values)
+
+    traced = tf.function(lambda values: strategy.run(tell, (values,)), autograph=False)
+    graph = traced.get_concrete_function(tf.TensorSpec((None,), "float32")).graph.as_graph_def()
+    nodes = [node for function in graph.library.function for node in function.node_def]
+    [found] = [node for node in nodes if node.op.startswith(("CollectiveReduce", "CollectiveGather"))]
+    assert (found.op, found.attr["merge_op"].s) == (operation, b"" if ask is compat.gather_from_workers else b"Add")
+
+
 def test_the_end_of_a_worker_is_known_by_its_errors():
     lost = "Collective ops is aborted by: peer has gone"
     assert compat.has_lost_worker(tf.errors.InternalError(None, None, lost))

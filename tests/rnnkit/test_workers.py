@@ -44,9 +44,12 @@ def together(script, count, *arguments):
     return [json.loads(out.splitlines()[-1]) for out, _ in ended]
 
 
+PAIR = Path(__file__).with_name("workers_pair.py")
+
+
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory):
-    return together(Path(__file__).with_name("workers_pair.py"), 2, tmp_path_factory.mktemp("states"))
+    return together(PAIR, 2, tmp_path_factory.mktemp("states"))
 
 
 @pytest.mark.parametrize("name", ["sentiment", "own model"])
@@ -83,6 +86,16 @@ def test_each_worker_encodes_its_own_rows_to_evaluate_and_to_predict(seen):
 
 def test_a_step_with_a_guard_has_three_messages(seen):
     assert [each["messages"] for each in seen] == [3, 3]
+
+
+@pytest.mark.slow
+def test_two_runs_by_two_workers_are_the_same_to_the_last_bit_where_operations_are_deterministic(tmp_path):
+    first, second = (together(PAIR, 2, tmp_path, "deterministic", "sentiment") for _ in range(2))
+    assert first == second
+    two, one = first[0]["sentiment"]
+    for weight, expected in zip(two["weights"], one["weights"], strict=True):
+        np.testing.assert_allclose(weight, expected, atol=1e-5)
+    np.testing.assert_allclose(two["history"]["loss"], one["history"]["loss"], atol=1e-5)
 
 
 def test_gradients_are_sent_once_where_a_guard_has_seen_them(seen):

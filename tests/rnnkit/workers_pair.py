@@ -21,6 +21,7 @@ import tensorflow as tf
 from rnnkit import callbacks, workers
 from rnnkit.errors import ArgumentError
 from rnnkit.optimizers import LazyAdam
+from rnnkit.recurrent.devices import make_deterministic
 
 SIGNALS = []
 signal.signal(signal.SIGTERM, lambda *_: SIGNALS.append("SIGTERM"))
@@ -190,6 +191,11 @@ def refused():
 with workers.strategy(ADDRESSES, NUMBER) as SHARED:
     pass
 names = sys.argv[4:]
+if "deterministic" in names:
+    names.remove("deterministic")
+    make_deterministic()
+if not names:
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})  # a few steps cost less than it does
 found = {"said": workers.gathered(SHARED, NUMBER), "first": workers.from_first(SHARED, NUMBER)}
 if "drift" in names:
     names.remove("drift")
