@@ -145,19 +145,15 @@ def check(count: int) -> None:
         several, one = found[0][task]
         encoded = [each[task][0].pop("encoded") for each in found]
         same = all(json.dumps(each[task][0]) == json.dumps(several) for each in found)
-        pairs = zip(several["weights"], one["weights"], strict=True)
-        weights = max(np.abs(np.subtract(a, b)).max() for a, b in pairs)
+        weights, predicted = (apart(several[name], one[name]) for name in ("weights", "predicted"))
         names = ("norm_before", "norm_after", "loss", "update_ratio")
         records = furthest([(one["steps"][name], several["steps"][name]) for name in names])
         alike = all(several["steps"][name] == one["steps"][name] for name in ("clipped", "status"))
         clipped = f"{sum(one['steps']['clipped'])} of {len(one['steps']['step'])} clipped"
         print(f"{task:12} weights {weights:.1e}, records {records:.1e} relative, {clipped}, ", end="")
-        print(f"decisions equal: {alike}, all workers alike: {same}", end="")
-        measured = max(abs(one["evaluated"][name] - value) for name, value in several["evaluated"].items())
-        pairs = zip(several["predicted"], one["predicted"], strict=True)
-        predicted = max(np.abs(np.subtract(a, b)).max() for a, b in pairs)
-        print(f", evaluate {measured:.1e}, predict {predicted:.1e}, rows encoded for these {encoded}", end="")
-        print(f", {found[0]['messages'][task]} messages a step", flush=True)
+        print(f"decisions equal: {alike}, all workers alike: {same}, {found[0]['messages'][task]} messages a step")
+        measured = apart(several["evaluated"].values(), one["evaluated"].values())
+        print(f"{'':12} evaluate {measured:.1e}, predict {predicted:.1e}, rows encoded {encoded}", flush=True)
 
 
 def drift() -> None:
@@ -171,6 +167,11 @@ def drift() -> None:
         ]
         records = [(one["steps"][each], other["steps"][each]) for each in ("norm_before", "norm_after", "loss")]
         print(f"{name}: logs {furthest(logs):.1e}, records {furthest(records):.1e} relative", flush=True)
+
+
+def apart(several, one) -> float:
+    """The largest difference of arrays."""
+    return max(np.abs(np.subtract(a, b)).max() for a, b in zip(several, one, strict=True))
 
 
 def furthest(pairs) -> float:

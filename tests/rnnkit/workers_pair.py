@@ -85,21 +85,14 @@ def of_task(name, scope, nudge=False, **options):
     options = {"batch_size": BATCH, "epochs": 2, "verbose": 0, "callbacks": watch, **options}
     if name != "language model":  # which takes no weights
         options["sample_weight"] = np.linspace(0.5, 1.5, len(LENGTHS))
-    history = model.fit(*data, **options).history
-    return {"history": history, **described(model, health), **measured(model, data)}
-
-
-def measured(model, data):
-    """What the model says to the data and measures there, and how many rows this process has encoded for that."""
-    encoded = []
-    with mock.patch.object(type(model), "encode", counted(type(model).encode, encoded)):
-        evaluated = model.evaluate(*data, batch_size=BATCH, verbose=0, return_dict=True)
+    rows, several = [], scope is not contextlib.nullcontext
+    with mock.patch.object(kind, "encode", counted(kind.encode, rows)):
+        found = {"history": model.fit(*data, **options).history}
+        if "validation_data" not in options:
+            found["evaluated"] = model.evaluate(*data, batch_size=BATCH, verbose=0, return_dict=True)
         predicted = model.predict(data[0], batch_size=BATCH, verbose=0)
-    return {
-        "evaluated": evaluated,
-        "predicted": [np.asarray(each).tolist() for each in predicted],
-        "encoded": encoded if model.distribute_strategy is SHARED else [],
-    }
+    found |= {"predicted": [np.asarray(each).tolist() for each in predicted], "encoded": rows if several else []}
+    return {**found, **described(model, health)}
 
 
 def counted(encode, rows):
@@ -117,40 +110,30 @@ def sentiment(scope):
     return of_task("sentiment", scope, validation_data=data, validation_batch_size=BATCH)
 
 
-def own_model(scope):
-    """A Keras model that is none of ours, on arrays."""
+def own_model(scope, epochs=2, folder=None):
+    """A Keras model that is none of ours, on arrays; its state is saved after each step where a folder is named."""
     keras.utils.set_random_seed(0)
     x = np.random.default_rng(0).normal(size=(8, 5, 2)).astype("float32")
     with scope():
         layers = [keras.Input((5, 2)), keras.layers.SimpleRNN(3), keras.layers.Dense(1)]
         model = keras.Sequential(layers)
-        model.compile("sgd", "mse")
+        model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "mse")
     health = callbacks.GradientHealth()
     watch = [health, callbacks.GradientClipping("global_norm", THRESHOLD)]
-    model.fit(x, x[:, 0, :1], batch_size=4, epochs=2, shuffle=False, verbose=0, callbacks=watch)
-    return {**described(model, health), "predicted": model.predict(x, batch_size=4, verbose=0).tolist()}
-
-
-def resumed(epochs, folder):
-    keras.utils.set_random_seed(0)
-    x = np.random.default_rng(0).normal(size=(8, 2)).astype("float32")
-    with SHARED.scope():
-        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-        model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse", metrics=["mae"])
-    resume = callbacks.Resume(FOLDER / folder / str(NUMBER), every=1)
-    own = [] if NUMBER else [keras.callbacks.EarlyStopping("loss", patience=9)]  # with a state, on the first only
-    options = {"batch_size": 4, "shuffle": False, "verbose": 0, "callbacks": [resume, *own]}
-    history = model.fit(x, x[:, :1], epochs=epochs, **options)
-    return {"history": history.history, "weights": [each.numpy().tolist() for each in model.weights]}
+    if folder:
+        watch.append(callbacks.Resume(FOLDER / folder / str(NUMBER), every=1))
+        watch += [] if NUMBER else [keras.callbacks.EarlyStopping("loss", patience=9)]  # a state on the first only
+    history = model.fit(x, x[:, 0, :1], batch_size=4, epochs=epochs, shuffle=False, verbose=0, callbacks=watch).history
+    predicted = [] if folder == "parts" else model.predict(x, batch_size=4, verbose=0).tolist()
+    return {**described(model, health), "history": history, "predicted": predicted}
 
 
 def gone_on():
-    """Ends as a training that was never interrupted does, where one worker has lost its newest save."""
-    whole = resumed(2, "whole")
-    resumed(1, "parts")
+    """The same training in two parts, of which one worker has lost its newest save."""
+    own_model(SHARED.scope, 1, "parts")
     if NUMBER:
         max((FOLDER / "parts" / str(NUMBER)).glob("*.state")).unlink()
-    return [whole, resumed(2, "parts")]
+    return own_model(SHARED.scope, 2, "parts")
 
 
 def drift():
@@ -206,7 +189,7 @@ for name in names:
 if not names:
     found["drawn"] = drawn()
     found |= {"sentiment": [sentiment(SHARED.scope)], "messages": messages()}
-    found |= {"own model": [own_model(SHARED.scope)], "told": told()}
+    found |= {"own model": [own_model(SHARED.scope, folder="whole")], "told": told()}
     found |= {"sums": [Counting.updates, Counting.sums], "gone on": gone_on(), "refused": refused()}
 if NUMBER == 0:
     for name in names:
