@@ -1,5 +1,5 @@
 #!/bin/sh
-# Whether what rnnkit rests on in private holds in Keras' next version too (see rnnkit/compat.py):
+# Whether what rnnkit rests on in private holds in Keras' next version too (see rnnkit/compat/):
 #     tests/canaries.sh [ENVIRONMENT] [MORE TESTS ...]
 # It makes a fresh environment with keras-nightly in the place of keras, and runs tests/rnnkit/test_compat.py in it.
 set -eu
