@@ -197,8 +197,8 @@ def test_the_reference_has_everything_public(module):
 
 
 def test_the_cell_guide_has_only_figures_of_the_results():
-    guide = (ROOT / "docs" / "cells.md").read_text(encoding="utf-8")
-    table = guide.partition("## What was measured")[2].partition("**Not measured yet:**")[0]
+    guide = (ROOT / "docs" / "which-cell.md").read_text(encoding="utf-8")
+    table = guide.partition("## On real data")[2].partition("**Not measured yet**")[0]
     figures = re.findall(r"\d+\.\d+", table)
     assert len(figures) > 10
     results = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")

@@ -24,7 +24,7 @@ from rnnkit.recurrent.truncated import TruncatedRNN, check_stepwise, loop_option
 from rnnkit.regularizers import find_regularizer
 
 AROUND = ("bidirectional", "dropout", "residual", "layer_norm")
-SAVED = (*AROUND, "units", "bptt_steps", "omega", "gradient_penalty", "block", "return_sequences")
+SAVED = (*AROUND, "units", "bptt_steps", "omega", "gradient_penalty", "block", "project_inputs", "return_sequences")
 
 
 @keras.saving.register_keras_serializable(package="rnnkit")
@@ -60,12 +60,13 @@ class RecurrentStack(keras.layers.Layer):
             `OmegaRNN`); 0 is none.
         gradient_penalty: strength of the penalty on outputs that follow the inputs too strongly, in training: the
             squared norm of the Jacobian of all outputs for all inputs, for each step, estimated along a random
-            direction (Drucker and LeCun, 1992; Hoffman, Roberts and Yaida, "Robust learning with Jacobian
-            regularization", 2019). It is part of the loss, needs TensorFlow, and triples the time of a step; 0 is none.
+            direction (Hoffman, Roberts and Yaida, "Robust learning with Jacobian regularization", 2019). It is part of
+            the loss, needs TensorFlow, and triples the time of a step; 0 is none.
         block: what stands around each layer (see `rnnkit.layers.blocks`): `"plain"`, the equation above; `"residual"`,
-            of Mamba: the same with `residual` and `layer_norm` on; `"glu"`, of the papers of S5 and LRU: with a gated
-            linear unit behind the cell as well; `"griffin"`, of the paper of the RG-LRU: with a short convolution in
-            front of it, a second branch as its gate, and a gated MLP. None is what the cell's paper has.
+            of Mamba: the same with `residual` and `layer_norm` on; `"glu"`, of S5 and LRU: with a gated linear unit
+            behind as well; `"griffin"`, of the RG-LRU: a convolution in front, a gate and an MLP. None: the cell's.
+        project_inputs: a dense layer before a first layer whose width is not that of the inputs, for the norm of a few
+            features leaves little of them. None is True for all blocks but `"plain"`, as their papers have it.
         return_sequences: True gives all steps, shape (B, T, width); False the last one, shape (B, width).
 
     Attributes:
@@ -100,31 +101,30 @@ class RecurrentStack(keras.layers.Layer):
         omega: float = 0.0,
         gradient_penalty: float = 0.0,
         block: str | None = None,
+        project_inputs: bool | None = None,
         return_sequences: bool = True,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.cell = find_cell(cell)
         self.units = _widths(units, layers)
-        self.bidirectional = bidirectional
-        self.directions = 2 if bidirectional else 1
+        self.bidirectional, self.directions = bidirectional, 2 if bidirectional else 1
         self.width = self.units[-1] * self.directions
         self.activation = activation
         self.dropout = fraction("dropout", dropout)
         self.block = one_of("block", block or self.cell.block, BLOCKS)
-        self.residual = residual
-        self.layer_norm = layer_norm
+        self.project_inputs = self.block != "plain" if project_inputs is None else project_inputs
+        self.projection: Any = None
+        self.residual, self.layer_norm = residual, layer_norm
         self.recurrent_initializer = find_initializer(recurrent_initializer)
         self.recurrent_regularizer = find_regularizer(recurrent_regularizer)
         self.recurrent_constraint = find_constraint(recurrent_constraint)
         if bptt_steps is not None and omega:
             raise ArgumentError(f"bptt_steps, omega: expected one of them, got {bptt_steps} and {omega}. Drop one.")
-        self.bptt_steps = bptt_steps
-        self.omega = omega
+        self.bptt_steps, self.omega = bptt_steps, omega
         self.gradient_penalty = strength("gradient_penalty", gradient_penalty)
         if gradient_penalty and keras.backend.backend() != "tensorflow":
-            got = keras.backend.backend()
-            raise ArgumentError(f"gradient_penalty: needs the TensorFlow backend, got {got}. Leave it out.")
+            raise ArgumentError("gradient_penalty: needs the TensorFlow backend. Leave it out, or set KERAS_BACKEND.")
         self._directions = keras.random.SeedGenerator() if gradient_penalty else None
         self.return_sequences = return_sequences
         options = {name: getattr(self, name) for name in AROUND}
@@ -139,15 +139,8 @@ class RecurrentStack(keras.layers.Layer):
 
     def _direction(self, name: str, width: int) -> keras.layers.RNN:
         own_policy = self.dtype_policy != keras.config.dtype_policy()
-        layer = self.cell.layer(
-            width,
-            name=name,
-            dtype=self.dtype_policy if own_policy else None,
-            activation=self.activation,
-            recurrent_initializer=self.recurrent_initializer,
-            recurrent_regularizer=self.recurrent_regularizer,
-            recurrent_constraint=self.recurrent_constraint,
-        )
+        options = {each: getattr(self, each) for each in ("activation", *(f"recurrent_{kind}" for kind in KINDS))}
+        layer = self.cell.layer(width, name=name, dtype=self.dtype_policy if own_policy else None, **options)
         if isinstance(layer, (FusedRNN, ParallelRNN)):
             layer.directions = self.directions
         if self.bptt_steps is not None:
@@ -165,6 +158,10 @@ class RecurrentStack(keras.layers.Layer):
 
     def build(self, inputs_shape: Any, lengths_shape: Any = None):
         self._features = features = inputs_shape[-1]
+        if self.project_inputs and features != self._around[0].width:
+            features = self._around[0].width
+            self.projection = keras.layers.Dense(features, name="projection", dtype=self.dtype_policy)
+            self.projection.build((None, None, self._features))
         for block in self._around:
             block.build(features)
             features = block.width
@@ -199,7 +196,8 @@ class RecurrentStack(keras.layers.Layer):
         self.add_loss(self.gradient_penalty * penalty)
         return outputs
 
-    def _outputs(self, outputs, lengths, initial_states, training):
+    def _outputs(self, inputs, lengths, initial_states, training):
+        outputs = inputs if self.projection is None else self.projection(inputs)
         for block, states in zip(self._around, initial_states or [None] * len(self._around), strict=True):
             last_only = block is self._around[-1] and not self.return_sequences
             outputs = block.sequence(outputs, lengths, states, training, last_only)
@@ -251,8 +249,8 @@ class RecurrentStack(keras.layers.Layer):
             return output[:, None], after
         return self._carried(Block.piece, inputs, states, training)
 
-    def _carried(self, run, outputs, states, training):
-        after = []
+    def _carried(self, run, inputs, states, training):
+        after, outputs = [], inputs if self.projection is None else self.projection(inputs)
         for block, before in zip(self._around, states, strict=True):
             outputs, own = run(block, outputs, before, training)
             after.append(own)
@@ -291,6 +289,10 @@ class RecurrentStack(keras.layers.Layer):
             if given[name] is not None and not isinstance(given[name], (str, dict)):
                 given[name] = module.serialize(given[name])
         return {**super().get_config(), "cell": self.cell.name, **given}
+
+    @classmethod
+    def from_config(cls, config):
+        return super().from_config({"project_inputs": False, **config})  # as of files that are older than projections
 
 
 def _widths(units, layers) -> list[int]:

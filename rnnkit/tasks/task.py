@@ -196,6 +196,10 @@ class Task(RawDataModel, PortableModel):
         stack = self.stack.get_config()
         return {**super().get_config(), **{name: stack[name] for name in OF_STACK}}
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None):
+        return super().from_config({"project_inputs": False, **config}, custom_objects)  # as in `RecurrentStack`
+
     def compile(
         self,
         optimizer: Any = "auto",

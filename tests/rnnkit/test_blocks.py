@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+import rnnkit
 from rnnkit.errors import ArgumentError
 from rnnkit.layers import RecurrentStack
 
@@ -60,7 +61,7 @@ def test_glu_is_a_gated_linear_unit_behind_the_cell():
 
 @pytest.mark.parametrize(("cell", "units"), [("rg_lru", F), ("gru", F), ("rg_lru", F - 1)])
 def test_griffin_is_the_block_of_its_paper(cell, units):
-    stack = randomised(RecurrentStack(cell, units, block="griffin"))
+    stack = randomised(RecurrentStack(cell, units, block="griffin", project_inputs=False))
     (block,) = stack.blocks
     u = normed(block["norm"], X)
     read = cell_alone(block, "forward", convolved(block["convolution_forward"], dense(block["read"], u)))
@@ -96,6 +97,19 @@ def test_a_convolution_reads_each_direction_as_if_alone_and_is_carried(cell, blo
     np.testing.assert_allclose(stack(X[:, :2], initial_states=states), stack.carry(X[:, :2], states)[0], atol=1e-5)
 
 
+@pytest.mark.parametrize("cell", ["lru", "rg_lru", "mamba", "mlstm"])
+def test_a_single_feature_is_projected_before_a_norm_can_wipe_it_out(cell, tmp_path):
+    x = X[:, :, :1]
+    assert np.ptp(RecurrentStack(cell, F, project_inputs=False)(x), axis=0).max() < 1e-6
+    stack = RecurrentStack(cell, F)
+    assert np.ptp(stack(x), axis=0).max() > 1e-2
+    stepped, _ = stack.carry(x[:, :2], stack.initial_states(B))
+    np.testing.assert_allclose(stepped, stack(x)[:, :2], atol=1e-6)
+    model = keras.Sequential([keras.Input((None, 1)), stack])
+    model.save(tmp_path / "model.keras")
+    np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "model.keras")(x), model(x))
+
+
 def test_blocks_keep_half_precision():
     stack = RecurrentStack("rg_lru", [F, 3], dtype="mixed_float16")
     assert stack(X).dtype == "float16"
@@ -124,3 +138,9 @@ def test_a_file_saved_with_another_block_keeps_it():
     ]
     x = np.linspace(-1, 1, 15).reshape(1, 5, 3).astype("float32")
     np.testing.assert_allclose(model(x)[0], expected, atol=1e-6)
+
+
+def test_a_task_saved_before_inputs_were_projected_has_no_projection():
+    model = rnnkit.load(SAVED.parent / "memory_of_scans.keras")
+    assert (model.stack.block, model.stack.projection) == ("glu", None)
+    np.testing.assert_allclose(model.predict([[0, 1, 2]], verbose=0), [[0.00360477]], atol=1e-6)
