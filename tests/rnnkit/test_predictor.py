@@ -203,14 +203,14 @@ def test_ray_data_maps_batches(reviews, way):
 def test_spark_predicts_batches(reviews, monkeypatch):
     from pyspark.ml.functions import predict_batch_udf
     from pyspark.sql import SparkSession
+    from pyspark.sql.types import StructType
 
     model, path = reviews
     monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", False).getOrCreate()
     try:
-        predict = predict_batch_udf(
-            lambda: rnnkit.Predictor(path), return_type="predicted string, score double", batch_size=2
-        )
+        columns = StructType().add("predicted", "string").add("score", "double")
+        predict = predict_batch_udf(lambda: rnnkit.Predictor(path), return_type=columns, batch_size=2)
         frame = spark.createDataFrame(pd.DataFrame({"text": TEXTS}))
         found = frame.withColumn("found", predict("text")).select("text", "found.*").toPandas()
     finally:
