@@ -130,8 +130,9 @@ class RecurrentStack(keras.layers.Layer):
         options = {name: getattr(self, name) for name in AROUND}
         options.update(recurrent=self._direction, dtype=self.dtype_policy)
         last = len(self.units) - 1
-        around = functools.partial(BLOCKS[self.block], **options)
-        self._around = [around(index, width, last=index == last) for index, width in enumerate(self.units)]
+        self._around = [
+            BLOCKS[self.block](index, width, last=index == last, **options) for index, width in enumerate(self.units)
+        ]
         self.blocks = [block.layers for block in self._around]  # by which Keras finds them
         self.read_piece = functools.cache(
             lambda: piecewise(self.carry, np.zeros((1, 1, self._features), self.compute_dtype), self.initial_states(1))
