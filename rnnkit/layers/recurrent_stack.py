@@ -124,7 +124,8 @@ class RecurrentStack(keras.layers.Layer):
         self.bptt_steps, self.omega = bptt_steps, omega
         self.gradient_penalty = strength("gradient_penalty", gradient_penalty)
         if gradient_penalty and keras.backend.backend() != "tensorflow":
-            raise ArgumentError("gradient_penalty: needs the TensorFlow backend. Leave it out, or set KERAS_BACKEND.")
+            got = keras.backend.backend()
+            raise ArgumentError(f"gradient_penalty: expected the TensorFlow backend, got {got}. Leave it out.")
         self._directions = keras.random.SeedGenerator() if gradient_penalty else None
         self.return_sequences = return_sequences
         options = {name: getattr(self, name) for name in AROUND}
