@@ -121,7 +121,7 @@ def start_from(model, embedding: keras.layers.Embedding, stack, reserved: int) -
     """Sets the rows of known tokens, and the recurrent layers, to those of the language model.
 
     Where the task's first layer reads other features behind the token's vector, they have no influence at first, so
-    that its states are those of the language model.
+    that its states are those of the language model. So they are around cells with a block, if the task reads forwards.
 
     Args:
         model: the language model.
@@ -129,7 +129,8 @@ def start_from(model, embedding: keras.layers.Embedding, stack, reserved: int) -
         reserved: numbers of the task that stand before those of tokens.
 
     Warns:
-        UserWarning: layers above the first of a task that reads in both directions are new, as they read both.
+        UserWarning: layers above the first, or what stands around the cells, of a task that reads in both directions
+            are new, as they read both.
     """
     rows, source = np.array(embedding.embeddings), np.array(model.embedding.embeddings)
     rows[:reserved] = source[:reserved]
@@ -139,13 +140,42 @@ def start_from(model, embedding: keras.layers.Embedding, stack, reserved: int) -
     layers = len(stack.blocks) if not stack.bidirectional else 1
     for index in range(layers):
         for direction in stack.blocks[index].keys() & stacks.keys():
-            kernel, *others = stacks[direction].blocks[index]["forward"].get_weights()
-            own = stack.blocks[index][direction]
-            missing = own.get_weights()[0].shape[0] - len(kernel)
-            own.set_weights([np.pad(kernel, ((0, missing), (0, 0))), *others])
+            _set(stack.blocks[index][direction], stacks[direction].blocks[index]["forward"].get_weights())
+    if not stack.bidirectional and stack.block == model.stack.block:
+        _start_around(stack, model.stack)
+    _warn_of_new(stack, layers, stack.bidirectional or stack.block != model.stack.block)
+
+
+def _start_around(stack, source) -> None:
+    """Sets what stands around the cells of a stack to that of another one."""
+    for own, other in zip(stack.blocks, source.blocks, strict=True):
+        for name in own.keys() & other.keys() - {"forward"}:
+            _set(own[name], other[name].get_weights())
+    if stack.projection is not None:
+        width = stack.projection.units
+        same = [np.eye(width), np.zeros(width)]  # the language model's vectors are as wide as its layers
+        _set(stack.projection, same if source.projection is None else source.projection.get_weights())
+
+
+def _set(layer, weights: Sequence[np.ndarray]) -> None:
+    """Sets a layer's weights, with zeros for the features that these do not have."""
+    now = [weight.shape for weight in layer.get_weights()]
+    pads = [
+        [(0, to - at) for to, at in zip(shape, weight.shape, strict=True)]
+        for shape, weight in zip(now, weights, strict=True)
+    ]
+    layer.set_weights([np.pad(weight, pad) for weight, pad in zip(weights, pads, strict=True)])
+
+
+def _warn_of_new(stack, layers: int, around: bool) -> None:
     if layers < len(stack.blocks):
         warnings.warn(
             f"pretrained: 1 of {len(stack.blocks)} layers starts from the language model; those above read both "
             "directions here, and are new.",
-            stacklevel=3,
+            stacklevel=4,
+        )
+    if around and stack.block != "plain":
+        warnings.warn(
+            f"pretrained: the cells start from the language model; what block={stack.block!r} has around them is new.",
+            stacklevel=4,
         )

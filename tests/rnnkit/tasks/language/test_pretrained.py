@@ -92,6 +92,30 @@ def test_a_tagger_begins_with_its_states_whatever_characters_say(pretrained, tmp
     assert rnnkit.load(tmp_path / "tagger.keras").tag("Ada, what a plot!") == model.tag("Ada, what a plot!")
 
 
+@pytest.mark.parametrize("cell", ["lru", "rg_lru", "mamba"])
+@pytest.mark.parametrize("width", [5, 6])
+def test_what_stands_around_cells_is_taken_over_too(cell, width):
+    source = language_model(cell=cell, layers=2, embedding_dim=width, direction="forward")
+    numbers = source.tokens.encode(["what a plot"])
+    expected = source.stack(source.embedding(np.array(numbers)))
+    reader = rnnkit.SentimentClassifier(pretrained=source, bidirectional=False)
+    reader.adapt(TEXTS, LABELS)
+    words = np.array(reader.encode({"text": ["what a plot"]}, target=False)["x"]["tokens"])
+    vectors = reader.network.get_layer("embedding")(words)
+    np.testing.assert_allclose(reader.stack(vectors), expected, atol=1e-6)
+    tagger = rnnkit.EntityRecognizer(pretrained=source, bidirectional=False, char_units=3)
+    tagger.adapt([["What", "a", "plot"], ["Ada", "!"]], [["O", "O", "O"], ["B-P", "O"]])
+    others = np.random.default_rng(0).normal(size=(1, 3, tagger.stack.projection.kernel.shape[0] - width))
+    own = tagger.stack(np.concatenate([vectors, others], axis=-1).astype("float32"))
+    np.testing.assert_allclose(own, expected, atol=1e-5)
+
+
+def test_what_is_new_around_cells_is_said():
+    model = rnnkit.SentimentClassifier(pretrained=language_model(cell="rg_lru"))
+    with pytest.warns(UserWarning, match="what block='griffin' has around them is new"):
+        model.adapt(TEXTS, LABELS)
+
+
 @pytest.mark.parametrize("tokenization", ["words", "subwords"])
 def test_an_encoder_begins_with_its_states(pretrained, tokenization, tmp_path):
     source = pretrained if tokenization == "words" else language_model(tokenization=tokenization, vocabulary_size=300)
