@@ -78,10 +78,12 @@ def workplace(tmp_path, monkeypatch, own_cells):
 
 @functools.cache
 def _few(name: str) -> Splits:
-    """A few rows of a data set: of labelled and tagged texts the shortest."""
+    """A few rows of a data set, the shortest ones of tagged texts, and of labelled ones to train on."""
     splits = _load(name)
-    if {"label", "tags"} & set(splits.train.columns):
-        splits = map(_shortest_first, splits)
+    if "tags" in splits.train.columns:
+        splits = Splits(*map(_shortest_first, splits))
+    if "label" in splits.train.columns:
+        splits = Splits(_shortest_first(splits.train), splits.valid, splits.test)
     few = Splits(*(part[:rows] for part, rows in zip(splits, ROWS, strict=True)))
     return Splits(*map(_first_steps, few)) if "series" in few.train.columns else few
 

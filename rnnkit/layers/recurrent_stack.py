@@ -293,7 +293,7 @@ class RecurrentStack(keras.layers.Layer):
         return {**super().get_config(), "cell": self.cell.name, **given}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]):
         return super().from_config({"project_inputs": False, **config})  # as of files that are older than projections
 
 

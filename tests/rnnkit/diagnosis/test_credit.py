@@ -84,7 +84,7 @@ def test_credit_of_one_loss_a_sequence_starts_at_its_end(compiled, noise, orthog
 
 
 def test_a_translators_encoder_has_no_prediction_a_step_though_the_steps_are_as_many(record):
-    source, target = ["a b c d e f"] * 4, ["u v w x y z z"] * 4
+    source, target = ["a b c d e f g"] * 4, ["u v w x y z z"] * 4
     model = rnnkit.Translator("gru", 3, embedding_dim=4, tokenization="words")
     model.adapt(source, target)
     model.compile()
