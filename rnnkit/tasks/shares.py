@@ -57,7 +57,7 @@ def encoded_by_all(strategy: Any, data: Dataset, encode: Callable[[Dataset], dic
 
 
 def own_rows(strategy: Any, count: int) -> np.ndarray:
-    """The rows, of so many, that this worker of a strategy has."""
+    """The numbers of the rows, of `count` in all, that this worker of a strategy has."""
     resolver = strategy.cluster_resolver
     number_of_workers = sum(len(each) for each in resolver.cluster_spec().as_dict().values())
     return np.array_split(np.arange(count), number_of_workers)[resolver.task_id]

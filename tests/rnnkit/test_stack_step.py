@@ -20,6 +20,11 @@ class ForgetfulCell(keras.layers.SimpleRNNCell):
     """A user's own cell."""
 
 
+def rounding(cell):
+    """The outputs of RG-LRU's block end with a norm, which makes them, and their rounding, several times larger."""
+    return 3e-6 if cell == "rg_lru" else 1e-6
+
+
 def stepped(stack, states, x):
     outputs = []
     for step in range(x.shape[1]):
@@ -41,7 +46,7 @@ def test_steps_give_what_the_whole_sequence_gives(cell, options):
     stack = RecurrentStack(cell, 5, 2, **options)
     whole = np.array(stack(X))
     outputs, _ = stepped(stack, stack.initial_states(3), X)
-    np.testing.assert_allclose(outputs, whole, atol=3e-6)
+    np.testing.assert_allclose(outputs, whole, atol=rounding(cell))
 
 
 @pytest.mark.parametrize("cell", [*cell_names(), ForgetfulCell])
@@ -68,7 +73,7 @@ def test_pieces_of_any_size_give_what_the_whole_sequence_gives(cell, options):
         for piece in np.split(X, sorted(places), axis=1):
             output, states = stack.carry(piece, states)
             outputs.append(np.array(output))
-        np.testing.assert_allclose(np.concatenate(outputs, axis=1), whole, atol=3e-6)
+        np.testing.assert_allclose(np.concatenate(outputs, axis=1), whole, atol=rounding(cell))
         for own, stepwise in zip(keras.tree.flatten(states), keras.tree.flatten(last), strict=True):
             np.testing.assert_allclose(np.array(own), np.array(stepwise), atol=1e-6)
 

@@ -8,7 +8,7 @@ LARGEST = 0.6
 
 
 def suited_dropout(frames: int) -> dict[str, float]:
-    """The rates of dropout that suit so many training frames, by argument.
+    """The rates of dropout that suit a number of training frames, by argument.
 
     They were fitted on two data sets: the chorales of JSB (13,807 frames: 0.6, and 0.5 in the head) and the folk tunes
     of Nottingham (176,561 frames: 0.35 and 0.2). Between the two they follow the logarithm of the number of frames, and

@@ -287,7 +287,7 @@ def rates(model):
 
 
 def frames_of(count):
-    """Music of so many frames that is cheap to make."""
+    """Music of `count` frames that is cheap to make."""
     return [np.tile(SONG[:1], (count, 1))]
 
 
@@ -299,7 +299,7 @@ def test_dropout_follows_from_the_frames_of_the_training_data_and_is_saved(frame
     model.save(tmp_path / "model.keras")
     assert rates(rnnkit.load(tmp_path / "model.keras")) == rates(model)
     fresh = rnnkit.MusicGenerator.from_config(model.get_config())
-    fresh.adapt(frames_of(9))  # on other data the rule counts anew
+    fresh.adapt(frames_of(9))  # other data have rates of their own
     assert rates(fresh) == [0.6] * 3 + [0.5]
 
 
