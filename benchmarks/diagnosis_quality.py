@@ -7,8 +7,8 @@
 
 Each seed draws every problem of `failing_models.problems` on each of its model shapes, and every model of
 `failing_models.healthy`, in random sizes; `further` are problems for rules that those of the trial do not reach. How
-a case is made and counted is told in docs/diagnosis-trial.md. Each finished case is a row of --out at once; a row that
-stands there already is not done again.
+a case is made and counted is described in docs/diagnosis-trial.md. Each finished case is a row of --out at once, and is
+not done again.
 """
 
 import argparse

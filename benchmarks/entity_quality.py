@@ -5,7 +5,8 @@
     python benchmarks/entity_quality.py wnut17 --seeds 3 --out wnut.json
 
 The epoch is chosen on validation; the test set is looked at once a run. No outside word vectors. Each finished run is
-written to --out at once, and a run that stands there already is not done again, so a table that was broken off goes on.
+written to --out at once, and a run that stands there already is not done again, so an interrupted table is
+continued.
 """
 
 import argparse

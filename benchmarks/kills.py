@@ -78,7 +78,7 @@ def end_of(process):
 
 
 def run(folder, place):
-    """One run, which stops where it is told to; prints digests of all that it leaves."""
+    """One run, which stops where it is asked to; prints digests of all that it leaves."""
     from rnnkit.study import run as study
     from rnnkit.tasks.config import RunConfig
 
@@ -100,7 +100,7 @@ def run(folder, place):
 
 
 class Places:
-    """Where a run is; at `place` it says so and stays there, or, in a training step, goes on until it is killed."""
+    """Where a run is; at `place` it says so and stays there, or, in a training step, continues until it is killed."""
 
     def __init__(self, place):
         self.place, self.seen = place, []

@@ -4,7 +4,7 @@
 
 The learning rate rises for a tenth of the steps and falls along a cosine to zero, so that the number of steps is said
 beforehand; the last epoch counts. Validation data are a twentieth of what comes before the test data, used once
-with `--test`. `--set` is for any argument of the model. An interrupted training goes on from its last epoch.
+with `--test`. `--set` is for any argument of the model. An interrupted training continues from its last epoch.
 """
 
 import argparse

@@ -94,7 +94,7 @@ SIDES = {"rnnkit": rnnkit_side, "plain Keras": keras_side, "PyTorch": torch_side
 
 
 class Process:
-    """A side that trains in a process of its own, whenever it is told to."""
+    """A side that trains in a process of its own, whenever it is asked to."""
 
     def __init__(self, side, work):
         line = [sys.executable, __file__, "--work", work, "--serve", side]

@@ -7,8 +7,8 @@
 The model is that of `rnnkit run music` on the same data. The epoch is chosen on validation; the test set is looked at
 once a run. The NLL is summed over the 88 keys and leaves out the first frame of each piece. Figures of the joint head
 stand in rows of their own: it is in the same unit, but sees the lower keys of the frame that it predicts. Each finished
-run is written to --out at once, and a run that stands there already is not done again, so a table that was broken off
-goes on.
+run is written to --out at once, and a run that stands there already is not done again, so an interrupted table is
+continued.
 
 --speed trains one model a row, prints how many frames a second it writes for 16 pieces, and measures 20 pieces written
 with and without the limits on holding and silence, compared with the training data.

@@ -13,7 +13,7 @@ The epoch is chosen on validation; the test set is looked at once a seed, with `
 training sentences, drawn by the seed, and `--unlabelled` the others without their labels; `--set` is for any argument
 of the classifier, and `fine_tuning`. The language model never reads a test review; a hundredth of its reviews is held
 out; the other corpora have no sentence of NCBI disease or WNUT-17. `RNNKIT_DATA_DIR` is where all of them lie. An
-interrupted `language` goes on from its last epoch.
+interrupted `language` continues from its last epoch.
 """
 
 import argparse

@@ -9,7 +9,7 @@
 The model is that of `rnnkit run translation` on the same data. The epoch is chosen on validation; the test set is
 translated once a run, greedily and with a beam of 4. Scores are sacrebleu's on plain text. Each finished run is written
 to --out at once, its sources, references and hypotheses into a folder next to it, and a run that is there already is
-not done again, so a table that was broken off goes on.
+not done again, so an interrupted table is continued.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The form of a gradient clipping rule, and the few operations that rules are made of.
+"""The form of a gradient clipping rule, and the few operations that rules use.
 
 A rule is a small class without TensorFlow objects of its own: `initial_state` gives NumPy arrays, and `clip` is a pure
 function of tensors that returns the clipped gradients, the threshold in force and the next state. So a rule can be

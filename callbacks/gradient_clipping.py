@@ -23,7 +23,7 @@ class GradientClipping(GradientCallback):
     refuses never enter a rule's memory, and neither do norms that are not finite.
 
     The epoch logs get `clip_rate`, the share of the taken steps that any clipping made smaller, and
-    `clip_threshold`, the one in force at the last step. The rule's memory goes on from one `fit` to the next, and
+    `clip_threshold`, the one in force at the last step. The rule's memory carries over from one `fit` to the next, and
     through `get_state` and `set_state` from one process to the next.
 
     Args:

@@ -22,13 +22,13 @@ class GradientGuard(GradientCallback):
     """Refuses steps whose gradients are not finite or have exploded, inside the compiled `fit`, on any Keras model.
 
     A refused step touches neither weights nor moments, weight decay, averages, accumulated gradients or the step count
-    of the optimizer: training goes on as if the batch had not been there. The batch's loss, where it is not finite,
+    of the optimizer: training continues as if the batch had not been there. The batch's loss, where it is not finite,
     stays out of the epoch's `loss`, which is NaN where no batch had a finite one. An epoch in which no step could be
     taken is warned of, and the warning names the inputs that are not finite. (What the forward pass itself changes,
     such as dropout seeds, batch normalisation statistics and other metrics, has seen the batch.) Unlike
     `keras.callbacks.TerminateOnNaN`, nothing is lost.
 
-    - `"skip"` goes on with the next batch.
+    - `"skip"` continues with the next batch.
     - `"rollback"` returns to the last good state of weights and optimizer and multiplies the learning rate by
       `lr_factor`; after `max_rollbacks` it stops.
     - `"stop"` ends the training with the weights before the bad step.

@@ -21,7 +21,7 @@ START = "0 0 False"  # the first save of all
 
 
 class Resume(keras.callbacks.Callback):
-    """Keeps the state of a training in a folder, and goes on from there when the same script is started again.
+    """Keeps the state of a training in a folder, and continues from there when the same script is started again.
 
         model.fit(x, y, epochs=20, callbacks=[callbacks.Resume("state", every=500), *others])
 
@@ -46,12 +46,12 @@ class Resume(keras.callbacks.Callback):
 
     Ctrl-C and SIGTERM wait until the running step is done and the state is saved, and then act as they would have
     without it: the save is where the training stood, not the last one by `every`. In validation they wait for the next
-    epoch to begin. A second one acts at once, and training goes on from the save before. This holds for a `fit` in the
-    main thread.
+    epoch to begin. A second one acts at once, and training continues from the save before. This holds for a `fit` in
+    the main thread.
 
     A save is one file with a checksum, written under another name, flushed to the disk and then renamed. Two are
     kept: where the last one is damaged, the one before is used, with a warning. Where one cannot be written, as on a
-    full disk, a warning says so, training goes on, and the next one is tried; the two before stay. All stay when
+    full disk, a warning says so, training continues, and the next one is tried; the two before stay. All stay when
     training is done. Starting it again then trains nothing, with a warning, and gives the same model and history;
     with another number of epochs in `fit` it continues to that number (an optimizer with `use_ema` continues from the
     averaged weights). Delete the folder to start over.
@@ -262,7 +262,7 @@ class Resume(keras.callbacks.Callback):
         if not self._failing:
             self._failing = True
             warnings.warn(
-                f"Resume: the state could not be saved ({error}). Training goes on, and the next save is tried; the "
+                f"Resume: the state could not be saved ({error}). Training continues, and the next save is tried; the "
                 "saves before are still there.",
                 stacklevel=2,
             )

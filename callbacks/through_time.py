@@ -35,7 +35,7 @@ class ThroughTime(keras.callbacks.Callback):
         through_time.plot()
         print(through_time.diagnosis.verdict)
 
-    `diagnosis` is of the model as it is when this callback is told that training has ended. In a Keras `fit` place it
+    `diagnosis` describes the model at this callback's `on_train_end`. In a Keras `fit` place it
     behind an `EarlyStopping` that restores the best weights; that of a task's `epochs="auto"` comes first by itself.
 
     The epoch logs get `gain_min`, `gain_max` and `horizon_min` (joint path, smallest and largest over layers and
@@ -205,7 +205,7 @@ class ThroughTime(keras.callbacks.Callback):
         }
 
     def _try(self, **options) -> None:
-        """A training goes on, and ends as it should, whatever goes wrong here; that is said once."""
+        """Training continues, and ends as it should, whatever goes wrong here; that is said once."""
         self.reason, self._numbers = "", dict(NOTHING)
         for probe in [self.probe] if self.fallback is None else [self.probe, self.fallback]:
             try:

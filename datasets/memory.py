@@ -46,7 +46,7 @@ class MemoryProblem:
         usual: the `length` where nobody names one.
         longest: the greatest `length`, if there is one.
         make_test: as `make`, for test data that are drawn in another way.
-        is_real: whether it is made of real data.
+        is_real: whether it consists of real data.
     """
 
     make: Callable[..., Any]

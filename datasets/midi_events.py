@@ -111,7 +111,7 @@ class _Track:
         self.end()
 
     def meta(self) -> bool:
-        """Whether the track goes on."""
+        """Whether the track continues."""
         kind, content = self.byte(), self.take(self.number())
         if kind == 0x51:
             tempo = int.from_bytes(content)

@@ -94,7 +94,7 @@ def _guess(path: Path, rows: list[list[str]]) -> tuple[list[int], str]:
 
 
 def _kind(values: Sequence[str], place: int, width: int) -> str:
-    """What a column holds; a code of a language is told from a word by being the same on many lines."""
+    """What a column holds; a language code differs from a word by being the same on many lines."""
     if _are_numbers(values):
         return "numbers"
     if width > 2 and len(values) > 1 and len(set(values)) == 1 and _LANGUAGE.fullmatch(values[0]):

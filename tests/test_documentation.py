@@ -20,7 +20,7 @@ from rnnkit.datasets import Dataset, Splits
 from rnnkit.tasks import TASKS
 
 _load = datasets.load  # before it is replaced
-_program = functools.cache(get_command)  # made of all commands and options
+_program = functools.cache(get_command)  # made from all commands and options
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").rglob("*.md") if path.parent.name != "api")]
 LESS = {r"\bepochs([= ])\d+": r"epochs\g<1>1", r"\bmax_trials=\d+": "max_trials=2", r"\bseeds=\d+": "seeds=1"}

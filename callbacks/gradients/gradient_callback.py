@@ -71,7 +71,7 @@ class GradientCallback(keras.callbacks.Callback):
             warnings.warn(f"{type(self).__name__} records nothing: {reason}", stacklevel=2)
 
     def unseen(self, reason: str) -> None:
-        """What acts ends the `fit` if gradients pass it by; what records says so and goes on.
+        """What acts ends the `fit` if gradients pass it by; what records warns and continues.
 
         Raises:
             ArgumentError: by `required`.

@@ -203,7 +203,7 @@ class Seam:
         reason = "no optimizer of Keras made an update in the first batch" if watched else "train_function was replaced"
         for client in list(self.clients):
             client.unseen(reason)
-        self.hooks.met, self.watched = True, self.model.train_function  # a recorder has said it, and goes on
+        self.hooks.met, self.watched = True, self.model.train_function  # a recorder has warned, and continues
 
     def _count_updates(self) -> None:
         steps = self.hooks.steps

@@ -56,7 +56,7 @@ def warn_of_pending(client) -> None:
     if changed:
         warnings.warn(
             f"{type(client).__name__}: `trainable` of {changed[0]} has changed since the last fit. With this callback "
-            "that holds from now on; Keras alone goes on as before until compile(). Call compile() after the change.",
+            "that holds from now on; Keras alone continues as before until compile(). Call compile() after the change.",
             stacklevel=2,
         )
 

@@ -62,7 +62,7 @@ def _end(number: int, frame) -> None:
 
 @contextlib.contextmanager
 def can_go_on(kept: str) -> Iterator[None]:
-    """Within, whoever is ended by a signal or a disk is told what is kept and how to go on.
+    """Within, whoever is ended by a signal or a disk reads what is kept and how to continue.
 
     Raises:
         WriteError: in the place of an `OSError`.
@@ -94,7 +94,7 @@ def in_words(error: OSError) -> str:
 
 
 def same_command(out: Path | None, folder: Path | None) -> str:
-    """The command that is running, so that it goes on in its folder.
+    """The command that is running, so that it continues in its folder.
 
     Args:
         out: the folder that was named, or None.

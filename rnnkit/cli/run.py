@@ -219,7 +219,7 @@ def _prepared(console: Console, config, splits, used: str, cluster, finish: bool
 
 
 def _trained(console: Console, config, splits, model, folder, finish: bool, cluster):
-    """A `Trained`, which is in its folder then; whoever is ended before is told how to resume."""
+    """A `Trained`, which is in its folder then; whoever is ended before reads how to resume."""
     from rnnkit.cli.progress import TrainingProgress
     from rnnkit.study.run import train
     from rnnkit.study.training import HistoryFile

@@ -23,7 +23,7 @@ def named(addresses: str | None, worker: int | None, public: bool, needed: bool 
 
 
 def as_before(config, cluster: workers.Cluster | None, worker: int | None, public: bool) -> workers.Cluster | None:
-    """The workers that a run goes on with: those that were named, or those that it began with.
+    """The workers with which a run continues: those that were named, or those that it began with.
 
     Raises:
         ArgumentError: their number is another one, or nobody said which one this is.
@@ -78,7 +78,7 @@ def resume_words(folder: Path, cluster: workers.Cluster) -> str:
 
 @contextlib.contextmanager
 def told_of_loss(cluster: workers.Cluster | None, kept: str) -> Iterator[None]:
-    """Within, the end of another worker is told in a line.
+    """Within, the end of another worker is reported in one line.
 
     Raises:
         DeviceError: in the place of TensorFlow's error.

@@ -114,7 +114,7 @@ NETWORK = {
         '{layer}(units, recurrent_regularizer="l2")',
         "It shrinks the recurrent kernel, and so the factor per step.",
         "Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, 2013",
-        "it goes on shrinking, and causes vanishing gradients.",
+        "it keeps shrinking, and causes vanishing gradients.",
         shell="--set recurrent_regularizer=l2",
         argument="recurrent_regularizer",
     ),

@@ -37,7 +37,7 @@ class Layer:
         dead: fraction of the sequences in which an error dies out entirely.
         followed: fraction of the sequences in which the error that was followed is one of the loss, and no noise.
         reach: steps back from which at least 1 % of an error is left by any route: this layer's own recurrence, or
-            pooling, attention and the layers above. Beyond the steps measured it goes on with the gain.
+            pooling, attention and the layers above. Beyond the steps measured the gain is extrapolated.
         routes: whether there are other routes than the layer's own recurrence.
         read: the last step that is read, as a fraction of all.
         needed: the steps that the task needs.

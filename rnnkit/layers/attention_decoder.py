@@ -82,7 +82,7 @@ class AttentionDecoder(keras.layers.Layer):
         """Reads the whole target at once.
 
         Args:
-            inputs: shape (B, U, E), what each step is told: the target, one step late.
+            inputs: shape (B, U, E), the input of each step: the target, one step late.
             memory: shape (B, T, M), padded on the right.
             lengths: int32, shape (B,): the valid steps of the memory.
             training: whether dropout is on.

@@ -55,7 +55,7 @@ class RecurrentStack(keras.layers.Layer):
         recurrent_constraint: a limit on the recurrent kernels: `"spectral_cap"`, or a Keras constraint, such as
             `rnnkit.constraints.SpectralCap(2.0)`. Scans, without such a kernel, take none of the three, but `min_gru`
             and `min_lstm` the initializer `"chrono"`.
-        bptt_steps: int, the gradient stays within chunks of so many steps (see `TruncatedRNN`); None leaves it whole.
+        bptt_steps: int, the gradient stays within chunks of this many steps (see `TruncatedRNN`); None leaves it whole.
         omega: strength of the penalty on gradients that shrink or grow through time, for `simple_rnn` and `gru` (see
             `OmegaRNN`); 0 is none.
         gradient_penalty: strength of the penalty on outputs that follow the inputs too strongly, in training: the

@@ -53,7 +53,7 @@ def run(cell, inputs, states, weights, *, training):
 
 
 def _with_gradient(cell, number):
-    """The cell over time, as a function of its inputs, so many states, and the weights."""
+    """The cell over time, as a function of its inputs, this number of states, and the weights."""
 
     @tf.custom_gradient
     def trained(inputs, *rest):
@@ -192,7 +192,7 @@ def _loose(value):
 
 
 def _arrays(number, steps, width):
-    """Room for `steps` tensors (B, width) in each of so many; they are kept by reference."""
+    """Room for `steps` tensors (B, width) in each of this many lists; they are kept by reference."""
     shape = tf.TensorShape((None, width))
     return [
         tf.TensorArray("float32", steps, clear_after_read=False, infer_shape=False, element_shape=shape)

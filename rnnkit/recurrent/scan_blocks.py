@@ -19,7 +19,7 @@ from typing import NamedTuple
 from keras import ops, tree
 
 BLOCK = 8
-LEVELS = 2  # of blocks within blocks; what is left of the steps then, 64 of 4096, goes one by one
+LEVELS = 2  # of blocks within blocks; the rest of the steps, 64 of 4096, is computed one by one
 
 
 class Recurrence(NamedTuple):

@@ -15,7 +15,7 @@ def block_spectra(kernel, letters: Sequence[str] = ()) -> list[dict]:
 
     Returns:
         A row for each gate: `gate` (empty where there is one block), `radius`, `sigma`, of several heads the largest;
-        NaN for a block that is not finite. A kernel that is not made of square blocks has no rows.
+        NaN for a block that is not finite. A kernel that does not consist of square blocks has no rows.
     """
     blocks = square_blocks(kernel)
     named = len(letters) > 1 and len(blocks) % len(letters) == 0

@@ -1,4 +1,4 @@
-"""What panels are made of: curves, limits, dots, and rows with a name each."""
+"""The parts of panels: curves, limits, dots, and rows with a name each."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple

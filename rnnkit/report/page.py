@@ -1,4 +1,4 @@
-"""The page around the sections: its head, the top line, and the parts that every section is made of."""
+"""The page around the sections: its head, the top line, and the parts that all sections use."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@
 `diagnosis/` (its tables at the end, and `conclusion.json`: its verdict and cure, or why there is none), what the task's
 spec adds (for entities `types.csv`; for music `statistics.csv`, `baselines.csv` and `pieces/`; for translation
 `translations/`) and `report.html`, which is made from all the others.
-While it trains there is also `state/`, from which `rnnkit run --resume` goes on; when it is finished, the newest save
+While it trains there is also `state/`, from which `rnnkit run --resume` continues; when it is finished, the newest save
 is kept in `final_state/`, from which the run can be continued. `tensorboard/` is there where it was asked for.
 """
 

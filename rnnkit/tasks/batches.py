@@ -36,7 +36,7 @@ class Batches(keras.utils.PyDataset):
         shuffle: False keeps one order, sorted by length.
         seed: of the shuffle.
         weights: float array, shape (N,): a weight for each example's loss, or None.
-        steps: batches per epoch; the next epoch goes on where this one ended, and begins again at the end of the data.
+        steps: batches per epoch; the next epoch continues where this one ended, and starts over at the end of the data.
             None serves all of them.
         max_steps: B * T of the largest batch; an example that is longer by itself is a batch alone.
         unlabelled: examples without a target, of which each batch gets as many more, in an order by the same seed.

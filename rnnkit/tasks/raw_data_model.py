@@ -65,7 +65,7 @@ class RawDataModel(compat.OpenTrainer, keras.Model):
             validation_data: raw data, with weights or without: (x, y), (x, y, weights), or one of the other forms.
             class_weight: dict of weights by class; or `"balanced"`: each class weighs as much as any other in sum.
             sample_weight: a weight for each example's loss, shape (N,).
-            steps_per_epoch: batches per epoch; the next epoch goes on where this one ended.
+            steps_per_epoch: batches per epoch; the next epoch continues where this one ended.
             validation_steps: batches of the validation data to evaluate on, the first ones.
             unlabelled: more inputs, without targets, in any form that `predict` takes, or the path of a file or folder
                 of text files with one on each line; for a `SentimentClassifier` with `virtual_adversarial` or

@@ -125,7 +125,7 @@ class Task(RawDataModel, PortableModel):
         return balanced(y) if weights == "balanced" else weights
 
     def example_weights(self, weights: Any, encoded: dict[str, Any]):
-        """Weights of rows (N,), or None, as those of the examples that `encode` made of them."""
+        """Weights of rows (N,), or None, as those of the examples that `encode` made from them."""
         return weights
 
     def read(self, x: Any, y: Any = None, *, target: bool = True) -> Dataset:

@@ -93,7 +93,7 @@ class Chief(chief_service()):  # type: ignore[misc]
         try:
             yield port
         finally:
-            server.stop(5).wait()  # the last worker is told that the search has ended
+            server.stop(5).wait()  # time to tell the last worker that the search has ended
             self._thread.shutdown()
 
     @property

@@ -33,7 +33,7 @@ def ends_a_search() -> Iterator[None]:
 
 @contextlib.contextmanager
 def told_by_exit_code() -> Iterator[None]:
-    """Within a process of a search: the one that started it is told of a disk that is full."""
+    """Within a process of a search: tells the one that started it about a full disk."""
     try:
         yield
     except OSError as error:

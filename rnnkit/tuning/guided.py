@@ -224,5 +224,5 @@ def without_noise() -> Iterator[None]:
         warnings.filterwarnings("ignore", r"(currentThread|getName)\(\) is deprecated")
         warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)  # a log that was never a number
         warnings.filterwarnings("ignore", module="sklearn")
-        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")  # when Hyperband goes on
+        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")  # when Hyperband continues
         yield

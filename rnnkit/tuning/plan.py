@@ -101,7 +101,7 @@ def plan(
         DataError: data that cannot be used.
 
     Warns:
-        UserWarning: the algorithm is too slow for so many trials.
+        UserWarning: the algorithm is too slow for this number of trials.
     """
     name, task_class = find_task(task)
     _check_budget(max_trials, minutes, epochs)

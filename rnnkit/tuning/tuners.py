@@ -92,7 +92,7 @@ def _far_apart(seed: int) -> int:
 
 
 def _complete(oracle, max_trials: int | None) -> None:
-    """What KerasTuner does not do for a search that goes on, and to its end."""
+    """What KerasTuner does not do for a search that is resumed, up to its end."""
     oracle.max_trials = max_trials  # Hyperband takes none
     oracle.max_consecutive_failed_trials = sys.maxsize  # a failed trial is a row of the table, however many there are
     for trial_id in set(oracle.trials) - set(oracle.start_order):  # killed in the moment between the two files

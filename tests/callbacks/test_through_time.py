@@ -44,7 +44,7 @@ def test_it_measures_what_diagnose_does_before_and_after(kit, data):
     assert np.isnan(history["gain_min"]).all()  # neither epoch was measured before its logs were written
     assert watch.frame.groupby("epoch")["step"].first().to_dict() == {0: 0, 2: 16}
     assert set(watch.profile["epoch"]) == {0, 2}
-    kit.fit(model, data, [watch], epochs=1)  # goes on, and does not measure the start again
+    kit.fit(model, data, [watch], epochs=1)  # continues, and does not measure the start again
     assert list(watch.diagnoses) == [0, 2, 3]
 
 

@@ -65,7 +65,7 @@ def test_sizes_and_labels(sample):
 def test_tags_are_iob2(sample):
     for part in sample:
         inside = sum(end - start - 1 for _, start, end, _ in entities(part))
-        assert inside == sum(tag.startswith("I-") for tag in flat(part["tags"]))  # every I- goes on with its entity
+        assert inside == sum(tag.startswith("I-") for tag in flat(part["tags"]))  # every I- continues its entity
         assert {tag[:2] for tag in flat(part["tags"])} == {"O", "B-", "I-"}
 
 

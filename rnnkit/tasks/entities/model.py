@@ -63,7 +63,7 @@ class EntityRecognizer(TagAnswers):
             `rnnkit.tasks.language.contextual.ContextualStringEmbeddings`). It is not trained further, so it reads a
             corpus once.
         chars: how a word's characters are read: `"cnn"`, `"rnn"` or None, not at all (see `CharacterEncoder`).
-        char_units: size of the vector made of a word's characters.
+        char_units: size of the vector computed from a word's characters.
         crf: score whole tag sequences (Lample et al. 2016); False scores each word's tag by itself.
         scheme: in which the network tags inside: `"IOB2"` or `"IOBES"`.
         invalid: what to do with tag sequences that break their own scheme, in training and evaluation: `"repair"`

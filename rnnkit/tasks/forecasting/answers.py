@@ -182,7 +182,7 @@ class Answers(Task):
     def plot(
         self, history: Any, quantiles: Sequence[float] = (), *, future: Any = None, shown: int | None = None
     ) -> "Plot":
-        """The end of each series and how it goes on; `.figure()` draws it. See `plots.forecast_plot`."""
+        """The end of each series and how it continues; `.figure()` draws it. See `plots.forecast_plot`."""
         from rnnkit.tasks.forecasting.plots import forecast_plot
 
         return forecast_plot(self, history, quantiles, future, shown or 2 * self.horizon)

@@ -174,7 +174,7 @@ class RecursiveDecoder(Decoder):
         self.build_parts(1 + beside_shape[-1], summary_shape)
 
     def call(self, summary, last, beside, training=False):
-        """Raw numbers (B, H, P) of a summary (B, M), the last value (B, 1) and what is told of each step, (B, H, F)."""
+        """Raw numbers (B, H, P) of a summary (B, M), the last value (B, 1) and the known of each step, (B, H, F)."""
         states = [ops.cast(last, summary.dtype), *keras.tree.flatten(self.start(summary))]
         return self.loop(beside, initial_state=states, training=training)
 
@@ -236,7 +236,7 @@ def _segments(task, steps, values, future, context):
 
 
 def _read(task, steps, context):
-    """The summary (B, M) of steps, each of which is told what the series is."""
+    """The summary (B, M) of steps, each of which also gets the features of the series."""
     if context is None:
         return task.stack(steps)
     told = keras.layers.RepeatVector(task.lookback, name="told")(context)
@@ -258,7 +258,7 @@ def _direct(task, steps, values, future, context):
 
 
 def _recursive(task, steps, values, future, context):
-    """Step by step; each step is told how far ahead it is, and what is known of it."""
+    """Step by step; each step gets how far ahead it is, and what is known of it."""
     summary = _read(task, steps, context)
     ahead = Ahead(task.horizon, name="ahead")(summary)
     beside = ahead if future is None else keras.layers.Concatenate(name="known")([ahead, future])

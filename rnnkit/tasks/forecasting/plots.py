@@ -1,4 +1,4 @@
-"""Pictures of forecasts: how a series goes on, and what a backtest found."""
+"""Pictures of forecasts: how a series continues, and what a backtest found."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ MARKS = 3  # dates on an axis
 
 
 def forecast_plot(model, history, quantiles: Sequence[float], future, shown: int) -> Plot:
-    """The last steps of each target and how it goes on, with the interval from the lowest to the highest quantile.
+    """The last steps of each target and how it continues, with the interval from the lowest to the highest quantile.
 
     Args:
         model: a trained `Forecaster`.

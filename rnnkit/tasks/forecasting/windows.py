@@ -39,7 +39,7 @@ class Slices:
         return self.source[self.firsts(rows)[:, None] + np.arange(self.length)]
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
-        """What all windows are made of, for a checksum."""
+        """What all windows are cut from, for a checksum."""
         return self.source
 
 

@@ -123,7 +123,7 @@ class LanguageModel(LanguageAnswers):
         if direction == "both":
             settings = {**self.stack.get_config(), "name": "backward_stack"}
             self.stacks.append(RecurrentStack.from_config(settings))
-        # Hidden from Keras, which would save what no model is made of.
+        # Hidden from Keras, which would save them as parts of the model.
         self._carried = {training: [CarriedState() for _ in self.stacks] for training in (False, True)}
 
     def read(self, x: Any, y: Any = None, *, target: bool = True):

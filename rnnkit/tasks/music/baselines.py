@@ -19,7 +19,7 @@ ADDED = 0.5  # steps
 
 
 def sounding_rate(sounding, steps):
-    """The estimated probability to sound of keys that sound in so many of `steps` steps; never 0 or 1."""
+    """The estimated probability to sound of keys that sound in `sounding` of `steps` steps; never 0 or 1."""
     return (sounding + ADDED) / (steps + 2 * ADDED)
 
 

@@ -223,7 +223,7 @@ class MusicGenerator(Task):
         sound here, and no more notes are drawn once a chord is as large as the largest there.
 
         Left to themselves such models can fall silent, or hold one chord, for ever. `max_hold` and `max_silence` forbid
-        it: after so many frames without change the next one is drawn given that it differs.
+        it: after this many frames without change the next one is drawn given that it differs.
 
         Args:
             count: how many pieces.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import mido
     from matplotlib.figure import Figure
 
-TICKS = 480  # a beat is so many MIDI ticks, or the largest multiple of its steps below
+TICKS = 480  # MIDI ticks of a beat, or the largest multiple of its steps below
 VELOCITY = 80
 MIDI = ("mido", "pretty_midi")
 SLOWEST, FASTEST = 4, 1000  # beats per minute; MIDI files hold no tempo below 3.6

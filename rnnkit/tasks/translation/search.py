@@ -4,7 +4,7 @@ A step says what could come next: `step(tokens, states) -> (logits, weights, sta
 last subword of each hypothesis; `logits` (B, K, V); `weights` (B, K, T), their attention to the source; and `states`
 any nest of tensors with B * K rows.
 
-Each sentence has a limit: its translation has at most so many subwords, and in the last of these places it can only
+Each sentence has a limit: its translation has at most that many subwords, and in the last of these places it can only
 end. Marks that no text has are never chosen. A score is a sum of log probabilities, in nats.
 
 Legend: `B` sentences, `K` hypotheses of each, `V` subwords, `T` steps of the source, `L` places to write in.

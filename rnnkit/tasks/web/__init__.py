@@ -1,1 +1,1 @@
-"""A model as a page that answers in the browser: `export`, and what the pages are made of."""
+"""A model as a page that answers in the browser: `export`, and the parts of the pages."""

@@ -30,7 +30,7 @@ class Seam:
 
 
 def ended(guard, epoch=0, *blocks, **logs):
-    """The reason for which an epoch ends the trial; None if it goes on."""
+    """The reason for which an epoch ends the trial; None if it continues."""
     guard._seam = Seam()
     try:
         guard.on_epoch_begin(epoch)

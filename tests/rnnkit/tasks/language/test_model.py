@@ -50,7 +50,7 @@ def test_what_is_measured_does_not_depend_on_the_cut(model, batch_size, monkeypa
 @pytest.mark.filterwarnings("ignore:x. .* tokens do not fill one batch")
 @pytest.mark.parametrize("cell", ["lstm", "min_gru"])
 def test_a_pass_in_chunks_has_the_loss_of_the_uncut_pass(cell):
-    """Without updates; the state goes on from chunk to chunk."""
+    """Without updates; the state is carried from chunk to chunk."""
     found = []
     for steps in (32, 10_000):
         keras.utils.set_random_seed(2)

@@ -79,7 +79,7 @@ def test_a_table_with_a_header_by_the_names_of_its_columns(tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_of_the_disk(tmp_path):
-    """So that a run which ends on it is told how to go on, and not that an argument was wrong."""
+    """So that a run which ends on it reads how to continue, and not that an argument was wrong."""
     (tmp_path / "file").write_text("no folder")
     found = translate_set(MODEL, Dataset({"source": ["a b c d"], "target": ["d c b a"]}))
     with pytest.raises(OSError, match="file"):
