@@ -24,12 +24,12 @@ from rnnkit.callbacks import Resume
 EPOCHS = 12
 
 
-def optimizer(rate, steps):
+def optimizer(rate, steps, weight_decay):
     rise = steps // 10
     schedule = keras.optimizers.schedules.CosineDecay(
         rate / 10, steps - rise, warmup_target=rate, warmup_steps=rise, alpha=0.01
     )
-    return rnnkit.optimizers.Adam(schedule, global_clipnorm=1.0)
+    return rnnkit.optimizers.Adam(schedule, global_clipnorm=1.0, weight_decay=weight_decay)
 
 
 def main():
@@ -38,6 +38,7 @@ def main():
     parser.add_argument("--steps", type=int, default=4800)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--weight-decay", type=float, help="as in AdamW")
     parser.add_argument("--out", required=True)
     parser.add_argument("--test", action="store_true")
     arguments = parser.parse_args()
@@ -46,7 +47,7 @@ def main():
     train, valid, test = datasets.load("tiny-shakespeare")
     model = rnnkit.LanguageModel(**settings)
     model.adapt(train)
-    model.compile(optimizer(arguments.rate, arguments.steps))
+    model.compile(optimizer(arguments.rate, arguments.steps, arguments.weight_decay))
     start = time.perf_counter()
     history = model.fit(
         train,
