@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 USUAL = ",".join(usual_cells())
 # Column of the summary -> its title here, where 80 characters must do.
-SHOWN = {"parameters": "weights", "seconds_to_best": "seconds", "horizon_min": "horizon"}
+SHOWN = {"parameters": "weights", "memory_mib": "MiB", "seconds_to_best": "seconds", "horizon_min": "horizon"}
 
 option = functools.partial(typer.Option, rich_help_panel="Comparison")
 Cells = Annotated[

@@ -47,6 +47,7 @@ def test_a_row_for_each_cell_and_baseline(compared):
     trained, rule = found.frame.iloc[:4], found.frame.iloc[4]
     figures = [
         "parameters",
+        "memory_mib",
         "seconds",
         "seconds_to_best",
         "epochs",
@@ -128,9 +129,7 @@ def test_the_figure_shows_each_run(compared):
 def test_summary(mode, order):
     rows = [("a", 0.8, 2.0), ("a", 0.6, 4.0), ("b", 0.5, 1.0)]
     frame = pd.DataFrame(rows, columns=["model", "valid_score", "seconds_to_best"]).assign(kind="recurrent")
-    frame = frame.reindex(
-        columns=[*frame, "parameters", "gain_min", "gain_max", "horizon_min", "grad_norm", "clip_rate"]
-    )
+    frame = in_order(frame.assign(seed=0))
     summary = Comparison(frame, "score", mode, 0.4).summary
     assert list(summary.index) == order
     assert (summary.loc["a", "seeds"], summary.loc["a", "valid"]) == (2, pytest.approx(0.7))

@@ -102,6 +102,7 @@ def _results(comparison: Comparison, summary: pd.DataFrame) -> Section:
             pairs = zip(summary[part], summary[f"{part}_std"], strict=True)
             shown[name] = [_spread(mean, std) for mean, std in pairs]
     shown["parameters"] = summary["parameters"].map(whole)
+    shown["memory, MiB"] = summary["memory_mib"].map(whole)
     shown["seconds to best"], shown["gain per second"] = summary["seconds_to_best"], summary["per_second"]
     end = {"max": "highest", "min": "lowest"}[comparison.mode]
     told = text(

@@ -14,6 +14,7 @@ from rnnkit.datasets import Dataset
 from rnnkit.diagnosis import diagnose
 from rnnkit.study.files import write_text
 from rnnkit.study.graphs import graphs_freed
+from rnnkit.study.memory import peak_memory
 from rnnkit.study.training import Training, new_model
 from rnnkit.study.work_folder import expect_intact
 from rnnkit.tasks.settings import by_owner
@@ -23,7 +24,7 @@ from rnnkit.tasks.task import Task
 RUNS = "runs.csv"
 WHO = ("model", "kind", "seed", "units")
 FIGURES = (
-    *("parameters", "seconds", "seconds_to_best", "epochs", "best_epoch"),
+    *("parameters", "memory_mib", "seconds", "seconds_to_best", "epochs", "best_epoch"),
     *THROUGH_TIME,
     *GRADIENTS,
 )
@@ -54,6 +55,7 @@ def train_once(
 ) -> dict[str, Any]:
     """One training, measured: a row of `Comparison.frame` without its name; `of_fit` are more arguments of `fit`."""
     keras.utils.set_random_seed(seed)
+    memory = peak_memory()
     model = new_model(task, options)
     training = Training(settings.clipping, settings.threshold)
     training.fit(
@@ -68,12 +70,12 @@ def train_once(
     )
     measured, ends = training.measured(model), training.times.ends
     best = len(ends) - 1 if model.kept_epoch is None else model.kept_epoch
-    times = {"seconds_to_best": round(ends[best], 3), "best_epoch": best + 1}
+    costs = {"memory_mib": round(memory(), 1), "seconds_to_best": round(ends[best], 3), "best_epoch": best + 1}
     return {
         "units": "-".join(map(str, model.stack.units)) if model.stack.built else None,
         **scored(lambda train, data: metrics_of(model, data), settings),
         **measured,
-        **times,
+        **costs,
         **(through_time(model, settings.valid) if model.stack.built else {}),
     }
 

@@ -108,7 +108,9 @@ def compared(mode="max"):
     rows += [("rule", "rule", np.nan, 0.5, np.nan)]
     frame = pd.DataFrame(rows, columns=["model", "kind", "seed", "valid_score", "seconds_to_best"])
     trained = frame["seconds_to_best"].notna()
-    frame = frame.assign(units="8", parameters=np.where(trained, 5e6, np.nan), seconds=20.0, grad_norm=1.0)
+    frame = frame.assign(
+        units="8", parameters=np.where(trained, 5e6, np.nan), memory_mib=120.0, seconds=20.0, grad_norm=1.0
+    )
     frame = frame.assign(gain_min=np.nan, gain_max=np.nan, horizon_min=np.nan, clip_rate=0.0)
     return Comparison(frame, "score", mode, 0.5)
 
