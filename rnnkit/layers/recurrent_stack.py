@@ -12,7 +12,8 @@ from rnnkit.constraints import find_constraint
 from rnnkit.errors import ArgumentError
 from rnnkit.errors.checks import fraction, one_of, strength, whole
 from rnnkit.initializers import find_initializer
-from rnnkit.layers.blocks import BLOCKS, Block
+from rnnkit.layers.blocks import Block
+from rnnkit.layers.gated_blocks import BLOCKS
 from rnnkit.layers.sequence import zero_padding
 from rnnkit.layers.stream import StackStream, piecewise
 from rnnkit.recurrent.cells import find_cell
@@ -62,9 +63,8 @@ class RecurrentStack(keras.layers.Layer):
             squared norm of the Jacobian of all outputs for all inputs, for each step, estimated along a random
             direction (Hoffman, Roberts and Yaida, "Robust learning with Jacobian regularization", 2019). It is part of
             the loss, needs TensorFlow, and triples the time of a step; 0 is none.
-        block: what stands around each layer (see `rnnkit.layers.blocks`): `"plain"`, the equation above; `"residual"`,
-            of Mamba: the same with `residual` and `layer_norm` on; `"glu"`, of S5 and LRU: with a gated linear unit
-            behind as well; `"griffin"`, of the RG-LRU: a convolution in front, a gate and an MLP. None: the cell's.
+        block: what stands around each layer (see `rnnkit.layers.gated_blocks`): `"plain"`, the equation above, or
+            `"residual"`, `"glu"`, `"griffin"`, `"pre_up"` or `"post_up"`. None: that of the cell's paper.
         project_inputs: a dense layer before a first layer whose width is not that of the inputs, for the norm of a few
             features leaves little of them. None is True for all blocks but `"plain"`, as their papers have it.
         return_sequences: True gives all steps, shape (B, T, width); False the last one, shape (B, width).
@@ -142,6 +142,7 @@ class RecurrentStack(keras.layers.Layer):
     def _direction(self, name: str, width: int) -> keras.layers.RNN:
         own_policy = self.dtype_policy != keras.config.dtype_policy()
         options = {each: getattr(self, each) for each in ("activation", *(f"recurrent_{kind}" for kind in KINDS))}
+        options["projected"] = (BLOCKS[self.block].projects and self.cell.accepts("projected")) or None
         layer = self.cell.layer(width, name=name, dtype=self.dtype_policy if own_policy else None, **options)
         if isinstance(layer, (FusedRNN, ParallelRNN)):
             layer.directions = self.directions

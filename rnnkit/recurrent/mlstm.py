@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from rnnkit import compat
+from rnnkit.errors import ArgumentError
 from rnnkit.recurrent.cell_arguments import heads_of
 from rnnkit.recurrent.scan_cells import SequenceCell
 from rnnkit.recurrent.slstm import FORGET_BIASES
@@ -34,20 +35,22 @@ class MLSTMCell(SequenceCell):
     the same. A sequence goes through time in chunks of 32 steps, and inside a chunk each step reads from all before it
     by matrix products, as attention does. The biases of the forget gates start spread over [3, 6], those of the input
     gates normal with a deviation of 0.1, and w_i and w_f at zero, as in the authors' code; the rest as in
-    `keras.layers.LSTM`. The paper's block has a norm in front of it and a residual connection around it, which is
-    `block="residual"` of `RecurrentStack`; the convolution and the wider second branch of that block are not here.
+    `keras.layers.LSTM`. In the paper's block, `block="pre_up"` of `RecurrentStack`, q, k and v are made outside of it,
+    and so is the output gate: that is `projected`.
 
     States: the transpose of C, shape (B, H * D), n, shape (B, H), and m, shape (B, K).
-    Weights: kernel (F, 4 * H) and bias (4 * H,), columns in the order q, k, v, o; gate_kernel (F, 2 * K) and gate_bias
-    (2 * K,), in the order i, f.
+    Weights: kernel (F, 4 * H) and bias (4 * H,), columns in the order q, k, v, o, unless `projected`; gate_kernel
+    (F, 2 * K) and gate_bias (2 * K,), in the order i, f.
 
     Args:
         units: int, H.
         heads: int, K, a divisor of H; None takes the greatest common divisor of H and 4.
+        projected: whether the inputs are q, k (before its division) and v already, F = 3 * H; there is no output gate
+            then.
         kwargs: as for `keras.layers.Layer`.
 
     Raises:
-        ArgumentError: `heads` does not divide `units`.
+        ArgumentError: `heads` does not divide `units`, or `projected` inputs have not 3 * H features.
 
     Examples:
         >>> import numpy as np
@@ -56,8 +59,9 @@ class MLSTMCell(SequenceCell):
         (2, 5, 8)
     """
 
-    def __init__(self, units: int, heads: int | None = None, **kwargs: Any):
+    def __init__(self, units: int, heads: int | None = None, projected: bool = False, **kwargs: Any):
         super().__init__(units, **kwargs)
+        self.projected = projected
         self.heads = heads_of(self.units, heads)
         self.head_units = self.units // self.heads
         self.state_size = [self.units * self.head_units, self.units, self.heads]
@@ -68,8 +72,14 @@ class MLSTMCell(SequenceCell):
             return ops.concatenate([normal, ops.linspace(*FORGET_BIASES, self.heads, dtype=dtype)])
 
         features, width = input_shape[-1], 4 * self.units
-        self.kernel = self.add_weight((features, width), "glorot_uniform", name="kernel")
-        self.bias = self.add_weight((width,), "zeros", name="bias")
+        if not self.projected:
+            self.kernel = self.add_weight((features, width), "glorot_uniform", name="kernel")
+            self.bias = self.add_weight((width,), "zeros", name="bias")
+        elif features != 3 * self.units:
+            raise ArgumentError(
+                f"projected: expected inputs of {3 * self.units} features, queries, keys and values of {self.units} "
+                f"units, got {features}. Change units, or leave it out."
+            )
         self.gate_kernel = self.add_weight((features, 2 * self.heads), "zeros", name="gate_kernel")
         self.gate_bias = self.add_weight((2 * self.heads,), gate_biases, name="gate_bias")
         self.built = True
@@ -85,8 +95,8 @@ class MLSTMCell(SequenceCell):
         normalizer = kept * normalizer + written
         found = ops.squeeze(ops.matmul(q[..., None, :], memory), axis=-2)
         hidden = found / self._size(ops.sum(q * normalizer, axis=-1), maximum)
-        outputs = ops.sigmoid(o) * ops.cast(self._joined(hidden), o.dtype)
-        return outputs, [ops.cast(each, self.compute_dtype) for each in self._flat(memory, normalizer, maximum)]
+        states = self._flat(memory, normalizer, maximum)
+        return self._opened(o, self._joined(hidden)), [ops.cast(each, self.compute_dtype) for each in states]
 
     def sequence(self, inputs: Any, mask: Any, *states: Any) -> list:
         (q, k, v, o), (i, f) = self._projected(inputs)
@@ -95,7 +105,7 @@ class MLSTMCell(SequenceCell):
         chunks = ops.concatenate([given[0], *(each[..., None] for each in given[1:])], axis=-1)  # the loop takes one
         _, hidden, after = compat.recurrent_loop(self._chunk, chunks, self._by_head(states), return_all_outputs=True)
         hidden = ops.reshape(hidden, (-1, ops.shape(hidden)[1] * CHUNK, self.units))[:, : ops.shape(inputs)[1]]
-        return [ops.sigmoid(o) * ops.cast(hidden, o.dtype), *self._flat(*after)]
+        return [self._opened(o, hidden), *self._flat(*after)]
 
     def _chunk(self, given, states):
         """The hidden states (B, L, K, D) of a chunk, and the states after it.
@@ -134,12 +144,20 @@ class MLSTMCell(SequenceCell):
         return ops.maximum(ops.absolute(sums), one)[..., None]
 
     def _projected(self, inputs):
-        """q, k and v, (..., K, D), o, (..., H), and the logits of i and f, (..., K)."""
-        *vectors, o = ops.split(self.product(inputs, self.kernel, ops.cast(self.bias, inputs.dtype)), 4, axis=-1)
+        """q, k and v, (..., K, D), o, (..., H), or None, and the logits of i and f, (..., K)."""
+        if self.projected:
+            vectors, o = ops.split(inputs, 3, axis=-1), None
+        else:
+            *vectors, o = ops.split(self.product(inputs, self.kernel, ops.cast(self.bias, inputs.dtype)), 4, axis=-1)
         shape = (*ops.shape(inputs)[:-1], self.heads, self.head_units)
         q, k, v = (ops.reshape(self.wide(each), shape) for each in vectors)
         gates = self.wide(self.product(inputs, self.gate_kernel, ops.cast(self.gate_bias, inputs.dtype)))
         return (q, k / math.sqrt(self.head_units), v, o), ops.split(gates, 2, axis=-1)
+
+    def _opened(self, o, hidden):
+        """The outputs, behind the output gate if there is one."""
+        hidden = ops.cast(hidden, self.compute_dtype)
+        return hidden if o is None else ops.sigmoid(o) * hidden
 
     def _by_head(self, states):
         shapes = (self.heads, self.head_units, self.head_units), (self.heads, self.head_units), (self.heads,)
@@ -160,7 +178,8 @@ class MLSTMCell(SequenceCell):
         """As `rnnkit.recurrent.gates.preactivations`; those of i and f have a number for each head, (R, K)."""
         (*_, o), (i, f) = self._projected(inputs)
         sigmoid = keras.activations.sigmoid
-        return {"i": (keras.activations.exponential, i), "f": (sigmoid, f), "o": (sigmoid, o)}
+        of_heads = {"i": (keras.activations.exponential, i), "f": (sigmoid, f)}
+        return of_heads if o is None else {**of_heads, "o": (sigmoid, o)}
 
     def get_config(self):
-        return {**super().get_config(), "heads": self.heads}
+        return {**super().get_config(), "heads": self.heads, "projected": self.projected}

@@ -202,8 +202,8 @@ CELLS: dict[str, Cell] = {
         Cell("rg_lru", "rnnkit.layers.RGLRUCell", title="RG-LRU", gates="aih", block="griffin"),
         Cell("s5", "rnnkit.layers.S5Cell", title="S5", block="glu"),
         Cell("indrnn", f"{_HERE}.indrnn.IndRNN", "rnnkit.layers.IndRNNCell", "IndRNN"),
-        Cell("slstm", f"{_HERE}.slstm.SLSTM", "rnnkit.layers.SLSTMCell", "sLSTM", "ifco", "f"),
+        Cell("slstm", f"{_HERE}.slstm.SLSTM", "rnnkit.layers.SLSTMCell", "sLSTM", "ifco", "f", block="post_up"),
         Cell("mamba", "rnnkit.layers.MambaCell", title="Mamba", block="residual"),
-        Cell("mlstm", "rnnkit.layers.MLSTMCell", title="mLSTM", gates="qkvo", keep_gate="f", block="residual"),
+        Cell("mlstm", "rnnkit.layers.MLSTMCell", title="mLSTM", gates="qkvo", keep_gate="f", block="pre_up"),
     )
 }

@@ -47,6 +47,37 @@ def convolved(layer, x):
     return np.stack(steps, axis=1) + np.array(layer.bias, "float64")
 
 
+def headwise(layer, x, heads):
+    parts = x.reshape(*x.shape[:-1], heads, -1)
+    parts = (parts - parts.mean(-1, keepdims=True)) / np.sqrt(parts.var(-1, keepdims=True) + 1e-3)
+    return parts.reshape(x.shape) * np.array(layer.gamma, "float64") + np.array(layer.beta, "float64")
+
+
+def blockwise(kernel, x):
+    """The product with a block-diagonal matrix, written out."""
+    matrix = np.zeros((x.shape[-1], x.shape[-1]))
+    for place, part in enumerate(np.array(kernel, "float64")):
+        at = slice(place * len(part), (place + 1) * len(part))
+        matrix[at, at] = part
+    return x @ matrix
+
+
+def matrix_lstm(cell, q, k, v):
+    """An mLSTM from its paper, in float64 without the stabilising state; the gates read q, k and v."""
+    logits = np.concatenate([q, k, v], axis=-1) @ np.array(cell.gate_kernel, "float64") + np.array(cell.gate_bias)
+    i, f = np.exp(logits[..., : cell.heads]), sigmoid(logits[..., cell.heads :])
+    q, k, v = (each.reshape(*each.shape[:2], cell.heads, -1) for each in (q, k, v))
+    k = k / np.sqrt(k.shape[-1])
+    memory, normalizer, found = 0.0, 0.0, []
+    for t in range(q.shape[1]):
+        gate, written = f[:, t, :, None], i[:, t, :, None] * k[:, t]
+        memory = gate[..., None] * memory + v[:, t, :, :, None] * written[:, :, None, :]
+        normalizer = gate * normalizer + written
+        size = np.maximum(np.abs((normalizer * q[:, t]).sum(-1)), 1)
+        found.append((np.einsum("bkvd,bkd->bkv", memory, q[:, t]) / size[..., None]).reshape(len(q), -1))
+    return np.stack(found, axis=1)
+
+
 def cell_alone(block, direction, x):
     return np.array(block[direction](x.astype("float32")), "float64")
 
@@ -79,8 +110,38 @@ def test_griffin_normalizes_behind_the_last_block_alone():
     assert np.array(stack(100 * X)).std() < 1.1
 
 
-@pytest.mark.parametrize("block", ["griffin"])
-@pytest.mark.parametrize("cell", ["lstm", "rg_lru"])
+@pytest.mark.parametrize("cell", ["mlstm", "gru"])
+def test_pre_up_is_the_block_of_the_mlstms_paper(cell):
+    stack = randomised(RecurrentStack(cell, units := 8, block="pre_up", project_inputs=False))
+    (block,) = stack.blocks
+    u = normed(block["norm"], X)
+    r, gate = dense(block["read"], u), dense(block["gate"], u)
+    assert r.shape == gate.shape == (B, T, 2 * units)
+    c = convolved(block["convolution_forward"], r)
+    c, layer = c * sigmoid(c), block["queries_forward"]
+    q, k, v = (blockwise(kernel, x) for kernel, x in zip(np.array(layer.kernel), (c, c, r), strict=True))
+    if cell == "mlstm":
+        read = matrix_lstm(block["forward"].cell, q, k, v)
+    else:
+        read = cell_alone(block, "forward", np.concatenate([q, k, v], axis=-1))
+    found = headwise(block["heads_norm_forward"], read, heads=4) + np.array(layer.skip) * c
+    outputs = dense(block["output"], gate * sigmoid(gate) * found)
+    np.testing.assert_allclose(stack(X), normed(block["last_norm"], outputs), atol=1e-4)
+
+
+@pytest.mark.parametrize(("cell", "units", "heads"), [("slstm", 16, 4), ("slstm", F, 1), ("gru", F, 1)])
+def test_post_up_is_the_block_of_the_slstms_paper(cell, units, heads):
+    stack = randomised(RecurrentStack(cell, units, block="post_up", project_inputs=False))
+    (block,) = stack.blocks
+    read = cell_alone(block, "forward", normed(block["norm"], X))
+    z = headwise(block["heads_norm_forward"], read, heads) + (X if units == F else 0)
+    a, b = np.split(dense(block["mlp"], normed(block["mlp_norm"], z)), 2, axis=-1)
+    assert a.shape[-1] == {16: 22, F: 6}[units]  # 4 / 3 of it, rounded up
+    outputs = z + dense(block["mlp_output"], gelu(a) * b)
+    np.testing.assert_allclose(stack(X), normed(block["last_norm"], outputs), atol=1e-4)
+
+
+@pytest.mark.parametrize(("cell", "block"), [("rg_lru", None), ("mlstm", None), ("lstm", "pre_up"), ("slstm", None)])
 def test_a_convolution_reads_each_direction_as_if_alone_and_is_carried(cell, block):
     both = randomised(RecurrentStack(cell, [F, 3], block=block, bidirectional=True, dropout=0.5))
     dirty = np.where(np.arange(T)[None, :, None] < LENGTHS[:, None, None], X, np.nan)
@@ -119,9 +180,12 @@ def test_blocks_keep_half_precision():
 
 def test_the_block_is_that_of_the_cells_paper_or_the_one_named():
     cells = {"gru": "plain", "lru": "glu", "s5": "glu", "rg_lru": "griffin", "mamba": "residual"}
+    cells |= {"mlstm": "pre_up", "slstm": "post_up"}
     assert {cell: RecurrentStack(cell, F).block for cell in cells} == cells
     assert RecurrentStack("rg_lru", F, block="glu").block == "glu"
-    with pytest.raises(ArgumentError, match="block: expected one of plain, residual, glu, griffin, got 'mlp'"):
+    with pytest.raises(
+        ArgumentError, match="block: expected one of plain, residual, glu, griffin, pre_up, post_up, got 'mlp'"
+    ):
         RecurrentStack("gru", F, block="mlp")
 
 

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -205,10 +206,15 @@ def test_options_of_the_optimizer_and_of_fit_reach_the_training(monkeypatch):
 
 
 def test_matching_units_are_the_nearest():
-    for wanted in (3, 50, 1000, 12345):
-        assert matching_units(wanted, lambda units: units * units + 3 * units) == min(
-            range(1, 200), key=lambda units: abs(units * units + 3 * units - wanted)
-        )
+    def plain(units):
+        return units * units + 3 * units
+
+    def with_heads(units):
+        return 6 * units * units + 9 * units * math.gcd(2 * units, 4)
+
+    for wanted, count in itertools.product((3, 50, 1000, 12345), (plain, with_heads)):
+        found = matching_units(wanted, count)
+        assert abs(count(found) - wanted) == min(abs(count(units) - wanted) for units in range(1, 200))
     with pytest.raises(ArgumentError, match="more than 8192 units"):
         matching_units(10**9, lambda units: units)
 

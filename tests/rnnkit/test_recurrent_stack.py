@@ -56,7 +56,8 @@ def stock_layer(cell, ours, backward):
 @pytest.mark.parametrize(("cell", "bidirectional", "layers"), PRODUCT)
 def test_steps_and_last_step_equal_stock_layers_on_each_sequence_alone(cell, bidirectional, layers):
     stack, last = (
-        RecurrentStack(cell, 4, layers, bidirectional=bidirectional, return_sequences=steps) for steps in (True, False)
+        RecurrentStack(cell, 4, layers, bidirectional=bidirectional, block="plain", return_sequences=steps)
+        for steps in (True, False)
     )
     x = inputs()
     y = np.array(stack(x, LENGTHS))

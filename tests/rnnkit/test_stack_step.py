@@ -21,8 +21,8 @@ class ForgetfulCell(keras.layers.SimpleRNNCell):
 
 
 def rounding(cell):
-    """The outputs of RG-LRU's block end with a norm, which makes them, and their rounding, several times larger."""
-    return 3e-6 if cell == "rg_lru" else 1e-6
+    """The outputs of some blocks end with a norm, which makes them, and their rounding, several times larger."""
+    return 3e-6 if cell in ("rg_lru", "slstm", "mlstm") else 1e-6
 
 
 def stepped(stack, states, x):

@@ -11,6 +11,7 @@ from typing import Any
 import rnnkit
 from rnnkit.errors import ArgumentError
 from rnnkit.errors.checks import whole
+from rnnkit.recurrent.cell_arguments import HEADS
 from rnnkit.recurrent.cells import find_cell
 from rnnkit.recurrent.table import usual_cells
 from rnnkit.study.comparison.runs import Rows, Settings, scored, train_once
@@ -163,7 +164,7 @@ def matching_units(parameters: int, count) -> int:
 
     Args:
         parameters: how many there should be.
-        count: units -> parameters of a model; more units, more parameters.
+        count: units -> parameters of a model; more units, more parameters, but for what has heads that divide them.
 
     Raises:
         ArgumentError: more units would be needed than anyone wants.
@@ -178,7 +179,8 @@ def matching_units(parameters: int, count) -> int:
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if count(middle) < parameters else (low, middle)
-    return min((low, high), key=lambda units: abs(count(units) - parameters))
+    near = range(max(1, high - HEADS), high + HEADS)
+    return min(near, key=lambda units: abs(count(units) - parameters))
 
 
 def _checked(cells, seeds, epochs, batch_size) -> list[str]:
