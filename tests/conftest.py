@@ -24,6 +24,10 @@ settings.register_profile("rnnkit", deadline=None, max_examples=20, derandomize=
 settings.load_profile("rnnkit")
 
 
+MUCH = 200 * 2**20
+_trimmed = []  # bytes resident after each time that memory was freed
+
+
 @functools.cache
 def _run_as_traced():
     """TensorFlow rewrites no graph before its first step: in trainings of a few steps that takes longer than it saves.
@@ -34,8 +38,31 @@ def _run_as_traced():
     import tensorflow as tf
 
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    tf.random.set_seed(0)
+    tf.random.set_seed = lambda seed: None  # it drops every kernel; Keras draws from Python's and NumPy's seeds
     gc.collect()
     gc.freeze()  # the modules are here to stay: no need to look through them again and again
+    _trimmed.append(_resident())
+
+
+def _resident():
+    """Bytes of memory that this process holds; 0 where the system does not tell."""
+    if not os.path.exists("/proc/self/statm"):
+        return 0
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _trim():
+    """Frees what lies in circles, such as models and their graphs, where it has become much.
+
+    Python counts objects and not their memory, so it comes to them late; to look for them takes up to a second.
+    """
+    if _trimmed and _resident() > _trimmed[-1] + MUCH:
+        gc.collect()
+        if hasattr(ctypes.CDLL(None), "malloc_trim"):  # glibc keeps freed memory for itself
+            ctypes.CDLL(None).malloc_trim(0)
+        _trimmed.append(_resident())
 
 
 @pytest.fixture(autouse=True)
@@ -49,20 +76,16 @@ def _seeded(request):
         from rnnkit.study.graphs import free_graphs
 
         free_graphs()
+        _trim()
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _freed(request):
-    """The models of a test file, those in caches of its functions too, are freed after it."""
+    """What functions of a test file keep in their caches, models mostly, is let go after it."""
     yield
-    if "tensorflow" not in sys.modules:
-        return
     for each in vars(request.module).values():
         if hasattr(each, "cache_clear") and each.__module__ == request.module.__name__:
             each.cache_clear()
-    gc.collect()
-    if hasattr(ctypes.CDLL(None), "malloc_trim"):  # glibc keeps freed memory for itself
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 LONGEST = ("test_notebooks.py", "test_long_runs.py", "test_devices.py", "test_mirrored.py", "test_resume_cli.py")

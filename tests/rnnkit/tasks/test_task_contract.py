@@ -88,7 +88,7 @@ def trained_with_sgd(task, untraced):
 
 @functools.cache
 def trained_until_it_stops(task):
-    """A model, its history, and the traces of a step up to each batch."""
+    """What it is watched by and scores at the end, its history, and the traces of a step up to each batch."""
     model, traces, after_batch = small(task), [], []
     model.max_epochs, model.patience = 6, 2
     step = model.train_step
@@ -98,7 +98,7 @@ def trained_until_it_stops(task):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".* did not leave .* in 6 epochs")  # of BLEU, and of what a memory needs
         history = model.fit(data, validation_data=data, batch_size=4, verbose=0, callbacks=[count]).history
-    return model, history, after_batch
+    return model.monitor, model.evaluate(data, verbose=0, return_dict=True), history, after_batch
 
 
 def tracing_one(task, untraced):
@@ -223,18 +223,17 @@ def test_all_forms_of_raw_data_are_the_same_data(task, untraced):
 @pytest.mark.parametrize("task", TASKS)
 def test_predictions_keep_the_order_of_the_input(task, untraced):
     model = trained_once(task, untraced)
-    x = EXAMPLES[task][EXAMPLES[task].columns[0]]
-    together = model.predict(x, batch_size=4, verbose=0)
-    for row, value in enumerate(x[:6]):
-        np.testing.assert_allclose(together[row], model.predict([value], verbose=0)[0], atol=1e-6)
+    x = EXAMPLES[task][EXAMPLES[task].columns[0]][:6]
+    with tracing_one(task, untraced):
+        together = model.predict(x, batch_size=4, verbose=0)
+        for row, value in enumerate(x):
+            np.testing.assert_allclose(together[row], model.predict([value], verbose=0)[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_auto_epochs_keep_the_best_of_them(task):
-    model, history, _ = trained_until_it_stops(task)
-    name, mode = model.monitor
+    (name, mode), found, history, _ = trained_until_it_stops(task)
     best = (max if mode == "max" else min)(history[name])
-    found = model.evaluate(EXAMPLES[task], verbose=0, return_dict=True)
     assert found[name.removeprefix("val_")] == pytest.approx(best)
 
 
@@ -242,9 +241,9 @@ def test_auto_epochs_keep_the_best_of_them(task):
 def test_one_compile_argument_leaves_the_defaults_of_the_others(task, untraced):
     model = trained_with_sgd(task, untraced)
     assert isinstance(model.optimizer, keras.optimizers.SGD)
-    assert {"loss", model.monitor[0].removeprefix("val_")} <= set(
-        model.evaluate(EXAMPLES[task], verbose=0, return_dict=True)
-    )
+    with tracing_one(task, untraced):
+        found = model.evaluate(EXAMPLES[task], verbose=0, return_dict=True)
+    assert {"loss", model.monitor[0].removeprefix("val_")} <= set(found)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -262,7 +261,7 @@ def test_a_saved_model_keeps_its_compile_settings(task, tmp_path, untraced):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_steps_of_any_length_are_traced_once(task):
-    _, history, after_batch = trained_until_it_stops(task)
+    *_, history, after_batch = trained_until_it_stops(task)
     batches, rest = divmod(len(after_batch), len(history["loss"]))
     assert rest == 0
     assert batches >= 6
@@ -367,14 +366,14 @@ def test_steps_of_evaluation_are_the_first_batches(untraced):
 def test_batches_of_raw_data_are_trained_tested_and_predicted(task, untraced):
     model, _, _ = trained_on_endless(task, untraced)
     data = EXAMPLES[task].take(range(5))
-    tested = model.test_on_batch(data, return_dict=True)
-    assert tested["loss"] == pytest.approx(model.evaluate(data, verbose=0, return_dict=True)["loss"], rel=1e-5)
-    before = int(model.optimizer.iterations)
-    model.train_on_batch(data)
+    x, before = data[data.columns[0]], int(model.optimizer.iterations)
+    with tracing_one(task, untraced):
+        tested = model.test_on_batch(data, return_dict=True)
+        assert tested["loss"] == pytest.approx(model.evaluate(data, verbose=0, return_dict=True)["loss"], rel=1e-5)
+        model.train_on_batch(data)
+        for one, other in zip(model.predict_on_batch(x), model.predict(x, verbose=0), strict=True):
+            np.testing.assert_array_equal(one, other)
     assert int(model.optimizer.iterations) == before + 1
-    x = data[data.columns[0]]
-    for one, other in zip(model.predict_on_batch(x), model.predict(x, verbose=0), strict=True):
-        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("task", TASKS)
