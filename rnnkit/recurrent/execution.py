@@ -42,14 +42,17 @@ def asserted(value, holds, message: str):
 
 
 def parallel_parts(directions: int) -> int:
-    """Into how many parts a layer cuts its batch.
+    """Into how many parts a layer cuts its batch: more than one if TensorFlow has threads and cores for them.
 
     Args:
         directions: how many layers run at the same time, itself among them.
     """
     if keras.backend.backend() != "tensorflow" or gpu_in_use():
         return 1
-    return HALVES if cores() >= HALVES * directions else 1
+    import tensorflow as tf
+
+    threads = tf.config.threading.get_inter_op_parallelism_threads() or cores()  # 0 where nobody has set them
+    return HALVES if min(threads, cores()) >= HALVES * directions else 1
 
 
 def in_parallel_halves(run, directions: int, *tensors) -> list:

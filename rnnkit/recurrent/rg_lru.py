@@ -114,11 +114,12 @@ def _gradients(given, constant, before, dstates):
     """Computed again block by block, in the cache: nothing but what is given is kept for it."""
     gate, input_gate, candidate = ops.split(given[0], 3, axis=-1)
     opened, written = ops.sigmoid(gate), ops.sigmoid(input_gate)
-    keep, size = _sizes(constant[0] * opened)
+    log = constant[0] * opened
+    keep, size = _sizes(log)
     to_candidate = dstates[0] * size * written
     to_log = keep * dstates[0] * (before[0] - written * candidate * keep / size)
-    to_gate = to_log * constant[0] * opened * (1 - opened)
-    found = ops.concatenate([to_gate, to_candidate * candidate * (1 - written), to_candidate], axis=-1)
+    to_gates = to_log * log * (1 - opened), to_candidate * candidate * (1 - written)
+    found = ops.concatenate([*to_gates, to_candidate], axis=-1)
     return (found,), [summed(to_log * opened)]
 
 

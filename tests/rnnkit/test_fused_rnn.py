@@ -106,9 +106,12 @@ def test_a_batch_of_any_size_may_be_cut_into_halves(name, cores, monkeypatch):
     assert len(loops) == 4 * cores  # two forward and two back: whole rounds, and what is left of them
 
 
-@pytest.mark.parametrize(("cores", "loops"), [(1, 2), (2, 2), (3, 2), (4, 4)])
-def test_two_directions_share_the_cores(cores, loops, runs, monkeypatch):
+@pytest.mark.parametrize(
+    ("cores", "threads", "loops"), [(1, 0, 2), (2, 0, 2), (3, 0, 2), (4, 0, 4), (4, 1, 2), (4, 4, 4), (1, 4, 2)]
+)
+def test_two_directions_share_the_cores_and_threads(cores, threads, loops, runs, monkeypatch):
     monkeypatch.setattr(execution, "cores", lambda: cores)
+    monkeypatch.setattr(tf.config.threading, "get_inter_op_parallelism_threads", lambda: threads)
     RecurrentStack("gru", H, bidirectional=True)(noise(B, T, F))
     assert len(runs) == loops
 
