@@ -65,7 +65,8 @@ def compare(
 
     folder = out or Path("runs") / f"compare-{task}-{config.data_name}-{time.strftime('%Y%m%d-%H%M%S')}"
     console = study.console
-    console.print(f"[bold]{task}[/] on {escape(config.data)}: {', '.join(names)}; {seeds} seeds", highlight=False)
+    trained = f"{', '.join(names)}; {seeds} seed{'s' if seeds > 1 else ''}"
+    console.print(f"[bold]{task}[/] on {escape(config.data)}: {trained}", highlight=False)
     rule, threshold = read_clipping(config.clip)
     suited = {name: value for name, value in study.suited.items() if name != "cell"}
     arguments = {**suited, **study.options, **fixed}
