@@ -74,10 +74,11 @@ def _forward(cell, inputs, states, weights, *, keep):
     steps, batch, _ = ops.shape(inputs)
     projected = tf.reshape(_product(_rows(inputs), kernel, *biases[:1]), (steps, batch, kernel.shape[1]))
     projected, *states = _head_rows(recurrent, projected, *states)
+    rows = projected.__getitem__ if keep else _unstacked(projected).read
 
     def step(t, carry):
         states, before, needed = carry
-        states, kept = cell.forward(projected[t], states, lambda h: _of_state(h, recurrent, *biases[1:]))
+        states, kept = cell.forward(rows(t), states, lambda h: _of_state(h, recurrent, *biases[1:]))
         return states, _written(before, t + 1, states), _written(needed, t, kept)
 
     seen = states if keep else states[:1]
@@ -198,6 +199,13 @@ def _arrays(number, steps, width):
         tf.TensorArray("float32", steps, clear_after_read=False, infer_shape=False, element_shape=shape)
         for _ in range(number)
     ]
+
+
+def _unstacked(values):
+    """An array of tensors (B, width) from (T, B, width): TensorFlow's gradient of a slice would be as long as all."""
+    return tf.TensorArray(
+        "float32", tf.shape(values)[0], clear_after_read=False, element_shape=(None, values.shape[-1])
+    ).unstack(values)
 
 
 def _written(arrays, t, values):

@@ -118,16 +118,16 @@ class LRUCell(ComplexCell):
         self.min_radius, self.max_radius, self.max_phase = min_radius, max_radius, max_phase
 
     def build_recurrence(self) -> None:
+        squared = keras.initializers.RandomUniform(self.min_radius**2, self.max_radius**2)
+
         def ring(shape, dtype):
-            low, high = self.min_radius**2, self.max_radius**2
-            squared = keras.initializers.RandomUniform(low, high)(shape, dtype)
-            return ops.log(-ops.log(squared + 1e-7) / 2 + 1e-7)
+            return ops.log(-ops.log(squared(shape, dtype) + 1e-7) / 2 + 1e-7)
 
         def angle(shape, dtype):
             return ops.log(self.max_phase * keras.initializers.RandomUniform(1e-6, 1.0)(shape, dtype))
 
-        def normalised(shape, dtype):
-            return ops.log(-ops.expm1(-2 * ops.exp(ops.convert_to_tensor(self.nu)))) / 2
+        def normalised(shape, dtype):  # of the same numbers, drawn again: within `tf.function` nu has no value yet
+            return ops.log(-ops.expm1(-2 * ops.exp(ring(shape, dtype)))) / 2
 
         shape = (self.state_units,)
         self.nu = self.add_weight(shape, ring, name="nu", autocast=False)
