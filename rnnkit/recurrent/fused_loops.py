@@ -8,10 +8,7 @@ pass on; the way back reads what the way forward kept of each step. A slice alon
 TensorFlow, so time comes first; and a few steps make one round of the loop, whose own cost is that of several small
 operations.
 
-A recurrent kernel of blocks, one for each head, is multiplied block by block: inside the loop heads are rows of the
-batch, and so its steps know of none.
-
-Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates, `K` heads, `D` units of a head, H / K.
+Legend: `B` batch, `T` steps, `F` features, `H` units, `G` gates.
 """
 
 import tensorflow as tf
@@ -33,9 +30,8 @@ def run(cell, inputs, states, weights, *, training):
         cell: its steps, one of `rnnkit.recurrent.fused_steps`.
         inputs: float32, shape (B, T, F).
         states: those before the first step, each (B, H); a list.
-        weights: a list: kernel (F, G * H), recurrent kernel (H, G * H), or (K, D, G * D) where each head sees itself
-            only, or (H,) where each unit does, and the biases (G * H,) of both products, of the first one, or none;
-            of the first one at most where there are heads.
+        weights: a list: kernel (F, G * H), recurrent kernel (H, G * H), or (H,) where each unit sees itself only, and
+            the biases (G * H,) of both products, of the first one, or none.
 
     Returns:
         A list: the outputs, shape (B, T, H), and the last states.
@@ -46,7 +42,7 @@ def run(cell, inputs, states, weights, *, training):
         outputs, *last = _with_gradient(cell, len(states))(inputs, *states, *weights)
     else:
         outputs, last, _ = _forward(cell, inputs, states, weights, keep=False)
-    outputs.set_shape((*inputs.shape[:2], _units(weights[1])))
+    outputs.set_shape((*inputs.shape[:2], weights[1].shape[0]))
     for state in last:
         state.set_shape(outputs.shape[1:])
     return [tf.transpose(outputs, (1, 0, 2)), *last]
@@ -73,7 +69,6 @@ def _forward(cell, inputs, states, weights, *, keep):
     kernel, recurrent, *biases = weights
     steps, batch, _ = ops.shape(inputs)
     projected = tf.reshape(_product(_rows(inputs), kernel, *biases[:1]), (steps, batch, kernel.shape[1]))
-    projected, *states = _head_rows(recurrent, projected, *states)
     rows = projected.__getitem__ if keep else _unstacked(projected).read
 
     def step(t, carry):
@@ -87,8 +82,7 @@ def _forward(cell, inputs, states, weights, *, keep):
     needed = _arrays(cell.keeps if keep else 0, steps, units)
     states, before, needed = _loop(steps, cell.steps_a_round, step, (list(states), before, needed))
     outputs = before[0].stack()
-    shown, *states = _joined_heads(recurrent, outputs[1:], *states)
-    return shown, states, (outputs, before, needed)
+    return outputs[1:], states, (outputs, before, needed)
 
 
 def _back(cell, inputs, weights, kept, doutputs, dstates):
@@ -96,8 +90,7 @@ def _back(cell, inputs, weights, kept, doutputs, dstates):
     kernel, recurrent, *biases = weights
     outputs, before, needed = kept
     steps = ops.shape(inputs)[0]
-    transposed = recurrent if len(recurrent.shape) == 1 else tf.linalg.matrix_transpose(recurrent)
-    doutputs, *dstates = _head_rows(recurrent, doutputs, *dstates)
+    transposed = tf.transpose(recurrent)
 
     def step(number, carry):
         (dstate, *others), found = carry
@@ -109,58 +102,17 @@ def _back(cell, inputs, weights, kept, doutputs, dstates):
     width = recurrent.shape[-1]
     dstates, found = _loop(steps, cell.steps_a_round, step, (dstates, _arrays(cell.gradients, steps, width)))
     found = [array.stack() for array in found]
-    of_recurrent = _of_recurrent(recurrent, outputs[:-1], found[-1])
-    joined, *dstates = _joined_heads(recurrent, found[0], *dstates)
-    rows = _rows(joined)
+    of_recurrent = _of_recurrent(recurrent, _rows(outputs[:-1]), _rows(found[-1]))
+    rows = _rows(found[0])
     of_inputs = tf.reshape(tf.matmul(rows, kernel, transpose_b=True), tf.shape(inputs))
     of_kernel = tf.matmul(_rows(inputs), rows, transpose_a=True)
     of_biases = [_total(each) for each, _ in zip([rows, _rows(found[-1])], biases, strict=False)]
     return [of_inputs, *dstates, of_kernel, of_recurrent, *of_biases]
 
 
-def _units(recurrent):
-    return recurrent.shape[0] if len(recurrent.shape) < 3 else recurrent.shape[0] * recurrent.shape[1]
-
-
 def _of_recurrent(recurrent, before, found):
     """The gradient of the recurrent kernel, from the outputs before each step and the gradients of the products."""
-    if len(recurrent.shape) == 1:
-        return _total(_rows(before) * _rows(found))
-    if len(recurrent.shape) == 2:
-        return tf.matmul(_rows(before), _rows(found), transpose_a=True)
-    heads = recurrent.shape[0]
-    before, found = (tf.reshape(each, (tf.shape(each)[0], heads, -1, each.shape[-1])) for each in (before, found))
-    return tf.einsum("tkbd,tkbe->kde", before, found)
-
-
-def _head_rows(recurrent, *values):
-    """(..., B, G * H) -> (..., K * B, G * D): heads as rows, where the kernel has some."""
-    if len(recurrent.shape) < 3:
-        return list(values)
-    heads, size, _ = recurrent.shape
-
-    def moved(value):
-        shape, width = tf.shape(value), value.shape[-1]
-        parts = tf.reshape(value, (-1, shape[-2], width // (heads * size), heads, size))
-        rows = tf.transpose(parts, (0, 3, 1, 2, 4))
-        return tf.reshape(rows, tf.concat([shape[:-2], (heads * shape[-2], width // heads)], axis=0))
-
-    return [moved(each) for each in values]
-
-
-def _joined_heads(recurrent, *values):
-    """The way back: (..., K * B, G * D) -> (..., B, G * H)."""
-    if len(recurrent.shape) < 3:
-        return list(values)
-    heads, size, _ = recurrent.shape
-
-    def moved(value):
-        shape, width = tf.shape(value), value.shape[-1]
-        parts = tf.reshape(value, (-1, heads, shape[-2] // heads, width // size, size))
-        units = tf.transpose(parts, (0, 2, 3, 1, 4))
-        return tf.reshape(units, tf.concat([shape[:-2], (shape[-2] // heads, heads * width)], axis=0))
-
-    return [moved(each) for each in values]
+    return _total(before * found) if len(recurrent.shape) == 1 else tf.matmul(before, found, transpose_a=True)
 
 
 def _loop(steps, steps_a_round, step, carry):
@@ -220,12 +172,7 @@ def _total(rows):
 
 def _of_state(state, recurrent, bias=None):
     """The state's part of what goes into the gates."""
-    if len(recurrent.shape) == 1:
-        return state * recurrent
-    if len(recurrent.shape) == 2:
-        return _product(state, recurrent, bias)
-    heads, size, width = recurrent.shape
-    return tf.reshape(tf.matmul(tf.reshape(state, (heads, -1, size)), recurrent), (-1, width))
+    return state * recurrent if len(recurrent.shape) == 1 else _product(state, recurrent, bias)
 
 
 def _product(rows, kernel, bias=None):

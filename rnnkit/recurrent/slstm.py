@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from rnnkit.recurrent.cell_arguments import heads_of
@@ -122,4 +123,7 @@ class SLSTM(OwnRNN):
         return [hidden, cell, normalizer, ops.where(normalizer == 0, -math.inf, maximum)]
 
     def recurrent_kernel(self):
-        return self.cell.head_kernels()
+        """With zeros between the heads: up to 256 units one product takes less time than one for each of 4 heads."""
+        head = np.repeat(np.arange(self.cell.heads), self.units // self.cell.heads)
+        tiled = ops.tile(self.cell.recurrent_kernel, (self.cell.heads, 1))
+        return ops.where(head[:, None] == np.tile(head, self.cell.gates), tiled, 0.0)
