@@ -4,7 +4,8 @@
 
 The learning rate rises for a tenth of the steps and falls along a cosine to zero, so that the number of steps is said
 beforehand; the last epoch counts. Validation data are a twentieth of what comes before the test data, used once
-with `--test`. `--set` is for any argument of the model. An interrupted training continues from its last epoch.
+with `--test`; with `--all` too, the validation data are trained on, as Feng et al. 2024 did, from whom the split is:
+nothing is chosen then. `--set` is for any argument of the model. An interrupted training continues from its last epoch.
 """
 
 import argparse
@@ -41,10 +42,13 @@ def main():
     parser.add_argument("--weight-decay", type=float, help="as in AdamW")
     parser.add_argument("--out", required=True)
     parser.add_argument("--test", action="store_true")
+    parser.add_argument("--all", action="store_true", help="train on the validation data as well")
     arguments = parser.parse_args()
     settings = {name: ast.literal_eval(value) for name, value in (each.split("=", 1) for each in arguments.set)}
     keras.utils.set_random_seed(0)
     train, valid, test = datasets.load("tiny-shakespeare")
+    if arguments.all:
+        train, valid = datasets.Dataset({"text": ["".join((*train["text"], *valid["text"]))]}), None
     model = rnnkit.LanguageModel(**settings)
     model.adapt(train)
     model.compile(optimizer(arguments.rate, arguments.steps, arguments.weight_decay))
@@ -58,7 +62,8 @@ def main():
         callbacks=[Resume(arguments.out)],
         verbose=2,
     )
-    result = {"valid": min(history.history["val_nll"]), "seconds": round(time.perf_counter() - start)}
+    last = {name: values[-1] for name, values in history.history.items() if name.endswith("nll")}
+    result = {**last, "seconds": round(time.perf_counter() - start)}
     if arguments.test:
         result["test"] = model.evaluate(test, verbose=0, return_dict=True)["nll"]
     print(json.dumps({**settings, "parameters": model.count_params(), **result}), flush=True)
