@@ -1,7 +1,7 @@
 #!/bin/sh
 # Whether what rnnkit rests on in private holds in Keras' next version too (see rnnkit/compat/):
 #     tests/canaries.sh [ENVIRONMENT] [MORE TESTS ...]
-# It makes a fresh environment with keras-nightly in the place of keras, and runs tests/rnnkit/test_compat.py in it.
+# It makes a fresh environment with keras-nightly in the place of keras, and runs tests/rnnkit/compat in it.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 environment=${1:-$(mktemp -d)}
@@ -15,4 +15,4 @@ if [ ! -x "$environment/bin/python" ]; then
 fi
 cd "$root"
 TF_CPP_MIN_LOG_LEVEL=3 "$environment/bin/python" -c "import keras; print('Keras', keras.__version__)"
-TF_CPP_MIN_LOG_LEVEL=3 exec "$environment/bin/python" -m pytest -n 0 -q tests/rnnkit/test_compat.py "$@"
+TF_CPP_MIN_LOG_LEVEL=3 exec "$environment/bin/python" -m pytest -n 0 -q tests/rnnkit/compat "$@"

@@ -1,6 +1,6 @@
 """Names of other libraries that their makers keep private or do not document, all behind one door.
 
-Each says why it is needed and which public way is missing. `tests/rnnkit/test_compat.py` has a canary for each, which
+Each says why it is needed and which public way is missing. `tests/rnnkit/compat/` has a canary for each, which
 fails when the name is gone or means something else; `tests/canaries.sh` runs them against Keras' next version. Nothing
 here has a default for a name that is missing: an error that names it is better than a wrong result.
 
