@@ -10,6 +10,8 @@ from rnnkit.callbacks.resuming.state_files import packed, unpacked
 from rnnkit.callbacks.resuming.training_state import Snapshot
 from rnnkit.errors import ArgumentError
 
+pytestmark = pytest.mark.usefixtures("untraced_fits")  # those of which graphs could make another thing are traced
+
 BAD = range(12, 16)  # the rows of batch 3
 OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(0.05),
@@ -32,7 +34,9 @@ def without(data, rows=BAD):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("others", [False, True])
-def test_skip_ends_as_if_the_batch_had_not_been_there(kit, data, optimizer, others):
+def test_skip_ends_as_if_the_batch_had_not_been_there(kit, data, optimizer, others, request):
+    if others:
+        request.getfixturevalue("traced_fits")
     models = [kit.compiled(optimizer=OPTIMIZERS[optimizer]()) for _ in range(2)]
     guard = GradientGuard()
     more = [GradientHealth(weights_every=1)] if others else []
@@ -43,6 +47,7 @@ def test_skip_ends_as_if_the_batch_had_not_been_there(kit, data, optimizer, othe
     assert history["skipped_steps"] == [1, 1]
 
 
+@pytest.mark.usefixtures("traced_fits")
 def test_skip_does_so_for_a_recurrent_layer(kit, data):
     models = [kit.compiled("gru", "adam") for _ in range(2)]
     kit.fit(models[0], spoiled(data), [GradientGuard()])
@@ -50,6 +55,7 @@ def test_skip_does_so_for_a_recurrent_layer(kit, data):
     kit.assert_same(kit.everything(models[0]), kit.everything(models[1]))
 
 
+@pytest.mark.usefixtures("traced_fits")
 @pytest.mark.parametrize("options", [{"jit_compile": True}, {"steps_per_execution": 8}, {"run_eagerly": True}])
 def test_skip_does_so_on_every_way_of_running(kit, data, options):
     models = [kit.compiled(optimizer=OPTIMIZERS["adamw"](), **options) for _ in range(2)]
@@ -60,6 +66,7 @@ def test_skip_does_so_on_every_way_of_running(kit, data, options):
     assert history["loss"] == clean["loss"]
 
 
+@pytest.mark.usefixtures("traced_fits")
 def test_skip_keeps_a_bad_batch_out_of_accumulated_gradients(kit, data):
     models = [kit.compiled(optimizer=keras.optimizers.Adam(0.05, gradient_accumulation_steps=4)) for _ in range(2)]
     health = GradientHealth()
@@ -83,6 +90,7 @@ def test_without_a_guard_the_same_batch_spoils_everything(kit, data):
     assert np.isnan(model.get_weights()[-1]).all()
 
 
+@pytest.mark.usefixtures("traced_fits")
 def test_half_precision_skips_and_counts(kit, data):
     keras.config.set_dtype_policy("mixed_float16")
     try:
@@ -125,6 +133,7 @@ def test_stop_keeps_the_weights_before_the_bad_step(kit, data):
     assert guard.report["step"] == 3
 
 
+@pytest.mark.usefixtures("traced_fits")
 def test_stop_holds_within_one_execution_of_several_steps(kit, data):
     models = [kit.compiled(optimizer="adam") for _ in range(2)]
     health = GradientHealth()

@@ -10,6 +10,8 @@ import tensorflow as tf
 from rnnkit.callbacks import GradientClipping, GradientHealth
 from rnnkit.errors import ArgumentError
 
+pytestmark = pytest.mark.usefixtures("untraced_fits")  # those of which graphs could make another thing are traced
+
 COLUMNS = ["step", "epoch", "layer", "variable", "gate", "norm_before", "norm_after", "weight_norm", "update_ratio"]
 
 
@@ -17,6 +19,7 @@ def norms_of(steps):
     return {(number, path): np.linalg.norm(g) for number, step in enumerate(steps) for path, g in step.items()}
 
 
+@pytest.mark.usefixtures("traced_fits")
 @pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "gru", "min_gru"])
 def test_norms_equal_those_of_a_tape_on_the_same_batches(kit, data, cell):
     health = GradientHealth()
@@ -95,6 +98,7 @@ def test_zeros_are_the_share_of_elements_that_are_exactly_zero(kit, data):
     assert first["net/dense/kernel"] == 0
 
 
+@pytest.mark.usefixtures("traced_fits")
 def test_a_gradient_too_small_for_float32_squares_is_measured(kit, data):
     x, _ = data
     model = kit.compiled()
@@ -215,6 +219,7 @@ def test_state_goes_on_in_another_process(kit, data):
     assert list(other.steps["step"]) == list(range(16))
 
 
+@pytest.mark.usefixtures("traced_fits")
 def test_a_variable_without_gradient_is_left_out(kit, data):
     class Lonely(keras.layers.Layer):
         def build(self, shape):
@@ -233,6 +238,7 @@ def test_a_variable_without_gradient_is_left_out(kit, data):
     assert np.isfinite(health.steps["norm_before"]).all()
 
 
+@pytest.mark.usefixtures("traced_fits")
 def test_frozen_layers_have_no_rows_and_appear_once_unfrozen(kit, data):
     model = kit.build()
     model.layers[0].trainable = False

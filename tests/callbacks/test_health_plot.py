@@ -7,6 +7,8 @@ from rnnkit.callbacks import GradientClipping, GradientGuard, GradientHealth
 from rnnkit.callbacks.health_plot import by_layer
 from rnnkit.errors import ArgumentError
 
+pytestmark = pytest.mark.usefixtures("untraced_fits")  # the step is that of any training
+
 
 def lines(axis):
     return {line.get_label(): line for line in axis.lines}
@@ -48,6 +50,7 @@ def test_layers_are_joined_from_their_variables(kit, data):
         np.testing.assert_allclose(joined["ratio"][layer][1:], ratios[1:], rtol=1e-5)
 
 
+@pytest.mark.usefixtures("traced_fits")
 def test_a_long_record_gets_a_smooth_line_over_the_steps(kit, data):
     health = GradientHealth()
     kit.fit(kit.compiled(), data, [health], epochs=40)

@@ -79,6 +79,7 @@ def trains_its_loss(kit, data, *callbacks):
     return [*model.get_weights(), model.loss.scale.numpy()]
 
 
+@pytest.mark.usefixtures("untraced_fits")
 def test_a_variable_of_the_loss_is_recorded_and_changes_nothing(kit, data):
     health = GradientHealth()
     kit.assert_same(trains_its_loss(kit, data), trains_its_loss(kit, data, health))
@@ -137,6 +138,7 @@ def test_both_optimizers_of_a_gan_are_recorded_apart(kit):
     assert health.steps["update_ratio"].gt(0).all()
 
 
+@pytest.mark.usefixtures("untraced_fits")
 def test_both_optimizers_of_a_gan_are_clipped_each_by_its_own_past():
     health, rule = GradientHealth(), GradientClipping("percentile", 50)
     gan(health, rule, epochs=2)
@@ -158,6 +160,7 @@ def test_both_optimizers_of_a_gan_are_guarded():
     assert len({report["layer"].split("/")[0] for report in guard.reports}) == 2
 
 
+@pytest.mark.usefixtures("untraced_fits")
 def test_a_rollback_takes_both_optimizers_of_a_gan_back():
     optimizers = keras.optimizers.SGD(0.1, momentum=0.9), keras.optimizers.Adam(0.01)
     guard = GradientGuard("rollback", snapshot_every=1)
@@ -168,6 +171,7 @@ def test_a_rollback_takes_both_optimizers_of_a_gan_back():
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
+@pytest.mark.usefixtures("untraced_fits")
 def test_a_rollback_refuses_a_schedule_of_any_optimizer_before_the_second_batch():
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
     optimizers = keras.optimizers.SGD(0.1), keras.optimizers.SGD(schedule)
@@ -213,6 +217,7 @@ class ByHand(keras.Sequential):
         return {"loss": loss}
 
 
+@pytest.mark.usefixtures("untraced_fits")
 @pytest.mark.parametrize("rows", [32, 4])
 def test_updates_that_pass_by_end_what_acts_before_the_second_batch(kit, data, rows):
     class Count(keras.callbacks.Callback):
@@ -229,6 +234,7 @@ def test_updates_that_pass_by_end_what_acts_before_the_second_batch(kit, data, r
         assert count.batches == 1
 
 
+@pytest.mark.usefixtures("untraced_fits")
 def test_updates_that_pass_by_a_recorder_are_said_once(kit, data):
     model, health = ByHand([kit.build()]), GradientHealth()
     model.compile("sgd")
@@ -342,6 +348,7 @@ def test_an_epoch_without_a_step_for_gradients_alone_keeps_its_loss():
     assert history["loss"] == [0.0]
 
 
+@pytest.mark.usefixtures("untraced_fits")
 def test_the_update_ratio_is_measured_at_the_first_step_that_is_taken(kit, data):
     x, y = data[0], data[1].copy()
     y[1] = np.nan
@@ -360,6 +367,7 @@ def test_the_loss_of_each_batch_is_among_the_steps(kit, data, way):
     np.testing.assert_allclose(health.steps["loss"], losses, rtol=1e-5)
 
 
+@pytest.mark.usefixtures("untraced_fits")
 def test_steps_are_written_beside_the_gradients(kit, data, tmp_path):
     import pandas as pd
 

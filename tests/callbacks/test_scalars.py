@@ -8,6 +8,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from rnnkit.callbacks import GradientGuard, GradientHealth
 from rnnkit.callbacks.tensorboard import ScalarWriter
 
+pytestmark = pytest.mark.usefixtures("untraced_fits")  # the step is that of any training
+
 
 def scalars(folder):
     """Tag -> (steps, values), as TensorBoard reads them."""

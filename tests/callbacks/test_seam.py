@@ -9,6 +9,8 @@ from rnnkit.callbacks import GradientClipping, GradientGuard, GradientHealth
 from rnnkit.callbacks.gradients import seam_checks
 from rnnkit.errors import ArgumentError, DeviceError
 
+pytestmark = pytest.mark.usefixtures("untraced_fits")  # those of which graphs could make another thing are traced
+
 
 class Interrupt(keras.callbacks.Callback):
     """Stops `fit` by an exception before a batch."""
@@ -47,6 +49,7 @@ def test_a_second_fit_goes_on_with_the_numbers(kit, data):
     assert list(health.steps["step"]) == list(range(16))
 
 
+@pytest.mark.usefixtures("traced_fits")
 def test_nothing_is_left_behind(kit, data):
     model = kit.compiled(optimizer="adam")
     kit.fit(model, data)
@@ -56,6 +59,7 @@ def test_nothing_is_left_behind(kit, data):
     assert [set(vars(each)) for each in (model, model.optimizer, model._loss_tracker)] == before
 
 
+@pytest.mark.usefixtures("traced_fits")
 @pytest.mark.parametrize("watched", [False, True])
 def test_a_fit_after_an_interrupted_one_is_clean(kit, data, watched):
     model, fresh = kit.compiled(optimizer="adam"), kit.compiled(optimizer="adam")
@@ -119,6 +123,7 @@ def unbuilt(kit):
     return keras.Sequential([type(layer).from_config(layer.get_config()) for layer in layers])
 
 
+@pytest.mark.usefixtures("traced_fits")
 @pytest.mark.parametrize("make", [functional, subclassed, unbuilt])
 def test_every_kind_of_model_gives_the_same_norms(kit, data, make):
     model = make(kit)
@@ -135,6 +140,7 @@ def test_every_kind_of_model_gives_the_same_norms(kit, data, make):
     np.testing.assert_allclose(health.steps["norm_before"], totals, rtol=1e-5)
 
 
+@pytest.mark.usefixtures("traced_fits")
 def test_a_custom_train_step_is_seen_too(kit, data):
     class Own(keras.Sequential):
         def train_step(self, batch):
@@ -158,7 +164,10 @@ def test_a_custom_train_step_is_seen_too(kit, data):
 
 
 @pytest.mark.parametrize("flush_every", [1, 4, 64])
-def test_every_update_of_a_train_step_with_two_is_kept(kit, data, flush_every):
+def test_every_update_of_a_train_step_with_two_is_kept(kit, data, flush_every, request):
+    if flush_every == 4:
+        request.getfixturevalue("traced_fits")
+
     class Twice(keras.Sequential):
         def train_step(self, batch):
             super().train_step(batch)

@@ -10,6 +10,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from rnnkit.callbacks import GradientHealth, RecurrentSpectrum, TensorBoardImages
 from rnnkit.errors import ArgumentError
 
+pytestmark = pytest.mark.usefixtures("untraced_fits")  # the step is that of any training
+
 
 def images(folder):
     """Tag -> step -> pixels (height, width, 4), as TensorBoard reads them."""
