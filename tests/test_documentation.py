@@ -28,6 +28,7 @@ ROWS = Splits(64, 24, 24)
 STEPS = 400  # of a series
 IN_FULL = ("run-folder.md",)  # the page whose commands are run to their end; others up to the first training step
 CHEAP = ("data",)
+LOOPS = ("music.md",)  # the page that draws so many notes that it pays to trace how
 OPTIONAL = {  # blocks left out where these are not installed
     "import onnxruntime": ("onnxruntime", "tf2onnx"),
     "fastapi": ("fastapi", "httpx"),
@@ -100,8 +101,9 @@ def _first_steps(part: Dataset) -> Dataset:
 @pytest.mark.filterwarnings("ignore:.* did not leave .* in 1 epochs")  # which is all that they train for here
 @pytest.mark.filterwarnings("ignore:x. .* tokens do not fill one batch")  # of the few rows that there are here
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page(page, workplace, untraced_fits, monkeypatch, capsys):
+def test_a_page(page, workplace, request, monkeypatch, capsys):
     """Its blocks, in order and in one namespace."""
+    request.getfixturevalue("untraced_fits" if page.name in LOOPS else "untraced_test")
     namespace = {"__name__": page.stem}
     if page.name not in IN_FULL:
         monkeypatch.setattr("rnnkit.study.run.train", _first_step)

@@ -36,7 +36,7 @@ def read():
 
 
 @pytest.fixture(scope="module")
-def runs(untraced_fits, tmp_path_factory):
+def runs(untraced, tmp_path_factory):
     """A finished run folder of each task, by the task's name."""
     from rnnkit.study.folder import RunFolder
     from rnnkit.study.run import open_data, train
@@ -54,5 +54,6 @@ def runs(untraced_fits, tmp_path_factory):
     made = {}
     for config in configs:
         made[config.task] = RunFolder.create(folder / config.task, {**config.as_dict(), "device": "cpu"})
-        made[config.task].write(train(config, open_data(config)))
+        with untraced():
+            made[config.task].write(train(config, open_data(config)))
     return made
