@@ -48,21 +48,17 @@ class RecurrentStack(keras.layers.Layer):
         dropout: fraction of each layer's input features dropped in training, in [0, 1).
         residual: add a layer's input to its output where the widths agree.
         layer_norm: normalise each layer's input (Ba, Kiros and Hinton, "Layer normalization", 2016).
-        recurrent_initializer: `"orthogonal"`, `"gate_orthogonal"` (each gate by itself), `"identity"`,
-            `"glorot_uniform"`, `"chrono"` (gated cells only), or a Keras initializer, such as
-            `rnnkit.initializers.Chrono(max_lag=500)`; None keeps the cell's own.
+        recurrent_initializer: `"orthogonal"`, `"gate_orthogonal"` (each gate by itself), `"identity"`, `"chrono"`
+            (gated cells only), or a Keras initializer, such as `rnnkit.initializers.Chrono(max_lag=500)`; None: its own.
         recurrent_regularizer: a penalty on the recurrent kernels: `"l1"`, `"l2"`, `"orthogonal"`,
             `"soft_orthogonality"`, or a Keras regularizer (see `rnnkit.regularizers`).
-        recurrent_constraint: a limit on the recurrent kernels: `"spectral_cap"`, or a Keras constraint, such as
-            `rnnkit.constraints.SpectralCap(2.0)`. Scans, without such a kernel, take none of the three, but `min_gru`
-            and `min_lstm` the initializer `"chrono"`.
+        recurrent_constraint: a limit on the recurrent kernels: `"spectral_cap"`, or a Keras constraint. Scans, without
+            such a kernel, take none of the three, but `min_gru` and `min_lstm` the initializer `"chrono"`.
         bptt_steps: int, the gradient stays within chunks of this many steps (see `TruncatedRNN`); None leaves it whole.
-        omega: strength of the penalty on gradients that shrink or grow through time, for `simple_rnn` and `gru` (see
-            `OmegaRNN`); 0 is none.
-        gradient_penalty: strength of the penalty on outputs that follow the inputs too strongly, in training: the
-            squared norm of the Jacobian of all outputs for all inputs, for each step, estimated along a random
-            direction (Hoffman, Roberts and Yaida, "Robust learning with Jacobian regularization", 2019). It is part of
-            the loss, needs TensorFlow, and triples the time of a step; 0 is none.
+        omega: strength of the penalty on gradients that shrink or grow through time (see `OmegaRNN`); 0 is none.
+        gradient_penalty: strength of the penalty, in training, on the squared norm of the Jacobian of all outputs for
+            all inputs, for each step, estimated along a random direction (Hoffman, Roberts and Yaida, "Robust learning
+            with Jacobian regularization", 2019); needs TensorFlow, and triples the time of a step; 0 is none.
         block: what stands around each layer (see `rnnkit.layers.gated_blocks`): `"plain"`, the equation above, or
             `"residual"`, `"glu"`, `"griffin"`, `"pre_up"` or `"post_up"`. None: that of the cell's paper.
         project_inputs: a dense layer before a first layer whose width is not that of the inputs, for the norm of a few
