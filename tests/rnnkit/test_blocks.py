@@ -158,7 +158,7 @@ def test_a_convolution_reads_each_direction_as_if_alone_and_is_carried(cell, blo
     np.testing.assert_allclose(stack(X[:, :2], initial_states=states), stack.carry(X[:, :2], states)[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("cell", ["lru", "rg_lru", "mamba", "mlstm"])
+@pytest.mark.parametrize("cell", ["lru", "rg_lru", "mamba", "mlstm", "slstm"])
 def test_a_single_feature_is_projected_before_a_norm_can_wipe_it_out(cell, tmp_path):
     x = X[:, :, :1]
     assert np.ptp(RecurrentStack(cell, F, project_inputs=False)(x), axis=0).max() < 1e-6
