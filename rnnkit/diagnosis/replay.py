@@ -57,7 +57,7 @@ class Replay:
         self.recording = self._measurable(recording)
         self._check(_rows(output))
         rows = [tf.TensorSpec((None, width)) for width in (self.inputs.shape[-1], sum(self.sizes), sum(self.sizes))]
-        self.back = tf.function(self._back, input_signature=rows, autograph=False)
+        self.back = tf.function(self._back, input_signature=rows, autograph=False).get_concrete_function()
 
     @property
     def steps(self) -> int:
