@@ -11,6 +11,8 @@ import pytest
 
 from rnnkit import callbacks
 
+pytestmark = pytest.mark.usefixtures("untraced_fits")  # the step is that of any training
+
 EXPORTED = [getattr(callbacks, name) for name in callbacks.__all__]
 CALLBACKS = [each for each in EXPORTED if issubclass(each, keras.callbacks.Callback)]
 OTHERS = (callbacks.Resume, callbacks.TensorBoardImages)  # which have a folder, and tests of their own
@@ -84,6 +86,7 @@ print(int(model.optimizer.iterations), sum(float(abs(value).sum()) for value in 
 """
 
 
+@pytest.mark.usefixtures("traced_fits")
 def test_a_model_saved_with_all_of_them_loads_where_there_is_no_rnnkit(kit, data, tmp_path):
     model = kit.compiled(CELL, optimizer="adam")
     kit.fit(model, data, [made(each) for each in WATCHING])

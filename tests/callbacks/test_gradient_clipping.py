@@ -74,6 +74,7 @@ def test_an_adaptive_threshold_obeys_the_recorded_norms(kit, data, rule):
         np.testing.assert_allclose(steps["threshold"], expected, rtol=1e-5)
 
 
+@pytest.mark.usefixtures("untraced_fits")
 def test_logs_say_how_often_and_at_what_threshold(kit, data):
     health = GradientHealth()
     clipping = GradientClipping("percentile", 40)
@@ -83,12 +84,14 @@ def test_logs_say_how_often_and_at_what_threshold(kit, data):
     np.testing.assert_allclose(history["clip_threshold"], epochs["threshold"].last(), rtol=1e-6)
 
 
+@pytest.mark.usefixtures("untraced_fits")
 def test_nothing_is_clipped_during_warm_up(kit, data):
     health = GradientHealth()
     kit.fit(kit.compiled(), data, [GradientClipping("value", 1e-4, warm_up=5), health])
     assert list(health.steps["clipped"]) == [False] * 5 + [True] * 3
 
 
+@pytest.mark.usefixtures("untraced_fits")
 def test_a_schedule_counts_the_optimizers_steps(kit, data):
     schedule = keras.optimizers.schedules.PolynomialDecay(0.05, 16, 0.01)
     health, model = GradientHealth(), kit.compiled()
@@ -97,6 +100,7 @@ def test_a_schedule_counts_the_optimizers_steps(kit, data):
     np.testing.assert_allclose(health.steps["threshold"], [schedule(step) for step in range(16)], rtol=1e-5)
 
 
+@pytest.mark.usefixtures("untraced_fits")
 def test_beside_an_optimizers_own_clipping_it_warns_and_both_are_recorded(kit, data):
     x, y = data
     batch = (x[:4], y[:4])
@@ -113,6 +117,7 @@ def test_beside_an_optimizers_own_clipping_it_warns_and_both_are_recorded(kit, d
         assert frame["norm_after"][path] == pytest.approx(min(0.03, left), rel=1e-4)
 
 
+@pytest.mark.usefixtures("untraced_fits")
 def test_the_norm_before_an_optimizers_own_clipnorm_is_recorded(kit, data):
     raw, own = GradientHealth(), GradientHealth()
     kit.fit(kit.compiled(optimizer=keras.optimizers.SGD(0.0)), data, [raw])
@@ -121,6 +126,7 @@ def test_the_norm_before_an_optimizers_own_clipnorm_is_recorded(kit, data):
     assert (own.steps["norm_after"] <= 0.11).all()
 
 
+@pytest.mark.usefixtures("untraced_fits")
 def test_refused_steps_do_not_enter_the_memory(kit, data):
     x, y = data[0], data[1].copy()
     y[8:12] = np.nan
@@ -130,6 +136,7 @@ def test_refused_steps_do_not_enter_the_memory(kit, data):
     kit.assert_same(list(spoiled.get_state().values())[1:], list(clean.get_state().values())[1:])
 
 
+@pytest.mark.usefixtures("untraced_fits")
 @pytest.mark.parametrize("rule", ["percentile", "zscore"])
 @pytest.mark.parametrize("way", ["same", "pickle", "state"])
 def test_the_memory_goes_on(kit, data, rule, way):

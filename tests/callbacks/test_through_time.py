@@ -32,6 +32,7 @@ def test_training_is_bit_for_bit_that_without_it(kit, data):
     assert list(watched[0].diagnoses) == [0, 1, 2]
 
 
+@pytest.mark.usefixtures("untraced_test")
 def test_it_measures_what_diagnose_does_before_and_after(kit, data):
     model, watch = kit.compiled("simple_rnn"), callbacks.ThroughTime(data, budget=0, needed_lag=3)
     before = diagnose(model, *data, needed_lag=3)
@@ -48,6 +49,7 @@ def test_it_measures_what_diagnose_does_before_and_after(kit, data):
     assert list(watch.diagnoses) == [0, 2, 3]
 
 
+@pytest.mark.usefixtures("untraced_test")
 def test_a_task_takes_a_raw_probe(tmp_path):
     train = datasets.memory("adding", 8, train=32).train
     model = MemoryModel("number", "lstm", 3, bidirectional=True)
@@ -64,6 +66,7 @@ def test_a_task_takes_a_raw_probe(tmp_path):
     assert (tmp_path / "decay.csv").read_text().split("\n")[0] == header
 
 
+@pytest.mark.usefixtures("untraced_test")
 @pytest.mark.filterwarnings("ignore:val_loss did not leave:UserWarning")  # the task's own word on it
 @pytest.mark.parametrize("as_list", [True, False])
 def test_a_task_that_returns_its_best_epoch_is_diagnosed_as_it_is_returned(as_list):
@@ -84,6 +87,7 @@ def test_a_task_that_returns_its_best_epoch_is_diagnosed_as_it_is_returned(as_li
     pd.testing.assert_frame_equal(watch.diagnosis.profile, diagnose(model, train, lyapunov=False).profile)
 
 
+@pytest.mark.usefixtures("untraced_test")
 def test_weights_that_explode_end_the_measurements_and_not_the_training(kit, data):
     model, watch = kit.compiled("simple_rnn"), callbacks.ThroughTime(data, budget=1.0)
 
@@ -111,6 +115,7 @@ def test_however_slow_the_machine_is_six_epochs_are_measured_and_the_logs_say_wh
     assert np.isfinite(history["gain_min"]).tolist() == measured
 
 
+@pytest.mark.usefixtures("untraced_test")
 def test_a_smaller_probe_is_taken_where_the_first_cannot_be_used(kit, data):
     x, y = data
     watch = callbacks.ThroughTime((x, None), fallback=(x[:8], y[:8]), budget=0)
@@ -145,6 +150,7 @@ class OwnOptimizer(keras.Model):
         return {"loss": loss}
 
 
+@pytest.mark.usefixtures("untraced_test")
 @pytest.mark.parametrize("as_dataset", [False, True])
 def test_it_never_ends_the_fit_of_a_model_of_others(as_dataset):
     random = np.random.default_rng(0)

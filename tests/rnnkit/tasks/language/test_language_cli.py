@@ -18,7 +18,7 @@ def book(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(book):
+def run(book, untraced):
     folder = book.parent / "run"
     words = [
         "run",
@@ -34,7 +34,8 @@ def run(book):
         "--out",
         str(folder),
     ]
-    answer = CliRunner().invoke(app, words)
+    with untraced():
+        answer = CliRunner().invoke(app, words)
     assert answer.exit_code == 0, answer.output
     return folder
 
