@@ -49,7 +49,7 @@ class RecurrentStack(keras.layers.Layer):
         residual: add a layer's input to its output where the widths agree.
         layer_norm: normalise each layer's input (Ba, Kiros and Hinton, "Layer normalization", 2016).
         recurrent_initializer: `"orthogonal"`, `"gate_orthogonal"` (each gate by itself), `"identity"`, `"chrono"`
-            (gated cells only), or a Keras initializer, such as `rnnkit.initializers.Chrono(max_lag=9)`; None: its own.
+            (gated cells only), or a Keras initializer, such as `rnnkit.initializers.Chrono(max_lag=99)`; None: its own.
         recurrent_regularizer: a penalty on the recurrent kernels: `"l1"`, `"l2"`, `"orthogonal"`,
             `"soft_orthogonality"`, or a Keras regularizer (see `rnnkit.regularizers`).
         recurrent_constraint: a limit on the recurrent kernels: `"spectral_cap"`, or a Keras constraint. Scans, without
