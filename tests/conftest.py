@@ -38,8 +38,6 @@ def _run_as_traced():
     import tensorflow as tf
 
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    tf.random.set_seed(0)  # and no more: it drops every kernel; Keras draws from Python's and NumPy's seeds
-    tf.random.set_seed = functools.wraps(tf.random.set_seed)(lambda seed: None)
     gc.collect()
     gc.freeze()  # the modules are here to stay: no need to look through them again and again
     _trimmed.append(_resident())
