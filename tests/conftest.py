@@ -80,6 +80,8 @@ def _seeded(request):
 @pytest.fixture(autouse=True, scope="module")
 def _freed(request):
     """What functions of a test file keep in their caches, models mostly, is let go after it."""
+    if "keras" in sys.modules:
+        _run_as_traced()  # before what the file's own fixtures train
     yield
     for each in vars(request.module).values():
         if hasattr(each, "cache_clear") and each.__module__ == request.module.__name__:
