@@ -108,7 +108,8 @@ def _results(comparison: Comparison, summary: pd.DataFrame) -> Section:
     told = text(
         f"Mean and standard deviation of the {comparison.metric} over the seeds, {end} first, at the epoch that is "
         f"best on validation. Gain per second: how much better than the first rule, {number(comparison.chance)}, a "
-        "model is on validation for each second of training up to that epoch."
+        "model is on validation for each second of training up to that epoch. Memory: the most that was in use in "
+        "training, above what was in use before."
     )
     return Section("results", "Results", [table(shown, "Models"), told, figure(runs_plot(comparison))])
 
